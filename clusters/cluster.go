@@ -1,0 +1,43 @@
+package clusters
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/rest"
+)
+
+// Streams are a command's standard streams. A nil stream is /dev/null.
+type Streams struct {
+	In  io.Reader
+	Out io.Writer
+	Err io.Writer
+}
+
+// Cluster is a running cluster that a suite can work on.
+type Cluster interface {
+	// Name tells clusters apart in reports, e.g. "lab-3f2a".
+	Name() string
+	// REST is a fresh copy of the configuration that reaches the API server as admin.
+	REST() *rest.Config
+	// Families are the IP families that every pod has, primary first.
+	Families() []corev1.IPFamily
+	// Nodes are the names of the nodes that can hold pods, sorted.
+	Nodes() []string
+	// Image maps what a suite wants to run ("agnhost", "probe") to an image name that
+	// this cluster's nodes can start.
+	Image(name string) string
+	// Exec runs command in a container of a running pod until it ends or ctx does. It
+	// must not depend on the pod's network. An *ExitError is the command's own
+	// non-zero exit; any other error means that the command may not have run.
+	Exec(ctx context.Context, namespace, pod, container string, command []string, s Streams) error
+}
+
+// ExitError is the non-zero exit of a command that did run.
+type ExitError struct {
+	Code int
+}
+
+func (e *ExitError) Error() string { return fmt.Sprintf("command exited with code %d", e.Code) }

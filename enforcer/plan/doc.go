@@ -1,0 +1,11 @@
+// Package plan compiles a Snapshot into the sets and chains that one node's kernel should
+// hold. It is the reference enforcer's understanding of the NetworkPolicy API.
+//
+// It decides what each policy means for the pods of one node, and nothing about how the
+// kernel gets there: order, atomicity and repair are enforcer/kernel's.
+//
+// It must never do I/O, read a clock, log, or import suites/oracle: the two understand the
+// specification independently, and a property test holds them against each other.
+//
+//	API ──watch──▶ Snapshot ──plan──▶ Plan ──render──▶ restore text ──kernel──▶ netfilter
+package plan

@@ -1,0 +1,47 @@
+package engines
+
+import (
+	"context"
+	"os"
+)
+
+// Process is a running agent of an engine.
+type Process interface {
+	Pid() int
+	// Signal sends sig to the process; it is an error when the process has ended.
+	Signal(sig os.Signal) error
+	// Done is closed when the process has ended and been reaped.
+	Done() <-chan struct{}
+}
+
+// Node is a lab node on which an engine's agent can run.
+type Node interface {
+	Name() string
+	// Kubeconfig is the path of a kubeconfig for agents on this node.
+	Kubeconfig() string
+	// Start runs argv in the node's network namespace. Standard output and error go to
+	// the log file that is called name in the run's logs. The process dies with the lab.
+	Start(name string, argv, env []string) (Process, error)
+	// Run runs argv to its end in the node's network namespace with stdin as its
+	// standard input; the error carries the command's output.
+	Run(ctx context.Context, stdin string, argv ...string) error
+	// Do runs fn on a thread that is in the node's network namespace.
+	Do(fn func() error) error
+}
+
+// Unsupported is a feature that an engine declares that it lacks, and why.
+type Unsupported struct {
+	Feature string // as in suites/cases
+	Reason  string // one sentence with its source
+}
+
+// Engine is what enforces NetworkPolicies.
+type Engine interface {
+	Name() string
+	Unsupported() []Unsupported
+	// Start starts an agent on each node and returns when each says that it is in sync,
+	// or with the error of the first that can't be.
+	Start(ctx context.Context, nodes []Node) error
+	// Stop ends the agents. What they left in the kernel stays, as it would on a node.
+	Stop(ctx context.Context) error
+}

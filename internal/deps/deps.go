@@ -1,0 +1,30 @@
+// Package deps is temporary.
+package deps
+
+import (
+	_ "github.com/google/go-cmp/cmp"
+	_ "github.com/prometheus/client_golang/prometheus"
+	_ "github.com/prometheus/client_golang/prometheus/promhttp"
+	_ "github.com/spf13/cobra"
+	_ "github.com/virtual-kubelet/virtual-kubelet/node"
+	_ "github.com/virtual-kubelet/virtual-kubelet/log"
+	_ "github.com/vishvananda/netlink"
+	_ "github.com/vishvananda/netns"
+	_ "go4.org/netipx"
+	_ "golang.org/x/sync/errgroup"
+	_ "golang.org/x/sys/unix"
+	_ "golang.org/x/tools/txtar"
+	_ "k8s.io/client-go/kubernetes"
+	_ "k8s.io/client-go/tools/cache"
+	_ "k8s.io/client-go/tools/clientcmd"
+	_ "k8s.io/client-go/tools/remotecommand"
+	_ "k8s.io/client-go/informers"
+	_ "k8s.io/client-go/transport/spdy"
+	_ "k8s.io/client-go/tools/portforward"
+	_ "k8s.io/client-go/kubernetes/fake"
+	_ "k8s.io/cri-streaming/pkg/streaming"
+	_ "k8s.io/utils/net"
+	_ "k8s.io/utils/ptr"
+	_ "k8s.io/klog/v2"
+	_ "sigs.k8s.io/yaml"
+)
