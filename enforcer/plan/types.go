@@ -1,6 +1,9 @@
 package plan
 
-import "net/netip"
+import (
+	"math/bits"
+	"net/netip"
+)
 
 // Family is an IP family in the words of ipset and iptables.
 type Family string
@@ -92,4 +95,17 @@ type Plan struct {
 	IPv4     FamilyPlan
 	IPv6     FamilyPlan
 	Problems []Problem
+}
+
+// MaxElem is the capacity to create the set with: twice its size rounded up to a power of
+// two, and at least ipset's default. A mutable set's name depends on it, so a set that
+// outgrows its capacity becomes a new set and its rules are pointed at that.
+func (s Set) MaxElem() int { return maxElem(len(s.Members)) }
+
+func maxElem(n int) int {
+	const smallest = 65536
+	if 2*n <= smallest {
+		return smallest
+	}
+	return 1 << bits.Len(uint(2*n-1))
 }

@@ -1,0 +1,11 @@
+// Package render writes a Plan as the text that iptables-restore and ipset restore read.
+//
+// It decides the spelling of the text, the capacity of a set and the content hash of a
+// chain; plan has decided what the rules mean, kernel decides which pieces are written,
+// and in which order.
+//
+// It must never do I/O of its own (it writes to the io.Writer it is given), read a clock,
+// or depend on anything but its arguments: the same plan gives the same bytes.
+//
+//	Snapshot ──plan──▶ Plan ──render──▶ restore text ──kernel──▶ netfilter
+package render
