@@ -1,0 +1,172 @@
+package cases
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	netv1 "k8s.io/api/networking/v1"
+
+	"github.com/netassay/netassay/model"
+)
+
+// Case is one behaviour of the NetworkPolicy API: steps that change the cluster, each
+// followed by a whole matrix of expected verdicts.
+type Case struct {
+	Name     string    // kebab-case, the name of its file without .txtar
+	Title    string    // one sentence in our words
+	Spec     string    // the sentence of the specification that the case checks
+	Upstream []int     // numbers of the upstream netpol tests that check the same behaviour
+	Features []Feature // what an engine must support to pass
+	Probes   []Probe   // which ports are probed on every server; never empty
+	Paths    []Path    // how servers are addressed; never empty
+	// Nodes says which roles the nodes' own network (the control probers, host network
+	// pods named "node/1", "node/2", "node/3") plays in the matrix. Such a case needs
+	// three nodes. Nearly always empty: then no cell of a node is pinned.
+	Nodes []NodeRole
+	Steps []Step
+}
+
+// Probe is a destination port and protocol that is probed.
+type Probe struct {
+	Port     uint16
+	Protocol corev1.Protocol
+}
+
+// String prints the probe as "80/TCP".
+func (p Probe) String() string { return fmt.Sprintf("%d/%s", p.Port, p.Protocol) }
+
+// Path is how a client addresses a server.
+type Path string
+
+// The paths. Both end at the same pod and port, so they share their pins.
+const (
+	PathPod     Path = "pod"     // the pod's own address
+	PathService Path = "service" // the cluster IP of the pod's own Service, same port numbers
+)
+
+// NodeRole is a role that nodes play in the matrix of a case.
+type NodeRole string
+
+// The roles of nodes.
+const (
+	NodeClient NodeRole = "client" // cells node/1 -> x/a, sent from the node's own address
+	NodeServer NodeRole = "server" // cells x/a -> node/1, sent to the node's own address
+)
+
+// Step is one change to the cluster followed by a matrix of judged cells.
+type Step struct {
+	Name   string
+	Do     []Action // one after the other; may be empty in a case's first step
+	Expect []Expect // in order, the last that matches a cell wins; no match means Allow
+}
+
+// Action is one write to the API server. Exactly one field is set. Namespaces are logical
+// (x, y, z) until Bind has made them real.
+type Action struct {
+	Apply           *netv1.NetworkPolicy // create, or replace the spec when it exists
+	Patch           *Patch               // of an existing policy
+	Delete          *Ref                 // of an existing policy
+	LabelPod        *PodLabels
+	LabelNamespace  *NamespaceLabels
+	CreatePod       *Pod
+	DeletePod       *Ref // and wait until it is gone
+	CreateNamespace *Namespace
+	DeleteNamespace string // with all that is in it, and wait until it is gone
+}
+
+// Ref names a namespaced object.
+type Ref struct {
+	Namespace string
+	Name      string
+}
+
+// Key is namespace/name.
+func (r Ref) Key() string { return r.Namespace + "/" + r.Name }
+
+// Patch is a JSON merge patch (RFC 7386) of a policy.
+type Patch struct {
+	Ref
+	Merge json.RawMessage
+}
+
+// PodLabels changes labels of a pod. A nil value removes the label.
+type PodLabels struct {
+	Ref
+	Labels map[string]*string
+}
+
+// NamespaceLabels changes labels of a namespace. A nil value removes the label.
+type NamespaceLabels struct {
+	Name   string
+	Labels map[string]*string
+}
+
+// Pod is a pod of the fixture, or one that a case creates: an agnhost and a probe
+// container, its own Service, and these labels and ports.
+type Pod struct {
+	Ref
+	Labels map[string]string // always holds pod=NAME
+	Node   int               // 1, 2 or 3: the node that it is placed on
+	Ports  []model.Port      // declared container ports; all are declared by the probe container but 8080
+}
+
+// Namespace is a namespace of the fixture, or one that a case creates.
+type Namespace struct {
+	Name   string            // logical until bound
+	Labels map[string]string // always holds ns=LOGICAL NAME
+}
+
+// Expect is one line of expectations.
+type Expect struct {
+	Clients  []Pattern
+	Servers  []Pattern
+	Verdict  model.Verdict     // Allow or Deny
+	Ports    []PortPattern     // empty: every probe
+	Families []corev1.IPFamily // empty: every family
+	Line     int               // in the case file, 1 is the first
+}
+
+// Pattern stands for endpoints: "*" every pod and node, "*/*" every pod, "x/*" the pods of
+// x, "*/a" the pods named a, "x/a" one pod, "node*" every node, "node1" one node.
+type Pattern string
+
+// PortPattern stands for probes: Port 0 is every port, an empty Protocol every protocol.
+type PortPattern struct {
+	Port     uint16
+	Protocol corev1.Protocol
+}
+
+// NodeKey is the key of a node's control prober, "node/1".
+func NodeKey(node int) string { return nodePrefix + strconv.Itoa(node) }
+
+// IsNodeKey reports whether key is that of a control prober.
+func IsNodeKey(key string) bool { return strings.HasPrefix(key, nodePrefix) }
+
+const nodePrefix = "node/"
+
+// String names the action as reports show it, "apply x/deny".
+func (a Action) String() string {
+	switch {
+	case a.Apply != nil:
+		return "apply " + a.Apply.Namespace + "/" + a.Apply.Name
+	case a.Patch != nil:
+		return "patch " + a.Patch.Key()
+	case a.Delete != nil:
+		return "delete " + a.Delete.Key()
+	case a.LabelPod != nil:
+		return "label pod " + a.LabelPod.Key() + labelList(a.LabelPod.Labels)
+	case a.LabelNamespace != nil:
+		return "label namespace " + a.LabelNamespace.Name + labelList(a.LabelNamespace.Labels)
+	case a.CreatePod != nil:
+		return "create pod " + a.CreatePod.Key()
+	case a.DeletePod != nil:
+		return "delete pod " + a.DeletePod.Key()
+	case a.CreateNamespace != nil:
+		return "create namespace " + a.CreateNamespace.Name
+	default:
+		return "delete namespace " + a.DeleteNamespace
+	}
+}
