@@ -1,0 +1,114 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/fake"
+	"k8s.io/client-go/rest"
+	ktesting "k8s.io/client-go/testing"
+
+	"github.com/netassay/netassay/clusters"
+)
+
+// fakeCluster enforces the one policy of the walkthrough, or not, by looking at the
+// objects in its API; exec errors are injected by execErr.
+type fakeCluster struct {
+	api      kubernetes.Interface
+	enforce  bool
+	denyWith string
+	execErr  error
+}
+
+func (f *fakeCluster) Name() string                { return "fake" }
+func (f *fakeCluster) REST() *rest.Config          { return nil }
+func (f *fakeCluster) Families() []corev1.IPFamily { return []corev1.IPFamily{corev1.IPv4Protocol} }
+func (f *fakeCluster) Nodes() []string             { return []string{"node1", "node2"} }
+func (f *fakeCluster) Image(name string) string    { return name }
+
+func (f *fakeCluster) Exec(ctx context.Context, ns, pod, _ string, _ []string, s clusters.Streams) error {
+	if f.execErr != nil {
+		return f.execErr
+	}
+	_, err := f.api.NetworkingV1().NetworkPolicies(ns).Get(ctx, PolicyName, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) || !f.enforce {
+		return nil
+	}
+	p, err := f.api.CoreV1().Pods(ns).Get(ctx, pod, metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	if p.Labels["app"] == "client" {
+		return nil
+	}
+	fmt.Fprintln(s.Err, f.denyWith)
+	return &clusters.ExitError{Code: 1}
+}
+
+// readyAPI is a fake API server whose pods are ready the moment they are created.
+func readyAPI(objects ...runtime.Object) kubernetes.Interface {
+	api := fake.NewClientset(objects...)
+	api.PrependReactor("create", "pods", func(a ktesting.Action) (bool, runtime.Object, error) {
+		pod := a.(ktesting.CreateAction).GetObject().(*corev1.Pod)
+		pod.Status.PodIPs = []corev1.PodIP{{IP: "10.244.1.2"}}
+		pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
+		return false, nil, nil
+	})
+	return api
+}
+
+func TestRun(t *testing.T) {
+	existing := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: Namespace}}
+	lost := errors.New("stream lost")
+	for _, tc := range []struct {
+		name     string
+		cluster  fakeCluster
+		objects  []runtime.Object
+		wantPass bool
+		wantErr  error
+		wantOK   []bool // of the three connect steps that were reported
+	}{
+		{"an engine that enforces passes", fakeCluster{enforce: true, denyWith: "TIMEOUT"}, nil, true, nil, []bool{true, true, true}},
+		{"no engine fails at the deny", fakeCluster{}, nil, false, nil, []bool{true, false, true}},
+		{"a refusal is not a time-out", fakeCluster{enforce: true, denyWith: "REFUSED"}, nil, false, nil, []bool{true, false, true}},
+		{"a lost exec is no verdict", fakeCluster{enforce: true, execErr: lost}, nil, true, lost, nil},
+		{"a namespace of somebody else is left alone", fakeCluster{enforce: true}, []runtime.Object{existing}, false, ErrNamespaceExists, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			c := tc.cluster
+			c.api = readyAPI(tc.objects...)
+			var gotOK []bool
+			w := &walk{cluster: &c, api: c.api, pass: true, opts: Options{
+				Deadline: 50 * time.Millisecond, Confirmations: 2,
+				Report: func(s Step) {
+					if s.Command != "" {
+						gotOK = append(gotOK, s.OK)
+					}
+				},
+			}}
+			pass, err := run(t.Context(), w)
+			if !errors.Is(err, tc.wantErr) {
+				t.Fatalf("error %v, want %v", err, tc.wantErr)
+			}
+			if err == nil && pass != tc.wantPass {
+				t.Errorf("pass = %v, want %v", pass, tc.wantPass)
+			}
+			if diff := cmp.Diff(tc.wantOK, gotOK); diff != "" {
+				t.Errorf("connect steps (-want +got):\n%s", diff)
+			}
+			_, err = c.api.CoreV1().Namespaces().Get(t.Context(), Namespace, metav1.GetOptions{})
+			if gone := apierrors.IsNotFound(err); gone == (tc.objects != nil) {
+				t.Errorf("namespace gone = %v, ours = %v", gone, tc.objects == nil)
+			}
+		})
+	}
+}
