@@ -1,0 +1,137 @@
+package sandbox
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// Problem is a missing prerequisite and its cure, one line each.
+type Problem struct {
+	What string
+	Cure string
+}
+
+func (p Problem) String() string { return p.What + ": " + p.Cure }
+
+// Preflight looks for everything that a sandbox with packet filters needs, by trying it
+// in throw-away namespaces. No problem means that Enter will work.
+func Preflight() []Problem { return preflight(0) }
+
+func preflight(uid int) []Problem {
+	problems := missingTools()
+	out, err := trial(uid)
+	if err != nil {
+		return append(problems, Problem{What: "namespaces refused (" + err.Error() + ")", Cure: namespaceCure()})
+	}
+	for line := range strings.Lines(out) {
+		what, cure, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		problems = append(problems, Problem{What: what, Cure: cure})
+	}
+	return problems
+}
+
+// tools maps each program to the Debian package that has it.
+func tools() [][2]string {
+	return [][2]string{
+		{"iptables-restore", "iptables"},
+		{"ip6tables-restore", "iptables"},
+		{"ipset", "ipset"},
+		{"nft", "nftables"},
+		{"conntrack", "conntrack"},
+	}
+}
+
+func missingTools() []Problem {
+	var problems []Problem
+	for _, tool := range tools() {
+		if !inPath(tool[0]) {
+			problems = append(problems, Problem{
+				What: tool[0] + " not found",
+				Cure: "apt-get install " + tool[1],
+			})
+		}
+	}
+	return problems
+}
+
+func inPath(tool string) bool {
+	for _, kv := range environ() {
+		path, ok := strings.CutPrefix(kv, "PATH=")
+		if !ok {
+			continue
+		}
+		for _, dir := range filepath.SplitList(path) {
+			info, err := os.Stat(filepath.Join(dir, tool))
+			if err == nil && !info.IsDir() && info.Mode()&0o111 != 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func namespaceCure() string {
+	if os.Geteuid() == 0 {
+		return "run with CAP_SYS_ADMIN, e.g. in a container started with --privileged"
+	}
+	for _, name := range []string{"kernel/unprivileged_userns_clone", "user/max_user_namespaces"} {
+		if text, err := os.ReadFile("/proc/sys/" + name); err == nil && strings.TrimSpace(string(text)) == "0" {
+			return "run as root, or as root: sysctl -w " + strings.ReplaceAll(name, "/", ".") + "=10000"
+		}
+	}
+	const apparmor = "kernel/apparmor_restrict_unprivileged_userns"
+	if text, err := os.ReadFile("/proc/sys/" + apparmor); err == nil && strings.TrimSpace(string(text)) == "1" {
+		return "run as root, or as root: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
+	}
+	return "run as root, or where user namespaces and a fresh /proc are allowed"
+}
+
+// trial enters namespaces as Enter does and returns what runTrial printed there.
+func trial(uid int) (string, error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	cmd := command(Options{UID: uid, Args: []string{os.Args[0]}, Env: []string{trialVar + "=1"}})
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := start(cmd); err != nil {
+		return "", err
+	}
+	if err := cmd.Wait(); err != nil {
+		return "", fmt.Errorf("%w %s", err, strings.TrimSpace(errs.String()))
+	}
+	return out.String(), nil
+}
+
+// trialVar turns a worker into a trial.
+const trialVar = "NETASSAY_SANDBOX_TRIAL"
+
+// runTrial tries the kernel's features and prints a line "what TAB cure" for each that is
+// missing.
+func runTrial() int {
+	tries := []struct {
+		argv []string
+		cure string
+	}{
+		{[]string{"iptables", "-w", "-t", "mangle", "-S"}, "a kernel with iptables or nf_tables (modprobe ip_tables nf_tables)"},
+		{[]string{"ip6tables", "-w", "-t", "mangle", "-S"}, "a kernel with ip6tables or nf_tables (modprobe ip6_tables nf_tables)"},
+		{[]string{"iptables", "-w", "-t", "nat", "-S"}, "a kernel with NAT (modprobe iptable_nat nft_chain_nat)"},
+		{[]string{"ipset", "create", "trial", "hash:net"}, "a kernel with ipset (modprobe ip_set_hash_net)"},
+		{[]string{"nft", "list", "ruleset"}, "a kernel with nf_tables (modprobe nf_tables)"},
+	}
+	for _, try := range tries {
+		out, err := exec.Command(try.argv[0], try.argv[1:]...).CombinedOutput()
+		if err != nil && inPath(try.argv[0]) {
+			first, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+			fmt.Printf("%s does not work (%v: %s)\t%s\n", strings.Join(try.argv, " "), err, first, try.cure)
+		}
+	}
+	for _, p := range tryLinks() {
+		fmt.Printf("%s\t%s\n", p.What, p.Cure)
+	}
+	return 0
+}

@@ -1,0 +1,214 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// The variables through which the roles of one program talk to each other.
+const (
+	roleVar  = "NETASSAY_SANDBOX"
+	filesVar = "NETASSAY_SANDBOX_FILES"
+)
+
+// The roles of the re-executed program, the values of roleVar.
+const (
+	roleDrop   = "drop"
+	roleInit   = "init"
+	roleInside = "inside"
+)
+
+// self names the running program even when its path can't be walked by the user that it
+// runs as (go test builds into a directory of mode 0700).
+const self = "/proc/self/exe"
+
+// Options says how a sandbox is entered. The zero value is right for most programs.
+type Options struct {
+	// Args are the arguments of the worker, argv[0] first; nil means os.Args.
+	Args []string
+	// Env is added to the environment of the worker, as KEY=VALUE.
+	Env []string
+	// ExtraFiles are inherited by the worker, which gets them from the function
+	// ExtraFiles in the same order.
+	ExtraFiles []*os.File
+	// UID, when not 0 and the caller is root, is the unprivileged user (and group) that
+	// enters in the caller's place, so that root can test the rootless mode.
+	UID int
+}
+
+// Inside says whether this process runs inside a sandbox.
+func Inside() bool { return os.Getenv(roleVar) == roleInside }
+
+// Rootless says whether this process has root's rights only in a user namespace.
+func Rootless() bool {
+	text, err := os.ReadFile("/proc/self/uid_map")
+	return err == nil && strings.Join(strings.Fields(string(text)), " ") != "0 0 4294967295"
+}
+
+// Enter runs the current program again inside fresh namespaces, waits for its end and
+// returns its exit code (128+n when signal n ended it). SIGINT, SIGTERM, SIGHUP and
+// SIGQUIT are handed on once. It is an error when the sandbox could not be set up; the
+// worker has then not run.
+func Enter(opts Options) (exitCode int, err error) {
+	// The parent-death signal fires when the thread that started the child ends, so this
+	// goroutine keeps its thread until the child is gone.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+
+	cmd := command(opts)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	// A process group of its own: Ctrl-C reaches the worker once, through us.
+	cmd.SysProcAttr.Setpgid = true
+
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, forwarded...)
+	defer signal.Stop(signals)
+	if err := start(cmd); err != nil {
+		return 0, err
+	}
+	done := make(chan struct{})
+	defer close(done)
+	go forward(signals, done, cmd.Process)
+	return exitCodeOf(cmd.Wait())
+}
+
+// Detach is Enter for a worker that outlives its caller: it returns the process id of
+// init, as the host counts, as soon as the sandbox stands. The worker has a session of
+// its own, no standard input, and log for its output.
+func Detach(opts Options, log *os.File) (pid int, err error) {
+	cmd := command(opts)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr.Setsid = true
+	if err := start(cmd); err != nil {
+		return 0, err
+	}
+	pid = cmd.Process.Pid
+	// Reaps when the caller lives longer than the worker; the caller need not wait.
+	go func() { _ = cmd.Wait() }()
+	return pid, nil
+}
+
+// ExtraFiles are the files that the program outside handed in by Options.ExtraFiles.
+func ExtraFiles() []*os.File {
+	n, err := strconv.Atoi(os.Getenv(filesVar))
+	if err != nil {
+		return nil
+	}
+	files := make([]*os.File, n)
+	for i := range files {
+		unix.CloseOnExec(3 + i)
+		files[i] = os.NewFile(uintptr(3+i), "extra-"+strconv.Itoa(i))
+	}
+	return files
+}
+
+var forwarded = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT}
+
+// command is the program itself in the role of init, or in the role that first becomes
+// the unprivileged user.
+func command(opts Options) *exec.Cmd {
+	cmd := exec.Command(self)
+	cmd.Args = opts.Args
+	if cmd.Args == nil {
+		cmd.Args = os.Args
+	}
+	cmd.ExtraFiles = append([]*os.File(nil), opts.ExtraFiles...)
+	role := roleInit
+	if opts.UID != 0 && os.Geteuid() == 0 {
+		role = roleDrop
+		id := uint32(opts.UID)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: id, Gid: id}}
+	} else {
+		cmd.SysProcAttr = namespaces()
+	}
+	cmd.Env = append(environ(), opts.Env...)
+	cmd.Env = append(cmd.Env, roleVar+"="+role, filesVar+"="+strconv.Itoa(len(opts.ExtraFiles)))
+	return cmd
+}
+
+// environ is the environment with the folders of the system's tools in PATH, which an
+// unprivileged user often lacks.
+func environ() []string {
+	path := os.Getenv("PATH")
+	for _, dir := range []string{"/usr/local/sbin", "/usr/sbin", "/sbin"} {
+		if !strings.Contains(":"+path+":", ":"+dir+":") {
+			path += ":" + dir
+		}
+	}
+	return append(os.Environ(), "PATH="+path)
+}
+
+func namespaces() *syscall.SysProcAttr {
+	attr := &syscall.SysProcAttr{
+		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWNET | unix.CLONE_NEWPID |
+			unix.CLONE_NEWUTS | unix.CLONE_NEWIPC,
+	}
+	if os.Geteuid() != 0 {
+		attr.Cloneflags |= unix.CLONE_NEWUSER
+		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}}
+		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}}
+	}
+	return attr
+}
+
+// start starts cmd and waits until init says, by closing a pipe, that the namespaces are
+// set up, or why they are not.
+func start(cmd *exec.Cmd) error {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("open pipe: %w", err)
+	}
+	defer r.Close()
+	cmd.ExtraFiles = append(cmd.ExtraFiles, w)
+	err = cmd.Start()
+	w.Close()
+	if err != nil {
+		return fmt.Errorf("create namespaces: %w", err)
+	}
+	report, err := io.ReadAll(r)
+	if err == nil && len(report) > 0 {
+		err = errors.New(string(report))
+	}
+	if err != nil {
+		_ = cmd.Wait()
+		return fmt.Errorf("set up sandbox: %w", err)
+	}
+	return nil
+}
+
+func forward(signals <-chan os.Signal, done <-chan struct{}, p *os.Process) {
+	for {
+		select {
+		case s := <-signals:
+			_ = p.Signal(s)
+		case <-done:
+			return
+		}
+	}
+}
+
+func exitCodeOf(err error) (int, error) {
+	var exit *exec.ExitError
+	if err == nil {
+		return 0, nil
+	}
+	if !errors.As(err, &exit) {
+		return 0, fmt.Errorf("wait for sandbox: %w", err)
+	}
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	if ok && status.Signaled() {
+		return 128 + int(status.Signal()), nil
+	}
+	return exit.ExitCode(), nil
+}
