@@ -1,0 +1,181 @@
+package v1
+
+import (
+	"math"
+	"slices"
+)
+
+// Summary is summary.json: the verdict and the figures of a run.
+type Summary struct {
+	Schema  string  `json:"schema"`
+	Verdict Verdict `json:"verdict"`
+	Figures Figures `json:"figures"`
+}
+
+// Figures are the numbers of a run. A number without a sample is null, never 0.
+type Figures struct {
+	Cases        int `json:"cases"`
+	Passed       int `json:"passed"`
+	Failed       int `json:"failed"`
+	Inconclusive int `json:"inconclusive"`
+	Skipped      int `json:"skipped"`
+	NotSupported int `json:"not_supported"`
+	Errors       int `json:"errors"`
+	Unfinished   int `json:"unfinished"`
+
+	Steps         int `json:"steps"`
+	Cells         int `json:"cells"`
+	CellsPassed   int `json:"cells_passed"`
+	CellsFailed   int `json:"cells_failed"`
+	CellsVoid     int `json:"cells_inconclusive"`
+	CellsObserved int `json:"cells_observed"` // undefined: seen, not judged
+	Leaks         int `json:"leaks"`
+	Outages       int `json:"outages"`
+	Probes        int `json:"probes"`
+
+	CellsPerSecond  *float64 `json:"cells_per_second"`
+	LabReadySeconds *float64 `json:"lab_ready_seconds"`
+	RunSeconds      *float64 `json:"run_seconds"`
+
+	// Convergence is t_stable over the cells that a step changed, exact from the raw
+	// samples (nearest rank). Cells that never became stable count as later than every
+	// other (censored): a quantile that falls on one of them is null, and it is known
+	// only to be above the deadline.
+	ConvergenceN        int      `json:"convergence_n"`
+	ConvergenceCensored int      `json:"convergence_censored"`
+	ConvergenceP50      *float64 `json:"convergence_p50_ms"`
+	ConvergenceP90      *float64 `json:"convergence_p90_ms"`
+	ConvergenceP99      *float64 `json:"convergence_p99_ms"`
+	ConvergenceMax      *float64 `json:"convergence_max_ms"`
+	// Resolution is the median time between the last wrong probe and the first of the
+	// stable right ones, over the cells that were seen wrong: the floor of the method.
+	ResolutionN   int      `json:"resolution_n"`
+	ResolutionP50 *float64 `json:"resolution_p50_ms"`
+}
+
+// Summary computes the verdict and the figures from the cases and the cells.
+func (r *Run) Summary() Summary {
+	return Summary{Schema: Schema, Verdict: r.Verdict(), Figures: r.Figures()}
+}
+
+// Figures computes the figures from the cases and the cells.
+func (r *Run) Figures() Figures {
+	f := Figures{
+		Cases:           len(r.Cases),
+		Passed:          r.Count(Pass),
+		Failed:          r.Count(Fail),
+		Inconclusive:    r.Count(Inconclusive),
+		Skipped:         r.Count(Skipped),
+		NotSupported:    r.Count(NotSupported),
+		Errors:          r.Count(Error),
+		Unfinished:      r.Count(Unfinished),
+		LabReadySeconds: r.LabReady,
+	}
+	var stable, resolution []float64
+	for c := range r.EachCell {
+		f.countCell(c)
+		if s, ok := c.convergence(); ok {
+			stable = append(stable, s)
+		}
+		if c.Resolution != nil {
+			resolution = append(resolution, *c.Resolution)
+		}
+	}
+	for i := range r.Cases {
+		f.Steps += len(r.Cases[i].Steps)
+		for j := range r.Cases[i].Steps {
+			f.Probes += r.Cases[i].Steps[j].Probes
+		}
+	}
+	f.setRates(r)
+	f.setConvergence(stable)
+	f.ResolutionN, f.ResolutionP50 = len(resolution), Quantile(resolution, 0.5)
+	return f
+}
+
+func (f *Figures) countCell(c *Cell) {
+	f.Cells++
+	switch c.Outcome {
+	case Pass:
+		f.CellsPassed++
+	case Fail:
+		f.CellsFailed++
+	case Skipped, NotSupported:
+		f.CellsObserved++
+	case Inconclusive, Error, Unfinished:
+		f.CellsVoid++
+	}
+	switch c.Kind {
+	case "leak":
+		f.Leaks++
+	case "outage":
+		f.Outages++
+	}
+}
+
+func (f *Figures) setRates(r *Run) {
+	seconds := r.Finished.Sub(r.Started).Seconds()
+	if seconds <= 0 {
+		return
+	}
+	f.RunSeconds = &seconds
+	if f.Cells > 0 {
+		rate := float64(f.Cells) / seconds
+		f.CellsPerSecond = &rate
+	}
+}
+
+func (f *Figures) setConvergence(stable []float64) {
+	f.ConvergenceN = len(stable)
+	for _, s := range stable {
+		if math.IsInf(s, 1) {
+			f.ConvergenceCensored++
+		}
+	}
+	f.ConvergenceP50 = Quantile(stable, 0.50)
+	f.ConvergenceP90 = Quantile(stable, 0.90)
+	f.ConvergenceP99 = Quantile(stable, 0.99)
+	f.ConvergenceMax = Quantile(stable, 1)
+}
+
+// convergence is the cell's sample; a changed cell that conclusively never became stable
+// is +Inf. An inconclusive cell says nothing and gives no sample.
+func (c *Cell) convergence() (float64, bool) {
+	switch {
+	case !c.Changed || (c.Outcome != Pass && c.Outcome != Fail):
+		return 0, false
+	case c.Stable != nil:
+		return *c.Stable, true
+	default:
+		return math.Inf(1), true
+	}
+}
+
+// EachCell yields every cell of the run in order.
+func (r *Run) EachCell(yield func(*Cell) bool) {
+	for i := range r.Cases {
+		for j := range r.Cases[i].Steps {
+			cells := r.Cases[i].Steps[j].Cells
+			for k := range cells {
+				if !yield(&cells[k]) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Quantile is the exact nearest-rank quantile q (0..1] of samples, in any order. It is nil
+// when there is no sample, or when the rank falls on +Inf, a censored one.
+func Quantile(samples []float64, q float64) *float64 {
+	if len(samples) == 0 {
+		return nil
+	}
+	sorted := slices.Sorted(slices.Values(samples))
+	rank := max(int(math.Ceil(q*float64(len(sorted)))), 1)
+	value := sorted[min(rank, len(sorted))-1]
+	if math.IsInf(value, 1) {
+		return nil
+	}
+	return &value
+}

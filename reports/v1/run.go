@@ -1,0 +1,123 @@
+package v1
+
+import "time"
+
+// Schema names the version of these types in every file that carries them.
+const Schema = "netassay.dev/reports/v1"
+
+// Outcome is what became of a cell, a step or a case.
+type Outcome string
+
+// The outcomes of DESIGN.md, and two that only steps and cases can have: Error is a
+// defect of the case itself (the oracle and the pins disagree, an action cannot be
+// applied), Unfinished a case that was begun, or never begun, when the run was stopped.
+// Neither is ever green.
+const (
+	Pass         Outcome = "Pass"
+	Fail         Outcome = "Fail"
+	Inconclusive Outcome = "Inconclusive"
+	Skipped      Outcome = "Skipped"
+	NotSupported Outcome = "NotSupported"
+	Error        Outcome = "Error"
+	Unfinished   Outcome = "Unfinished"
+)
+
+// Verdict is what a whole run says about its engine.
+type Verdict string
+
+// A run is void when it says nothing about the engine: something in it was inconclusive,
+// unfinished or in error, or nothing was judged at all, and nothing failed.
+const (
+	VerdictPass Verdict = "pass"
+	VerdictFail Verdict = "fail"
+	VerdictVoid Verdict = "void"
+)
+
+// Run is one run of the suite: its conditions and everything that it found.
+type Run struct {
+	Schema     string    `json:"schema"`
+	ID         string    `json:"id"`
+	Tool       string    `json:"tool"` // version of netassay
+	Cluster    string    `json:"cluster"`
+	Engine     string    `json:"engine"`
+	Kubernetes string    `json:"kubernetes"` // gitVersion of the API server
+	Kernel     string    `json:"kernel"`
+	Nodes      int       `json:"nodes"`
+	Families   []string  `json:"families"` // primary first
+	Seed       uint64    `json:"seed"`     // of the order of the cases
+	Parallel   int       `json:"parallel"` // arenas that worked at once
+	Timing     Timing    `json:"timing"`
+	Started    time.Time `json:"started"`
+	Finished   time.Time `json:"finished"`
+	// LabReady is the time from the start of the cluster to ready pods, in seconds; nil
+	// when the cluster was there before the run.
+	LabReady *float64 `json:"lab_ready_seconds"`
+	// Notes are troubles that belong to no case, one line each.
+	Notes []string `json:"notes,omitempty"`
+	Cases []Case   `json:"cases"`
+}
+
+// Timing is how the run probed: the conditions of each of its figures. All in milliseconds.
+type Timing struct {
+	Timeout    float64 `json:"timeout_ms"`     // of one probe
+	Hold       float64 `json:"hold_ms"`        // how long a verdict must stay right
+	Deadline   float64 `json:"deadline_ms"`    // from the ack of a step until all must be right
+	RoundEvery float64 `json:"round_every_ms"` // least time between rounds over all cells
+	FastEvery  float64 `json:"fast_every_ms"`  // least time between rounds over changing cells
+}
+
+// Case is one case of the suite and its outcome.
+type Case struct {
+	Name     string   `json:"name"`
+	Title    string   `json:"title"`
+	Spec     string   `json:"spec,omitempty"`
+	Features []string `json:"features,omitempty"`
+	Outcome  Outcome  `json:"outcome"`
+	Reason   string   `json:"reason,omitempty"`
+	Arena    string   `json:"arena,omitempty"`
+	Seconds  float64  `json:"seconds"`
+	Steps    []Step   `json:"steps,omitempty"`
+}
+
+// Step is one change to the cluster and the cells that were judged after it. "baseline"
+// and "restore" are the steps before the first and after the last; they are listed only
+// when something was wrong in them.
+type Step struct {
+	Name    string  `json:"name"`
+	Outcome Outcome `json:"outcome"`
+	Reason  string  `json:"reason,omitempty"`
+	AckMS   float64 `json:"ack_ms"` // from the first write to the answer of the last
+	Millis  float64 `json:"ms"`     // the whole step
+	Rounds  int     `json:"rounds"` // rounds of probes over all cells
+	Probes  int     `json:"probes"` // packets' worth: single probes, controls included
+	Cells   []Cell  `json:"cells,omitempty"`
+}
+
+// Cell is one flow in one step of a case: one line of cells.jsonl.
+type Cell struct {
+	Case     string  `json:"case"`
+	Step     string  `json:"step"`
+	Client   string  `json:"client"` // logical, e.g. "x/a"
+	Server   string  `json:"server"`
+	Path     string  `json:"path"`   // "pod" or "service"
+	Family   string  `json:"family"` // "IPv4" or "IPv6"
+	Protocol string  `json:"protocol"`
+	Port     uint16  `json:"port"`
+	Want     string  `json:"want"` // Allow, Deny or Undefined
+	Seen     string  `json:"seen"` // the last conclusive observation
+	Evidence string  `json:"evidence,omitempty"`
+	Outcome  Outcome `json:"outcome"`
+	Kind     string  `json:"kind,omitempty"`    // of a failure: "leak" or "outage"
+	Reason   string  `json:"reason,omitempty"`  // why the outcome is what it is
+	Because  string  `json:"because,omitempty"` // why the oracle wants it
+	// Changed says that the step changed what is wanted of this cell. Only such cells
+	// have convergence times, counted from the ack of the step, in milliseconds.
+	Changed    bool     `json:"changed"`
+	FirstRight *float64 `json:"t_first_right"`
+	Stable     *float64 `json:"t_stable"`
+	// Resolution is the time between the last wrong probe and the stable right one, in
+	// milliseconds: how sharp t_stable is. nil when no probe after the ack was wrong.
+	Resolution *float64 `json:"resolution_ms"`
+	Flips      int      `json:"flips"`
+	Probes     int      `json:"probes"` // conclusive observations
+}

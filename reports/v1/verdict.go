@@ -1,0 +1,50 @@
+package v1
+
+// Verdict derives the run's verdict from the outcomes of its cases. One failed case is a
+// fail, whatever else happened; without one, anything but Pass, Skipped and NotSupported
+// makes the run void, and so does a run in which nothing passed.
+func (r *Run) Verdict() Verdict {
+	passed, doubtful := 0, 0
+	for i := range r.Cases {
+		switch r.Cases[i].Outcome {
+		case Fail:
+			return VerdictFail
+		case Pass:
+			passed++
+		case Skipped, NotSupported:
+		case Inconclusive, Error, Unfinished:
+			doubtful++
+		default: // an outcome that nobody knows is no reason to trust the run
+			doubtful++
+		}
+	}
+	if passed == 0 || doubtful > 0 {
+		return VerdictVoid
+	}
+	return VerdictPass
+}
+
+// ExitCode is the process exit code that a verdict maps to: 0 pass, 1 the engine failed,
+// 2 the run itself failed and says nothing about the engine.
+func ExitCode(v Verdict) int {
+	switch v {
+	case VerdictPass:
+		return 0
+	case VerdictFail:
+		return 1
+	case VerdictVoid:
+		return 2
+	}
+	return 2
+}
+
+// Count is how many cases have outcome o.
+func (r *Run) Count(o Outcome) int {
+	n := 0
+	for i := range r.Cases {
+		if r.Cases[i].Outcome == o {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,158 @@
+package judge
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/netassay/netassay/model"
+)
+
+// times fills the convergence times of a cell that the step changes.
+func (h *history) times(j *Judgement, w Window) {
+	if h.firstRight != nil {
+		j.FirstRight = since(h.firstRight, w)
+	}
+	if h.run.n == 0 {
+		return
+	}
+	j.Stable = since(h.run.first, w)
+	if h.lastWrong != nil {
+		gap := h.run.first.Sent - h.lastWrong.Sent
+		j.Resolution = &gap
+	}
+}
+
+func since(o *Observation, w Window) *time.Duration {
+	d := o.Sent - w.Acked
+	return &d
+}
+
+func (j *Judgement) show(o *Observation) {
+	if o != nil {
+		j.Seen, j.Evidence = o.Result, evidence(o)
+	}
+}
+
+func (j *Judgement) undefined(h *history) {
+	j.Outcome = OutcomeSkipped
+	j.Reason = "the API leaves it undefined: observed only"
+	j.show(h.last)
+}
+
+func (j *Judgement) pass(c *Cell, h *history) {
+	j.Outcome = OutcomePass
+	j.show(h.lastProof)
+	if c.Want == model.Deny && h.lastProof.Result != Dropped {
+		j.Reason = fmt.Sprintf("blocked by an answer (%s), not in silence", h.lastProof.Result)
+	}
+}
+
+// transition is the failure of a cell that had to stay as it was.
+func (j *Judgement) transition(c *Cell, h *history, w Window) {
+	j.Outcome, j.Kind = OutcomeFail, kindOf(c)
+	j.show(h.violation)
+	j.Reason = fmt.Sprintf("must stay %s during the step, was %s: %d of %d probes wrong, from %s to %s after the ack",
+		c.Want, seenAs(h.violation), h.wrongs, h.conclusive,
+		millis(h.violation.Sent-w.Acked), millis(h.lastWrong.Sent-w.Acked))
+}
+
+// wrong is the failure of a cell whose last word is wrong.
+func (j *Judgement) wrong(c *Cell, h *history, w Window) {
+	j.Outcome, j.Kind = OutcomeFail, kindOf(c)
+	j.show(h.lastProof)
+	j.Reason = fmt.Sprintf("wants %s, still %s %s after the ack (%d of %d probes wrong)",
+		c.Want, seenAs(h.lastProof), millis(h.lastProof.Sent-w.Acked), h.wrongs, h.conclusive)
+}
+
+// late is the failure of a cell that became stable only after the deadline.
+func (j *Judgement) late(c *Cell, h *history, w Window) {
+	j.Outcome, j.Kind = OutcomeFail, kindOf(c)
+	j.show(h.lastProof)
+	j.Reason = fmt.Sprintf("right only %s after the ack, the deadline is %s",
+		millis(h.run.first.Sent-w.Acked), millis(w.Deadline))
+}
+
+// tooShort is a right run that ended before the hold window did. After a flip it is the
+// cell's fault, without one it is the harness's: it stopped looking.
+func (j *Judgement) tooShort(c *Cell, h *history, w Window) {
+	j.show(h.lastProof)
+	if h.flips > 0 {
+		j.Outcome, j.Kind = OutcomeFail, kindOf(c)
+		j.show(h.lastWrong)
+		j.Reason = fmt.Sprintf("not stable: flipped %d times, right for only the last %s of the step, must hold %s",
+			h.flips, millis(h.run.held(w.Acked)), millis(w.Hold))
+		return
+	}
+	j.Outcome = OutcomeInconclusive
+	j.Reason = fmt.Sprintf("right, but seen for %s only, must hold %s", millis(h.run.held(w.Acked)), millis(w.Hold))
+}
+
+// unproven explains why nothing was proved.
+func (j *Judgement) unproven(h *history) {
+	j.Outcome = OutcomeInconclusive
+	j.show(h.last)
+	j.Reason = whyUnproven(h.last)
+}
+
+func whyUnproven(o *Observation) string {
+	switch {
+	case o == nil:
+		return "never probed after the ack"
+	case o.Result == Inconclusive:
+		return "the probe itself failed: " + o.Err
+	case o.Server != ControlLive:
+		return fmt.Sprintf("%s without a live control: the server's own node %s", o.Result, controlSaid(o.Server))
+	case o.Client != ControlLive:
+		return fmt.Sprintf("%s without a live control: the client's own node %s", o.Result, controlSaid(o.Client))
+	default:
+		return fmt.Sprintf("%s, answered by %q, which is not this cell's server", o.Result, o.Answered)
+	}
+}
+
+func controlSaid(c Control) string {
+	switch c {
+	case ControlLive:
+		return "reached it"
+	case ControlDead:
+		return "did not reach it either"
+	case ControlMissing:
+	}
+	return "was not asked"
+}
+
+func kindOf(c *Cell) Kind {
+	if c.Want == model.Deny {
+		return Leak
+	}
+	return Outage
+}
+
+// seenAs names an observation for a sentence.
+func seenAs(o *Observation) string {
+	if o.Delivered && o.Result != Connected {
+		return string(o.Result) + " but delivered"
+	}
+	return string(o.Result)
+}
+
+// evidence is the one-line proof of an observation.
+func evidence(o *Observation) string {
+	s := fmt.Sprintf("%s in %s", o.Result, millis(o.Done-o.Sent))
+	if o.Err != "" {
+		s += ": " + o.Err
+	}
+	if o.Answered != "" {
+		s += ", answered by " + o.Answered
+	}
+	if o.Delivered {
+		s += ", received by the server"
+	}
+	if o.Result != Connected && o.Server == ControlLive {
+		s += ", control live"
+	}
+	return s
+}
+
+func millis(d time.Duration) string {
+	return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
+}

@@ -1,0 +1,128 @@
+package judge
+
+import (
+	"time"
+
+	"github.com/netassay/netassay/model"
+)
+
+// proof is what one observation proves about its cell.
+type proof int
+
+const (
+	proofNone proof = iota
+	proofRight
+	proofWrong
+)
+
+// run is an unbroken run of right observations.
+type run struct {
+	first, last *Observation
+	n           int
+}
+
+// held is how long after the ack the run lasted. What was right before the ack proves that
+// nothing broke on the way, not that the step left it so.
+func (r *run) held(acked time.Duration) time.Duration {
+	if r.n == 0 {
+		return 0
+	}
+	return max(r.last.Sent-max(r.first.Sent, acked), 0)
+}
+
+// history is a cell's observations, replayed in the order in which they were sent.
+type history struct {
+	run        run          // the right run at the end; empty when the end is wrong
+	firstRight *Observation // ever
+	violation  *Observation // the first wrong one
+	lastWrong  *Observation
+	lastProof  *Observation // the last conclusive one
+	last       *Observation // the last of all
+	unproven   *Observation // the last that proved nothing
+	wrongs     int
+	flips      int
+	conclusive int
+}
+
+func replay(c *Cell, w Window) history {
+	var h history
+	obs := ordered(c, w)
+	for i := range obs {
+		h.add(&obs[i], prove(c, &obs[i]))
+	}
+	return h
+}
+
+func (h *history) add(o *Observation, p proof) {
+	h.last = o
+	switch p {
+	case proofNone:
+		h.unproven = o
+		return
+	case proofRight:
+		if h.firstRight == nil {
+			h.firstRight = o
+		}
+		if h.run.n == 0 {
+			h.run.first = o
+		}
+		h.run.last = o
+		h.run.n++
+	case proofWrong:
+		if h.run.n > 0 {
+			h.flips++
+		}
+		if h.violation == nil {
+			h.violation = o
+		}
+		h.lastWrong = o
+		h.wrongs++
+		h.run = run{}
+	}
+	h.lastProof = o
+	h.conclusive++
+}
+
+// prove weighs one observation. The order of the cases is the order of the laws.
+func prove(c *Cell, o *Observation) proof {
+	switch {
+	case o.Delivered && c.Want == model.Deny:
+		return proofWrong // it got in, whatever became of the probe afterwards
+	case o.Result == Inconclusive || !o.Result.known():
+		return proofNone
+	case c.misanswered(o):
+		return proofNone
+	case o.Result == Connected:
+		return c.proves(model.Allow)
+	case o.Delivered && o.Result != Dropped:
+		// Refused after it was received: an answer came back, only not the usual one.
+		// Dropped although received is an outage: replies must pass too.
+		return c.proves(model.Allow)
+	case o.Server != ControlLive || o.Client != ControlLive:
+		return proofNone
+	default:
+		return c.proves(model.Deny)
+	}
+}
+
+// proves compares what an observation shows with what is wanted.
+func (c *Cell) proves(shown model.Verdict) proof {
+	if c.Want == shown {
+		return proofRight
+	}
+	return proofWrong
+}
+
+// misanswered says that somebody else than the cell's server took the probe: an address
+// was reused or a Service led elsewhere, so that it says nothing about this cell.
+func (c *Cell) misanswered(o *Observation) bool {
+	return c.Server != "" && o.Answered != "" && o.Answered != c.Server
+}
+
+func (r Result) known() bool {
+	switch r {
+	case Connected, Dropped, Refused, Unreachable, Inconclusive:
+		return true
+	}
+	return false
+}
