@@ -1,0 +1,136 @@
+package match
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/netassay/netassay/model"
+)
+
+func TestSelectorKey(t *testing.T) {
+	in := func(k string, vs ...string) metav1.LabelSelectorRequirement {
+		return metav1.LabelSelectorRequirement{Key: k, Operator: metav1.LabelSelectorOpIn, Values: vs}
+	}
+	for _, tc := range []struct {
+		name string
+		a, b metav1.LabelSelector
+		same bool
+	}{
+		{"nothing and an empty list", metav1.LabelSelector{}, metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{}}, true},
+		{"a label and an In of one value", metav1.LabelSelector{MatchLabels: map[string]string{"a": "1"}}, expr(in("a", "1")), true},
+		{"order of values", expr(in("a", "1", "2")), expr(in("a", "2", "1", "2")), true},
+		{"order of requirements", expr(in("a", "1"), in("b", "1")), expr(in("b", "1"), in("a", "1"), in("b", "1")), true},
+		{"another value", expr(in("a", "1")), expr(in("a", "2")), false},
+		{"and is not or", expr(in("a", "1"), in("a", "2")), expr(in("a", "1", "2")), false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			a, b := parse(t, tc.a), parse(t, tc.b)
+			if (a.Key() == b.Key()) != tc.same {
+				t.Errorf("keys %q and %q, want same: %t", a.Key(), b.Key(), tc.same)
+			}
+		})
+	}
+}
+
+func TestParseSelectorRejects(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		in   *metav1.LabelSelector
+	}{
+		{"absent", nil},
+		{"unknown operator", &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "a", Operator: "Like"}}}},
+		{"In without values", &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "a", Operator: metav1.LabelSelectorOpIn}}}},
+		{"Exists with values", &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "a", Operator: metav1.LabelSelectorOpExists, Values: []string{"x"}}}}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if s, err := ParseSelector(tc.in); err == nil {
+				t.Errorf("accepted as %q", s.Key())
+			}
+		})
+	}
+}
+
+func TestIndex(t *testing.T) {
+	x := NewIndex(
+		[]model.Namespace{{Name: "x", Labels: map[string]string{"team": "1"}}, {Name: "y"}, {Name: "empty"}},
+		[]model.Pod{
+			pod("x", "a", "app", "web"), pod("x", "b", "app", "web"), pod("x", "c"),
+			pod("y", "a", "app", "web"), pod("unknown", "a", "app", "web"),
+			{Namespace: "x", Name: "host", HostNetwork: true, Labels: map[string]string{"app": "web"}},
+		})
+	web := parse(t, metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}})
+	notWeb := parse(t, expr(metav1.LabelSelectorRequirement{Key: "app", Operator: metav1.LabelSelectorOpNotIn, Values: []string{"web", "db"}}))
+	noTeam := parse(t, expr(metav1.LabelSelectorRequirement{Key: "team", Operator: metav1.LabelSelectorOpDoesNotExist}))
+	for _, tc := range []struct {
+		name string
+		seq  iter.Seq[*model.Pod]
+		want []string
+	}{
+		{"by label", x.InNamespace("x", web), []string{"x/a", "x/b"}},
+		{"NotIn holds for an absent key", x.InNamespace("x", notWeb), []string{"x/c"}},
+		{"everything but the host's network", x.InNamespace("x", Everything()), []string{"x/a", "x/b", "x/c"}},
+		{"a namespace without pods", x.InNamespace("empty", Everything()), nil},
+		{"across all known namespaces", x.Across(Everything(), web), []string{"x/a", "x/b", "y/a"}},
+		{"across negative: the unknown namespace is not selected", x.Across(noTeam, web), []string{"y/a"}},
+		{"all", x.All(), []string{"unknown/a", "x/a", "x/b", "x/c", "y/a"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, keys(tc.seq)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+	if x.LabelSets() != 2 {
+		t.Errorf("%d label sets, want 2", x.LabelSets())
+	}
+}
+
+func BenchmarkIndex20k(b *testing.B) {
+	var nss []model.Namespace
+	var pods []model.Pod
+	for i := range 20000 {
+		pods = append(pods, pod(fmt.Sprint("ns", i%100), fmt.Sprint("p", i), "app", fmt.Sprint(i%300), "tier", "x", "pod-template-hash", fmt.Sprint(i%300)))
+	}
+	for i := range 100 {
+		nss = append(nss, model.Namespace{Name: fmt.Sprint("ns", i)})
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		NewIndex(nss, pods)
+	}
+}
+
+func expr(rs ...metav1.LabelSelectorRequirement) metav1.LabelSelector {
+	return metav1.LabelSelector{MatchExpressions: rs}
+}
+
+func parse(t *testing.T, in metav1.LabelSelector) Selector {
+	t.Helper()
+	s, err := ParseSelector(&in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func pod(ns, name string, kv ...string) model.Pod {
+	p := model.Pod{Namespace: ns, Name: name, Labels: map[string]string{}}
+	for i := 0; i < len(kv); i += 2 {
+		p.Labels[kv[i]] = kv[i+1]
+	}
+	return p
+}
+
+func keys(seq iter.Seq[*model.Pod]) []string {
+	var out []string
+	for p := range seq {
+		out = append(out, p.Key())
+	}
+	slices.Sort(out)
+	return out
+}
