@@ -1,0 +1,168 @@
+package network
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/netassay/netassay/internal/sandbox"
+)
+
+const bridgeName = "br-lab"
+
+// Network is the bridge and the nodes on it.
+type Network struct {
+	families Families
+	nodes    []*Node
+}
+
+// New builds the network of a lab with that many nodes, in the calling thread's network
+// namespace, which must be the sandbox's.
+func New(families Families, nodes int) (*Network, error) {
+	if nodes < 1 || nodes > MaxNodes {
+		return nil, fmt.Errorf("build network: %d nodes is not in 1..%d", nodes, MaxNodes)
+	}
+	n := &Network{families: families, nodes: make([]*Node, nodes)}
+	if err := n.addBridge(); err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
+	var g errgroup.Group
+	g.SetLimit(4)
+	for i := range n.nodes {
+		g.Go(func() (err error) {
+			n.nodes[i], err = newNode(families, i+1)
+			return err
+		})
+	}
+	err := g.Wait()
+	if err == nil {
+		err = n.connect()
+	}
+	if err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
+	return n, nil
+}
+
+// Nodes are the nodes in the order of their numbers.
+func (n *Network) Nodes() []*Node { return n.nodes }
+
+// Close gives up the namespaces; they end when the last process in them does.
+func (n *Network) Close() error {
+	var errs []error
+	for _, node := range n.nodes {
+		if node != nil {
+			errs = append(errs, node.close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (n *Network) addBridge() error {
+	if err := apply(n.families, quiet(), deadEnd()); err != nil {
+		return err
+	}
+	h, err := netlink.NewHandle()
+	if err != nil {
+		return fmt.Errorf("open netlink: %w", err)
+	}
+	defer h.Close()
+	snooping := false
+	bridge := &netlink.Bridge{
+		LinkAttrs:         netlink.LinkAttrs{Name: bridgeName, HardwareAddr: bridgeMAC()},
+		MulticastSnooping: &snooping,
+	}
+	if err := h.LinkAdd(bridge); err != nil {
+		return fmt.Errorf("add bridge: %w", err)
+	}
+	l := &links{h: h}
+	l.up(bridge)
+	for _, ip := range n.families.GatewayIPs() {
+		l.addr(bridge, netip.PrefixFrom(ip, nodeBits(ip)))
+		l.blackhole(everything(ip))
+	}
+	return l.err
+}
+
+// connect plugs the nodes into the bridge and tells each where the others' pods are.
+func (n *Network) connect() error {
+	h, err := netlink.NewHandle()
+	if err != nil {
+		return fmt.Errorf("open netlink: %w", err)
+	}
+	defer h.Close()
+	l := &links{h: h}
+	bridge, err := h.LinkByName(bridgeName)
+	if err != nil {
+		return fmt.Errorf("find bridge: %w", err)
+	}
+	for _, node := range n.nodes {
+		port := &netlink.Veth{
+			LinkAttrs:        netlink.LinkAttrs{Name: node.name, MasterIndex: bridge.Attrs().Index},
+			PeerName:         "eth0",
+			PeerHardwareAddr: nodeMAC(node.number),
+			PeerNamespace:    netlink.NsFd(node.ns.Fd()),
+		}
+		if err := h.LinkAdd(port); err != nil {
+			return fmt.Errorf("connect %s to bridge: %w", node.name, err)
+		}
+		l.up(port)
+		n.toNode(l, bridge, node)
+	}
+	if l.err != nil {
+		return l.err
+	}
+	for _, node := range n.nodes {
+		if err := node.configure(n.nodes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// toNode routes to node and its pods on link.
+func (n *Network) toNode(l *links, link netlink.Link, node *Node) {
+	for i, ip := range node.IPs() {
+		l.neighbour(link, ip, nodeMAC(node.number))
+		l.via(link, node.PodCIDRs()[i], ip)
+	}
+}
+
+func nodeBits(ip netip.Addr) int {
+	v4, v6 := nodeNets()
+	if ip.Is4() {
+		return v4.Bits()
+	}
+	return v6.Bits()
+}
+
+// NodeName is the name of node n, from 1.
+func NodeName(n int) string { return "node" + strconv.Itoa(n) }
+
+// newNode makes the namespace of node number.
+func newNode(families Families, number int) (*Node, error) {
+	node := &Node{
+		name: NodeName(number), number: number, families: families,
+		pool: NewPool(families.NodePodCIDRs(number)),
+	}
+	ns, err := sandbox.NewNetNS(node.name)
+	if err != nil {
+		return nil, fmt.Errorf("make %s: %w", node.name, err)
+	}
+	node.ns = ns
+	err = ns.Do(func() (err error) {
+		if err := apply(families, quiet(), router()); err != nil {
+			return err
+		}
+		node.h, err = netlink.NewHandle()
+		return err
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("make %s: %w", node.name, err), node.close())
+	}
+	return node, nil
+}

@@ -1,0 +1,198 @@
+package network_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netlink"
+
+	"github.com/netassay/netassay/clusters/lab/network"
+	"github.com/netassay/netassay/internal/sandbox"
+)
+
+func TestMain(m *testing.M) { sandbox.TestMain(m) }
+
+// fresh runs fn with a network built in a namespace of its own.
+func fresh(t *testing.T, families string, nodes int, fn func(*network.Network)) {
+	t.Helper()
+	sandbox.Require(t)
+	f, err := network.ParseFamilies(families)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ns, err := sandbox.NewNetNS("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ns.Close() })
+	err = ns.Do(func() error {
+		n, err := network.New(f, nodes)
+		if err != nil {
+			return err
+		}
+		t.Cleanup(func() {
+			if err := n.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		fn(n)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func attach(t *testing.T, n *network.Node, name string) *network.Pod {
+	t.Helper()
+	p, err := n.Attach(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Errorf("close %s: %v", name, err)
+		}
+	})
+	return p
+}
+
+// doer is a namespace to do things in.
+type doer interface{ Do(func() error) error }
+
+func serve(t *testing.T, in doer) uint16 {
+	t.Helper()
+	var l net.Listener
+	err := in.Do(func() (err error) {
+		l, err = net.Listen("tcp", ":0")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			fmt.Fprintln(c, c.RemoteAddr().(*net.TCPAddr).IP)
+			c.Close()
+		}
+	}()
+	return l.Addr().(*net.TCPAddr).AddrPort().Port()
+}
+
+// ask connects from in and returns the address that the server saw.
+func ask(in doer, to netip.AddrPort, timeout time.Duration) (saw string, err error) {
+	err = in.Do(func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), timeout)
+		defer cancel()
+		// The dialer makes its socket on this thread only when it need not resolve.
+		c, err := (&net.Dialer{}).DialContext(ctx, "tcp", to.String())
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		_, err = fmt.Fscan(c, &saw)
+		return err
+	})
+	return saw, err
+}
+
+func TestEveryPodReachesEveryPodWithItsOwnAddress(t *testing.T) {
+	for _, families := range []string{"ipv4", "ipv6", "dual"} {
+		t.Run(families, func(t *testing.T) {
+			fresh(t, families, 3, func(n *network.Network) {
+				var pods []*network.Pod
+				for i, node := range n.Nodes() {
+					pods = append(pods, attach(t, node, fmt.Sprintf("%s-a%d", families, i)), attach(t, node, fmt.Sprintf("%s-b%d", families, i)))
+				}
+				for _, server := range pods {
+					port := serve(t, server)
+					for _, client := range pods {
+						for i, ip := range server.IPs() {
+							saw, err := ask(client, netip.AddrPortFrom(ip, port), 5*time.Second)
+							if err != nil || saw != client.IPs()[i].String() {
+								t.Errorf("%v → %v: server saw %q, error %v", client.IPs(), ip, saw, err)
+							}
+						}
+					}
+					for _, node := range n.Nodes() {
+						for _, ip := range server.IPs() {
+							if _, err := ask(node, netip.AddrPortFrom(ip, port), 5*time.Second); err != nil {
+								t.Errorf("%s → %v: %v", node.Name(), ip, err)
+							}
+						}
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestPacketToForeignAddressDiesInside(t *testing.T) {
+	fresh(t, "dual", 2, func(n *network.Network) {
+		pod := attach(t, n.Nodes()[0], "lonely")
+		for _, foreign := range []string{"198.51.100.1:80", "[2001:db8::1]:80"} {
+			_, err := ask(pod, netip.MustParseAddrPort(foreign), 300*time.Millisecond)
+			var timeout net.Error
+			if !errors.As(err, &timeout) || !timeout.Timeout() {
+				t.Errorf("%s: got %v, want a timeout", foreign, err)
+			}
+		}
+		links, err := netlink.LinkList()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range links {
+			name := l.Attrs().Name
+			switch {
+			case name == "lo", name == "br-lab", strings.HasPrefix(name, "node") && l.Type() == "veth":
+			case l.Attrs().Flags&net.FlagUp == 0 && l.Attrs().ParentIndex == 0:
+				// A tunnel device that the kernel puts into every new namespace; it is down.
+			default:
+				t.Errorf("link %s (%s) is none of the lab's own", name, l.Type())
+			}
+		}
+	})
+}
+
+func TestManyPodsPerNode(t *testing.T) {
+	fresh(t, "dual", 1, func(n *network.Network) {
+		const pods = 100
+		node := n.Nodes()[0]
+		start := time.Now()
+		var last *network.Pod
+		for i := range pods {
+			last = attach(t, node, fmt.Sprintf("many-%d", i))
+		}
+		each := time.Since(start) / pods
+		t.Logf("%d pods, %v each", pods, each)
+		if each > 50*time.Millisecond {
+			t.Errorf("a pod takes %v, want well below 50ms", each)
+		}
+		port := serve(t, last)
+		for _, ip := range last.IPs() {
+			if _, err := ask(node, netip.AddrPortFrom(ip, port), 5*time.Second); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+func TestPodThatComesBackWhileItsPredecessorLives(t *testing.T) {
+	fresh(t, "dual", 1, func(n *network.Network) {
+		a, b := attach(t, n.Nodes()[0], "twin"), attach(t, n.Nodes()[0], "twin")
+		if a.IPs()[0] == b.IPs()[0] {
+			t.Errorf("both have %v", a.IPs()[0])
+		}
+	})
+}

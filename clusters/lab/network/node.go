@@ -1,0 +1,91 @@
+package network
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+
+	"github.com/vishvananda/netlink"
+
+	"github.com/netassay/netassay/internal/sandbox"
+)
+
+// Node is the network namespace of one node.
+type Node struct {
+	name     string
+	number   int
+	families Families
+	ns       *sandbox.NetNS
+	pool     *Pool
+
+	mu sync.Mutex // serializes h
+	h  *netlink.Handle
+}
+
+// Name is the node's name, "node1" and so on.
+func (n *Node) Name() string { return n.name }
+
+// IPs are the node's addresses, one per family.
+func (n *Node) IPs() []netip.Addr { return n.families.NodeIPs(n.number) }
+
+// PodCIDRs are the networks of the node's pods, one per family, as IPs.
+func (n *Node) PodCIDRs() []netip.Prefix { return n.families.NodePodCIDRs(n.number) }
+
+// Pool hands out the addresses of the node's pods.
+func (n *Node) Pool() *Pool { return n.pool }
+
+// Do runs fn on a thread that is in the node's namespace.
+func (n *Node) Do(fn func() error) error { return n.ns.Do(fn) }
+
+// configure sets up eth0, which the bridge's side has put into the namespace.
+func (n *Node) configure(all []*Node) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	l := &links{h: n.h}
+	eth0, err := n.h.LinkByName("eth0")
+	if err != nil {
+		return fmt.Errorf("configure %s: find eth0: %w", n.name, err)
+	}
+	l.up(eth0)
+	gateways := n.families.GatewayIPs()
+	for i, ip := range n.IPs() {
+		l.addr(eth0, netip.PrefixFrom(ip, nodeBits(ip)))
+		l.neighbour(eth0, gateways[i], bridgeMAC())
+		l.via(eth0, everything(ip), gateways[i])
+		for _, other := range all {
+			if other != n {
+				l.neighbour(eth0, other.IPs()[i], nodeMAC(other.number))
+				l.via(eth0, other.PodCIDRs()[i], other.IPs()[i])
+			}
+		}
+	}
+	if l.err != nil {
+		return fmt.Errorf("configure %s: %w", n.name, l.err)
+	}
+	return nil
+}
+
+func (n *Node) close() error {
+	if n.h != nil {
+		n.h.Close()
+	}
+	if err := n.ns.Close(); err != nil {
+		return fmt.Errorf("close %s: %w", n.name, err)
+	}
+	return nil
+}
+
+// Attach makes the network namespace of a pod. The name is for `ip netns exec` and need
+// not be unique in time: a pod may come back while its predecessor is taken down.
+func (n *Node) Attach(name string) (*Pod, error) {
+	number, err := n.pool.Acquire()
+	if err != nil {
+		return nil, fmt.Errorf("attach pod %s to %s: %w", name, n.name, err)
+	}
+	p := &Pod{node: n, number: number}
+	if err := p.setUp(name); err != nil {
+		return nil, errors.Join(fmt.Errorf("attach pod %s to %s: %w", name, n.name, err), p.Close())
+	}
+	return p, nil
+}

@@ -1,0 +1,113 @@
+package network
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+)
+
+// MaxNodes is how many nodes the address plan has room for.
+const MaxNodes = 240
+
+// Families says which IP families the lab has. In a dual-stack lab IPv4 is primary.
+type Families struct {
+	V4, V6 bool
+}
+
+// ParseFamilies reads "ipv4", "ipv6" or "dual".
+func ParseFamilies(s string) (Families, error) {
+	switch s {
+	case "ipv4":
+		return Families{V4: true}, nil
+	case "ipv6":
+		return Families{V6: true}, nil
+	case "dual", "":
+		return Families{V4: true, V6: true}, nil
+	}
+	return Families{}, fmt.Errorf("ip family %q is none of ipv4, ipv6, dual", s)
+}
+
+// addrs keeps the addresses of the lab's families.
+func (f Families) addrs(v4, v6 netip.Addr) []netip.Addr {
+	var out []netip.Addr
+	if f.V4 {
+		out = append(out, v4)
+	}
+	if f.V6 {
+		out = append(out, v6)
+	}
+	return out
+}
+
+func (f Families) prefixes(v4, v6 netip.Prefix) []netip.Prefix {
+	var out []netip.Prefix
+	if f.V4 {
+		out = append(out, v4)
+	}
+	if f.V6 {
+		out = append(out, v6)
+	}
+	return out
+}
+
+// The address plan. Node n (from 1) is nodeHost+n in the node networks and has the n-th
+// pod networks.
+const nodeHost = 10
+
+func nodeNets() (v4, v6 netip.Prefix) {
+	return netip.MustParsePrefix("172.30.0.0/24"), netip.MustParsePrefix("fd00:172:30::/64")
+}
+
+// ServiceCIDRs are the networks of cluster IPs.
+func (f Families) ServiceCIDRs() []netip.Prefix {
+	return f.prefixes(netip.MustParsePrefix("10.96.0.0/16"), netip.MustParsePrefix("fd00:10:96::/112"))
+}
+
+// PodCIDRs are the networks that hold all pods of all nodes.
+func (f Families) PodCIDRs() []netip.Prefix {
+	return f.prefixes(netip.MustParsePrefix("10.244.0.0/16"), netip.MustParsePrefix("fd00:10:244::/48"))
+}
+
+// GatewayIPs are the addresses of the control plane on the bridge.
+func (f Families) GatewayIPs() []netip.Addr {
+	v4, v6 := nodeNets()
+	return f.addrs(host(v4, 1), host(v6, 1))
+}
+
+// NodeIPs are the addresses of node n, from 1.
+func (f Families) NodeIPs(n int) []netip.Addr {
+	v4, v6 := nodeNets()
+	return f.addrs(host(v4, nodeHost+n), host(v6, nodeHost+n))
+}
+
+// NodePodCIDRs are the pod networks of node n, from 1.
+func (f Families) NodePodCIDRs(n int) []netip.Prefix {
+	v6 := netip.MustParseAddr("fd00:10:244::").As16()
+	v6[7] = byte(n)
+	return f.prefixes(
+		netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 244, byte(n), 0}), 24),
+		netip.PrefixFrom(netip.AddrFrom16(v6), 64),
+	)
+}
+
+// host is the i-th address of p, i below 256.
+func host(p netip.Prefix, i int) netip.Addr {
+	if p.Addr().Is4() {
+		a := p.Addr().As4()
+		a[3] = byte(i)
+		return netip.AddrFrom4(a)
+	}
+	a := p.Addr().As16()
+	a[15] = byte(i)
+	return netip.AddrFrom16(a)
+}
+
+// The hardware addresses, locally administered: one per node, two per pod.
+func bridgeMAC() net.HardwareAddr    { return net.HardwareAddr{2, 'n', 'a', 0, 0, 1} }
+func nodeMAC(n int) net.HardwareAddr { return net.HardwareAddr{2, 'n', 'a', 1, 0, byte(n)} }
+func podMAC(node, i int) net.HardwareAddr {
+	return net.HardwareAddr{2, 'n', 'a', 2, byte(node), byte(i)}
+}
+func podGWMAC(node, i int) net.HardwareAddr {
+	return net.HardwareAddr{2, 'n', 'a', 3, byte(node), byte(i)}
+}

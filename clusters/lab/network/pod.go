@@ -1,0 +1,124 @@
+package network
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"strconv"
+	"sync"
+
+	"github.com/vishvananda/netlink"
+
+	"github.com/netassay/netassay/internal/sandbox"
+)
+
+// Pod is the network namespace of one pod, routed to its node by a veth.
+type Pod struct {
+	node   *Node
+	number int // in the node's pool
+	ns     *sandbox.NetNS
+	veth   netlink.Link // the node's side
+
+	closing sync.Once
+	closed  error
+}
+
+// IPs are the pod's addresses, one per family.
+func (p *Pod) IPs() []netip.Addr { return p.node.pool.Addrs(p.number) }
+
+// Do runs fn on a thread that is in the pod's namespace.
+func (p *Pod) Do(fn func() error) error { return p.ns.Do(fn) }
+
+// Close takes the pod off the network and releases its addresses.
+func (p *Pod) Close() error {
+	p.closing.Do(func() { p.closed = p.tearDown() })
+	return p.closed
+}
+
+func (p *Pod) setUp(name string) error {
+	ns, err := newPodNS(name)
+	if err != nil {
+		return err
+	}
+	p.ns = ns
+	if err := ns.Do(func() error { return apply(p.node.families, quiet()) }); err != nil {
+		return err
+	}
+	if err := p.plug(); err != nil {
+		return err
+	}
+	return ns.Do(p.configure)
+}
+
+// newPodNS names the namespace by the pod; by the pod and a number when the name is taken.
+func newPodNS(name string) (*sandbox.NetNS, error) {
+	ns, err := sandbox.NewNetNS(name)
+	for i := 2; errors.Is(err, fs.ErrExist) && i < 100; i++ {
+		ns, err = sandbox.NewNetNS(name + "~" + strconv.Itoa(i))
+	}
+	return ns, err
+}
+
+// plug makes the veth and what the node needs to know of it.
+func (p *Pod) plug() error {
+	n := p.node
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	veth := &netlink.Veth{
+		LinkAttrs:        netlink.LinkAttrs{Name: fmt.Sprintf("veth%d", p.number), HardwareAddr: podGWMAC(n.number, p.number)},
+		PeerName:         "eth0",
+		PeerHardwareAddr: podMAC(n.number, p.number),
+		PeerNamespace:    netlink.NsFd(p.ns.Fd()),
+	}
+	if err := n.h.LinkAdd(veth); err != nil {
+		return fmt.Errorf("add veth: %w", err)
+	}
+	p.veth = veth
+	l := &links{h: n.h}
+	l.up(veth)
+	gateways := n.pool.Gateways()
+	for i, ip := range p.IPs() {
+		l.addr(veth, single(gateways[i]))
+		l.neighbour(veth, ip, podMAC(n.number, p.number))
+		l.onLink(veth, single(ip))
+	}
+	return l.err
+}
+
+// configure sets up the pod's own side, on a thread in its namespace.
+func (p *Pod) configure() error {
+	h, err := netlink.NewHandle()
+	if err != nil {
+		return fmt.Errorf("open netlink: %w", err)
+	}
+	defer h.Close()
+	l := &links{h: h}
+	eth0, err := h.LinkByName("eth0")
+	if err != nil {
+		return fmt.Errorf("find eth0: %w", err)
+	}
+	l.up(eth0)
+	gateways := p.node.pool.Gateways()
+	for i, ip := range p.IPs() {
+		l.addr(eth0, single(ip))
+		l.neighbour(eth0, gateways[i], podGWMAC(p.node.number, p.number))
+		l.via(eth0, everything(ip), gateways[i])
+	}
+	return l.err
+}
+
+// tearDown frees the address last: nobody may get it while a packet can still reach it.
+func (p *Pod) tearDown() error {
+	var errs []error
+	if p.veth != nil {
+		p.node.mu.Lock()
+		errs = append(errs, p.node.h.LinkDel(p.veth))
+		p.node.mu.Unlock()
+	}
+	if p.ns != nil {
+		errs = append(errs, p.ns.Close())
+	}
+	p.node.pool.Release(p.number)
+	return errors.Join(errs...)
+}
