@@ -1,0 +1,140 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	netv1 "k8s.io/api/networking/v1"
+
+	"github.com/netassay/netassay/enforcer/match"
+	"github.com/netassay/netassay/model"
+)
+
+// Existing says what happens to flows that are open when a policy begins to deny them.
+// The specification leaves it open.
+type Existing string
+
+// The choices. Keep is the default.
+const (
+	Keep Existing = "keep" // they live on: packets of known flows pass in both directions
+	Cut  Existing = "cut"  // they stall: only replies and related errors pass unseen
+)
+
+// Options says for whom a plan is made.
+type Options struct {
+	Node     string
+	Existing Existing
+}
+
+// Compile is CompileWith for a node with the default options.
+func Compile(s model.Snapshot, node string) Plan {
+	return CompileWith(s, Options{Node: node, Existing: Keep})
+}
+
+// CompileWith translates the policies that select a pod of the node. The snapshot is only
+// read, and the order of its lists has no influence on the plan.
+//
+// A piece of a policy that cannot be translated becomes a Problem and allows nothing,
+// while the pods that the policy selects stay isolated.
+func CompileWith(s model.Snapshot, opts Options) Plan {
+	return newCompiler(s, opts, hash).compile(s.Policies)
+}
+
+// compiler is the state of one compilation.
+type compiler struct {
+	opts     Options
+	cluster  *match.Index // all pods, for peers
+	local    *match.Index // the node's pods, for subjects
+	sets     registry
+	names    namer
+	chains   map[chainKey]*namespaceChain
+	problems []Problem
+	policy   *netv1.NetworkPolicy // the one at hand, for problems
+}
+
+// chainKey names the flat chain of a namespace and direction.
+type chainKey struct {
+	namespace string
+	direction direction
+}
+
+// namespaceChain judges the pods of one namespace in one direction: what no line allows
+// is dropped at its end.
+type namespaceChain struct {
+	chainKey
+	isolated *set
+	seen     map[*model.Pod]bool
+	allows   []allow
+}
+
+func newCompiler(s model.Snapshot, opts Options, hash func(string) string) *compiler {
+	local := slices.DeleteFunc(slices.Clone(s.Pods), func(p model.Pod) bool { return p.Node != opts.Node })
+	return &compiler{
+		opts:    opts,
+		cluster: match.NewIndex(s.Namespaces, s.Pods),
+		local:   match.NewIndex(s.Namespaces, local),
+		sets:    newRegistry(),
+		names:   newNamer(hash),
+		chains:  map[chainKey]*namespaceChain{},
+	}
+}
+
+func (c *compiler) compile(policies []*netv1.NetworkPolicy) Plan {
+	ordered := slices.Clone(policies)
+	slices.SortStableFunc(ordered, func(a, b *netv1.NetworkPolicy) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	for _, p := range ordered {
+		c.addPolicy(p)
+	}
+	for _, s := range c.sets.order {
+		s.seal(c.names)
+	}
+	chains := c.sortedChains()
+	return Plan{IPv4: c.family(IPv4, chains), IPv6: c.family(IPv6, chains), Problems: c.problems}
+}
+
+// problem records a piece of the policy at hand that allows nothing.
+func (c *compiler) problem(field, format string, args ...any) {
+	c.problems = append(c.problems, Problem{
+		Namespace: c.policy.Namespace,
+		Policy:    c.policy.Name,
+		Field:     field,
+		Detail:    fmt.Sprintf(format, args...),
+	})
+}
+
+// chain returns the namespace's chain for a direction, made at its first use.
+func (c *compiler) chain(namespace string, d direction) *namespaceChain {
+	key := chainKey{namespace, d}
+	ch, ok := c.chains[key]
+	if !ok {
+		ch = &namespaceChain{
+			chainKey: key,
+			isolated: c.sets.get(RoleIsolation, HashIP, d.String()+" "+namespace, nil),
+			seen:     map[*model.Pod]bool{},
+		}
+		c.chains[key] = ch
+	}
+	return ch
+}
+
+// isolate puts a pod under the chain's judgement.
+func (ch *namespaceChain) isolate(p *model.Pod) {
+	if !ch.seen[p] {
+		ch.seen[p] = true
+		ch.isolated.addPod(p)
+	}
+}
+
+func (c *compiler) sortedChains() []*namespaceChain {
+	out := make([]*namespaceChain, 0, len(c.chains))
+	for _, ch := range c.chains {
+		out = append(out, ch)
+	}
+	slices.SortFunc(out, func(a, b *namespaceChain) int {
+		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.direction, b.direction))
+	})
+	return out
+}

@@ -1,0 +1,148 @@
+package plan
+
+import (
+	"fmt"
+	"iter"
+
+	netv1 "k8s.io/api/networking/v1"
+
+	"github.com/netassay/netassay/enforcer/cidr"
+	"github.com/netassay/netassay/enforcer/match"
+	"github.com/netassay/netassay/model"
+)
+
+// scopedPeer is a peer together with the pods that it can be, which is where a named port
+// of an egress rule is looked up.
+type scopedPeer struct {
+	peer
+	scope string // equal for equal pods
+	pods  iter.Seq[*model.Pod]
+}
+
+// parsePeers checks the peers of one rule. A rule without peers covers every peer, in the
+// cluster and outside. All ipBlocks of the rule share one set. A peer that cannot be
+// translated is reported and covers nothing.
+func (c *compiler) parsePeers(field string, list []netv1.NetworkPolicyPeer) []scopedPeer {
+	if len(list) == 0 {
+		return []scopedPeer{c.anywhere(peer{})}
+	}
+	var out []scopedPeer
+	var blocks []cidr.Block
+	for i := range list {
+		p, at := &list[i], fmt.Sprintf("%s[%d]", field, i)
+		switch {
+		case p.IPBlock != nil && (p.PodSelector != nil || p.NamespaceSelector != nil):
+			c.problem(at, "ipBlock beside a selector: put them into two peers")
+		case p.IPBlock != nil:
+			if b, ok := c.parseBlock(at+".ipBlock", p.IPBlock); ok {
+				blocks = append(blocks, b)
+			}
+		case p.PodSelector == nil && p.NamespaceSelector == nil:
+			c.problem(at, "the peer is empty: give podSelector, namespaceSelector or ipBlock; for every pod, an empty namespaceSelector")
+		default:
+			if s, ok := c.parseSelectors(at, p); ok {
+				out = append(out, s)
+			}
+		}
+	}
+	return append(out, c.blockPeers(field, blocks)...)
+}
+
+// anywhere scopes a peer that is not a list of pods: any pod can be behind it.
+func (c *compiler) anywhere(p peer) scopedPeer {
+	return scopedPeer{peer: p, scope: "anywhere", pods: c.cluster.All()}
+}
+
+// parseSelectors reads a peer of pods. podSelector alone means the policy's own namespace,
+// namespaceSelector alone every pod of those namespaces, both together their meet.
+func (c *compiler) parseSelectors(field string, p *netv1.NetworkPolicyPeer) (scopedPeer, bool) {
+	pods := match.Everything()
+	if p.PodSelector != nil {
+		var err error
+		if pods, err = match.ParseSelector(p.PodSelector); err != nil {
+			c.problem(field+".podSelector", "%v", err)
+			return scopedPeer{}, false
+		}
+	}
+	scoped := scopedPeer{
+		scope: "namespace " + c.policy.Namespace + " pods " + pods.Key(),
+		pods:  c.cluster.InNamespace(c.policy.Namespace, pods),
+	}
+	if p.NamespaceSelector != nil {
+		namespaces, err := match.ParseSelector(p.NamespaceSelector)
+		if err != nil {
+			c.problem(field+".namespaceSelector", "%v", err)
+			return scopedPeer{}, false
+		}
+		scoped.scope = "namespaces " + namespaces.Key() + " pods " + pods.Key()
+		scoped.pods = c.cluster.Across(namespaces, pods)
+	}
+	scoped.set = c.sets.pods(RolePeer, scoped.scope, scoped.pods)
+	return scoped, true
+}
+
+// parseBlock reads an ipBlock. One unreadable except spoils the whole block, because
+// without it the block would allow too much.
+func (c *compiler) parseBlock(field string, b *netv1.IPBlock) (cidr.Block, bool) {
+	var out cidr.Block
+	var err error
+	if out.CIDR, err = cidr.Parse(b.CIDR); err != nil {
+		c.problem(field+".cidr", "%v", err)
+		return out, false
+	}
+	for i, text := range b.Except {
+		except, err := cidr.Parse(text)
+		if err != nil {
+			c.problem(fmt.Sprintf("%s.except[%d]", field, i), "%v", err)
+			return out, false
+		}
+		out.Excepts = append(out.Excepts, except)
+	}
+	return out, true
+}
+
+// blockPeers turns all ipBlocks of one rule into peers: one immutable set if their union
+// is small enough to be written out, else one peer per block.
+func (c *compiler) blockPeers(field string, blocks []cidr.Block) []scopedPeer {
+	var out []scopedPeer
+	union := &set{role: RoleBlock}
+	for _, is4 := range []bool{true, false} {
+		var same []cidr.Block
+		for _, b := range blocks {
+			if b.Is4() == is4 {
+				same = append(same, b)
+			}
+		}
+		prefixes, ok := cidr.Union(same)
+		if !ok {
+			out = append(out, c.singleBlocks(field, same)...)
+			continue
+		}
+		for _, p := range prefixes {
+			union.add(Member{Prefix: p})
+		}
+	}
+	if union.empty(IPv4) && union.empty(IPv6) {
+		return out
+	}
+	key := c.policy.Namespace + "/" + c.policy.Name + " " + field
+	s := c.sets.get(RoleBlock, HashNet, key, func(s *set) { s.members = union.members })
+	return append(out, c.anywhere(peer{set: s}))
+}
+
+// singleBlocks matches each block by its own CIDR and a set of what it excepts.
+func (c *compiler) singleBlocks(field string, blocks []cidr.Block) []scopedPeer {
+	var out []scopedPeer
+	for i, b := range blocks {
+		key := fmt.Sprintf("%s/%s %s except %s %d", c.policy.Namespace, c.policy.Name, field, b.CIDR, i)
+		excepts := c.sets.get(RoleBlock, HashNet, key, func(s *set) {
+			for _, e := range b.Excepts {
+				if e.Addr().Is4() == b.Is4() {
+					s.add(Member{Prefix: e})
+				}
+			}
+		})
+		out = append(out, c.anywhere(peer{cidr: b.CIDR, excepts: excepts}))
+	}
+	return out
+}

@@ -1,0 +1,148 @@
+package plan
+
+import (
+	"fmt"
+	"iter"
+
+	netv1 "k8s.io/api/networking/v1"
+
+	"github.com/netassay/netassay/enforcer/match"
+	"github.com/netassay/netassay/model"
+)
+
+// addPolicy compiles one policy if it selects a pod of the node.
+func (c *compiler) addPolicy(p *netv1.NetworkPolicy) {
+	c.policy = p
+	selector, err := match.ParseSelector(&p.Spec.PodSelector)
+	readable := err == nil
+	if !readable {
+		selector = match.Everything() // nobody knows whom it protects: protect all
+	}
+	subjects := c.local.InNamespace(p.Namespace, selector)
+	if none(subjects) {
+		return
+	}
+	if !readable {
+		c.problem("spec.podSelector", "%v; every pod of the namespace is isolated and this policy allows nothing", err)
+	}
+	for _, d := range c.directions(&p.Spec) {
+		ch := c.chain(p.Namespace, d)
+		for pod := range subjects {
+			ch.isolate(pod)
+		}
+		if readable {
+			c.addRules(ch, subject{p.Namespace, selector}, &p.Spec)
+		}
+	}
+}
+
+// subject is whom a policy selects.
+type subject struct {
+	namespace string
+	selector  match.Selector
+}
+
+// key is equal for policies that select the same pods.
+func (s subject) key() string { return s.namespace + " " + s.selector.Key() }
+
+// directions reads policyTypes. "If no policyTypes are specified on a NetworkPolicy then
+// by default Ingress will always be set and Egress will be set if the NetworkPolicy has
+// any egress rules."
+func (c *compiler) directions(spec *netv1.NetworkPolicySpec) []direction {
+	if len(spec.PolicyTypes) == 0 {
+		if len(spec.Egress) > 0 {
+			return []direction{ingress, egress}
+		}
+		return []direction{ingress}
+	}
+	var in, out bool
+	for i, t := range spec.PolicyTypes {
+		switch t {
+		case netv1.PolicyTypeIngress:
+			in = true
+		case netv1.PolicyTypeEgress:
+			out = true
+		default:
+			c.problem(fmt.Sprintf("spec.policyTypes[%d]", i), "%q is not a policy type: use Ingress or Egress", t)
+		}
+	}
+	var ds []direction
+	if in {
+		ds = append(ds, ingress)
+	}
+	if out {
+		ds = append(ds, egress)
+	}
+	return ds
+}
+
+// rule is an ingress or egress rule in the words that both share.
+type rule struct {
+	field string // e.g. spec.ingress[0]
+	list  string // e.g. from
+	peers []netv1.NetworkPolicyPeer
+	ports []netv1.NetworkPolicyPort
+}
+
+func (c *compiler) addRules(ch *namespaceChain, subj subject, spec *netv1.NetworkPolicySpec) {
+	if ch.direction == ingress {
+		for i, r := range spec.Ingress {
+			c.addRule(ch, subj, rule{fmt.Sprintf("spec.ingress[%d]", i), "from", r.From, r.Ports})
+		}
+		return
+	}
+	for i, r := range spec.Egress {
+		c.addRule(ch, subj, rule{fmt.Sprintf("spec.egress[%d]", i), "to", r.To, r.Ports})
+	}
+}
+
+// addRule adds one line per peer and port group. "This rule allows traffic which matches
+// both the from and ports sections."
+func (c *compiler) addRule(ch *namespaceChain, subj subject, r rule) {
+	list := c.parsePorts(r.field+".ports", r.ports)
+	peers := c.parsePeers(r.field+"."+r.list, r.peers)
+	subjects := c.subjectSet(subj)
+	origin := c.policy.Namespace + "/" + c.policy.Name + ":" + r.field[len("spec."):]
+	for _, p := range peers {
+		for _, group := range list.numeric {
+			ch.allows = append(ch.allows, allow{subjects, p.peer, group, origin})
+		}
+		for _, n := range list.named {
+			group := ports{named: c.namedSet(ch.direction, subj, p, n)}
+			ch.allows = append(ch.allows, allow{subjects, p.peer, group, origin})
+		}
+	}
+}
+
+// subjectSet is the set of the node's pods that the policy selects, or nil when it selects
+// all of its namespace: the chain is entered for such pods only.
+func (c *compiler) subjectSet(s subject) *set {
+	if s.selector.Everything() {
+		return nil
+	}
+	return c.sets.pods(RoleSubject, s.key(), c.local.InNamespace(s.namespace, s.selector))
+}
+
+// namedSet resolves a named port on every pod that can be the destination: a subject for
+// ingress, a peer for egress. Each pod may number the port differently, and a pod without
+// the port is allowed nothing.
+func (c *compiler) namedSet(d direction, subj subject, p scopedPeer, n namedPort) *set {
+	scope, pods := p.scope, p.pods
+	if d == ingress {
+		scope = subj.key()
+		pods = c.local.InNamespace(subj.namespace, subj.selector)
+	}
+	key := d.String() + " " + scope + " " + n.name + "/" + string(n.protocol)
+	return c.sets.get(RoleNamedPort, HashIPPort, key, func(s *set) {
+		for pod := range pods {
+			s.addPort(pod, n)
+		}
+	})
+}
+
+func none(pods iter.Seq[*model.Pod]) bool {
+	for range pods {
+		return false
+	}
+	return true
+}

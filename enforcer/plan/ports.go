@@ -1,0 +1,194 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	netv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// multiportSlots is how many ports one multiport match takes; a range counts as two.
+const multiportSlots = 15
+
+// ports is one group of destination ports. The zero value matches every packet.
+type ports struct {
+	protocol string      // as iptables spells it; "" with a named port
+	ranges   []portRange // none: every port of the protocol
+	named    *set        // what a named port resolves to on the pods that may be the destination
+}
+
+type portRange struct{ first, last uint16 }
+
+func (r portRange) slots() int {
+	if r.first == r.last {
+		return 1
+	}
+	return 2
+}
+
+func (r portRange) String() string {
+	if r.first == r.last {
+		return strconv.Itoa(int(r.first))
+	}
+	return fmt.Sprintf("%d:%d", r.first, r.last)
+}
+
+func (p ports) match(f Family) []string {
+	switch {
+	case p.named != nil:
+		return []string{p.named.match(f, "dst,dst")}
+	case p.protocol == "":
+		return nil
+	case len(p.ranges) == 0:
+		return []string{"-p " + p.protocol}
+	case len(p.ranges) == 1:
+		return []string{"-p " + p.protocol + " -m " + p.protocol + " --dport " + p.ranges[0].String()}
+	}
+	var list []string
+	for _, r := range p.ranges {
+		list = append(list, r.String())
+	}
+	return []string{"-p " + p.protocol + " -m multiport --dports " + strings.Join(list, ",")}
+}
+
+// portList is a rule's ports after checking, in the order in which they become lines.
+type portList struct {
+	numeric []ports
+	named   []namedPort
+}
+
+// namedPort is resolved on the destination pod, once it is known which pods those can be.
+type namedPort struct {
+	name     string
+	protocol corev1.Protocol
+}
+
+// protocols are those that NetworkPolicy defines, in the order in which they become lines.
+var protocols = [...]corev1.Protocol{corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP}
+
+func protocolName(p corev1.Protocol) string { return strings.ToLower(string(p)) }
+
+// parsePorts checks and groups the ports of one rule. A rule without ports covers every
+// port of every protocol. An entry that cannot be translated is reported and covers
+// nothing; it never widens the rule.
+func (c *compiler) parsePorts(field string, list []netv1.NetworkPolicyPort) portList {
+	if len(list) == 0 {
+		return portList{numeric: []ports{{}}}
+	}
+	ranges := map[corev1.Protocol][]portRange{}
+	whole := map[corev1.Protocol]bool{}
+	var named []namedPort
+	for i, p := range list {
+		protocol := corev1.ProtocolTCP
+		if p.Protocol != nil {
+			protocol = *p.Protocol
+		}
+		at := fmt.Sprintf("%s[%d]", field, i)
+		switch {
+		case !slices.Contains(protocols[:], protocol):
+			c.problem(at+".protocol", "%q is not a protocol of NetworkPolicy: use TCP, UDP or SCTP", protocol)
+		case p.Port == nil && p.EndPort != nil:
+			c.problem(at+".endPort", "endPort without port: give the first port of the range")
+		case p.Port == nil:
+			whole[protocol] = true
+		case p.Port.Type == intstr.String:
+			if c.checkNamed(at, p) {
+				named = append(named, namedPort{p.Port.StrVal, protocol})
+			}
+		default:
+			if r, ok := c.parseRange(at, p); ok {
+				ranges[protocol] = append(ranges[protocol], r)
+			}
+		}
+	}
+	return portList{numeric: group(whole, ranges), named: sortNamed(named)}
+}
+
+func (c *compiler) checkNamed(field string, p netv1.NetworkPolicyPort) bool {
+	if p.EndPort != nil {
+		c.problem(field+".endPort", "endPort with a named port: give a number as port")
+		return false
+	}
+	if p.Port.StrVal == "" {
+		c.problem(field+".port", "the port's name is empty: give a name or a number")
+		return false
+	}
+	return true
+}
+
+func (c *compiler) parseRange(field string, p netv1.NetworkPolicyPort) (portRange, bool) {
+	first := p.Port.IntVal
+	last := first
+	if p.EndPort != nil {
+		last = *p.EndPort
+	}
+	switch {
+	case first < 1 || first > 65535:
+		c.problem(field+".port", "%d is not a port: use 1 to 65535", first)
+	case last > 65535:
+		c.problem(field+".endPort", "%d is not a port: use 1 to 65535", last)
+	case last < first:
+		c.problem(field+".endPort", "%d is below port %d: endPort must be equal or greater", last, first)
+	default:
+		return portRange{uint16(first), uint16(last)}, true
+	}
+	return portRange{}, false
+}
+
+// group makes as few lines as multiport allows: one per protocol and 15 slots.
+func group(whole map[corev1.Protocol]bool, ranges map[corev1.Protocol][]portRange) []ports {
+	var out []ports
+	for _, protocol := range protocols {
+		name := protocolName(protocol)
+		if whole[protocol] {
+			out = append(out, ports{protocol: name})
+			continue
+		}
+		for _, chunk := range chunks(merge(ranges[protocol])) {
+			out = append(out, ports{protocol: name, ranges: chunk})
+		}
+	}
+	return out
+}
+
+// merge sorts ranges and joins those that overlap or touch.
+func merge(ranges []portRange) []portRange {
+	slices.SortFunc(ranges, func(a, b portRange) int {
+		return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.last, b.last))
+	})
+	var out []portRange
+	for _, r := range ranges {
+		if n := len(out); n > 0 && int(r.first) <= int(out[n-1].last)+1 {
+			out[n-1].last = max(out[n-1].last, r.last)
+			continue
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+func chunks(ranges []portRange) [][]portRange {
+	var out [][]portRange
+	used := multiportSlots
+	for _, r := range ranges {
+		if used+r.slots() > multiportSlots {
+			out = append(out, nil)
+			used = 0
+		}
+		out[len(out)-1] = append(out[len(out)-1], r)
+		used += r.slots()
+	}
+	return out
+}
+
+func sortNamed(named []namedPort) []namedPort {
+	slices.SortFunc(named, func(a, b namedPort) int {
+		return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.protocol, b.protocol))
+	})
+	return slices.Compact(named)
+}
