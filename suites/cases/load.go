@@ -1,7 +1,40 @@
 package cases
 
+import (
+	"cmp"
+	"embed"
+	"errors"
+	"io/fs"
+	"path"
+	"slices"
+)
+
+//go:embed data/*.txtar
+var files embed.FS
+
 // Load reads the embedded cases, sorted by name. An error names file, line and cure; all
-// errors of all files are reported together.
-func Load() ([]Case, error) {
-	panic("not yet")
+// errors of all files are reported together, one line each.
+func Load() ([]Case, error) { return LoadFS(files, "data") }
+
+// LoadFS reads the cases of a directory, as Load does.
+func LoadFS(fsys fs.FS, dir string) ([]Case, error) {
+	names, err := fs.Glob(fsys, path.Join(dir, "*.txtar"))
+	if err != nil {
+		return nil, err
+	}
+	var all []Case
+	var errs []error
+	for _, name := range names {
+		data, err := fs.ReadFile(fsys, name)
+		if err != nil {
+			return nil, err
+		}
+		c, err := Parse(path.Base(name), data)
+		all, errs = append(all, c), append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(all, func(a, b Case) int { return cmp.Compare(a.Name, b.Name) })
+	return all, nil
 }

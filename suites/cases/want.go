@@ -1,7 +1,6 @@
 package cases
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -26,34 +25,6 @@ func (c Case) Want(step int, client, server string, p Probe, family corev1.IPFam
 		}
 	}
 	return verdict
-}
-
-// Keys are the pods that exist after step (0 is the first), sorted: the fixture's, those
-// that the case created, without those that it deleted.
-func (c Case) Keys(step int) []string {
-	keys := map[string]bool{}
-	for _, p := range FixturePods() {
-		keys[p.Key()] = true
-	}
-	for _, s := range c.Steps[:step+1] {
-		for _, a := range s.Do {
-			applyToKeys(keys, a)
-		}
-	}
-	return slices.Sorted(maps.Keys(keys))
-}
-
-func applyToKeys(keys map[string]bool, a Action) {
-	switch {
-	case a.CreatePod != nil:
-		keys[a.CreatePod.Key()] = true
-	case a.DeletePod != nil:
-		delete(keys, a.DeletePod.Key())
-	case a.DeleteNamespace != "":
-		maps.DeleteFunc(keys, func(k string, _ bool) bool {
-			return strings.HasPrefix(k, a.DeleteNamespace+"/")
-		})
-	}
 }
 
 // HasFeature reports whether the case needs f.

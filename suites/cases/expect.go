@@ -1,0 +1,120 @@
+package cases
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/netassay/netassay/model"
+)
+
+// parseExpect reads one line of expectations:
+//
+//	CLIENTS -> SERVERS  allow|deny  [PORTS]  [FAMILY]  # comment
+//
+// CLIENTS, SERVERS and PORTS are lists with commas and no spaces. ok is false for a line
+// with nothing but a comment.
+func parseExpect(line string) (e Expect, ok bool, err error) {
+	line, _, _ = strings.Cut(line, "#")
+	fields := strings.Fields(line)
+	if len(fields) == 0 {
+		return Expect{}, false, nil
+	}
+	if len(fields) < 4 || fields[1] != "->" {
+		return Expect{}, true, errors.New(`an expectation is "CLIENTS -> SERVERS allow|deny [PORTS] [FAMILY]"`)
+	}
+	if e.Clients, err = parsePatterns(fields[0]); err != nil {
+		return Expect{}, true, err
+	}
+	if e.Servers, err = parsePatterns(fields[2]); err != nil {
+		return Expect{}, true, err
+	}
+	switch fields[3] {
+	case "allow":
+		e.Verdict = model.Allow
+	case "deny":
+		e.Verdict = model.Deny
+	default:
+		return Expect{}, true, fmt.Errorf("unknown verdict %q; valid are allow, deny", fields[3])
+	}
+	for _, f := range fields[4:] {
+		if err := e.restrict(f); err != nil {
+			return Expect{}, true, err
+		}
+	}
+	return e, true, nil
+}
+
+// restrict adds a list of ports or a family.
+func (e *Expect) restrict(field string) error {
+	if f := corev1.IPFamily(field); f == corev1.IPv4Protocol || f == corev1.IPv6Protocol {
+		e.Families = append(e.Families, f)
+		return nil
+	}
+	if len(e.Ports) > 0 {
+		return fmt.Errorf("second list of ports %q; join lists with a comma, without spaces", field)
+	}
+	for p := range strings.SplitSeq(field, ",") {
+		pattern, err := parsePortPattern(p)
+		if err != nil {
+			return err
+		}
+		e.Ports = append(e.Ports, pattern)
+	}
+	return nil
+}
+
+var patternSyntax = regexp.MustCompile(`^(\*|node\*|node[1-9]|(\*|[a-z0-9][a-z0-9-]*)/(\*|[a-z0-9][a-z0-9-]*))$`)
+
+func parsePatterns(list string) ([]Pattern, error) {
+	var patterns []Pattern
+	for p := range strings.SplitSeq(list, ",") {
+		if !patternSyntax.MatchString(p) {
+			return nil, fmt.Errorf("%q names no endpoint; valid are *, */*, x/*, */a, x/a, node*, node1", p)
+		}
+		patterns = append(patterns, Pattern(p))
+	}
+	return patterns, nil
+}
+
+// parsePortPattern reads 80/TCP, 80/* or */TCP.
+func parsePortPattern(s string) (PortPattern, error) {
+	bad := fmt.Errorf("%q is no port; valid are like 80/TCP, 80/*, */UDP", s)
+	number, protocol, ok := strings.Cut(s, "/")
+	if !ok {
+		return PortPattern{}, bad
+	}
+	var p PortPattern
+	if number != "*" {
+		n, err := strconv.ParseUint(number, 10, 16)
+		if err != nil || n == 0 {
+			return PortPattern{}, bad
+		}
+		p.Port = uint16(n)
+	}
+	if protocol == "*" {
+		return p, nil
+	}
+	p.Protocol = corev1.Protocol(protocol)
+	if !knownProtocol(p.Protocol) {
+		return PortPattern{}, bad
+	}
+	return p, nil
+}
+
+// parseProbe reads 80/TCP.
+func parseProbe(s string) (Probe, error) {
+	p, err := parsePortPattern(s)
+	if err != nil || p.Port == 0 || p.Protocol == "" {
+		return Probe{}, fmt.Errorf("%q is no probe; valid are like 80/TCP, 81/UDP, 80/SCTP", s)
+	}
+	return Probe(p), nil
+}
+
+func knownProtocol(p corev1.Protocol) bool {
+	return p == corev1.ProtocolTCP || p == corev1.ProtocolUDP || p == corev1.ProtocolSCTP
+}

@@ -1,0 +1,169 @@
+package cases
+
+import (
+	"encoding/json"
+	"errors"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// check holds the document's nodes against the type that it will be decoded into: unknown
+// and repeated fields and values of a wrong kind are errors with their lines, which the
+// decoders of YAML and JSON can't give.
+func (d *document) check(into any) error {
+	return d.checkNode(d.root, reflect.TypeOf(into))
+}
+
+var jsonUnmarshaler = reflect.TypeFor[json.Unmarshaler]()
+
+func (d *document) checkNode(n *yaml.Node, t reflect.Type) error {
+	if n.Kind == yaml.AliasNode {
+		return d.errorOn(n, "aliases are not used in case files; write it out")
+	}
+	if n.Tag == "!!null" {
+		return nil
+	}
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if reflect.PointerTo(t).Implements(jsonUnmarshaler) {
+		return nil
+	}
+	switch t.Kind() {
+	case reflect.Struct:
+		return d.checkStruct(n, t)
+	case reflect.Map:
+		return d.checkMap(n, t)
+	case reflect.Slice:
+		return d.checkList(n, t)
+	default:
+		return d.checkScalar(n, t.Kind())
+	}
+}
+
+func (d *document) checkStruct(n *yaml.Node, t reflect.Type) error {
+	if n.Kind != yaml.MappingNode {
+		return d.errorOn(n, "want fields (%s), have %s", strings.Join(fieldNames(t), ", "), kindName(n))
+	}
+	fields := fieldTypes(t)
+	return d.eachPair(n, func(key, value *yaml.Node) error {
+		field, ok := fields[key.Value]
+		if !ok {
+			return d.errorOn(key, "unknown field %q%s", key.Value, nearest(key.Value, fieldNames(t)))
+		}
+		return d.checkNode(value, field)
+	})
+}
+
+func (d *document) checkMap(n *yaml.Node, t reflect.Type) error {
+	if n.Kind != yaml.MappingNode {
+		return d.errorOn(n, "want a map, have %s", kindName(n))
+	}
+	return d.eachPair(n, func(_, value *yaml.Node) error { return d.checkNode(value, t.Elem()) })
+}
+
+func (d *document) eachPair(n *yaml.Node, check func(key, value *yaml.Node) error) error {
+	var errs []error
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key := n.Content[i]
+		if seen[key.Value] {
+			errs = append(errs, d.errorOn(key, "field %q is given twice; remove one", key.Value))
+		}
+		seen[key.Value] = true
+		errs = append(errs, check(key, n.Content[i+1]))
+	}
+	return errors.Join(errs...)
+}
+
+func (d *document) checkList(n *yaml.Node, t reflect.Type) error {
+	if n.Kind != yaml.SequenceNode {
+		return d.errorOn(n, "want a list, have %s", kindName(n))
+	}
+	var errs []error
+	for _, item := range n.Content {
+		errs = append(errs, d.checkNode(item, t.Elem()))
+	}
+	return errors.Join(errs...)
+}
+
+func (d *document) checkScalar(n *yaml.Node, kind reflect.Kind) error {
+	switch {
+	case n.Kind != yaml.ScalarNode:
+		return d.errorOn(n, "want a single value, have %s", kindName(n))
+	case kind == reflect.String && n.Tag != "!!str":
+		return d.errorOn(n, "want a string, have %s; put it in quotes", n.Value)
+	case kind >= reflect.Int && kind <= reflect.Uint64 && n.Tag != "!!int":
+		return d.errorOn(n, "want a number, have %q", n.Value)
+	}
+	return nil
+}
+
+func kindName(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "fields"
+	case yaml.SequenceNode:
+		return "a list"
+	default:
+		return "a single value"
+	}
+}
+
+// fieldTypes are the JSON fields of a struct, those of embedded structs among them.
+func fieldTypes(t reflect.Type) map[string]reflect.Type {
+	fields := map[string]reflect.Type{}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case f.Anonymous && name == "":
+			maps.Copy(fields, fieldTypes(f.Type))
+		case name != "" && name != "-":
+			fields[name] = f.Type
+		}
+	}
+	return fields
+}
+
+func fieldNames(t reflect.Type) []string { return slices.Sorted(maps.Keys(fieldTypes(t))) }
+
+// nearest is a hint that ends an error: the valid name with the fewest edits when it is
+// near, else all of them. valid is sorted.
+func nearest(name string, valid []string) string {
+	if len(valid) == 0 {
+		return ""
+	}
+	best := slices.MinFunc(valid, func(a, b string) int { return edits(name, a) - edits(name, b) })
+	if edits(name, best) <= 1+len(name)/3 {
+		return "; did you mean " + best + "?"
+	}
+	return "; valid are " + strings.Join(valid, ", ")
+}
+
+// edits is the Levenshtein distance, upper and lower case being equal.
+func edits(a, b string) int {
+	a, b = strings.ToLower(a), strings.ToLower(b)
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			above := row[j+1]
+			row[j+1] = min(above+1, row[j]+1, diagonal+cost)
+			diagonal = above
+		}
+	}
+	return row[len(b)]
+}
