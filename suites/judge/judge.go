@@ -105,56 +105,53 @@ type Judgement struct {
 	Conclusive int
 }
 
+// Progress is where a cell stands while it is still being probed.
+type Progress struct {
+	Right    bool          // its last conclusive observation is right
+	Since    time.Duration // when Right: since when without a break, on the observations' clock
+	Last     time.Duration // when the last conclusive observation was sent
+	Violated bool          // it has failed for good: more probing cannot mend it
+	Seen     bool          // there is an observation that counts, conclusive or not
+}
+
+// Look says where a cell stands. It agrees with Judge.
+func Look(c *Cell, w Window) Progress {
+	h := replay(c, w)
+	p := Progress{Right: h.run.n > 0, Seen: h.last != nil}
+	p.Violated = c.Want != model.Undefined && !c.Changed() && h.violation != nil
+	if h.lastProof != nil {
+		p.Last = h.lastProof.Sent
+	}
+	if p.Right {
+		p.Since = h.run.first.Sent
+	}
+	return p
+}
+
 // Judge judges one cell.
 func Judge(c *Cell, w Window) Judgement {
-	j, _ := evaluate(c, w)
-	return j
-}
-
-// Settled says that more probing cannot turn the judgement for the better or need not:
-// the cell passes, is undefined and was seen, or has failed for good.
-func Settled(c *Cell, w Window) bool {
-	_, settled := evaluate(c, w)
-	return settled
-}
-
-// RightSince is the send time (on the clock of the observations) since when the cell is
-// right without a break. ok is false when its last conclusive observation is wrong or
-// there is none.
-func RightSince(c *Cell, w Window) (since time.Duration, ok bool) {
-	r := replay(c, w)
-	if r.run.n == 0 {
-		return 0, false
-	}
-	return r.run.first.Sent, true
-}
-
-func evaluate(c *Cell, w Window) (j Judgement, settled bool) {
-	r := replay(c, w)
-	j = Judgement{Flips: r.flips, Conclusive: r.conclusive}
+	h := replay(c, w)
+	j := Judgement{Flips: h.flips, Conclusive: h.conclusive}
 	if c.Changed() {
-		r.times(&j, w)
+		h.times(&j, w)
 	}
 	switch {
 	case c.Want == model.Undefined:
-		j.undefined(&r)
-		return j, r.last != nil
-	case !c.Changed() && r.violation != nil:
-		j.transition(c, &r, w)
-		return j, true
-	case r.conclusive == 0:
-		j.unproven(&r)
-	case r.run.n == 0:
-		j.wrong(c, &r, w)
-	case r.run.held(w.Acked) < w.Hold || r.run.last.Sent < w.Acked:
-		j.tooShort(c, &r, w)
-	case c.Changed() && r.run.first.Sent > w.Acked+w.Deadline:
-		j.late(c, &r, w)
+		j.undefined(&h)
+	case !c.Changed() && h.violation != nil:
+		j.transition(c, &h, w)
+	case h.conclusive == 0:
+		j.unproven(&h)
+	case h.run.n == 0:
+		j.wrong(c, &h, w)
+	case h.run.last.Sent < w.Acked || h.run.held(w.Acked) < w.Hold:
+		j.tooShort(c, &h, w)
+	case c.Changed() && h.run.first.Sent > w.Acked+w.Deadline:
+		j.late(c, &h, w)
 	default:
-		j.pass(c, &r)
-		return j, true
+		j.pass(c, &h)
 	}
-	return j, false
+	return j
 }
 
 // ordered returns the observations that count, by the time when they were sent: from

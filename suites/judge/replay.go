@@ -38,7 +38,6 @@ type history struct {
 	lastWrong  *Observation
 	lastProof  *Observation // the last conclusive one
 	last       *Observation // the last of all
-	unproven   *Observation // the last that proved nothing
 	wrongs     int
 	flips      int
 	conclusive int
@@ -57,7 +56,6 @@ func (h *history) add(o *Observation, p proof) {
 	h.last = o
 	switch p {
 	case proofNone:
-		h.unproven = o
 		return
 	case proofRight:
 		if h.firstRight == nil {
