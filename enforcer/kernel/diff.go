@@ -1,0 +1,322 @@
+package kernel
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/netassay/netassay/enforcer/plan"
+	"github.com/netassay/netassay/enforcer/render"
+)
+
+// line is one in-place change of a set.
+type line struct {
+	Set    string // its name in the kernel
+	Member plan.Member
+	Add    bool
+}
+
+// text is the line as ipset restore reads it.
+func (l line) text() string {
+	if l.Add {
+		return render.SetAdd(l.Set, l.Member)
+	}
+	return render.SetDel(l.Set, l.Member)
+}
+
+// change is all that one sync does to one family, in this order; see the package's
+// documentation for the reason of the order.
+type change struct {
+	discard  []string     // left-overs under temporary names
+	create   []newSet     // new sets and generations, filled aside
+	restrict []line       // can only forbid
+	commit   *transaction // nil: no chain differs
+	loosen   []line       // can only permit
+	collect  []string     // sets that nothing refers to once all of the above is done
+
+	after map[string][]plan.Member // what the sets that are changed in place hold then
+}
+
+// newSet is a set of the plan that is to be made under the name that it gets here.
+type newSet struct {
+	name string
+	set  plan.Set
+}
+
+type transaction struct {
+	render.Transaction
+	want []plan.Chain // every chain of ours with its rules, for the check afterwards
+}
+
+func (c *change) empty() bool {
+	return len(c.discard)+len(c.create)+len(c.restrict)+len(c.loosen)+len(c.collect) == 0 && c.commit == nil
+}
+
+// differ compares one family of the kernel with a plan.
+type differ struct {
+	have      *family
+	want      plan.FamilyPlan
+	transient func(netip.Addr) bool
+
+	names    map[string]string // from the plan to the kernel
+	inPlace  []edit            // sets that are there and hold something else
+	renewed  []newSet
+	allNames map[string]*set // taken in the kernel, of both families
+}
+
+// edit is the in-place change of one set.
+type edit struct {
+	set      plan.Set
+	del, add []plan.Member
+}
+
+// diff finds the change that brings a family to the plan. It changes nothing.
+func diff(have *family, want plan.FamilyPlan, transient func(netip.Addr) bool) (*change, error) {
+	if err := checkNames(want); err != nil {
+		return nil, err
+	}
+	d := &differ{have: have, want: want, transient: transient, names: map[string]string{}, allNames: map[string]*set{}}
+	for name, s := range have.sets {
+		d.allNames[name] = s
+	}
+	if err := d.compareSets(); err != nil {
+		return nil, err
+	}
+	if d.kinds() > 1 {
+		if err := d.renewStable(); err != nil {
+			return nil, err
+		}
+	}
+	return d.change(), nil
+}
+
+// compareSets finds for each set of the plan the one in the kernel, or makes it new.
+func (d *differ) compareSets() error {
+	current := d.current()
+	for _, s := range d.want.Sets {
+		name, ok := current[s.Name]
+		if !ok || !d.have.sets[name].fits(s) {
+			if err := d.renew(s); err != nil {
+				return err
+			}
+			continue
+		}
+		d.names[s.Name] = name
+		del, add := diffMembers(d.have.sets[name].Members, sorted(s.Members))
+		if len(del)+len(add) == 0 {
+			continue
+		}
+		if s.Role != plan.RoleBlock {
+			d.inPlace = append(d.inPlace, edit{set: s, del: del, add: add})
+		} else if err := d.renew(s); err != nil { // somebody has changed what is immutable
+			return err
+		}
+	}
+	return nil
+}
+
+// fits tells whether the set in the kernel can hold what the plan wants.
+func (s *set) fits(want plan.Set) bool {
+	return s.Kind == want.Kind && s.Family == want.Family && len(want.Members) <= s.MaxElem
+}
+
+// current maps the plan's names to the generations in force: those that rules refer to,
+// else any that is complete.
+func (d *differ) current() map[string]string {
+	names := map[string]string{}
+	refs := d.have.referenced()
+	for _, actual := range sortedKeys(d.have.sets) {
+		logical, complete := logicalName(actual)
+		if !complete {
+			continue
+		}
+		_, now := refs[actual]
+		if _, seen := names[logical]; now || !seen {
+			names[logical] = actual
+		}
+	}
+	return names
+}
+
+func (d *differ) renew(s plan.Set) error {
+	name, err := freeName(s.Name, d.allNames)
+	if err != nil {
+		return err
+	}
+	d.allNames[name] = &set{}
+	d.names[s.Name] = name
+	d.renewed = append(d.renewed, newSet{name: name, set: s})
+	return nil
+}
+
+// kinds counts the kinds of change that touch addresses which live on: restricting,
+// committing, loosening. Up to one, the order can't be seen from outside.
+func (d *differ) kinds() int {
+	restricts, loosens := false, false
+	for _, e := range d.inPlace {
+		dels, adds := d.stable(e.del), d.stable(e.add)
+		if e.set.Role == plan.RoleIsolation {
+			dels, adds = adds, dels
+		}
+		restricts, loosens = restricts || dels, loosens || adds
+	}
+	n := 0
+	for _, kind := range []bool{restricts, loosens, d.rewrites()} {
+		if kind {
+			n++
+		}
+	}
+	return n
+}
+
+func (d *differ) stable(ms []plan.Member) bool {
+	return slices.ContainsFunc(ms, func(m plan.Member) bool {
+		return !m.Prefix.IsSingleIP() || !d.transient(m.Prefix.Addr())
+	})
+}
+
+// rewrites tells whether any chain differs.
+func (d *differ) rewrites() bool {
+	if slices.ContainsFunc(d.want.Chains, d.differs) {
+		return true
+	}
+	_, obsolete := d.obsolete()
+	return len(obsolete) > 0
+}
+
+func (d *differ) differs(c plan.Chain) bool {
+	have, ok := d.have.chains[c.Name]
+	return !ok || !have.holds(d.actual(c))
+}
+
+// holds tells whether the chain in the kernel is c.
+func (have chain) holds(c plan.Chain) bool {
+	if len(c.Rules) == 0 {
+		return have.Rules == 0
+	}
+	return have.Rules == len(c.Rules) && have.Hash == render.ChainHash(c)
+}
+
+// actual is a chain of the plan with the names of sets in the kernel.
+func (d *differ) actual(c plan.Chain) plan.Chain {
+	rules := make([]string, len(c.Rules))
+	for i, r := range c.Rules {
+		rules[i] = rename(r, d.names)
+	}
+	return plan.Chain{Name: c.Name, Rules: rules}
+}
+
+// obsolete are the chains of ours that the plan does not have: those that must stay,
+// empty, because somebody else's rules lead to them, and those that can go.
+func (d *differ) obsolete() (empty []plan.Chain, gone []string) {
+	wanted := map[string]bool{}
+	for _, c := range d.want.Chains {
+		wanted[c.Name] = true
+	}
+	for _, name := range sortedKeys(d.have.chains) {
+		if wanted[name] {
+			continue
+		}
+		if _, kept := d.have.foreign[name]; !kept {
+			gone = append(gone, name)
+		} else if d.have.chains[name].Rules > 0 {
+			empty = append(empty, plan.Chain{Name: name})
+		}
+	}
+	return empty, gone
+}
+
+// renewStable moves every set with a change of an address that lives on into the commit.
+func (d *differ) renewStable() error {
+	kept := d.inPlace[:0]
+	for _, e := range d.inPlace {
+		if !d.stable(e.del) && !d.stable(e.add) {
+			kept = append(kept, e)
+			continue
+		}
+		if err := d.renew(e.set); err != nil {
+			return err
+		}
+	}
+	d.inPlace = kept
+	return nil
+}
+
+func (d *differ) change() *change {
+	c := &change{create: d.renewed, commit: d.commit(), after: map[string][]plan.Member{}}
+	for _, e := range d.inPlace {
+		name := d.names[e.set.Name]
+		c.after[name] = sorted(e.set.Members)
+		del, add := lines(name, e.del, false), lines(name, e.add, true)
+		if e.set.Role == plan.RoleIsolation {
+			del, add = add, del
+		}
+		c.restrict = append(c.restrict, del...)
+		c.loosen = append(c.loosen, add...)
+	}
+	used := map[string]bool{}
+	for _, name := range d.names {
+		used[name] = true
+	}
+	for _, name := range sortedKeys(d.have.sets) {
+		if _, complete := logicalName(name); !complete {
+			c.discard = append(c.discard, name)
+		} else if !used[name] {
+			c.collect = append(c.collect, name)
+		}
+	}
+	return c
+}
+
+func lines(set string, ms []plan.Member, add bool) []line {
+	out := make([]line, 0, len(ms))
+	for _, m := range ms {
+		out = append(out, line{Set: set, Member: m, Add: add})
+	}
+	return out
+}
+
+// commit is the transaction for the chains that differ, nil when none does.
+func (d *differ) commit() *transaction {
+	tx := &transaction{}
+	for _, c := range d.want.Chains {
+		actual := d.actual(c)
+		tx.want = append(tx.want, actual)
+		if have, ok := d.have.chains[c.Name]; !ok || !have.holds(actual) {
+			tx.Chains = append(tx.Chains, actual)
+		}
+	}
+	empty, gone := d.obsolete()
+	tx.Chains = append(tx.Chains, empty...)
+	tx.Delete = gone
+	for _, h := range d.want.Hooks {
+		if d.have.hooks[h] == 0 {
+			tx.Hooks = append(tx.Hooks, h)
+		}
+	}
+	if len(tx.Chains)+len(tx.Delete)+len(tx.Hooks) == 0 {
+		return nil
+	}
+	return tx
+}
+
+// check says what of the transaction the table does not show, nil when all is there.
+func (tx *transaction) check(t table) error {
+	for _, c := range tx.want {
+		have, ok := t.chains[c.Name]
+		if !ok || !have.holds(c) {
+			return fmt.Errorf("check commit: chain %s has %d rules with hash %q, want %d with %q", c.Name, have.Rules, have.Hash, len(c.Rules), render.ChainHash(c))
+		}
+	}
+	for _, name := range tx.Delete {
+		if _, ok := t.chains[name]; ok {
+			return fmt.Errorf("check commit: chain %s is still there", name)
+		}
+	}
+	for _, h := range tx.Hooks {
+		if t.hooks[h] == 0 {
+			return fmt.Errorf("check commit: no jump from %s to %s", h.From, h.To)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,117 @@
+package kernel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/netassay/netassay/enforcer/plan"
+)
+
+// Options configure a Kernel.
+type Options struct {
+	Backend Backend // "" is Auto
+	Runner  Runner  // nil is Exec with a generous timeout
+}
+
+// Kernel is the netfilter state of one node, as one writer sees it. It is not safe for
+// concurrent use.
+type Kernel struct {
+	backend Backend
+	run     Runner
+	known   map[plan.Family]*family // nil: must be read first
+	cursor  string                  // last set that Verify has read
+}
+
+// commandTimeout ends a tool that hangs. iptables waits for its lock for lockWait only.
+const commandTimeout = 2 * time.Minute
+
+// New returns a Kernel that has not looked at anything yet.
+func New(opts Options) *Kernel {
+	k := &Kernel{backend: opts.Backend, run: opts.Runner}
+	if k.backend == "" {
+		k.backend = Auto
+	}
+	if k.run == nil {
+		k.run = Exec{Timeout: commandTimeout}
+	}
+	return k
+}
+
+// Hints tell a sync what it can't see in a plan.
+type Hints struct {
+	// Transient tells the addresses whose pod began or ended since the last successful
+	// sync. Flows of theirs may be denied for an instant during a sync, never wrongly
+	// allowed. nil: there are none, and no flow may be wrong at any instant.
+	Transient func(netip.Addr) bool
+}
+
+// Result says what a sync did.
+type Result struct {
+	Changed      bool
+	ChainWrites  int           // chains written, over both families
+	SetWrites    int           // sets and generations made
+	Lines        int           // in-place changes of sets
+	Uncollected  int           // sets that could not be destroyed yet: sync again later
+	SetsTime     time.Duration // step 1, 2 and 4
+	RulesTime    time.Duration // step 3
+	CollectTime  time.Duration // step 5
+	SetsInKernel map[plan.Family]Counts
+}
+
+// Counts describe the state of one family.
+type Counts struct {
+	Sets, Entries, Chains, Rules int
+}
+
+// Probe reads what is ours, which shows whether the tools work here at all. Its error is
+// one line that tells the operator what to do.
+func (k *Kernel) Probe(ctx context.Context) error {
+	known, err := k.read(ctx)
+	if err != nil {
+		return err
+	}
+	k.known = known
+	return nil
+}
+
+// Sync brings the kernel to the plan. On an error the last good state of the family that
+// failed goes on enforcing, the other family is synced all the same, and the next Sync
+// reads the kernel again.
+func (k *Kernel) Sync(ctx context.Context, p plan.Plan, hints Hints) (Result, error) {
+	var r Result
+	if k.known == nil {
+		if err := k.Probe(ctx); err != nil {
+			return r, err
+		}
+	}
+	transient := hints.Transient
+	if transient == nil {
+		transient = func(netip.Addr) bool { return false }
+	}
+	var errs []error
+	for _, f := range []plan.FamilyPlan{p.IPv4, p.IPv6} {
+		if err := k.syncFamily(ctx, f, transient, &r); err != nil {
+			errs = append(errs, fmt.Errorf("sync %s: %w", f.Family, err))
+		}
+	}
+	r.SetsInKernel = k.counts()
+	if len(errs) > 0 {
+		k.known = nil
+	}
+	return r, errors.Join(errs...)
+}
+
+func (k *Kernel) counts() map[plan.Family]Counts {
+	counts := map[plan.Family]Counts{}
+	for name, f := range k.known {
+		c := Counts{Sets: len(f.sets), Entries: f.members(), Chains: len(f.chains)}
+		for _, ch := range f.chains {
+			c.Rules += ch.Rules
+		}
+		counts[name] = c
+	}
+	return counts
+}

@@ -1,0 +1,45 @@
+package kernel
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/netassay/netassay/enforcer/plan"
+)
+
+func compareMembers(a, b plan.Member) int {
+	return cmp.Or(
+		a.Prefix.Addr().Compare(b.Prefix.Addr()),
+		cmp.Compare(a.Prefix.Bits(), b.Prefix.Bits()),
+		cmp.Compare(a.Protocol, b.Protocol),
+		cmp.Compare(a.Port, b.Port),
+	)
+}
+
+// sorted is ms in this package's order: ms itself when it already is.
+func sorted(ms []plan.Member) []plan.Member {
+	if slices.IsSortedFunc(ms, compareMembers) {
+		return ms
+	}
+	ms = slices.Clone(ms)
+	slices.SortFunc(ms, compareMembers)
+	return ms
+}
+
+// diffMembers lists what is in only one of two sorted lists.
+func diffMembers(have, want []plan.Member) (del, add []plan.Member) {
+	if len(have) == len(want) && (len(have) == 0 || &have[0] == &want[0]) {
+		return nil, nil
+	}
+	for len(have) > 0 && len(want) > 0 {
+		switch c := compareMembers(have[0], want[0]); {
+		case c < 0:
+			del, have = append(del, have[0]), have[1:]
+		case c > 0:
+			add, want = append(add, want[0]), want[1:]
+		default:
+			have, want = have[1:], want[1:]
+		}
+	}
+	return append(del, have...), append(add, want...)
+}

@@ -1,0 +1,156 @@
+package kernel
+
+import (
+	"hash/fnv"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/netassay/netassay/enforcer/plan"
+	"github.com/netassay/netassay/enforcer/render"
+)
+
+// set is what one ipset of ours holds. Members are sorted and shared with the plan they
+// came from.
+type set struct {
+	Kind    plan.SetKind
+	Family  plan.Family
+	MaxElem int
+	Members []plan.Member
+}
+
+// chain is what one chain of ours holds, as far as a sync needs to know.
+type chain struct {
+	Hash  string   // of the last rule's comment; "" without rules
+	Rules int      // how many
+	Print uint64   // of the text that the kernel gives back, to notice foreign edits
+	Sets  []string // that its rules refer to
+}
+
+// family is all that is ours in one family.
+type family struct {
+	sets    map[string]*set
+	chains  map[string]chain
+	hooks   map[plan.Hook]int   // jumps from built-in chains to ours, counted
+	foreign map[string]struct{} // chains of ours that rules of others refer to
+}
+
+func newFamily() *family {
+	return &family{
+		sets: map[string]*set{}, chains: map[string]chain{},
+		hooks: map[plan.Hook]int{}, foreign: map[string]struct{}{},
+	}
+}
+
+// referenced are the sets that rules of ours refer to.
+func (f *family) referenced() map[string]struct{} {
+	refs := map[string]struct{}{}
+	for _, c := range f.chains {
+		for _, name := range c.Sets {
+			refs[name] = struct{}{}
+		}
+	}
+	return refs
+}
+
+func (f *family) members() int {
+	n := 0
+	for _, s := range f.sets {
+		n += len(s.Members)
+	}
+	return n
+}
+
+// adopt replaces what is known of rules by what the kernel has been seen to hold.
+func (f *family) adopt(t table) {
+	f.chains, f.hooks, f.foreign = t.chains, t.hooks, t.foreign
+}
+
+// table is what the mangle table of one family holds that is ours or refers to ours.
+type table struct {
+	chains  map[string]chain
+	hooks   map[plan.Hook]int
+	foreign map[string]struct{}
+}
+
+// parseTable reads the output of iptables-save -t mangle.
+func parseTable(saved string) table {
+	t := table{chains: map[string]chain{}, hooks: map[plan.Hook]int{}, foreign: map[string]struct{}{}}
+	for line := range strings.Lines(saved) {
+		line = strings.TrimSpace(line)
+		switch {
+		case strings.HasPrefix(line, ":"+plan.ChainPrefix):
+			name, _, _ := strings.Cut(line[1:], " ")
+			t.chains[name] = t.chains[name]
+		case strings.HasPrefix(line, "-A "):
+			t.rule(line)
+		}
+	}
+	return t
+}
+
+func (t table) rule(line string) {
+	name, spec, _ := strings.Cut(strings.TrimPrefix(line, "-A "), " ")
+	if !strings.HasPrefix(name, plan.ChainPrefix) {
+		t.jump(name, spec)
+		return
+	}
+	c := t.chains[name]
+	c.Rules++
+	c.Hash, _ = render.HashOf(spec)
+	c.Print = fingerprint(c.Print, spec)
+	for _, s := range setsOf(spec) {
+		if !slices.Contains(c.Sets, s) {
+			c.Sets = append(c.Sets, s)
+		}
+	}
+	t.chains[name] = c
+}
+
+// jump notes a rule of a chain that is not ours when it leads to one that is.
+func (t table) jump(from, spec string) {
+	words := strings.Fields(spec)
+	for i, w := range words {
+		if (w != "-j" && w != "-g") || i+1 == len(words) || !strings.HasPrefix(words[i+1], plan.ChainPrefix) {
+			continue
+		}
+		h := plan.Hook{From: from, To: words[i+1]}
+		if spec == render.HookSpec(h) && builtin(from) {
+			t.hooks[h]++
+		} else {
+			t.foreign[h.To] = struct{}{}
+		}
+	}
+}
+
+// builtin tells the chains that every mangle table has; only these carry hooks of ours.
+func builtin(name string) bool {
+	return slices.Contains([]string{"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"}, name)
+}
+
+// setsOf are the sets of ours that a rule refers to.
+func setsOf(rule string) []string {
+	var names []string
+	words := strings.Fields(rule)
+	for i, w := range words[:max(0, len(words)-1)] {
+		if w == "--match-set" && strings.HasPrefix(words[i+1], plan.SetPrefix) {
+			names = append(names, words[i+1])
+		}
+	}
+	return names
+}
+
+// fingerprint chains a rule's text onto the print of those before it.
+func fingerprint(before uint64, rule string) uint64 {
+	h := fnv.New64a()
+	var seed [8]byte
+	for i := range seed {
+		seed[i] = byte(before >> (8 * i))
+	}
+	_, _ = h.Write(seed[:])
+	_, _ = io.WriteString(h, rule)
+	return h.Sum64()
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,190 @@
+package kernel
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/netassay/netassay/enforcer/plan"
+	"github.com/netassay/netassay/enforcer/render"
+)
+
+// syncFamily runs the steps of the package's documentation for one family. What is known
+// of the family is brought up to date as each step succeeds.
+func (k *Kernel) syncFamily(ctx context.Context, want plan.FamilyPlan, transient func(netip.Addr) bool, r *Result) error {
+	have, ok := k.known[want.Family]
+	if !ok {
+		return fmt.Errorf("no family %q", want.Family)
+	}
+	c, err := diff(have, want, transient)
+	if err != nil || c.empty() {
+		return err
+	}
+	r.Changed = true
+	start := time.Now()
+	if err := k.before(ctx, have, c, r); err != nil {
+		return err
+	}
+	committing := time.Now()
+	if err := k.commit(ctx, want.Family, have, c.commit, r); err != nil {
+		return err
+	}
+	committed := time.Now()
+	if err := k.edit(ctx, c.loosen, r); err != nil {
+		return err
+	}
+	for name, members := range c.after {
+		have.sets[name].Members = members
+	}
+	collecting := time.Now()
+	r.SetsTime += committing.Sub(start) + collecting.Sub(committed)
+	r.RulesTime += committed.Sub(committing)
+	defer func() { r.CollectTime += time.Since(collecting) }()
+	return k.collect(ctx, have, c.collect, r)
+}
+
+// before is what happens to sets ahead of the commit.
+func (k *Kernel) before(ctx context.Context, have *family, c *change, r *Result) error {
+	if err := k.collect(ctx, have, c.discard, &Result{}); err != nil {
+		return err
+	}
+	if err := k.create(ctx, have, c.create, r); err != nil {
+		return err
+	}
+	return k.edit(ctx, c.restrict, r)
+}
+
+// create fills new sets under temporary names and renames each when it is full.
+func (k *Kernel) create(ctx context.Context, have *family, sets []newSet, r *Result) error {
+	if len(sets) == 0 {
+		return nil
+	}
+	err := k.restoreSets(ctx, false, func(w *bufio.Writer) {
+		for _, s := range sets {
+			tmp := temporaryName(s.set.Name)
+			writeLine(w, render.SetCreate(s.set, tmp))
+			for _, m := range s.set.Members {
+				writeLine(w, render.SetAdd(tmp, m))
+			}
+			writeLine(w, render.SetRename(tmp, s.name))
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for _, s := range sets {
+		have.sets[s.name] = &set{Kind: s.set.Kind, Family: s.set.Family, MaxElem: s.set.MaxElem(), Members: sorted(s.set.Members)}
+	}
+	r.SetWrites += len(sets)
+	return nil
+}
+
+// edit changes sets in place. Lines that are already true are no error: another tool may
+// have interfered since the kernel was read, and what counts is the result.
+func (k *Kernel) edit(ctx context.Context, lines []line, r *Result) error {
+	if len(lines) == 0 {
+		return nil
+	}
+	r.Lines += len(lines)
+	return k.restoreSets(ctx, true, func(w *bufio.Writer) {
+		for _, l := range lines {
+			writeLine(w, l.text())
+		}
+	})
+}
+
+// commit replaces the chains that differ, in one step, and reads them back.
+func (k *Kernel) commit(ctx context.Context, f plan.Family, have *family, tx *transaction, r *Result) error {
+	if tx == nil {
+		return nil
+	}
+	_, err := k.run.Run(ctx, Command{
+		Argv:  []string{k.backend.xtables(f, "restore"), "-w", lockWait, "--noflush"},
+		Stdin: func(w io.Writer) error { return render.Rules(w, tx.Transaction) },
+	})
+	if err != nil {
+		return explain(err)
+	}
+	t, err := k.readTable(ctx, f)
+	if err != nil {
+		return err
+	}
+	have.adopt(t)
+	r.ChainWrites += len(tx.Chains)
+	return tx.check(t)
+}
+
+// collect destroys sets. One that is still referred to stays and is counted: the nft
+// backend lets go of sets some time after its commit, and other tools' rules may refer to
+// ours (https://github.com/Azure/azure-container-networking/issues/2997).
+func (k *Kernel) collect(ctx context.Context, have *family, names []string, r *Result) error {
+	for len(names) > 0 {
+		err := k.restoreSets(ctx, true, func(w *bufio.Writer) {
+			for _, name := range names {
+				writeLine(w, render.SetDestroy(name))
+			}
+		})
+		done := len(names)
+		if err != nil {
+			n, ok := failedLine(err)
+			if !ok || n > len(names) {
+				return err
+			}
+			done = n - 1
+		}
+		for _, name := range names[:done] {
+			delete(have.sets, name)
+		}
+		names = names[done:]
+		if err != nil {
+			r.Uncollected++
+			names = names[1:]
+		}
+	}
+	return nil
+}
+
+// errorLine is how ipset restore says where it stopped.
+var errorLine = regexp.MustCompile(`Error in line (\d+):`)
+
+// failedLine is the line, from 1, at which ipset restore stopped.
+func failedLine(err error) (int, bool) {
+	var run *RunError
+	if !errors.As(err, &run) {
+		return 0, false
+	}
+	m := errorLine.FindStringSubmatch(run.Stderr)
+	if m == nil {
+		return 0, false
+	}
+	n, err := strconv.Atoi(m[1])
+	return n, err == nil && n > 0
+}
+
+// restoreSets runs ipset restore. Lines before one that fails have taken effect. With
+// lenient, adding what is there and removing what is not is no error; the word has to be
+// on the command line, as ipset ignores it within the input.
+func (k *Kernel) restoreSets(ctx context.Context, lenient bool, write func(*bufio.Writer)) error {
+	argv := []string{ipset, "restore"}
+	if lenient {
+		argv = append(argv, "-exist")
+	}
+	_, err := k.run.Run(ctx, Command{Argv: argv, Stdin: func(w io.Writer) error {
+		b := bufio.NewWriterSize(w, 64<<10)
+		write(b)
+		return b.Flush()
+	}})
+	return explain(err)
+}
+
+// writeLine leaves errors to Flush, where bufio keeps them.
+func writeLine(w *bufio.Writer, text string) {
+	_, _ = w.WriteString(text)
+	_ = w.WriteByte('\n')
+}

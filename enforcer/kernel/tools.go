@@ -1,0 +1,83 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+
+	"github.com/netassay/netassay/enforcer/plan"
+)
+
+// Backend says which build of iptables is called.
+type Backend string
+
+// The backends. With rules in mangle that only ever DROP, either is right whatever
+// kube-proxy uses: a packet that one drops is gone for the other too.
+const (
+	Auto   Backend = "auto"   // the build that the system calls iptables
+	NFT    Backend = "nft"    // iptables-nft-*
+	Legacy Backend = "legacy" // iptables-legacy-*
+)
+
+// Backends are the valid ones, for messages.
+func Backends() []string { return []string{string(Auto), string(NFT), string(Legacy)} }
+
+// lockWait is how many seconds iptables waits for the xtables lock. The -w option needs a
+// number of its own: it would eat the next word as seconds.
+const lockWait = "5"
+
+const ipset = "ipset"
+
+// xtables is the name of one of a family's tools, action being restore or save.
+func (b Backend) xtables(f plan.Family, action string) string {
+	name := "iptables"
+	if f == plan.IPv6 {
+		name = "ip6tables"
+	}
+	if b == NFT || b == Legacy {
+		name += "-" + string(b)
+	}
+	return name + "-" + action
+}
+
+// tools are all the commands that a sync may call.
+func (b Backend) tools() []string {
+	tools := []string{ipset}
+	for _, f := range families() {
+		tools = append(tools, b.xtables(f, "restore"), b.xtables(f, "save"))
+	}
+	return tools
+}
+
+func families() []plan.Family { return []plan.Family{plan.IPv4, plan.IPv6} }
+
+// LookTools reports the tools that are missing from the PATH, in one line.
+func LookTools(b Backend) error {
+	var missing []string
+	for _, tool := range b.tools() {
+		if _, err := exec.LookPath(tool); err != nil {
+			missing = append(missing, tool)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return fmt.Errorf("find %s in PATH: install the packages iptables and ipset", strings.Join(missing, ", "))
+}
+
+// explain turns the first failure of a tool into what the operator has to do about it.
+func explain(err error) error {
+	var run *RunError
+	if !errors.As(err, &run) {
+		return err
+	}
+	said := strings.ToLower(run.Stderr)
+	if strings.Contains(said, "not permitted") || strings.Contains(said, "permission denied") {
+		return fmt.Errorf("need the capability NET_ADMIN in the network namespace of the node: %w", err)
+	}
+	if strings.Contains(said, "incompatible, use 'nft' tool") {
+		return fmt.Errorf("table mangle holds rules that iptables can't read: %w", err)
+	}
+	return err
+}

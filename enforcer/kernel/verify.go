@@ -1,0 +1,127 @@
+package kernel
+
+import (
+	"context"
+	"slices"
+
+	"github.com/netassay/netassay/enforcer/plan"
+)
+
+// Drift counts what something else has changed of ours since the last sync.
+type Drift struct {
+	Jumps, Chains, Sets int
+}
+
+// Any tells whether there was any.
+func (d Drift) Any() bool { return d != Drift{} }
+
+// verifyBudget is how many members of sets one Verify reads back; the next goes on where
+// it ended. Names, chains and hooks are compared whole each time.
+const verifyBudget = 50_000
+
+// Verify compares the kernel with what the last sync left there. It repairs nothing: what
+// it learns makes the next Sync do so.
+func (k *Kernel) Verify(ctx context.Context) (Drift, error) {
+	var d Drift
+	if k.known == nil {
+		return d, nil
+	}
+	for _, f := range families() {
+		t, err := k.readTable(ctx, f)
+		if err != nil {
+			return d, err
+		}
+		k.known[f].compare(t, &d)
+	}
+	return d, k.verifySets(ctx, &d)
+}
+
+// compare counts how the rules differ from those known, and adopts them. A chain that
+// differs loses its hash, so that it is written again.
+func (f *family) compare(t table, d *Drift) {
+	for name, was := range f.chains {
+		now, ok := t.chains[name]
+		if ok && now.Print == was.Print {
+			continue
+		}
+		d.Chains++
+		if ok {
+			now.Hash, now.Rules = "", -1
+			t.chains[name] = now
+		}
+	}
+	for name := range t.chains {
+		if _, ok := f.chains[name]; !ok {
+			d.Chains++
+		}
+	}
+	for h := range f.hooks {
+		if t.hooks[h] == 0 {
+			d.Jumps++
+		}
+	}
+	f.adopt(t)
+}
+
+func (k *Kernel) verifySets(ctx context.Context, d *Drift) error {
+	names, err := k.readSetNames(ctx)
+	if err != nil {
+		return err
+	}
+	slices.Sort(names)
+	for _, f := range k.known {
+		for name := range f.sets {
+			if _, found := slices.BinarySearch(names, name); !found {
+				delete(f.sets, name)
+				d.Sets++
+			}
+		}
+	}
+	return k.verifyMembers(ctx, names, d)
+}
+
+// verifyMembers reads sets back, from the one after the cursor, until the budget is spent.
+func (k *Kernel) verifyMembers(ctx context.Context, names []string, d *Drift) error {
+	first, _ := slices.BinarySearch(names, k.cursor+"\x00")
+	budget := verifyBudget
+	for i := range names {
+		if budget <= 0 {
+			break
+		}
+		name := names[(first+i)%len(names)]
+		s, err := k.readSet(ctx, name)
+		if err != nil {
+			return err
+		}
+		k.cursor = name
+		budget -= len(s.Members)
+		f := k.known[s.Family]
+		if f == nil {
+			continue
+		}
+		if was := f.sets[name]; was == nil || !was.same(s) {
+			d.Sets++
+			f.sets[name] = s
+		}
+	}
+	return nil
+}
+
+func (s *set) same(other *set) bool {
+	return s.Kind == other.Kind && s.MaxElem == other.MaxElem && slices.Equal(s.Members, other.Members)
+}
+
+// unhooked are the jumps of a table into our chains, each as often as it is there.
+func (f *family) unhooked() []string {
+	var out []string
+	for h, n := range f.hooks {
+		for range n {
+			out = append(out, "-D "+h.From+" -j "+h.To)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// setNames are the sets of a family, those of other families left out.
+func setNames(k map[plan.Family]*family, f plan.Family) []string { return sortedKeys(k[f].sets) }
