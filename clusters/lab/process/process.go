@@ -1,0 +1,228 @@
+// Package process runs the programs of a lab: each with a log file of its own, each
+// watched, so that one that dies by itself is reported with the end of its log.
+//
+// It decides nothing about what runs. Processes die with the sandbox at the latest.
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// killAfter is how long a process may take to end after SIGTERM.
+const killAfter = 5 * time.Second
+
+// tailBytes is how much of a log is quoted when a process dies.
+const tailBytes = 2000
+
+// Spec is a program to run.
+type Spec struct {
+	// Name is the name of the log file without ".log", unique in a Group; a second
+	// process of that name appends to it.
+	Name string
+	// Argv is the program and its arguments.
+	Argv []string
+	// Env is added to the environment, as KEY=VALUE.
+	Env []string
+	// Do runs the start on a thread in the process's namespace; nil means in the caller's.
+	Do func(func() error) error
+	// MayEnd is for a process whose end by itself is nobody's concern but its owner's.
+	MayEnd bool
+}
+
+// Group is a set of running processes that are stopped together.
+type Group struct {
+	logDir string
+	died   chan error
+
+	mu      sync.Mutex
+	running []*Process // in the order of their start
+}
+
+// NewGroup is an empty group whose logs go to logDir, which must exist.
+func NewGroup(logDir string) *Group {
+	return &Group{logDir: logDir, died: make(chan error, 1)}
+}
+
+// Died yields the error of the first process that ended without being asked to.
+func (g *Group) Died() <-chan error { return g.died }
+
+// LogPath is where the process called name logs to.
+func (g *Group) LogPath(name string) string { return filepath.Join(g.logDir, name+".log") }
+
+// Process is a running program. It implements engines.Process.
+type Process struct {
+	spec  Spec
+	log   string
+	cmd   *exec.Cmd
+	done  chan struct{}
+	asked chan struct{} // closed when somebody wanted it to end
+	once  sync.Once
+}
+
+// Start starts a process.
+func (g *Group) Start(spec Spec) (*Process, error) {
+	p := &Process{
+		spec: spec, log: g.LogPath(spec.Name),
+		done: make(chan struct{}), asked: make(chan struct{}),
+	}
+	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("open log of %s: %w", spec.Name, err)
+	}
+	defer log.Close()
+	p.cmd = exec.Command(spec.Argv[0], spec.Argv[1:]...)
+	p.cmd.Env = append(os.Environ(), spec.Env...)
+	p.cmd.Stdout, p.cmd.Stderr = log, log
+	// A terminal's Ctrl-C is for the lab, which ends its processes in order.
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	do := spec.Do
+	if do == nil {
+		do = func(fn func() error) error { return fn() }
+	}
+	if err := do(p.cmd.Start); err != nil {
+		return nil, fmt.Errorf("start %s: %w", spec.Name, err)
+	}
+	g.mu.Lock()
+	g.running = append(g.running, p)
+	g.mu.Unlock()
+	go g.wait(p)
+	return p, nil
+}
+
+func (g *Group) wait(p *Process) {
+	err := p.cmd.Wait()
+	close(p.done)
+	g.mu.Lock()
+	for i, other := range g.running {
+		if other == p {
+			g.running = append(g.running[:i], g.running[i+1:]...)
+			break
+		}
+	}
+	g.mu.Unlock()
+	if p.spec.MayEnd || p.wasAsked() {
+		return
+	}
+	if err == nil {
+		err = errors.New("exit status 0")
+	}
+	select {
+	case g.died <- fmt.Errorf("%s died: %w; the end of %s:\n%s", p.spec.Name, err, p.log, Tail(p.log)):
+	default: // the first to die is the one to know of
+	}
+}
+
+// Stop ends all processes, the last started first.
+func (g *Group) Stop() {
+	for {
+		g.mu.Lock()
+		n := len(g.running)
+		if n == 0 {
+			g.mu.Unlock()
+			return
+		}
+		p := g.running[n-1]
+		g.mu.Unlock()
+		p.Stop()
+		g.remove(p)
+	}
+}
+
+func (g *Group) remove(p *Process) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for i, other := range g.running {
+		if other == p {
+			g.running = append(g.running[:i], g.running[i+1:]...)
+			return
+		}
+	}
+}
+
+// Pid is the process id inside the sandbox.
+func (p *Process) Pid() int { return p.cmd.Process.Pid }
+
+// Done is closed when the process has ended and been reaped.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Signal sends sig; it is an error when the process has ended. Its end is from now on not
+// reported as a surprise.
+func (p *Process) Signal(sig os.Signal) error {
+	p.once.Do(func() { close(p.asked) })
+	if err := p.cmd.Process.Signal(sig); err != nil {
+		return fmt.Errorf("signal %s: %w", p.spec.Name, err)
+	}
+	return nil
+}
+
+func (p *Process) wasAsked() bool {
+	select {
+	case <-p.asked:
+		return true
+	default:
+		return false
+	}
+}
+
+// Stop asks the process to end, kills it when it takes too long, and waits for its end.
+func (p *Process) Stop() {
+	_ = p.Signal(syscall.SIGTERM)
+	timer := time.NewTimer(killAfter)
+	defer timer.Stop()
+	select {
+	case <-p.done:
+		return
+	case <-timer.C:
+		_ = p.Signal(syscall.SIGKILL)
+		<-p.done
+	}
+}
+
+// Run runs argv to its end in the namespace of do with stdin as its standard input. The
+// error carries the command's output.
+func Run(ctx context.Context, do func(func() error) error, stdin string, argv []string) error {
+	var out strings.Builder
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Stdin = strings.NewReader(stdin)
+	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.WaitDelay = killAfter
+	if err := do(cmd.Start); err != nil {
+		return fmt.Errorf("start %s: %w", argv[0], err)
+	}
+	if err := cmd.Wait(); err != nil {
+		return fmt.Errorf("run %s: %w: %s", strings.Join(argv, " "), err, strings.TrimSpace(out.String()))
+	}
+	return nil
+}
+
+// Tail is the end of the file at path, whole lines, or why there is none.
+func Tail(path string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return err.Error()
+	}
+	defer f.Close()
+	cut := false
+	if info, err := f.Stat(); err == nil && info.Size() > tailBytes {
+		_, err = f.Seek(-tailBytes, io.SeekEnd)
+		cut = err == nil
+	}
+	text, err := io.ReadAll(f)
+	if err != nil {
+		return err.Error()
+	}
+	if _, rest, ok := strings.Cut(string(text), "\n"); cut && ok {
+		return rest
+	}
+	return string(text)
+}
