@@ -1,0 +1,81 @@
+// Package registry knows the engines by name. It decides nothing but which constructor a
+// name stands for.
+package registry
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/engines/denyall"
+	"github.com/netassay/netassay/engines/none"
+	"github.com/netassay/netassay/engines/reference"
+	"github.com/netassay/netassay/internal/suggest"
+)
+
+// Binaries finds the program of that name, building it when it must.
+type Binaries func(ctx context.Context, name string) (path string, err error)
+
+// Entry is an engine that can be asked for by name.
+type Entry struct {
+	Name        string
+	Description string
+	// Programs are the binaries that New needs.
+	Programs []string
+	// New makes the engine from the paths of its programs, in their order.
+	New func(paths []string) engines.Engine
+}
+
+// Entries lists the engines in the order in which help shows them.
+func Entries() []Entry {
+	return []Entry{
+		{
+			Name:        "reference",
+			Description: "the reference enforcer: iptables and ipset, IPv4 and IPv6",
+			Programs:    []string{"enforcer"},
+			New:         func(paths []string) engines.Engine { return &reference.Engine{Binary: paths[0]} },
+		},
+		{
+			Name:        "none",
+			Description: "enforces nothing: a control that must fail every case with a deny cell",
+			New:         func([]string) engines.Engine { return none.Engine{} },
+		},
+		{
+			Name:        "deny-all",
+			Description: "drops everything between pods: a control that must fail every case with an allow cell",
+			New:         func([]string) engines.Engine { return &denyall.Engine{} },
+		},
+	}
+}
+
+// Names are the names of Entries.
+func Names() []string {
+	var names []string
+	for _, e := range Entries() {
+		names = append(names, e.Name)
+	}
+	return names
+}
+
+// Lookup finds an entry by name; the error names the nearest valid ones.
+func Lookup(name string) (Entry, error) {
+	for _, e := range Entries() {
+		if e.Name == name {
+			return e, nil
+		}
+	}
+	return Entry{}, suggest.Unknown("engine", name, Names())
+}
+
+// Build makes the engine with the programs that find gives.
+func (e Entry) Build(ctx context.Context, find Binaries) (engines.Engine, error) {
+	paths := make([]string, len(e.Programs))
+	for i, p := range e.Programs {
+		path, err := find(ctx, p)
+		if err != nil {
+			return nil, fmt.Errorf("find program %s of engine %s: %w", p, e.Name, err)
+		}
+		paths[i] = path
+	}
+	return e.New(paths), nil
+}
