@@ -1,8 +1,10 @@
 package network
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"sync"
 
@@ -88,4 +90,9 @@ func (n *Node) Attach(name string) (*Pod, error) {
 		return nil, errors.Join(fmt.Errorf("attach pod %s to %s: %w", name, n.name, err), p.Close())
 	}
 	return p, nil
+}
+
+// Dial connects from the node's namespace; address must be numeric.
+func (n *Node) Dial(ctx context.Context, proto, address string) (net.Conn, error) {
+	return dial(ctx, n.ns, proto, address)
 }

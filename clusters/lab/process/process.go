@@ -152,6 +152,9 @@ func (g *Group) remove(p *Process) {
 // Pid is the process id inside the sandbox.
 func (p *Process) Pid() int { return p.cmd.Process.Pid }
 
+// LogPath is where the process logs to.
+func (p *Process) LogPath() string { return p.log }
+
 // Done is closed when the process has ended and been reaped.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
@@ -188,19 +191,27 @@ func (p *Process) Stop() {
 	}
 }
 
-// Run runs argv to its end in the namespace of do with stdin as its standard input. The
-// error carries the command's output.
-func Run(ctx context.Context, do func(func() error) error, stdin string, argv []string) error {
+// Command is a program to run to its end.
+type Command struct {
+	Do    func(func() error) error // runs the start on a thread in the right namespace
+	Env   []string                 // added to the environment
+	Stdin string
+	Argv  []string
+}
+
+// Run runs c to its end. The error carries its output.
+func Run(ctx context.Context, c Command) error {
 	var out strings.Builder
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Stdin = strings.NewReader(stdin)
+	cmd := exec.CommandContext(ctx, c.Argv[0], c.Argv[1:]...)
+	cmd.Env = append(os.Environ(), c.Env...)
+	cmd.Stdin = strings.NewReader(c.Stdin)
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.WaitDelay = killAfter
-	if err := do(cmd.Start); err != nil {
-		return fmt.Errorf("start %s: %w", argv[0], err)
+	if err := c.Do(cmd.Start); err != nil {
+		return fmt.Errorf("start %s: %w", c.Argv[0], err)
 	}
 	if err := cmd.Wait(); err != nil {
-		return fmt.Errorf("run %s: %w: %s", strings.Join(argv, " "), err, strings.TrimSpace(out.String()))
+		return fmt.Errorf("run %s: %w: %s", strings.Join(c.Argv, " "), err, strings.TrimSpace(out.String()))
 	}
 	return nil
 }

@@ -68,10 +68,10 @@ func TestStopIsNoDeath(t *testing.T) {
 
 func TestRunQuotesOutput(t *testing.T) {
 	here := func(fn func() error) error { return fn() }
-	if err := process.Run(context.Background(), here, "hello", []string{"grep", "-q", "hello"}); err != nil {
+	if err := process.Run(context.Background(), process.Command{Do: here, Stdin: "hello", Argv: []string{"grep", "-q", "hello"}}); err != nil {
 		t.Error(err)
 	}
-	err := process.Run(context.Background(), here, "", []string{"sh", "-c", "echo no such rule; exit 2"})
+	err := process.Run(context.Background(), process.Command{Do: here, Argv: []string{"sh", "-c", "echo no such rule; exit 2"}})
 	if err == nil || !strings.Contains(err.Error(), "no such rule") {
 		t.Errorf("got %v, want the output", err)
 	}

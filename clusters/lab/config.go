@@ -1,0 +1,88 @@
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/netassay/netassay/clusters/lab/controlplane"
+	"github.com/netassay/netassay/clusters/lab/network"
+)
+
+// Programs are the paths of the programs that a lab runs. Probe may be empty in a lab
+// that probes nothing, Agnhost in one without servers.
+type Programs struct {
+	Etcd, APIServer, ControllerManager, KubeProxy string
+	Agnhost, Probe                                string
+}
+
+// Config says what lab to start. The zero value of a field means its default.
+type Config struct {
+	Name     string // default "lab"
+	Nodes    int    // default 3
+	Families string // "ipv4", "ipv6" or "dual"; default dual
+	// ProxyMode is kube-proxy's: "iptables" (the default) or "nftables".
+	ProxyMode string
+	Programs  Programs
+	// LogDir gets a file per program and a folder per pod; default a folder in memory.
+	LogDir string
+	// Door, when not nil, is a listener outside of the sandbox through which the API
+	// server is reached at the door's address; the lab closes it.
+	Door net.Listener
+	// Kubeconfig, when not empty, is a file to write for clients that come through Door.
+	Kubeconfig string
+	// Progress gets a line for each phase; nil is silent.
+	Progress func(line string)
+}
+
+// privateDir holds what must not outlive the lab: keys and etcd's data. It is in the
+// sandbox's own memory.
+const privateDir = "/run/netassay"
+
+// complete fills in defaults and checks, naming field and cure.
+func (c *Config) complete() (network.Families, error) {
+	if c.Name == "" {
+		c.Name = "lab"
+	}
+	if c.Nodes == 0 {
+		c.Nodes = 3
+	}
+	if c.ProxyMode == "" {
+		c.ProxyMode = "iptables"
+	}
+	if c.LogDir == "" {
+		c.LogDir = privateDir + "/logs"
+	}
+	if c.Progress == nil {
+		c.Progress = func(string) {}
+	}
+	families, err := network.ParseFamilies(c.Families)
+	switch {
+	case err != nil:
+		return families, fmt.Errorf("start lab: %w", err)
+	case c.Nodes < 1 || c.Nodes > network.MaxNodes:
+		return families, fmt.Errorf("start lab: nodes %d is not in 1..%d", c.Nodes, network.MaxNodes)
+	case !slices.Contains(controlplane.ProxyModes(), c.ProxyMode):
+		return families, fmt.Errorf("start lab: proxy mode %q is none of %s", c.ProxyMode, strings.Join(controlplane.ProxyModes(), ", "))
+	case c.Kubeconfig != "" && c.Door == nil:
+		return families, errors.New("start lab: Config.Kubeconfig needs Config.Door")
+	}
+	return families, c.Programs.check()
+}
+
+func (p Programs) check() error {
+	for _, one := range []struct{ name, path string }{
+		{"etcd", p.Etcd},
+		{"kube-apiserver", p.APIServer},
+		{"kube-controller-manager", p.ControllerManager},
+		{"kube-proxy", p.KubeProxy},
+	} {
+		if _, err := os.Stat(one.path); err != nil {
+			return fmt.Errorf("start lab: program %s: %w", one.name, err)
+		}
+	}
+	return nil
+}

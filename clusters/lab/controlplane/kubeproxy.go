@@ -1,0 +1,91 @@
+package controlplane
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"os"
+	"text/template"
+	"time"
+
+	"github.com/netassay/netassay/clusters/lab/network"
+	"github.com/netassay/netassay/clusters/lab/process"
+)
+
+// ProxyModes are the modes of kube-proxy that a lab can have.
+func ProxyModes() []string { return []string{"iptables", "nftables"} }
+
+// proxyConfig leaves conntrack's sysctls alone (the lab's namespaces don't own them all)
+// and syncs as quickly as the kernel can.
+var proxyConfig = template.Must(template.New("kube-proxy").Parse(`apiVersion: kubeproxy.config.k8s.io/v1alpha1
+kind: KubeProxyConfiguration
+mode: {{.Mode}}
+clientConnection:
+  kubeconfig: {{.Kubeconfig}}
+  qps: 100
+  burst: 200
+hostnameOverride: {{.Node}}
+bindAddress: "{{.Bind}}"
+healthzBindAddress: "{{.Healthz}}"
+metricsBindAddress: "{{.Metrics}}"
+detectLocalMode: ClusterCIDR
+clusterCIDR: {{.ClusterCIDR}}
+conntrack:
+  maxPerCore: 0
+  min: 0
+  tcpBeLiberal: false
+  tcpCloseWaitTimeout: 0s
+  tcpEstablishedTimeout: 0s
+  udpTimeout: 0s
+  udpStreamTimeout: 0s
+iptables:
+  minSyncPeriod: 0s
+  syncPeriod: 30s
+nftables:
+  minSyncPeriod: 0s
+  syncPeriod: 30s
+`))
+
+// StartProxy starts kube-proxy in node's namespace with env. The Node object must exist.
+func (c *ControlPlane) StartProxy(node *network.Node, mode string, env []string) (*process.Process, error) {
+	name := "kube-proxy-" + node.Name()
+	kubeconfig, config := c.path(name+".kubeconfig"), c.path(name+".yaml")
+	if err := c.WriteNodeKubeconfig(kubeconfig, "system:kube-proxy"); err != nil {
+		return nil, err
+	}
+	loopback := netip.MustParseAddr("127.0.0.1")
+	var text bytes.Buffer
+	err := proxyConfig.Execute(&text, map[string]string{
+		"Mode": mode, "Kubeconfig": kubeconfig, "Node": node.Name(), "Bind": node.IPs()[0].String(),
+		"Healthz":     netip.AddrPortFrom(loopback, healthzPort).String(),
+		"Metrics":     netip.AddrPortFrom(loopback, metricsPort).String(),
+		"ClusterCIDR": join(c.cfg.Families.PodCIDRs()),
+	})
+	if err == nil {
+		err = os.WriteFile(config, text.Bytes(), 0o600)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("write configuration of %s: %w", name, err)
+	}
+	return c.cfg.Processes.Start(process.Spec{
+		Name: name, Do: node.Do, Env: append([]string{"GOGC=300"}, env...),
+		Argv: []string{c.cfg.Programs.KubeProxy, "--config=" + config},
+	})
+}
+
+// kube-proxy's ports on the node's loopback.
+const (
+	healthzPort = 10256
+	metricsPort = 10249
+)
+
+// WaitProxy waits until the kube-proxy p in node's namespace has written its rules.
+func (c *ControlPlane) WaitProxy(ctx context.Context, node *network.Node, p *process.Process) error {
+	client := &http.Client{Transport: &http.Transport{DialContext: node.Dial, DisableKeepAlives: true}, Timeout: 5 * time.Second}
+	url := fmt.Sprintf("http://127.0.0.1:%d/healthz", healthzPort)
+	return until(ctx, p, "kube-proxy on "+node.Name(), func(ctx context.Context) bool {
+		return healthy(ctx, client, url)
+	})
+}

@@ -1,0 +1,52 @@
+package controlplane
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/netassay/netassay/clusters/lab/process"
+)
+
+// How often a starting program is asked whether it is ready, and how long one question
+// and the whole start may take.
+const (
+	askEvery   = 20 * time.Millisecond
+	askTimeout = 2 * time.Second
+	startLimit = 2 * time.Minute
+)
+
+// until waits until ready says yes, or the process ends, or ctx does.
+func until(ctx context.Context, p *process.Process, what string, ready func(context.Context) bool) error {
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	tick := time.NewTicker(askEvery)
+	defer tick.Stop()
+	for !ready(ctx) {
+		select {
+		case <-p.Done():
+			return fmt.Errorf("start %s: it ended; the end of its log:\n%s", what, process.Tail(p.LogPath()))
+		case <-ctx.Done():
+			return fmt.Errorf("wait for %s to be ready: %w", what, ctx.Err())
+		case <-tick.C:
+		}
+	}
+	return nil
+}
+
+// healthy says whether a GET of url answers 200.
+func healthy(ctx context.Context, client *http.Client, url string) bool {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return false
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return false
+	}
+	defer resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
+}

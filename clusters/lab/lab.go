@@ -1,0 +1,202 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"github.com/netassay/netassay/clusters"
+	"github.com/netassay/netassay/clusters/lab/controlplane"
+	"github.com/netassay/netassay/clusters/lab/network"
+	"github.com/netassay/netassay/clusters/lab/process"
+	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/internal/sandbox"
+)
+
+// Lab is a running lab. It is a clusters.Cluster.
+type Lab struct {
+	cfg       Config
+	families  network.Families
+	processes *process.Group
+	network   *network.Network
+	control   *controlplane.ControlPlane
+	client    kubernetes.Interface
+	nodes     []*node
+	door      *door
+	phases    phases
+}
+
+var _ clusters.Cluster = (*Lab)(nil)
+
+// Start starts a lab inside a sandbox and returns when its nodes are ready and its
+// services work. Only one lab fits into a sandbox.
+func Start(ctx context.Context, cfg Config) (l *Lab, err error) {
+	families, err := cfg.complete()
+	if err != nil {
+		return nil, err
+	}
+	if !sandbox.Inside() {
+		return nil, errors.New("start lab: not inside a sandbox: call sandbox.Enter first")
+	}
+	for _, dir := range []string{privateDir, cfg.LogDir} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("start lab: %w", err)
+		}
+	}
+	l = &Lab{cfg: cfg, families: families, processes: process.NewGroup(cfg.LogDir)}
+	l.phases.start(cfg.Progress)
+	if err := l.start(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("start lab: %w", err), l.Close())
+	}
+	return l, nil
+}
+
+// start runs what can run at once: the network beside the control plane, then all nodes.
+func (l *Lab) start(ctx context.Context) error {
+	g, groupCtx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		defer l.phases.begin("network of " + strconv.Itoa(l.cfg.Nodes) + " nodes")()
+		l.network, err = network.New(l.families, l.cfg.Nodes)
+		return err
+	})
+	g.Go(func() (err error) {
+		defer l.phases.begin("etcd and kube-apiserver")()
+		l.control, err = controlplane.Start(groupCtx, controlplane.Config{
+			Programs: controlplane.Programs{
+				Etcd: l.cfg.Programs.Etcd, APIServer: l.cfg.Programs.APIServer,
+				ControllerManager: l.cfg.Programs.ControllerManager, KubeProxy: l.cfg.Programs.KubeProxy,
+			},
+			Families: l.families, Dir: privateDir, Processes: l.processes,
+		})
+		return err
+	})
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	client, err := kubernetes.NewForConfig(protobuf(l.REST()))
+	if err != nil {
+		return fmt.Errorf("make client: %w", err)
+	}
+	l.client = client
+	if err := l.openDoor(); err != nil {
+		return err
+	}
+	return l.startNodes(ctx)
+}
+
+func (l *Lab) openDoor() error {
+	if l.cfg.Door == nil {
+		return nil
+	}
+	l.door = openDoor(l.cfg.Door, net.JoinHostPort("127.0.0.1", strconv.Itoa(controlplane.APIPort)))
+	if l.cfg.Kubeconfig == "" {
+		return nil
+	}
+	return l.control.WriteAdminKubeconfig(l.cfg.Kubeconfig, "https://"+l.cfg.Door.Addr().String())
+}
+
+func (l *Lab) startNodes(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	l.nodes = make([]*node, len(l.network.Nodes()))
+	for i, n := range l.network.Nodes() {
+		g.Go(func() (err error) {
+			l.nodes[i], err = l.startNode(ctx, n)
+			if err != nil {
+				return fmt.Errorf("start %s: %w", n.Name(), err)
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// Name is the lab's name.
+func (l *Lab) Name() string { return l.cfg.Name }
+
+// REST is a fresh configuration of the admin, for clients inside the sandbox.
+func (l *Lab) REST() *rest.Config { return l.control.REST() }
+
+// Families are the lab's IP families, primary first.
+func (l *Lab) Families() []corev1.IPFamily {
+	var out []corev1.IPFamily
+	if l.families.V4 {
+		out = append(out, corev1.IPv4Protocol)
+	}
+	if l.families.V6 {
+		out = append(out, corev1.IPv6Protocol)
+	}
+	return out
+}
+
+// Nodes are the names of the nodes, sorted.
+func (l *Lab) Nodes() []string {
+	var out []string
+	for _, n := range l.nodes {
+		out = append(out, n.Name())
+	}
+	return out
+}
+
+// EngineNodes are the nodes as engines see them, in the order of Nodes.
+func (l *Lab) EngineNodes() []engines.Node {
+	var out []engines.Node
+	for _, n := range l.nodes {
+		out = append(out, n)
+	}
+	return out
+}
+
+// Network gives tests the wires: pods' addresses and their reuse.
+func (l *Lab) Network() *network.Network { return l.network }
+
+// Died yields the error of the first of the lab's programs that ended by itself, with the
+// end of its log.
+func (l *Lab) Died() <-chan error { return l.processes.Died() }
+
+// ReadyAfter is how long Start took.
+func (l *Lab) ReadyAfter() time.Duration { return l.phases.total() }
+
+// Phases are how long the parts of Start took, in the order in which they ended.
+func (l *Lab) Phases() []Phase { return l.phases.all() }
+
+// LogDir is the folder of the lab's logs.
+func (l *Lab) LogDir() string { return l.cfg.LogDir }
+
+// Close ends the lab's programs and its network. What is left ends with the sandbox.
+func (l *Lab) Close() error {
+	var errs []error
+	if l.door != nil {
+		errs = append(errs, l.door.Close())
+	} else if l.cfg.Door != nil {
+		errs = append(errs, l.cfg.Door.Close())
+	}
+	for _, n := range l.nodes {
+		if n != nil {
+			errs = append(errs, n.close())
+		}
+	}
+	l.processes.Stop()
+	if l.network != nil {
+		errs = append(errs, l.network.Close())
+	}
+	errs = append(errs, os.RemoveAll(filepath.Join(privateDir, "etcd")))
+	return errors.Join(errs...)
+}
+
+// protobuf makes clients of cfg for built-in types speak protobuf, which costs both ends
+// less than JSON.
+func protobuf(cfg *rest.Config) *rest.Config {
+	cfg.ContentType = "application/vnd.kubernetes.protobuf"
+	cfg.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
+	return cfg
+}
