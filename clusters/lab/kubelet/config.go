@@ -1,0 +1,99 @@
+package kubelet
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"log/slog"
+	"net/netip"
+
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/netassay/netassay/clusters/lab/kubelet/environ"
+)
+
+// Image is what runs in place of a container image: an entrypoint, and the host's binaries
+// behind the paths of the programs inside.
+type Image = environ.Image
+
+// Network gives pods their addresses.
+type Network interface {
+	// Attach makes the network namespace of the pod that key names, with its addresses. No
+	// two pods of a cluster's life have the same key, and it can be a file name:
+	// NAMESPACE_NAME_UID.
+	Attach(ctx context.Context, key string) (PodNetwork, error)
+}
+
+// PodNetwork is the network of one pod.
+type PodNetwork interface {
+	// IPs are the pod's addresses, the primary family first.
+	IPs() []netip.Addr
+	// Do runs fn on a locked thread inside the pod's network namespace.
+	Do(fn func() error) error
+	// Close releases the addresses. No process of the pod lives by then.
+	Close() error
+}
+
+// Config says what a node agent works for and with. All fields but Log are needed.
+type Config struct {
+	NodeName string
+	NodeIPs  []netip.Addr   // InternalIPs of the node, the primary family first
+	PodCIDRs []netip.Prefix // the node's share of the pod network, told in its spec
+	// Client reaches the API server. A node with many pods needs a raised QPS.
+	Client  kubernetes.Interface
+	Network Network
+	// Images by name: the last element of an image's path, without tag and digest.
+	Images map[string]Image
+	// LogDir gets a folder per pod, in it a folder per container, in it a file per run.
+	LogDir     string
+	ServerCert tls.Certificate // of the HTTPS server on port 10250
+	ClientCA   *x509.CertPool  // whose clients may use the server
+	// HostDo runs fn on a locked thread in the node's network namespace.
+	HostDo func(fn func() error) error
+	Log    *slog.Logger // nil discards
+}
+
+func (c *Config) check() error {
+	missing := func(what string) error { return errors.New("start kubelet: Config." + what + " is not set") }
+	switch {
+	case c.NodeName == "":
+		return missing("NodeName")
+	case len(c.NodeIPs) == 0:
+		return missing("NodeIPs")
+	case c.Client == nil:
+		return missing("Client")
+	case c.Network == nil:
+		return missing("Network")
+	case c.LogDir == "":
+		return missing("LogDir")
+	case c.HostDo == nil:
+		return missing("HostDo")
+	case c.ClientCA == nil:
+		return missing("ClientCA")
+	case len(c.ServerCert.Certificate) == 0:
+		return missing("ServerCert")
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
+
+func texts(addrs []netip.Addr) []string {
+	out := make([]string, 0, len(addrs))
+	for _, a := range addrs {
+		out = append(out, a.String())
+	}
+	return out
+}
+
+// hostNetwork is the network of pods with hostNetwork: the node's own.
+type hostNetwork struct {
+	ips []netip.Addr
+	do  func(func() error) error
+}
+
+func (h hostNetwork) IPs() []netip.Addr        { return h.ips }
+func (h hostNetwork) Do(fn func() error) error { return h.do(fn) }
+func (h hostNetwork) Close() error             { return nil }

@@ -1,0 +1,249 @@
+package kubelet
+
+import (
+	"context"
+	"errors"
+	"io"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/netassay/netassay/clusters/lab/kubelet/environ"
+	"github.com/netassay/netassay/clusters/lab/kubelet/lifecycle"
+	"github.com/netassay/netassay/clusters/lab/kubelet/podlog"
+	"github.com/netassay/netassay/clusters/lab/kubelet/process"
+)
+
+// run is one run of a container.
+type run struct {
+	spec   *corev1.Container
+	image  environ.Image
+	env    []string
+	log    *podlog.Log
+	stdin  *io.PipeWriter // nil unless the container asked for stdin
+	proc   *process.Process
+	ctx    context.Context // ends with the run; probes live in it
+	cancel context.CancelFunc
+}
+
+// defaultPath is the PATH of containers that set none.
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// start starts the container or notes why it can't be.
+func (w *worker) start(c *lifecycle.Container) {
+	now := w.agent.now()
+	r, command, err := w.prepare(c)
+	if err != nil {
+		reason := "CreateContainerConfigError"
+		var unknown *environ.UnknownImageError
+		if errors.As(err, &unknown) {
+			reason = "ErrImagePull"
+		}
+		w.log.Warn("start container", "container", c.Name, "err", err)
+		c.Block(reason, err.Error(), w.agent.backoff, now)
+		return
+	}
+	r.proc, err = w.space.Start(command)
+	id := "lab://" + uuid.NewString()
+	c.Runs(id, "lab://"+environ.ImageName(c.Image), w.agent.now())
+	if err != nil {
+		w.log.Warn("start container", "container", c.Name, "err", err)
+		r.close(w)
+		exit := terminated(c, process.Exit{Code: 128, Finished: w.agent.now()})
+		exit.Reason, exit.Message = "StartError", err.Error()
+		c.Ends(exit, w.agent.backoff)
+		return
+	}
+	w.runs[c.Name] = r
+	go w.watch(r, c)
+	w.probe(r, c)
+}
+
+// prepare resolves everything that the container's start needs.
+func (w *worker) prepare(c *lifecycle.Container) (*run, process.Command, error) {
+	spec := w.spec(c.Name)
+	image, err := environ.FindImage(w.agent.cfg.Images, spec.Image)
+	if err != nil {
+		return nil, process.Command{}, err
+	}
+	vars, err := environ.Vars(spec, w.facts())
+	if err != nil {
+		return nil, process.Command{}, err
+	}
+	argv, err := environ.Command(spec, image, vars)
+	if err != nil {
+		return nil, process.Command{}, err
+	}
+	number := c.Restarts
+	if c.Launched {
+		number++
+	}
+	log, err := podlog.Create(w.agent.logPath(w.key, c.Name, number), w.agent.now)
+	if err != nil {
+		return nil, process.Command{}, err
+	}
+	r := &run{spec: spec, image: image, env: w.env(spec, vars), log: log}
+	r.ctx, r.cancel = context.WithCancel(w.ctx)
+	return r, r.command(argv), nil
+}
+
+// command is the run's process; output goes to the log.
+func (r *run) command(argv []string) process.Command {
+	cmd := process.Command{
+		Argv: r.image.Resolve(argv), Env: r.env, Dir: r.spec.WorkingDir,
+		Out: r.log.Stream("stdout"), TTY: r.spec.TTY,
+	}
+	if !r.spec.TTY {
+		cmd.Err = r.log.Stream("stderr")
+	}
+	if r.spec.Stdin {
+		var in *io.PipeReader
+		in, r.stdin = io.Pipe()
+		cmd.In = in
+	}
+	return cmd
+}
+
+func (w *worker) spec(name string) *corev1.Container {
+	for _, list := range [][]corev1.Container{w.pod.Spec.InitContainers, w.pod.Spec.Containers} {
+		for i := range list {
+			if list[i].Name == name {
+				return &list[i]
+			}
+		}
+	}
+	return nil
+}
+
+func (w *worker) facts() environ.Facts {
+	return environ.Facts{
+		Pod: w.pod, PodIPs: w.state.PodIPs, HostIPs: w.state.HostIPs, NodeName: w.agent.cfg.NodeName,
+		ConfigMap: func(name string) (map[string]string, bool, error) {
+			return w.agent.configMap(w.ctx, w.pod.Namespace, name)
+		},
+		Secret: func(name string) (map[string]string, bool, error) {
+			return w.agent.secret(w.ctx, w.pod.Namespace, name)
+		},
+	}
+}
+
+// env puts the defaults of a container before its own variables; the last of a name counts.
+func (w *worker) env(c *corev1.Container, vars []string) []string {
+	name := hostname(w.pod)
+	if w.pod.Spec.HostNetwork {
+		name = w.agent.cfg.NodeName
+	}
+	env := []string{"PATH=" + defaultPath, "HOSTNAME=" + name, "HOME=/"}
+	if c.TTY {
+		env = append(env, "TERM=xterm")
+	}
+	known := environ.Map(vars)
+	out := env[:0]
+	for _, kv := range env {
+		for key := range environ.Map([]string{kv}) {
+			if _, ok := known[key]; !ok {
+				out = append(out, kv)
+			}
+		}
+	}
+	return append(out, vars...)
+}
+
+// watch waits for the run's end and reports it.
+func (w *worker) watch(r *run, c *lifecycle.Container) {
+	exit := r.proc.Exit()
+	r.close(w)
+	w.post(func() {
+		delete(w.runs, c.Name)
+		c.Ends(terminated(c, exit), w.agent.backoff)
+	})
+}
+
+// close ends what hangs on the run.
+func (r *run) close(w *worker) {
+	r.cancel()
+	if r.stdin != nil {
+		r.stdin.Close()
+	}
+	if err := r.log.Close(); err != nil {
+		w.log.Warn("close log", "err", err)
+	}
+}
+
+func terminated(c *lifecycle.Container, exit process.Exit) corev1.ContainerStateTerminated {
+	t := corev1.ContainerStateTerminated{
+		ExitCode: int32(exit.Code), Reason: "Completed", ContainerID: c.ID,
+		StartedAt: metav1.NewTime(c.StartedAt), FinishedAt: metav1.NewTime(exit.Finished),
+	}
+	if exit.Code != 0 {
+		t.Reason = "Error"
+	}
+	return t
+}
+
+// order is how the pod's containers are stopped: the main ones at once, then sidecars in
+// the reverse of their order. A plain init container that runs is stopped first.
+func (w *worker) order() [][]*run {
+	stages := make([][]*run, 1)
+	for i := len(w.state.Containers) - 1; i >= 0; i-- {
+		c := &w.state.Containers[i]
+		r, ok := w.runs[c.Name]
+		switch {
+		case !ok:
+		case c.Kind == lifecycle.Sidecar:
+			stages = append(stages, []*run{r})
+		default:
+			stages[0] = append(stages[0], r)
+		}
+	}
+	return stages
+}
+
+// stopContainers stops each stage after the one before has ended; ctx's end kills what is
+// left.
+func (w *worker) stopContainers(ctx context.Context, stages [][]*run) {
+	for _, stage := range stages {
+		var wg sync.WaitGroup
+		for _, r := range stage {
+			wg.Go(func() { w.stopRun(ctx, r) })
+		}
+		wg.Wait()
+	}
+}
+
+// stopRun runs the container's preStop hook, then asks its process to end.
+func (w *worker) stopRun(ctx context.Context, r *run) {
+	if hook := r.spec.Lifecycle; hook != nil && hook.PreStop != nil && ctx.Err() == nil {
+		if err := w.preStop(ctx, r, hook.PreStop); err != nil {
+			w.log.Warn("run preStop hook", "container", r.spec.Name, "err", err)
+		}
+	}
+	r.proc.Stop(ctx)
+}
+
+func (w *worker) preStop(ctx context.Context, r *run, h *corev1.LifecycleHandler) error {
+	switch {
+	case h.Exec != nil:
+		return w.execIn(ctx, r, h.Exec.Command)
+	case h.Sleep != nil:
+		timer := time.NewTimer(time.Duration(h.Sleep.Seconds) * time.Second)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		case <-r.proc.Done():
+		}
+		return nil
+	default:
+		return errors.New("the lab knows exec and sleep hooks only")
+	}
+}
+
+func (a *agent) logPath(key, container string, number int32) string {
+	return filepath.Join(a.cfg.LogDir, key, container, strconv.Itoa(int(number))+".log")
+}

@@ -1,0 +1,90 @@
+package kubelet
+
+import (
+	"context"
+	"net/netip"
+	"runtime"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Port is where a node's HTTPS server listens.
+const Port = 10250
+
+// maxPods is a node's capacity, as the kubelet's default.
+const maxPods = "110"
+
+// nodeObject is the node as it registers itself: ready, without taints.
+func nodeObject(c *Config, now time.Time) *corev1.Node {
+	n := &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: c.NodeName,
+			Labels: map[string]string{
+				corev1.LabelHostname:   c.NodeName,
+				corev1.LabelOSStable:   runtime.GOOS,
+				corev1.LabelArchStable: runtime.GOARCH,
+			},
+		},
+		Status: corev1.NodeStatus{
+			Phase:           corev1.NodeRunning,
+			Capacity:        capacity(),
+			Allocatable:     capacity(),
+			Addresses:       nodeAddresses(c.NodeName, c.NodeIPs),
+			Conditions:      nodeConditions(now),
+			DaemonEndpoints: corev1.NodeDaemonEndpoints{KubeletEndpoint: corev1.DaemonEndpoint{Port: Port}},
+			NodeInfo: corev1.NodeSystemInfo{
+				KubeletVersion: "v1.37.2-netassay", ContainerRuntimeVersion: "lab://process",
+				OperatingSystem: runtime.GOOS, Architecture: runtime.GOARCH, OSImage: "netassay lab",
+			},
+		},
+	}
+	for _, cidr := range c.PodCIDRs {
+		n.Spec.PodCIDRs = append(n.Spec.PodCIDRs, cidr.String())
+	}
+	if len(n.Spec.PodCIDRs) > 0 {
+		n.Spec.PodCIDR = n.Spec.PodCIDRs[0]
+	}
+	return n
+}
+
+func capacity() corev1.ResourceList {
+	return corev1.ResourceList{
+		corev1.ResourceCPU:              resource.MustParse("32"),
+		corev1.ResourceMemory:           resource.MustParse("64Gi"),
+		corev1.ResourceEphemeralStorage: resource.MustParse("64Gi"),
+		corev1.ResourcePods:             resource.MustParse(maxPods),
+	}
+}
+
+func nodeAddresses(name string, ips []netip.Addr) []corev1.NodeAddress {
+	var out []corev1.NodeAddress
+	for _, ip := range ips {
+		out = append(out, corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: ip.String()})
+	}
+	return append(out, corev1.NodeAddress{Type: corev1.NodeHostName, Address: name})
+}
+
+func nodeConditions(now time.Time) []corev1.NodeCondition {
+	at := metav1.NewTime(now)
+	condition := func(kind corev1.NodeConditionType, status corev1.ConditionStatus, reason string) corev1.NodeCondition {
+		return corev1.NodeCondition{
+			Type: kind, Status: status, Reason: reason, LastHeartbeatTime: at, LastTransitionTime: at,
+		}
+	}
+	return []corev1.NodeCondition{
+		condition(corev1.NodeReady, corev1.ConditionTrue, "KubeletReady"),
+		condition(corev1.NodeMemoryPressure, corev1.ConditionFalse, "KubeletHasSufficientMemory"),
+		condition(corev1.NodeDiskPressure, corev1.ConditionFalse, "KubeletHasNoDiskPressure"),
+		condition(corev1.NodePIDPressure, corev1.ConditionFalse, "KubeletHasSufficientPID"),
+		condition(corev1.NodeNetworkUnavailable, corev1.ConditionFalse, "RouteCreated"),
+	}
+}
+
+// alive is virtual-kubelet's view of a node that is well as long as this process lives.
+type alive struct{}
+
+func (alive) Ping(context.Context) error                           { return nil }
+func (alive) NotifyNodeStatus(context.Context, func(*corev1.Node)) {}

@@ -1,0 +1,101 @@
+package kubelet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/netassay/netassay/clusters/lab/kubelet/lifecycle"
+	"github.com/netassay/netassay/clusters/lab/kubelet/probes"
+	"github.com/netassay/netassay/clusters/lab/kubelet/process"
+)
+
+// probe starts the run's probes. Liveness and readiness wait for startup to succeed.
+func (w *worker) probe(r *run, c *lifecycle.Container) {
+	if r.spec.StartupProbe == nil {
+		w.probeStarted(r, c)
+		return
+	}
+	w.ask(r, r.spec.StartupProbe, func(stop func(), ok bool, why error) {
+		stop()
+		if !ok {
+			w.restart(r, r.spec.StartupProbe, fmt.Errorf("startup probe: %w", why))
+			return
+		}
+		c.StartupOK = true
+		w.probeStarted(r, c)
+	})
+}
+
+func (w *worker) probeStarted(r *run, c *lifecycle.Container) {
+	if p := r.spec.ReadinessProbe; p != nil {
+		w.ask(r, p, func(_ func(), ok bool, _ error) { c.ReadyOK = ok })
+	}
+	if p := r.spec.LivenessProbe; p != nil {
+		w.ask(r, p, func(stop func(), ok bool, why error) {
+			if !ok {
+				stop()
+				w.restart(r, p, fmt.Errorf("liveness probe: %w", why))
+			}
+		})
+	}
+}
+
+// ask runs the probe while the run lasts; verdicts are given to the loop.
+func (w *worker) ask(r *run, p *corev1.Probe, verdict func(stop func(), ok bool, why error)) {
+	ctx, stop := context.WithCancel(r.ctx)
+	target := probes.Target{
+		Host: w.state.PodIPs[0], Ports: r.spec.Ports, Do: w.agent.cfg.HostDo,
+		Exec: func(ctx context.Context, argv []string) error { return w.execIn(ctx, r, argv) },
+	}
+	check := func(ctx context.Context) error { return probes.Check(ctx, p.ProbeHandler, target) }
+	go func() {
+		defer stop()
+		probes.Run(ctx, p, check, func(ok bool, why error) {
+			w.post(func() {
+				if ctx.Err() == nil {
+					verdict(stop, ok, why)
+				}
+			})
+		})
+	}()
+}
+
+// restart ends the run; the restart policy brings up the next.
+func (w *worker) restart(r *run, p *corev1.Probe, why error) {
+	w.log.Info("end container", "container", r.spec.Name, "why", why)
+	grace := graceOf(w.pod)
+	if s := p.TerminationGracePeriodSeconds; s != nil {
+		grace = time.Duration(*s) * time.Second
+	}
+	go func() {
+		ctx, cancel := context.WithTimeout(w.kill, grace)
+		defer cancel()
+		w.stopRun(ctx, r)
+	}()
+}
+
+// execIn runs a command for the node agent itself; a non-zero exit is an error.
+func (w *worker) execIn(ctx context.Context, r *run, argv []string) error {
+	space := w.view.Load().space
+	if space == nil {
+		return process.ErrEnded
+	}
+	p, err := space.Start(process.Command{Argv: r.image.Resolve(argv), Env: r.env, Dir: r.spec.WorkingDir})
+	if err != nil {
+		return err
+	}
+	select {
+	case <-p.Done():
+	case <-ctx.Done():
+		p.Kill()
+		return errors.Join(ctx.Err(), fmt.Errorf("command %q took too long", argv))
+	}
+	if exit := p.Exit(); exit.Code != 0 {
+		return fmt.Errorf("command %q exited with code %d", argv, exit.Code)
+	}
+	return nil
+}

@@ -1,0 +1,248 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
+)
+
+// Command is a program to start in a space.
+type Command struct {
+	Argv []string // Argv[0] is a path, or looked up in the PATH of Env
+	Env  []string
+	Dir  string // "" means "/"
+
+	// In is the standard input; nil is /dev/null. The process sees its end.
+	In io.Reader
+	// Out and Err are the standard output and error; nil is /dev/null. Both are written
+	// by one goroutine each. With TTY, Err is not used.
+	Out, Err io.Writer
+
+	// TTY gives the process a terminal as its controlling terminal and standard streams.
+	TTY bool
+}
+
+// Size is the size of a terminal in characters.
+type Size struct{ Width, Height uint16 }
+
+// Exit is how a process ended.
+type Exit struct {
+	Code     int // 128+n for signal n
+	Signal   int // 0 when the process exited by itself
+	Finished time.Time
+}
+
+// Process is a started command: the leader of a session of its own.
+type Process struct {
+	cmd   *exec.Cmd
+	pidfd *os.File
+	tty   *os.File // nil without TTY
+	done  chan struct{}
+	exit  Exit // valid when done is closed
+
+	mu   sync.Mutex
+	over bool // the leader has been reaped, its id may be anyone's
+}
+
+// drainTime is how long output is still read after the process ended, when something that
+// left the session holds on to its streams.
+const drainTime = 250 * time.Millisecond
+
+// Start starts the command in the space. Errors are those of the start; everything later
+// is in Exit.
+func (s *Space) Start(c Command) (*Process, error) {
+	path, err := lookPath(c.Argv, c.Env)
+	if err != nil {
+		return nil, err
+	}
+	p := &Process{done: make(chan struct{})}
+	p.cmd = &exec.Cmd{
+		Path: path, Args: c.Argv, Env: c.Env, Dir: c.Dir,
+		WaitDelay:   drainTime,
+		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
+	}
+	if c.Dir == "" {
+		p.cmd.Dir = "/"
+	}
+	streams, err := connect(p.cmd, c)
+	if err != nil {
+		return nil, err
+	}
+	pidfd := -1
+	p.cmd.SysProcAttr.PidFD = &pidfd
+	if err := s.enter(p.cmd.Start); err != nil {
+		streams.abandon()
+		return nil, fmt.Errorf("start %s: %w", c.Argv[0], err)
+	}
+	p.pidfd, p.tty = pollable(pidfd), streams.tty
+	streams.started()
+	go p.wait(streams)
+	return p, nil
+}
+
+// lookPath finds the program as a shell with the environment env would. Unlike
+// exec.LookPath it does not look at the PATH of this process.
+func lookPath(argv, env []string) (string, error) {
+	if len(argv) == 0 || argv[0] == "" {
+		return "", errors.New("start process: no command given")
+	}
+	name := argv[0]
+	if strings.Contains(name, "/") {
+		return name, executable(name)
+	}
+	for _, kv := range env {
+		path, ok := strings.CutPrefix(kv, "PATH=")
+		for _, dir := range filepath.SplitList(path) {
+			full := filepath.Join(dir, name)
+			if ok && executable(full) == nil {
+				return full, nil
+			}
+		}
+	}
+	return "", &exec.Error{Name: name, Err: exec.ErrNotFound}
+}
+
+func executable(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("start process: %w", err)
+	}
+	if info.IsDir() || info.Mode()&0o111 == 0 {
+		return &os.PathError{Op: "start process", Path: path, Err: unix.EACCES}
+	}
+	return nil
+}
+
+// pollable makes a file of a pidfd that the runtime's poller watches, so that waiting for
+// hundreds of processes needs no thread each. It is nil where the kernel gave no pidfd.
+func pollable(pidfd int) *os.File {
+	if pidfd < 0 {
+		return nil
+	}
+	if err := unix.SetNonblock(pidfd, true); err != nil {
+		unix.Close(pidfd)
+		return nil
+	}
+	return os.NewFile(uintptr(pidfd), "pidfd")
+}
+
+// wait waits for the leader's end, kills what is left of its session's group, as the end
+// of a container's first process does, and reaps it.
+func (p *Process) wait(streams *streams) {
+	p.untilExit()
+	finished := time.Now()
+	p.mu.Lock()
+	// The leader is not reaped yet, so that its process group can be nobody else's.
+	_ = unix.Kill(-p.cmd.Process.Pid, unix.SIGKILL)
+	p.over = true
+	p.mu.Unlock()
+	err := p.cmd.Wait()
+	streams.finished()
+	p.exit = exitOf(p.cmd.ProcessState, err, finished)
+	if p.pidfd != nil {
+		p.pidfd.Close()
+	}
+	close(p.done)
+}
+
+// untilExit returns when the leader has ended, leaving it to be reaped.
+func (p *Process) untilExit() {
+	if p.pidfd != nil {
+		conn, err := p.pidfd.SyscallConn()
+		if err == nil && conn.Read(func(fd uintptr) bool { return exited(unix.P_PIDFD, int(fd), unix.WNOHANG) }) == nil {
+			return
+		}
+	}
+	exited(unix.P_PID, p.cmd.Process.Pid, 0)
+}
+
+// exited asks whether the child has ended; without WNOHANG it waits.
+func exited(kind, id, flags int) bool {
+	for {
+		var info unix.Siginfo
+		err := unix.Waitid(kind, id, &info, unix.WEXITED|unix.WNOWAIT|flags, nil)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		return err != nil || info.Signo != 0
+	}
+}
+
+func exitOf(state *os.ProcessState, err error, finished time.Time) Exit {
+	e := Exit{Code: 255, Finished: finished}
+	if state == nil {
+		return e
+	}
+	if ws, ok := state.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+		e.Signal = int(ws.Signal())
+		e.Code = 128 + e.Signal
+		return e
+	}
+	// err can only add that output was cut off, or that standard input broke.
+	_ = err
+	e.Code = state.ExitCode()
+	return e
+}
+
+// Pid is the process id of the leader.
+func (p *Process) Pid() int { return p.cmd.Process.Pid }
+
+// Done is closed when the process has ended, its group is killed and its output is read.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Exit is how the process ended; it waits for Done.
+func (p *Process) Exit() Exit {
+	<-p.done
+	return p.exit
+}
+
+// Signal sends sig to the leader unless it has ended.
+func (p *Process) Signal(sig syscall.Signal) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.over {
+		_ = unix.Kill(p.cmd.Process.Pid, sig)
+	}
+}
+
+// Kill kills the leader and its process group.
+func (p *Process) Kill() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.over {
+		_ = unix.Kill(-p.cmd.Process.Pid, unix.SIGKILL)
+	}
+}
+
+// Resize changes the size of the process's terminal, if it has one.
+func (p *Process) Resize(size Size) {
+	if p.tty != nil {
+		// The terminal may be closed already.
+		_ = pty.Setsize(p.tty, &pty.Winsize{Rows: size.Height, Cols: size.Width})
+	}
+}
+
+// Stop asks the process to end and kills it when ctx ends first. It returns when the
+// process has ended.
+func (p *Process) Stop(ctx context.Context) Exit {
+	if ctx.Err() == nil {
+		p.Signal(syscall.SIGTERM)
+	}
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+		p.Kill()
+	}
+	return p.Exit()
+}

@@ -1,0 +1,316 @@
+package kubelet
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/netassay/netassay/clusters/lab/kubelet/lifecycle"
+	"github.com/netassay/netassay/clusters/lab/kubelet/process"
+)
+
+// worker runs one pod. Its loop owns the fields of the first group; what others want of the
+// pod they post to the loop or read from view.
+type worker struct {
+	pod     *corev1.Pod // as the API server gave it last
+	state   lifecycle.Pod
+	runs    map[string]*run // the current run of each container that runs
+	net     PodNetwork
+	space   *process.Space
+	last    *corev1.PodStatus // as published
+	winding bool              // sidecars are being stopped because the pod is complete
+
+	agent   *agent
+	log     *slog.Logger
+	key     string
+	uid     types.UID
+	mail    chan func()
+	gone    chan struct{}   // closed when processes and addresses are released
+	ctx     context.Context // ends with gone
+	cancel  context.CancelFunc
+	stop    context.Context // ends when the pod is to end
+	stopNow context.CancelFunc
+	kill    context.Context // ends when the grace period has passed
+	killNow context.CancelFunc
+	view    atomic.Pointer[view]
+
+	mu       sync.Mutex
+	deadline time.Time // end of the grace period
+	timer    *time.Timer
+}
+
+// view is what others see of a pod. It is never changed, only replaced.
+type view struct {
+	pod   *corev1.Pod // with its status
+	runs  map[string]*run
+	space *process.Space // nil before the network is there
+	net   PodNetwork
+}
+
+func newWorker(a *agent, pod *corev1.Pod) *worker {
+	key := lifecycle.Key(pod.Namespace, pod.Name, pod.UID)
+	w := &worker{
+		pod: pod, state: lifecycle.New(pod, a.now()), runs: map[string]*run{},
+		agent: a, log: a.cfg.Log.With("pod", pod.Namespace+"/"+pod.Name), key: key, uid: pod.UID,
+		mail: make(chan func(), 16), gone: make(chan struct{}),
+	}
+	w.ctx, w.cancel = context.WithCancel(a.ctx)
+	w.stop, w.stopNow = context.WithCancel(w.ctx)
+	w.kill, w.killNow = context.WithCancel(w.ctx)
+	w.state.HostIPs = texts(a.cfg.NodeIPs)
+	w.view.Store(&view{pod: pod})
+	return w
+}
+
+// post has fn run by the loop; it is dropped when the pod is gone.
+func (w *worker) post(fn func()) {
+	select {
+	case w.mail <- fn:
+	case <-w.gone:
+	}
+}
+
+// update takes over a changed pod object.
+func (w *worker) update(pod *corev1.Pod) {
+	w.post(func() {
+		w.pod = pod
+		w.state.Generation = pod.Generation
+	})
+}
+
+// terminate has the pod end within grace; a later call can only shorten it.
+func (w *worker) terminate(grace time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	deadline := time.Now().Add(grace)
+	switch {
+	case w.timer == nil:
+		w.timer = time.AfterFunc(grace, w.killNow)
+	case deadline.Before(w.deadline):
+		w.timer.Reset(grace)
+	default:
+		return
+	}
+	w.deadline = deadline
+	if grace <= 0 {
+		w.killNow()
+	}
+	w.stopNow()
+}
+
+// run is the life of the pod.
+func (w *worker) run() {
+	defer w.end()
+	stopping := w.stop.Done()
+	if !w.attach() {
+		w.state.Deleting = true
+		stopping = nil
+	}
+	wake := time.NewTimer(0)
+	defer wake.Stop()
+	for {
+		select {
+		case fn := <-w.mail:
+			fn()
+		case <-wake.C:
+		case <-stopping:
+			stopping = nil
+			w.state.Deleting = true
+			go w.stopContainers(w.kill, w.order())
+		}
+		at, end := w.reconcile()
+		if end {
+			return
+		}
+		if !at.IsZero() {
+			wake.Reset(time.Until(at))
+		}
+	}
+}
+
+// attach gets the network and the pod's namespaces, trying until it works; false means that
+// the pod was told to end before.
+func (w *worker) attach() bool {
+	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
+		err := w.tryAttach()
+		if err == nil {
+			return true
+		}
+		if w.stop.Err() != nil {
+			return false
+		}
+		w.log.Warn("attach pod to network", "err", err)
+		w.publish()
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-w.stop.Done():
+			timer.Stop()
+			return false
+		}
+	}
+}
+
+func (w *worker) tryAttach() error {
+	hostname := hostname(w.pod)
+	if w.pod.Spec.HostNetwork {
+		hostname = w.agent.cfg.NodeName
+		w.net = hostNetwork{ips: w.agent.cfg.NodeIPs, do: w.agent.cfg.HostDo}
+	} else {
+		net, err := w.agent.cfg.Network.Attach(w.stop, w.key)
+		if err != nil {
+			return err
+		}
+		w.net = net
+	}
+	space, err := process.NewSpace(hostname, w.net.Do)
+	if err != nil {
+		if cerr := w.net.Close(); cerr != nil {
+			w.log.Error("close network of pod", "err", cerr)
+		}
+		w.net = nil
+		return err
+	}
+	w.space = space
+	w.state.Networked = true
+	w.state.PodIPs = texts(w.net.IPs())
+	return nil
+}
+
+// hostname is the pod's hostname: what it asks for, or its name, cut to what a label of a
+// domain name allows.
+func hostname(pod *corev1.Pod) string {
+	name := pod.Spec.Hostname
+	if name == "" {
+		name = pod.Name
+	}
+	if len(name) > 63 {
+		name = name[:63]
+	}
+	for len(name) > 0 && (name[len(name)-1] == '-' || name[len(name)-1] == '.') {
+		name = name[:len(name)-1]
+	}
+	return name
+}
+
+// reconcile does what is to be done now and publishes what came of it.
+func (w *worker) reconcile() (wake time.Time, end bool) {
+	for {
+		d := lifecycle.Decide(&w.state, w.agent.now())
+		if d.End {
+			return time.Time{}, true
+		}
+		for _, i := range d.Start {
+			w.start(&w.state.Containers[i])
+		}
+		if len(d.Start) > 0 {
+			continue
+		}
+		w.windDown(d.Stop)
+		w.publish()
+		return d.Wake, false
+	}
+}
+
+// windDown stops the sidecars of a complete pod, once.
+func (w *worker) windDown(order []int) {
+	if w.winding || len(order) == 0 {
+		return
+	}
+	w.winding = true
+	var stages [][]*run
+	for _, i := range order {
+		stages = append(stages, []*run{w.runs[w.state.Containers[i].Name]})
+	}
+	go func() {
+		ctx, cancel := context.WithTimeout(w.kill, graceOf(w.pod))
+		defer cancel()
+		w.stopContainers(ctx, stages)
+	}()
+}
+
+// publish makes a changed status known.
+func (w *worker) publish() {
+	status := lifecycle.Status(&w.state, w.conditions(), w.agent.now())
+	if w.last != nil && apiequality.Semantic.DeepEqual(*w.last, status) {
+		w.show() // a run may have been replaced
+		return
+	}
+	w.last = &status
+	w.agent.notify(w, w.show())
+}
+
+func (w *worker) conditions() []corev1.PodCondition {
+	if w.last == nil {
+		return w.view.Load().pod.Status.Conditions
+	}
+	return w.last.Conditions
+}
+
+func (w *worker) show() *corev1.Pod {
+	pod := *w.pod
+	if w.last != nil {
+		pod.Status = *w.last
+		pod.Status.QOSClass = w.pod.Status.QOSClass
+	}
+	v := &view{pod: &pod, runs: make(map[string]*run, len(w.runs)), space: w.space, net: w.net}
+	for name, r := range w.runs {
+		v.runs[name] = r
+	}
+	w.view.Store(v)
+	return v.pod
+}
+
+// end releases what the pod holds: first its processes, then its addresses. A pod whose
+// processes can't be killed keeps its addresses.
+func (w *worker) end() {
+	w.release()
+	w.state.Ended, w.state.Networked = true, false
+	w.mu.Lock()
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+	w.mu.Unlock()
+	w.publish()
+	close(w.gone)
+	w.cancel()
+	if w.stopped() {
+		w.agent.finish(w)
+	}
+}
+
+func (w *worker) stopped() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.timer != nil
+}
+
+func (w *worker) release() {
+	if w.space == nil {
+		return
+	}
+	if err := w.space.KillAll(w.ctx); err != nil {
+		w.log.Error("end pod: its addresses stay taken", "err", err)
+		return
+	}
+	if err := w.net.Close(); err != nil {
+		w.log.Error("close network of pod", "err", err)
+	}
+	if err := w.space.Close(); err != nil {
+		w.log.Error("close namespaces of pod", "err", err)
+	}
+	w.space, w.net = nil, nil
+}
+
+func graceOf(pod *corev1.Pod) time.Duration {
+	if s := pod.Spec.TerminationGracePeriodSeconds; s != nil {
+		return time.Duration(*s) * time.Second
+	}
+	return corev1.DefaultTerminationGracePeriodSeconds * time.Second
+}
