@@ -95,12 +95,19 @@ func (d *document) checkScalar(n *yaml.Node, kind reflect.Kind) error {
 	switch {
 	case n.Kind != yaml.ScalarNode:
 		return d.errorOn(n, "want a single value, have %s", kindName(n))
-	case kind == reflect.String && n.Tag != "!!str":
-		return d.errorOn(n, "want a string, have %s; put it in quotes", n.Value)
+	case kind == reflect.String && (n.Tag != "!!str" || bareBoolean(n)):
+		return d.errorOn(n, "%s is not a string in YAML; put it in quotes", n.Value)
 	case kind >= reflect.Int && kind <= reflect.Uint64 && n.Tag != "!!int":
 		return d.errorOn(n, "want a number, have %q", n.Value)
 	}
 	return nil
+}
+
+// bareBoolean reports whether kubectl, which reads YAML 1.1, would take an unquoted word
+// for a boolean: namespace y is one.
+func bareBoolean(n *yaml.Node) bool {
+	words := []string{"y", "n", "yes", "no", "on", "off"}
+	return n.Style == 0 && slices.Contains(words, strings.ToLower(n.Value))
 }
 
 func kindName(n *yaml.Node) string {
