@@ -3,33 +3,93 @@ package lab
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
 
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/netassay/netassay/clusters/lab/kubelet"
+	"github.com/netassay/netassay/clusters/lab/network"
+	"github.com/netassay/netassay/clusters/lab/pki"
 )
 
-type agent struct{}
-
-func (a *agent) close() error { return nil }
-
-func (l *Lab) startAgent(ctx context.Context, n *node) error {
-	defer l.phases.begin("agent of " + n.Name())()
-	obj := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: n.Name(), Labels: map[string]string{"kubernetes.io/hostname": n.Name()}}}
-	for _, c := range n.net.PodCIDRs() {
-		obj.Spec.PodCIDRs = append(obj.Spec.PodCIDRs, c.String())
-	}
-	obj.Spec.PodCIDR = obj.Spec.PodCIDRs[0]
-	obj, err := l.client.CoreV1().Nodes().Create(ctx, obj, metav1.CreateOptions{})
-	if err != nil {
-		return fmt.Errorf("create node: %w", err)
-	}
-	for _, ip := range n.net.IPs() {
-		obj.Status.Addresses = append(obj.Status.Addresses, corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: ip.String()})
-	}
-	obj.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
-	_, err = l.client.CoreV1().Nodes().UpdateStatus(ctx, obj, metav1.UpdateOptions{})
-	return err
+// agentNetwork is a node's network as its agent sees it.
+type agentNetwork struct {
+	node *network.Node
 }
 
-// Exec for now.
-func (l *Lab) Image(name string) string { return name }
+func (a agentNetwork) Attach(_ context.Context, key string) (kubelet.PodNetwork, error) {
+	// A nil *network.Pod must not become an interface that is not nil.
+	pod, err := a.node.Attach(key)
+	if err != nil {
+		return nil, err
+	}
+	return pod, nil
+}
+
+// startAgent starts the node agent of n, which lives until it is stopped; ctx is just for
+// the start.
+func (l *Lab) startAgent(ctx context.Context, n *node) error {
+	defer l.phases.begin("agent of " + n.Name())()
+	cfg, err := l.agentConfig(n)
+	if err != nil {
+		return err
+	}
+	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, cancel)
+	n.agent, err = kubelet.Start(life, cfg)
+	if err != nil {
+		cancel()
+		return err
+	}
+	n.stopAgent = func() {
+		n.agent.Stop()
+		cancel()
+	}
+	if !stop() {
+		return ctx.Err()
+	}
+	return nil
+}
+
+func (l *Lab) agentConfig(n *node) (kubelet.Config, error) {
+	client, err := kubernetes.NewForConfig(protobuf(l.REST()))
+	if err != nil {
+		return kubelet.Config{}, fmt.Errorf("make client: %w", err)
+	}
+	ca := l.control.Authority()
+	pair, err := ca.Issue(pki.Subject{Name: "system:node:" + n.Name(), Hosts: []string{n.Name()}, IPs: n.net.IPs()})
+	if err != nil {
+		return kubelet.Config{}, err
+	}
+	cert, err := pair.TLS()
+	if err != nil {
+		return kubelet.Config{}, err
+	}
+	dir := filepath.Join(l.cfg.LogDir, "pods")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return kubelet.Config{}, fmt.Errorf("make folder for the logs of pods: %w", err)
+	}
+	log, err := os.OpenFile(filepath.Join(l.cfg.LogDir, "kubelet-"+n.Name()+".log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return kubelet.Config{}, fmt.Errorf("open log of node agent: %w", err)
+	}
+	return kubelet.Config{
+		NodeName: n.Name(), NodeIPs: n.net.IPs(), PodCIDRs: n.net.PodCIDRs(),
+		Client: client, Network: agentNetwork{n.net}, Images: l.images(), LogDir: dir,
+		ServerCert: cert, ClientCA: ca.Pool(), HostDo: n.net.Do,
+		Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelInfo})),
+	}, nil
+}
+
+// images are what pods can run: the name of each and the program that it stands for.
+func (l *Lab) images() map[string]kubelet.Image {
+	out := map[string]kubelet.Image{}
+	for name, path := range map[string]string{"agnhost": l.cfg.Programs.Agnhost, "probe": l.cfg.Programs.Probe} {
+		if path != "" {
+			out[name] = kubelet.Image{Entrypoint: []string{"/" + name}, Files: map[string]string{"/" + name: path}}
+		}
+	}
+	return out
+}

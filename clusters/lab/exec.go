@@ -2,11 +2,27 @@ package lab
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/netassay/netassay/clusters"
 )
 
+// Image is the name that the lab's nodes know an image by: its own.
+func (l *Lab) Image(name string) string { return name }
+
+// Exec runs command in a container of a running pod, beside the pod's network and the API
+// server: the node's agent starts the process.
 func (l *Lab) Exec(ctx context.Context, namespace, pod, container string, command []string, s clusters.Streams) error {
-	return errors.New("not yet")
+	p, err := l.client.CoreV1().Pods(namespace).Get(ctx, pod, metav1.GetOptions{})
+	if err != nil {
+		return fmt.Errorf("exec in %s/%s: %w", namespace, pod, err)
+	}
+	i := slices.IndexFunc(l.nodes, func(n *node) bool { return n.Name() == p.Spec.NodeName })
+	if i < 0 {
+		return fmt.Errorf("exec in %s/%s: no node of the lab runs it (node %q)", namespace, pod, p.Spec.NodeName)
+	}
+	return l.nodes[i].agent.Exec(ctx, namespace, pod, container, command, s)
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -180,11 +181,13 @@ func (l *Lab) Close() error {
 	} else if l.cfg.Door != nil {
 		errs = append(errs, l.cfg.Door.Close())
 	}
+	var agents sync.WaitGroup
 	for _, n := range l.nodes {
 		if n != nil {
-			errs = append(errs, n.close())
+			agents.Go(n.close)
 		}
 	}
+	agents.Wait()
 	l.processes.Stop()
 	if l.network != nil {
 		errs = append(errs, l.network.Close())

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/netassay/netassay/clusters/lab/kubelet"
 	"github.com/netassay/netassay/clusters/lab/network"
 	"github.com/netassay/netassay/clusters/lab/process"
 	"github.com/netassay/netassay/engines"
@@ -17,7 +18,8 @@ type node struct {
 	kubeconfig string
 	env        []string
 	processes  *process.Group
-	agent      *agent
+	agent      *kubelet.Kubelet
+	stopAgent  func()
 }
 
 var _ engines.Node = (*node)(nil)
@@ -58,7 +60,7 @@ func (l *Lab) startNode(ctx context.Context, n *network.Node) (*node, error) {
 		return nil, err
 	}
 	if err := l.startAgent(ctx, out); err != nil {
-		return nil, err
+		return out, err
 	}
 	defer l.phases.begin("kube-proxy of " + n.Name())()
 	proxy, err := l.control.StartProxy(n, l.cfg.ProxyMode, out.env)
@@ -68,4 +70,8 @@ func (l *Lab) startNode(ctx context.Context, n *network.Node) (*node, error) {
 	return out, l.control.WaitProxy(ctx, n, proxy)
 }
 
-func (n *node) close() error { return n.agent.close() }
+func (n *node) close() {
+	if n.stopAgent != nil {
+		n.stopAgent()
+	}
+}
