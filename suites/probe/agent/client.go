@@ -12,7 +12,7 @@ import (
 // Bounds of the client loop.
 const (
 	maxInFlight = 2000 // probes at a time; each holds at most one descriptor
-	startBatch  = 8   // probes begun before sockets are looked at again
+	startBatch  = 8    // probes begun before sockets are looked at again
 )
 
 // client makes probes. All of it runs in its loop.

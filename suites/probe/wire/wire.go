@@ -144,11 +144,11 @@ type SenderReport struct {
 	Local         netip.AddrPort    `json:"local"`
 	Start         time.Duration     `json:"start"` // of the schedule: datagram k was due at Start + k·interval
 	End           time.Duration     `json:"end"`
-	Sent          uint64            `json:"sent"`               // sequence numbers used, 0..Sent-1
-	Missed        uint64            `json:"missed"`             // ticks skipped, because the sender was late by more than one interval
-	MaxLate       time.Duration     `json:"max_late"`           // worst lateness of a datagram against its tick
-	Errors        map[string]uint64 `json:"errors,omitempty"`   // sends that the kernel refused, by error; their numbers count as sent
-	Outages       []Outage          `json:"outages,omitempty"`  // of missed ticks, the first MaxListed
+	Sent          uint64            `json:"sent"`              // sequence numbers used, 0..Sent-1
+	Missed        uint64            `json:"missed"`            // ticks skipped, because the sender was late by more than one interval
+	MaxLate       time.Duration     `json:"max_late"`          // worst lateness of a datagram against its tick
+	Errors        map[string]uint64 `json:"errors,omitempty"`  // sends that the kernel refused, by error; their numbers count as sent
+	Outages       []Outage          `json:"outages,omitempty"` // of missed ticks, the first MaxListed
 	OutagesBeyond uint64            `json:"outages_beyond,omitempty"`
 }
 

@@ -1,0 +1,15 @@
+// Package probe is the harness's side of probing: it drives the resident probers that run
+// inside pods, and puts together what the client saw with what the receiver saw.
+//
+// It reports observations, never verdicts, and it never hides a cell: a probe that could
+// not be made is an Inconclusive observation that says why. Where it sits:
+//
+//	suites/runner ──▶ Fleet ──JSON lines──▶ cmd/probe in each pod ══packets══▶ cmd/probe
+//	                    ▲                                                        │
+//	                    └──────────────────────── receipts ──────────────────────┘
+//
+// The stream to a prober is a process pipe in the lab and an exec stream in a cluster: a
+// channel that no NetworkPolicy can cut. How it is opened is the caller's affair (Dial).
+//
+// It must never dial a target itself, know of policies, or treat an error as an answer.
+package probe

@@ -1,0 +1,226 @@
+package probe
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/netassay/netassay/suites/probe/wire"
+)
+
+// reserve is how much longer than the probes' own timeouts a prober may take for a round.
+const reserve = 5 * time.Second
+
+// round is one call of Probe.
+type round struct {
+	targets []Target
+
+	mu       sync.Mutex
+	obs      []Observation
+	have     []bool
+	missing  int
+	complete chan struct{}
+}
+
+// Probe makes all probes at once from one prober and gives one observation per target, in
+// their order, whatever happens: a prober that is unknown, dies or does not answer gives
+// Inconclusive observations. The error is that of ctx, when it ended first; the
+// observations are complete then too.
+func (f *Fleet) Probe(ctx context.Context, client string, ts []Target) ([]Observation, error) {
+	r := newRound(ts)
+	p, err := f.prober(client)
+	if err != nil {
+		r.giveUp(err.Error())
+		return r.obs, nil
+	}
+	err = r.run(ctx, p)
+	f.attachReceipts(ctx, r)
+	return r.obs, err
+}
+
+func newRound(ts []Target) *round {
+	r := &round{
+		targets: ts, obs: make([]Observation, len(ts)), have: make([]bool, len(ts)),
+		missing: len(ts), complete: make(chan struct{}),
+	}
+	for i, t := range ts {
+		r.obs[i] = Observation{Cell: t.Cell, Nonce: max(1, rand.Uint64())}
+	}
+	if len(ts) == 0 {
+		close(r.complete)
+	}
+	return r
+}
+
+// run sends the requests and waits until each target has its observation.
+func (r *round) run(ctx context.Context, p *prober) error {
+	var ids []uint64
+	for first := 0; first < len(r.targets); first += wire.MaxTargets {
+		last := min(first+wire.MaxTargets, len(r.targets))
+		ids = append(ids, p.call(wire.Request{Probe: r.request(first, last)}, func(ev wire.Event, err error) {
+			r.take(p, first, last, ev, err)
+		}))
+	}
+	defer func() {
+		for _, id := range ids {
+			p.forget(id)
+		}
+	}()
+	late := time.NewTimer(r.patience())
+	defer late.Stop()
+	why, err := "", error(nil)
+	select {
+	case <-r.complete:
+		return nil
+	case <-ctx.Done():
+		why, err = ctx.Err().Error(), ctx.Err()
+	case <-late.C:
+		why = fmt.Sprintf("prober %s did not answer", p.name)
+	}
+	for _, id := range ids {
+		p.forget(p.call(wire.Request{Cancel: id}, func(wire.Event, error) {}))
+	}
+	r.giveUp(why)
+	return err
+}
+
+func (r *round) request(first, last int) []wire.Target {
+	ts := make([]wire.Target, 0, last-first)
+	for i, t := range r.targets[first:last] {
+		ts = append(ts, wire.Target{
+			Addr: t.Addr, Protocol: t.Protocol, Timeout: t.Timeout, Bare: t.Bare, Nonce: r.obs[first+i].Nonce,
+		})
+	}
+	return ts
+}
+
+// patience is how long the whole round may take: a prober has at least half of
+// wire.MaxTargets probes in flight.
+func (r *round) patience() time.Duration {
+	longest := time.Duration(0)
+	for _, t := range r.targets {
+		longest = max(longest, t.Timeout)
+	}
+	waves := time.Duration(2*len(r.targets)/wire.MaxTargets + 1)
+	return waves*longest + reserve
+}
+
+// take enters what the prober answered to the request for targets first..last-1.
+func (r *round) take(p *prober, first, last int, ev wire.Event, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err == nil && ev.Error != "" {
+		err = fmt.Errorf("prober %s: %s", p.name, ev.Error)
+	}
+	if err != nil {
+		r.fail(first, last, err.Error())
+	}
+	for _, o := range ev.Observations {
+		i := first + o.Index
+		if o.Index < 0 || i >= last || r.have[i] {
+			continue
+		}
+		to := &r.obs[i]
+		to.Result, to.Err, to.Answered = o.Result, o.Err, o.Answered
+		to.Sent, to.Done = p.translate(o.Sent), p.translate(o.Done)
+		to.Local, to.LocalPort = o.Local.Addr(), o.Local.Port()
+		r.enter(i)
+	}
+}
+
+func (r *round) enter(i int) {
+	r.have[i] = true
+	if r.missing--; r.missing == 0 {
+		close(r.complete)
+	}
+}
+
+// fail makes what is missing of targets first..last-1 Inconclusive.
+func (r *round) fail(first, last int, why string) {
+	now := Now()
+	for i := first; i < last; i++ {
+		if !r.have[i] {
+			o := &r.obs[i]
+			o.Result, o.Err, o.Sent, o.Done = Inconclusive, why, now, now
+			r.enter(i)
+		}
+	}
+}
+
+func (r *round) giveUp(why string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.fail(0, len(r.targets), why)
+}
+
+// attachReceipts puts the receivers' evidence beside the observations. It waits for what
+// should come, at most Grace after the last observation.
+func (f *Fleet) attachReceipts(ctx context.Context, r *round) {
+	waiting := make([]int, 0, len(r.obs))
+	last := time.Duration(0)
+	for i := range r.obs {
+		waiting = append(waiting, i)
+		last = max(last, r.obs[i].Done)
+	}
+	grace := time.NewTimer(last + Grace - Now())
+	defer grace.Stop()
+	for {
+		changed := f.book.next()
+		if waiting = f.attach(r, waiting); !slices.ContainsFunc(waiting, func(i int) bool { return f.expected(r, i) }) {
+			return
+		}
+		select {
+		case <-changed:
+		case <-grace.C:
+			f.attach(r, waiting)
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// attach enters the receipts that are there and gives the observations without one.
+func (f *Fleet) attach(r *round, waiting []int) []int {
+	left := waiting[:0]
+	for _, i := range waiting {
+		o := &r.obs[i]
+		receipt, ok := f.book.find(o, &r.targets[i])
+		if !ok {
+			left = append(left, i)
+			continue
+		}
+		o.Receiver, o.ReceivedAt = receipt.Receiver, receipt.At
+		doubtSilence(o, receipt)
+	}
+	return left
+}
+
+// expected says whether a receipt may still come that matters.
+func (f *Fleet) expected(r *round, i int) bool {
+	o := &r.obs[i]
+	switch o.Result {
+	case Dropped:
+		return true
+	case Connected:
+		return o.Answered != "" && f.Err(o.Answered) == nil
+	case Refused, Unreachable, Inconclusive:
+	}
+	return false
+}
+
+// answerTime is what a receiver's answer may need on its way back.
+const answerTime = 2 * time.Millisecond
+
+// doubtSilence takes back a Dropped when the receiver read the packet so late that its
+// answer can't have been in time: that may be a receiver that did not get the CPU. A TCP
+// handshake is answered by the kernel, whatever the prober does.
+func doubtSilence(o *Observation, r Receipt) {
+	if o.Result == Dropped && r.Protocol != wire.TCP && r.At > o.Done-answerTime {
+		o.Result = Inconclusive
+		o.Err = fmt.Sprintf("receiver %s read the packet only %v before the deadline", r.Receiver, o.Done-r.At)
+	}
+}
