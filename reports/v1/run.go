@@ -43,9 +43,10 @@ type Run struct {
 	Kubernetes string    `json:"kubernetes"` // gitVersion of the API server
 	Kernel     string    `json:"kernel"`
 	Nodes      int       `json:"nodes"`
-	Families   []string  `json:"families"` // primary first
-	Seed       uint64    `json:"seed"`     // of the order of the cases
-	Parallel   int       `json:"parallel"` // arenas that worked at once
+	Families   []string  `json:"families"`        // primary first
+	Seed       uint64    `json:"seed"`            // of the order of the cases
+	Order      []string  `json:"order,omitempty"` // of the cases that were to run
+	Parallel   int       `json:"parallel"`        // arenas that worked at once
 	Timing     Timing    `json:"timing"`
 	Started    time.Time `json:"started"`
 	Finished   time.Time `json:"finished"`

@@ -1,0 +1,141 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/netassay/netassay/clusters"
+	"github.com/netassay/netassay/engines"
+	v1 "github.com/netassay/netassay/reports/v1"
+	"github.com/netassay/netassay/suites/cases"
+	"github.com/netassay/netassay/suites/probe"
+)
+
+// Prober is what the runner needs of the resident probers of a run; *probe.Fleet is one.
+// It must be safe for use by several goroutines at once.
+type Prober interface {
+	Add(ctx context.Context, name string, d probe.Dial) error
+	Remove(name string)
+	Probe(ctx context.Context, client string, ts []probe.Target) ([]probe.Observation, error)
+}
+
+// Timing is how a run probes. The zero value of a field stands for its default.
+type Timing struct {
+	Timeout    time.Duration // of one probe; 400 ms
+	Hold       time.Duration // how long a verdict must stay right; 500 ms
+	Deadline   time.Duration // from the ack of a step until all is right; 10 s
+	RoundEvery time.Duration // least time between full rounds; 100 ms
+	FastEvery  time.Duration // least time between rounds over changing cells; 20 ms
+	// CellsPerSecond bounds the probes of one arena: large matrices get fewer rounds.
+	CellsPerSecond int           // 4000
+	Fixture        time.Duration // until pods run, namespaces are gone and probers answer; 60 s
+}
+
+// Config is one run.
+type Config struct {
+	Cluster clusters.Cluster
+	Client  kubernetes.Interface // reaches the cluster's API server
+	Fleet   Prober
+	Cases   []cases.Case
+
+	Engine      string
+	Unsupported []engines.Unsupported // features that the engine declares that it lacks
+	// RunUnsupported runs the cases of unsupported features all the same.
+	RunUnsupported bool
+
+	RunID    string // lowercase letters and digits, at most 10: part of namespace names
+	Tool     string // version of netassay
+	Seed     uint64 // of the order of the cases
+	Parallel int    // arenas that work at once; 2
+	FailFast bool   // skip what remains after the first failed case
+	// Keep leaves the fixture in the cluster.
+	Keep     bool
+	LabReady *float64 // seconds, for the report
+	Timing   Timing
+
+	// Events, if not nil, is told of progress, one event at a time.
+	Events func(Event)
+	// Now is the clock of observations, CLOCK_MONOTONIC when nil.
+	Now func() time.Duration
+}
+
+// EventKind tells events apart.
+type EventKind string
+
+// The kinds of events.
+const (
+	RunStarted   EventKind = "run-started"   // Order, Total
+	FixtureReady EventKind = "fixture-ready" // Arena, Elapsed
+	CaseStarted  EventKind = "case-started"  // Case, N, Total, Arena
+	CaseEnded    EventKind = "case-ended"    // Case, N (ended so far), Total, Result
+	Trouble      EventKind = "trouble"       // Message: one line that belongs to no case
+)
+
+// Event is one piece of progress.
+type Event struct {
+	Kind    EventKind
+	Case    string
+	Arena   string
+	N       int
+	Total   int
+	Elapsed time.Duration
+	Message string
+	Order   []string // names of the cases that will run, in order
+	Result  *v1.Case // complete, with its cells; not to be changed
+}
+
+const maxRunID = 10
+
+func (c Config) withDefaults() (Config, error) {
+	switch {
+	case c.Cluster == nil || c.Client == nil || c.Fleet == nil:
+		return c, errors.New("run suite: cluster, client and fleet are needed")
+	case c.RunID == "" || len(c.RunID) > maxRunID:
+		return c, fmt.Errorf("run suite: run id %q must have 1 to %d characters", c.RunID, maxRunID)
+	case len(c.Cluster.Nodes()) == 0:
+		return c, errors.New("run suite: the cluster has no node that can hold pods")
+	case len(c.Cluster.Families()) == 0:
+		return c, errors.New("run suite: the cluster has no IP family")
+	}
+	if c.Parallel <= 0 {
+		c.Parallel = 2
+	}
+	if c.Now == nil {
+		c.Now = probe.Now
+	}
+	if c.Events == nil {
+		c.Events = func(Event) {}
+	}
+	c.Timing = c.Timing.withDefaults()
+	return c, nil
+}
+
+func (t Timing) withDefaults() Timing {
+	orElse(&t.Timeout, 400*time.Millisecond)
+	orElse(&t.Hold, 500*time.Millisecond)
+	orElse(&t.Deadline, 10*time.Second)
+	orElse(&t.RoundEvery, 100*time.Millisecond)
+	orElse(&t.FastEvery, 20*time.Millisecond)
+	orElse(&t.CellsPerSecond, 4000)
+	orElse(&t.Fixture, time.Minute)
+	return t
+}
+
+func orElse[T int | time.Duration](v *T, fallback T) {
+	if *v <= 0 {
+		*v = fallback
+	}
+}
+
+func (t Timing) report() v1.Timing {
+	return v1.Timing{
+		Timeout: millis(t.Timeout), Hold: millis(t.Hold), Deadline: millis(t.Deadline),
+		RoundEvery: millis(t.RoundEvery), FastEvery: millis(t.FastEvery),
+	}
+}
+
+func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -1,0 +1,23 @@
+// Package runner runs conformance cases on a cluster: it makes the fixture, does the steps,
+// keeps probing while and after they happen, and hands what it saw to the judge.
+//
+// It decides when to probe what, and when enough was seen. It must never decide what is
+// right (the pins and suites/oracle do) or what an observation means (suites/judge does),
+// never wait for a fixed time, and never touch a namespace that it did not create.
+//
+//	cases ──queue──▶ arena ──do──▶ API server
+//	                   │ step: watch ──rounds──▶ probers ──observations──▶ judge ──▶ reports/v1
+//	                   └ baseline before the first step, restored and checked after the last
+//
+// An arena is one set of fixture namespaces and pods; one case at a time is at work in it.
+// Several arenas work at once and share nothing but the control probers, one on each node.
+//
+// Each step is watched from before its first write. A round probes many cells at once and,
+// beside them, the live controls: every server from its own node. Cells that must not
+// change are probed in every full round. Cells that must change are probed in fast rounds
+// from the ack until they are right, and then in full rounds until they were right for the
+// hold window. A probe to a denied cell is answered by silence, so its verdict is known
+// one timeout later; the next step begins without waiting for that, as nothing that
+// happens afterwards can turn a packet that was dropped into one that passed. What comes
+// in late still counts for the step in which it was sent.
+package runner

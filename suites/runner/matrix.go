@@ -1,0 +1,115 @@
+package runner
+
+import (
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/suites/cases"
+)
+
+// kind is what cells of the same probe and path have in common.
+type kind struct {
+	probe cases.Probe
+	path  cases.Path
+}
+
+// cellKey names a cell within a step.
+type cellKey struct {
+	client, server string
+	family         corev1.IPFamily
+	kind
+}
+
+// verdicts are what is wanted of every cell of a step.
+type verdicts map[cellKey]model.Verdict
+
+// wants are the verdicts after a step; step -1 is the state before the first, in which
+// everything is allowed. Cells of nodes that have no role in the case are left out.
+func wants(c cases.Case, step int, families []corev1.IPFamily) verdicts {
+	want := verdicts{}
+	keys := endpoints(c, step)
+	for _, client := range keys {
+		for _, server := range keys {
+			if !meets(c, client, server) {
+				continue
+			}
+			for _, k := range kinds(c, server) {
+				for _, f := range families {
+					key := cellKey{client, server, f, k}
+					want[key] = wantOf(c, step, key)
+				}
+			}
+		}
+	}
+	return want
+}
+
+func wantOf(c cases.Case, step int, k cellKey) model.Verdict {
+	switch {
+	case step >= 0:
+		return c.Want(step, k.client, k.server, k.probe, k.family)
+	case k.client == k.server:
+		return model.Undefined
+	default:
+		return model.Allow
+	}
+}
+
+func endpoints(c cases.Case, step int) []string {
+	var keys []string
+	if step < 0 {
+		for _, p := range cases.FixturePods() {
+			keys = append(keys, p.Key())
+		}
+	} else {
+		keys = c.Keys(step)
+	}
+	if len(c.Nodes) > 0 {
+		for n := 1; n <= cases.FixtureNodes; n++ {
+			keys = append(keys, cases.NodeKey(n))
+		}
+	}
+	return keys
+}
+
+// meets says that the case looks at this pair at all.
+func meets(c cases.Case, client, server string) bool {
+	fromNode, toNode := cases.IsNodeKey(client), cases.IsNodeKey(server)
+	switch {
+	case fromNode && toNode:
+		return false
+	case fromNode:
+		return slices.Contains(c.Nodes, cases.NodeClient)
+	case toNode:
+		return slices.Contains(c.Nodes, cases.NodeServer)
+	}
+	return true
+}
+
+// kinds are the kinds of cells that end at server. Nodes have no Service.
+func kinds(c cases.Case, server string) []kind {
+	var all []kind
+	for _, path := range c.Paths {
+		if path != cases.PathPod && cases.IsNodeKey(server) {
+			continue
+		}
+		for _, p := range c.Probes {
+			all = append(all, kind{p, path})
+		}
+	}
+	return all
+}
+
+// touched are the pods that a step creates, or deletes and creates again: their cells have
+// no past.
+func touched(s cases.Step) map[string]bool {
+	keys := map[string]bool{}
+	for _, a := range s.Do {
+		if a.CreatePod != nil {
+			keys[a.CreatePod.Key()] = true
+		}
+	}
+	return keys
+}

@@ -1,0 +1,244 @@
+package runner
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/suites/cases"
+	"github.com/netassay/netassay/suites/fixture"
+	"github.com/netassay/netassay/suites/judge"
+	"github.com/netassay/netassay/suites/probe"
+)
+
+// round is one set of probes and the live controls beside them.
+type round struct {
+	live     map[controlKey]bool // reached; a control that was not is absent
+	asked    map[controlKey]bool
+	up       map[endpoint]bool // clients whose network was reached, by whatever control
+	controls int               // batches of controls that have not reported yet
+	waiting  []arrival         // negative observations, which mean nothing without the controls
+}
+
+// controlKey is what a control shows: this server takes this kind of probe.
+type controlKey struct {
+	server string
+	family corev1.IPFamily
+	kind
+}
+
+// endpoint is a pod or node in one family.
+type endpoint struct {
+	key    string
+	family corev1.IPFamily
+}
+
+type arrival struct {
+	cell *cell
+	obs  probe.Observation
+	ends ends
+}
+
+// ends are the names of both ends as they were when the probe was sent.
+type ends struct{ client, server string }
+
+// batch is one call of the prober: targets of one client that were sent at once.
+type batch struct {
+	round    *round
+	client   string
+	handed   time.Duration
+	targets  []probe.Target
+	cells    []*cell // of the targets, or
+	controls []controlKey
+	ends     []ends
+	obs      []probe.Observation
+	err      error
+}
+
+// batchKey splits a round into calls: by client, and what should be answered from what
+// should not, because a call returns when its last target does.
+type batchKey struct {
+	client string
+	silent bool
+}
+
+// launch sends one round of probes to the cells whose pods can be reached, and the live
+// controls beside it.
+func (w *watch) launch(ctx context.Context, now time.Duration, cells []*cell) {
+	r := &round{live: map[controlKey]bool{}, asked: map[controlKey]bool{}, up: map[endpoint]bool{}}
+	batches := map[batchKey]*batch{}
+	controls := map[string]*batch{}
+	for _, c := range cells {
+		client, server := w.a.pod(c.key.client), w.a.pod(c.key.server)
+		if client == nil || server == nil {
+			continue
+		}
+		addr := server.addr(c.key.path, c.key.family)
+		if !addr.IsValid() {
+			continue
+		}
+		w.control(r, controls, server, controlKey{c.key.server, c.key.family, c.key.kind})
+		if !cases.IsNodeKey(c.key.client) {
+			w.control(r, controls, client, clientControl(c.key))
+		}
+		c.flow = model.Flow{
+			Client: addrOf(client.ips, c.key.family), Server: addrOf(server.ips, c.key.family),
+			Protocol: c.key.probe.Protocol, Port: c.key.probe.Port,
+		}
+		c.pending = append(c.pending, now)
+		key := batchKey{client.prober, c.judge.Want == model.Deny}
+		b := at(batches, key, func() *batch { return &batch{round: r, client: key.client} })
+		b.cells = append(b.cells, c)
+		b.add(w, c.key.server, addr, c.key.probe)
+		b.ends = append(b.ends, ends{client.prober, server.prober})
+	}
+	r.controls = len(controls)
+	for _, b := range controls {
+		w.send(ctx, now, *b)
+	}
+	for _, b := range batches {
+		w.send(ctx, now, *b)
+	}
+}
+
+// clientControl is the control that shows that a client's network is up: the client taken
+// as a server, by the pod path, which has no middleman.
+func clientControl(k cellKey) controlKey {
+	return controlKey{k.client, k.family, kind{k.probe, cases.PathPod}}
+}
+
+// control adds the live control of a server to the round, once.
+func (w *watch) control(r *round, batches map[string]*batch, server *pod, k controlKey) {
+	addr := server.addr(k.path, k.family)
+	if r.asked[k] || !addr.IsValid() {
+		return
+	}
+	r.asked[k] = true
+	b := at(batches, server.control, func() *batch { return &batch{round: r, client: server.control} })
+	b.controls = append(b.controls, k)
+	b.add(w, k.server, addr, k.probe)
+}
+
+// add adds a target. Agnhost serves pods, the nodes' own network is served by probers.
+func (b *batch) add(w *watch, server string, addr netip.Addr, p cases.Probe) {
+	b.targets = append(b.targets, probe.Target{
+		Cell: len(b.targets), Addr: netip.AddrPortFrom(addr, p.Port), Protocol: string(p.Protocol),
+		Timeout: w.a.run.cfg.Timing.Timeout,
+		Bare:    fixture.ServedBy(p) == fixture.AgnhostContainer && !cases.IsNodeKey(server),
+	})
+}
+
+// send hands a batch to its client's prober; the answer comes through results.
+func (w *watch) send(ctx context.Context, now time.Duration, b batch) {
+	b.handed = now
+	w.flying++
+	w.probes += len(b.targets)
+	go func() {
+		b.obs, b.err = w.a.run.cfg.Fleet.Probe(ctx, b.client, b.targets)
+		w.results <- b
+	}()
+}
+
+// receive takes in what a batch saw.
+func (w *watch) receive(b batch) {
+	w.flying--
+	if b.controls != nil {
+		w.receiveControls(b)
+		return
+	}
+	for i, c := range b.cells {
+		if n := slices.Index(c.pending, b.handed); n >= 0 {
+			c.pending = slices.Delete(c.pending, n, n+1)
+		}
+		got := arrival{c, observation(b, i), b.ends[i]}
+		if b.round.controls > 0 && got.obs.Result != probe.Connected {
+			b.round.waiting = append(b.round.waiting, got)
+			continue
+		}
+		w.take(b.round, got)
+	}
+}
+
+func (w *watch) receiveControls(b batch) {
+	for i, k := range b.controls {
+		if observation(b, i).Result == probe.Connected {
+			b.round.live[k] = true
+			b.round.up[endpoint{k.server, k.family}] = true
+		}
+	}
+	b.round.controls--
+	if b.round.controls > 0 {
+		return
+	}
+	for _, got := range b.round.waiting {
+		w.take(b.round, got)
+	}
+	b.round.waiting = nil
+}
+
+// take adds an observation to its cell.
+func (w *watch) take(r *round, got arrival) {
+	c, o := got.cell, got.obs
+	c.judge.Server = got.ends.server
+	c.judge.Observations = append(c.judge.Observations, judge.Observation{
+		Result: judge.Result(o.Result), Err: o.Err, Sent: o.Sent, Done: o.Done,
+		Delivered: o.Receiver != "" && o.Receiver == got.ends.server,
+		Answered:  o.Answered,
+		Server:    r.state(controlKey{c.key.server, c.key.family, c.key.kind}),
+		Client:    r.clientState(c.key),
+	})
+	c.progress = judge.Look(&c.judge, w.window)
+}
+
+// observation is the i-th of a batch. A call that failed, or gave too few, saw nothing.
+func observation(b batch, i int) probe.Observation {
+	if b.err == nil && i < len(b.obs) {
+		return b.obs[i]
+	}
+	o := probe.Observation{Cell: i, Result: probe.Inconclusive, Err: "the prober gave no observation", Sent: b.handed, Done: b.handed}
+	if b.err != nil {
+		o.Err = b.err.Error()
+	}
+	return o
+}
+
+func (r *round) state(k controlKey) judge.Control {
+	switch {
+	case r.live[k]:
+		return judge.ControlLive
+	case r.asked[k]:
+		return judge.ControlDead
+	}
+	return judge.ControlMissing
+}
+
+// clientState is whether the client's network was up. A node's own prober is as alive as
+// the observation that it gave: nothing stands between it and the network of its node.
+func (r *round) clientState(k cellKey) judge.Control {
+	if cases.IsNodeKey(k.client) || r.up[endpoint{k.client, k.family}] {
+		return judge.ControlLive
+	}
+	return r.state(clientControl(k))
+}
+
+// addr is where the pod is reached by a path.
+func (p *pod) addr(path cases.Path, family corev1.IPFamily) netip.Addr {
+	if path == cases.PathService {
+		return addrOf(p.services, family)
+	}
+	return addrOf(p.ips, family)
+}
+
+// at is m[k], made when it is missing.
+func at[K comparable, V any](m map[K]*V, k K, make func() *V) *V {
+	v, ok := m[k]
+	if !ok {
+		v = make()
+		m[k] = v
+	}
+	return v
+}

@@ -1,0 +1,107 @@
+package runner
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"path"
+	"slices"
+
+	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/internal/suggest"
+	v1 "github.com/netassay/netassay/reports/v1"
+	"github.com/netassay/netassay/suites/cases"
+)
+
+// Selection chooses cases. Empty lists choose everything.
+type Selection struct {
+	Cases        []string // names or globs (path.Match) of cases; any of them
+	Features     []string // cases that have any of these features
+	SkipFeatures []string // but none of these
+}
+
+// Select returns the cases that s chooses, in the order of all. The error names a case or
+// feature that does not exist and the nearest that do, or says that nothing is left.
+func Select(all []cases.Case, s Selection) ([]cases.Case, error) {
+	if err := s.check(all); err != nil {
+		return nil, err
+	}
+	var chosen []cases.Case
+	for _, c := range all {
+		if s.chooses(c) {
+			chosen = append(chosen, c)
+		}
+	}
+	if len(chosen) == 0 {
+		return nil, fmt.Errorf("no case is left: --case, --feature and --skip-feature together exclude all %d", len(all))
+	}
+	return chosen, nil
+}
+
+func (s Selection) chooses(c cases.Case) bool {
+	return (len(s.Cases) == 0 || slices.ContainsFunc(s.Cases, func(glob string) bool { return matches(glob, c.Name) })) &&
+		(len(s.Features) == 0 || hasAny(c, s.Features)) && !hasAny(c, s.SkipFeatures)
+}
+
+func (s Selection) check(all []cases.Case) error {
+	var names, features []string
+	for _, c := range all {
+		names = append(names, c.Name)
+	}
+	for _, f := range cases.Features() {
+		features = append(features, string(f.Feature))
+	}
+	for _, glob := range s.Cases {
+		if _, err := path.Match(glob, ""); err != nil {
+			return fmt.Errorf("case pattern %q: %w", glob, err)
+		}
+		if !slices.ContainsFunc(names, func(n string) bool { return matches(glob, n) }) {
+			return suggest.Unknown("case", glob, names)
+		}
+	}
+	for _, f := range slices.Concat(s.Features, s.SkipFeatures) {
+		if !slices.Contains(features, f) {
+			return suggest.Unknown("feature", f, features)
+		}
+	}
+	return nil
+}
+
+func matches(glob, name string) bool {
+	ok, err := path.Match(glob, name)
+	return err == nil && ok
+}
+
+func hasAny(c cases.Case, features []string) bool {
+	return slices.ContainsFunc(features, func(f string) bool { return c.HasFeature(cases.Feature(f)) })
+}
+
+// shuffled is a copy of all in an order that depends on the seed and on nothing else.
+func shuffled(all []cases.Case, seed uint64) []cases.Case {
+	order := slices.SortedFunc(slices.Values(all), func(a, b cases.Case) int { return cmp.Compare(a.Name, b.Name) })
+	rng := rand.New(rand.NewPCG(seed, 0))
+	rng.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+	return order
+}
+
+// conditions are what decides whether a case can run at all.
+type conditions struct {
+	nodes, families int
+	unsupported     []engines.Unsupported
+}
+
+// triage says that a case can't run here and why; ok when it can.
+func (k conditions) triage(c cases.Case) (outcome v1.Outcome, reason string, ok bool) {
+	for _, u := range k.unsupported {
+		if c.HasFeature(cases.Feature(u.Feature)) {
+			return v1.NotSupported, u.Feature + ": " + u.Reason, false
+		}
+	}
+	switch {
+	case len(c.Nodes) > 0 && k.nodes < cases.FixtureNodes:
+		return v1.Skipped, fmt.Sprintf("needs %d nodes, the cluster has %d", cases.FixtureNodes, k.nodes), false
+	case c.HasFeature(cases.DualStack) && k.families < 2:
+		return v1.Skipped, "needs two IP families, the cluster's pods have one", false
+	}
+	return "", "", true
+}

@@ -1,0 +1,236 @@
+package runner
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/netassay/netassay/model"
+	v1 "github.com/netassay/netassay/reports/v1"
+	"github.com/netassay/netassay/suites/cases"
+	"github.com/netassay/netassay/suites/judge"
+	"github.com/netassay/netassay/suites/oracle"
+)
+
+// stepWatch is one step of a case while it is done and watched.
+type stepWatch struct {
+	watch
+	c        cases.Case
+	step     int
+	name     string
+	want     verdicts
+	snapshot model.Snapshot // after the writes; empty in a baseline
+	err      error          // what kept the step from being done, or the cells from being judged
+	defect   bool           // err is a defect of the case
+	// doubtful says, once the watch is over, that not every cell is right as far as known.
+	doubtful bool
+}
+
+// begin prepares the watch of a step. before is what was wanted until now.
+func (a *arena) begin(c cases.Case, step int, before verdicts) *stepWatch {
+	w := &stepWatch{c: c, step: step, name: c.Steps[step].Name, want: wants(c, step, a.Families())}
+	fresh := touched(c.Steps[step])
+	past := func(k cellKey) model.Verdict {
+		if fresh[k.client] || fresh[k.server] {
+			return ""
+		}
+		return before[k]
+	}
+	w.watch = a.newWatch(w.want, past, a.run.cfg.Timing.Hold)
+	return w
+}
+
+// newWatch makes a watch over all cells of want, in a fixed order.
+func (a *arena) newWatch(want verdicts, past func(cellKey) model.Verdict, hold time.Duration) watch {
+	w := watch{a: a, results: make(chan batch)}
+	w.window = judge.Window{Begun: a.run.cfg.Now(), Hold: hold, Deadline: a.run.cfg.Timing.Deadline}
+	for _, k := range slices.SortedFunc(maps.Keys(want), compareCells) {
+		c := &cell{key: k, judge: judge.Cell{Want: want[k], Before: past(k)}}
+		if c.undefined() {
+			c.judge.Before = model.Undefined
+		}
+		w.cells = append(w.cells, c)
+	}
+	return w
+}
+
+func compareCells(a, b cellKey) int {
+	return cmp.Or(
+		cmp.Compare(a.client, b.client), cmp.Compare(a.server, b.server), cmp.Compare(a.path, b.path),
+		cmp.Compare(a.family, b.family), cmp.Compare(a.probe.Protocol, b.probe.Protocol), cmp.Compare(a.probe.Port, b.probe.Port),
+	)
+}
+
+// play does the step and watches it until enough is seen. Then the step is over as far as
+// the case goes; the judged step arrives when the last probes have come back.
+func (w *stepWatch) play(ctx context.Context) <-chan v1.Step {
+	done := make(chan struct{})
+	acks := make(chan time.Duration, 1)
+	go func() {
+		defer close(done)
+		w.do(ctx, acks)
+	}()
+	w.run(ctx, acks)
+	<-done // before anything else is written
+	return w.conclude(ctx)
+}
+
+// do makes the step's changes, gives the time of the ack, and then asks the oracle whether
+// it wants, in the state that the API server has now, what the case wants.
+func (w *stepWatch) do(ctx context.Context, acks chan<- time.Duration) {
+	acked := w.a.run.cfg.Now()
+	for _, action := range w.c.Steps[w.step].Do {
+		var err error
+		if acked, err = w.a.do(ctx, action); err != nil {
+			w.err, w.defect = fmt.Errorf("do the step: %w", err), true
+			close(acks)
+			return
+		}
+	}
+	acks <- acked
+	snapshot, err := w.a.snapshot(ctx, w.namespaces())
+	if err != nil {
+		w.err = fmt.Errorf("read the state after the step: %w", err)
+		return
+	}
+	w.snapshot = snapshot
+	if all := cases.Disagreements(w.c, w.step, snapshot, w.a); len(all) > 0 {
+		w.err, w.defect = fmt.Errorf("oracle and pins disagree on %d cells, first: %s", len(all), all[0]), true
+	}
+}
+
+// namespaces are the real names of the namespaces of all pods after the step, and of the
+// fixture's.
+func (w *stepWatch) namespaces() []string {
+	names := map[string]bool{}
+	for _, p := range w.c.PodsAfter(w.step) {
+		names[w.a.Namespace(p.Namespace)] = true
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// conclude judges the step when its last probes are back. From here on the watch belongs
+// to the goroutine that does so.
+func (w *stepWatch) conclude(ctx context.Context) <-chan v1.Step {
+	over := w.a.run.cfg.Now()
+	w.doubtful = w.err != nil || !w.acked || !w.settled(over)
+	verdict := make(chan v1.Step, 1)
+	go func() {
+		w.drain()
+		verdict <- w.judged(ctx, over)
+	}()
+	return verdict
+}
+
+// settled says that every cell is right as far as known.
+func (w *watch) settled(now time.Duration) bool {
+	for _, c := range w.cells {
+		if !c.undefined() && (c.progress.Violated || !w.stands(c, now).right) {
+			return false
+		}
+	}
+	return w.finished(now)
+}
+
+func (w *stepWatch) judged(ctx context.Context, over time.Duration) v1.Step {
+	s := v1.Step{
+		Name: w.name, Millis: millis(over - w.window.Begun), Rounds: w.rounds, Probes: w.probes,
+	}
+	switch {
+	case !w.acked && ctx.Err() != nil:
+		s.Outcome, s.Reason = v1.Unfinished, "the run was stopped"
+		return s
+	case !w.acked:
+		s.Outcome, s.Reason = v1.Error, w.err.Error()
+		return s
+	}
+	s.AckMS = millis(w.window.Acked - w.window.Begun)
+	for _, c := range w.cells {
+		s.Cells = append(s.Cells, w.report(c))
+	}
+	s.Outcome, s.Reason = summed(s.Cells)
+	switch {
+	case w.defect:
+		s.Outcome, s.Reason = v1.Error, w.err.Error()
+	case ctx.Err() != nil && s.Outcome != v1.Fail:
+		s.Outcome, s.Reason = v1.Unfinished, "the run was stopped"
+	case w.err != nil && s.Outcome != v1.Fail:
+		s.Outcome, s.Reason = v1.Inconclusive, w.err.Error()
+	}
+	return s
+}
+
+// report is the judged cell.
+func (w *stepWatch) report(c *cell) v1.Cell {
+	j := judge.Judge(&c.judge, w.window)
+	r := v1.Cell{
+		Step: w.name, Client: c.key.client, Server: c.key.server, Path: string(c.key.path),
+		Family: string(c.key.family), Protocol: string(c.key.probe.Protocol), Port: c.key.probe.Port,
+		Want: string(c.judge.Want), Seen: string(j.Seen), Evidence: j.Evidence,
+		Outcome: outcomes(j.Outcome), Kind: string(j.Kind), Reason: j.Reason,
+		Changed: c.judge.Changed() && !c.undefined(), Flips: j.Flips, Probes: j.Conclusive,
+		FirstRight: asMillis(j.FirstRight), Stable: asMillis(j.Stable), Resolution: asMillis(j.Resolution),
+	}
+	if (r.Outcome == v1.Fail || r.Outcome == v1.Inconclusive) && len(w.snapshot.Pods) > 0 && c.flow.Client.IsValid() {
+		r.Because = oracle.Evaluate(w.snapshot, c.flow).Reason
+	}
+	return r
+}
+
+func outcomes(o judge.Outcome) v1.Outcome {
+	switch o {
+	case judge.OutcomePass:
+		return v1.Pass
+	case judge.OutcomeFail:
+		return v1.Fail
+	case judge.OutcomeSkipped:
+		return v1.Skipped
+	case judge.OutcomeInconclusive:
+	}
+	return v1.Inconclusive
+}
+
+func asMillis(d *time.Duration) *float64 {
+	if d == nil {
+		return nil
+	}
+	ms := millis(*d)
+	return &ms
+}
+
+// summed is the outcome of a step with these cells: failed when one failed, else
+// inconclusive when one is.
+func summed(cells []v1.Cell) (v1.Outcome, string) {
+	n := map[v1.Outcome]int{}
+	first := map[v1.Outcome]*v1.Cell{}
+	for i := range cells {
+		c := &cells[i]
+		n[c.Outcome]++
+		if first[c.Outcome] == nil {
+			first[c.Outcome] = c
+		}
+	}
+	for _, o := range []v1.Outcome{v1.Fail, v1.Inconclusive} {
+		if c := first[o]; c != nil {
+			return o, fmt.Sprintf("%d of %d cells, first %s -> %s %d/%s %s by %s: %s",
+				n[o], len(cells), c.Client, c.Server, c.Port, c.Protocol, c.Family, c.Path, c.Reason)
+		}
+	}
+	if n[v1.Pass] == 0 {
+		return v1.Inconclusive, "no cell was judged"
+	}
+	return v1.Pass, ""
+}
+
+// watchBaseline checks that every cell of the kinds that the case probes is allowed, once.
+func (a *arena) watchBaseline(ctx context.Context, c cases.Case, name string) v1.Step {
+	w := &stepWatch{c: c, step: -1, name: name, want: wants(c, -1, a.Families())}
+	w.watch = a.newWatch(w.want, func(cellKey) model.Verdict { return "" }, 0)
+	acks := make(chan time.Duration, 1)
+	acks <- w.window.Begun
+	w.run(ctx, acks)
+	return <-w.conclude(ctx)
+}
