@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net/http"
 	"net/netip"
 	"os"
 	"text/template"
@@ -81,11 +80,25 @@ const (
 	metricsPort = 10249
 )
 
-// WaitProxy waits until the kube-proxy p in node's namespace has written its rules.
+// WaitProxy waits until the kube-proxy p has made the API server's own service work in
+// node's namespace: then it knows all services of that moment.
 func (c *ControlPlane) WaitProxy(ctx context.Context, node *network.Node, p *process.Process) error {
-	client := &http.Client{Transport: &http.Transport{DialContext: node.Dial, DisableKeepAlives: true}, Timeout: 5 * time.Second}
-	url := fmt.Sprintf("http://127.0.0.1:%d/healthz", healthzPort)
+	service := netip.AddrPortFrom(c.cfg.Families.ServiceCIDRs()[0].Addr().Next(), servicePort).String()
 	return until(ctx, p, "kube-proxy on "+node.Name(), func(ctx context.Context) bool {
-		return healthy(ctx, client, url)
+		ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+		defer cancel()
+		conn, err := node.Dial(ctx, "tcp", service)
+		if err != nil {
+			return false
+		}
+		conn.Close()
+		return true
 	})
 }
+
+// servicePort is the port of the service "kubernetes"; before kube-proxy's rules are there
+// a packet to it just disappears, so that a short timeout finds the first moment.
+const (
+	servicePort    = 443
+	connectTimeout = 100 * time.Millisecond
+)
