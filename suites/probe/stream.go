@@ -78,10 +78,11 @@ func (f *Fleet) StopStream(ctx context.Context, id StreamID) (StreamReport, erro
 	}
 	report := StreamReport{Client: s.prober.name, Stream: s.stream}
 	ev, err := s.prober.ask(ctx, wire.Request{StopStream: uint64(id)})
-	if err == nil && ev.Sent != nil {
-		report.Sender = translateSender(*ev.Sent, s.prober.translate)
-	} else {
+	switch {
+	case err != nil:
 		err = fmt.Errorf("stop stream: the sender's report is lost: %w", err)
+	case ev.Sent != nil:
+		report.Sender = translateSender(*ev.Sent, s.prober.translate)
 	}
 	wait := time.NewTimer(settle)
 	defer wait.Stop()
@@ -194,8 +195,11 @@ func (f *Fleet) StopFlow(ctx context.Context, id FlowID) (wire.FlowReport, error
 		return wire.FlowReport{}, fmt.Errorf("stop flow: %w", err)
 	}
 	ev, err := s.prober.ask(ctx, wire.Request{StopFlow: uint64(id)})
-	if err != nil || ev.Flow == nil {
+	if err != nil {
 		return wire.FlowReport{}, fmt.Errorf("stop flow: the report is lost: %w", err)
+	}
+	if ev.Flow == nil {
+		return wire.FlowReport{}, fmt.Errorf("stop flow: prober %s gave no report", s.prober.name)
 	}
 	r, t := *ev.Flow, s.prober.translate
 	r.Start, r.End, r.LastEcho = t(r.Start), t(r.End), t(r.LastEcho)
