@@ -35,7 +35,7 @@ func New(opts Options) *Kernel {
 		k.backend = Auto
 	}
 	if k.run == nil {
-		k.run = Exec{Timeout: commandTimeout}
+		k.run = DefaultRunner()
 	}
 	return k
 }
@@ -115,3 +115,6 @@ func (k *Kernel) counts() map[plan.Family]Counts {
 	}
 	return counts
 }
+
+// DefaultRunner runs the real tools, each with a generous time limit.
+func DefaultRunner() Runner { return Exec{Timeout: commandTimeout} }

@@ -3,8 +3,6 @@ package kernel
 import (
 	"context"
 	"slices"
-
-	"github.com/netassay/netassay/enforcer/plan"
 )
 
 // Drift counts what something else has changed of ours since the last sync.
@@ -122,6 +120,3 @@ func (f *family) unhooked() []string {
 	slices.Sort(out)
 	return out
 }
-
-// setNames are the sets of a family, those of other families left out.
-func setNames(k map[plan.Family]*family, f plan.Family) []string { return sortedKeys(k[f].sets) }

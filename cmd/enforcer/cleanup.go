@@ -1,0 +1,43 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/netassay/netassay/enforcer/kernel"
+)
+
+func newCleanup(f *flags) *cobra.Command {
+	return &cobra.Command{
+		Use:   "cleanup",
+		Short: "Remove all rules and sets of the enforcer from this node",
+		Long:  "Remove all rules and sets of the enforcer from this node, of the given iptables\nbackend or of every one that is installed. Policies are not enforced afterwards.",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			backends, err := f.cleanupBackends()
+			if err != nil {
+				return err
+			}
+			if err := kernel.Cleanup(cmd.Context(), kernel.DefaultRunner(), backends...); err != nil {
+				return &runtimeError{err}
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), "enforcer: nothing of it is left on this node")
+			return nil
+		},
+	}
+}
+
+// cleanupBackends are those to clean: a previous agent may have used the other one.
+func (f *flags) cleanupBackends() ([]kernel.Backend, error) {
+	b, err := f.iptables()
+	if err != nil || b != kernel.Auto {
+		return []kernel.Backend{b}, err
+	}
+	both := slices.DeleteFunc([]kernel.Backend{kernel.NFT, kernel.Legacy}, func(b kernel.Backend) bool { return kernel.LookTools(b) != nil })
+	if len(both) == 0 {
+		return []kernel.Backend{kernel.Auto}, nil
+	}
+	return both, nil
+}

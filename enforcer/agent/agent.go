@@ -1,0 +1,261 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/netassay/netassay/enforcer/kernel"
+	"github.com/netassay/netassay/enforcer/plan"
+	"github.com/netassay/netassay/enforcer/watch"
+)
+
+// Config is all that an agent needs.
+type Config struct {
+	Clients        *watch.Clients
+	Node           string // name of the Node object whose pods are enforced
+	Existing       plan.Existing
+	Backend        kernel.Backend
+	Runner         kernel.Runner // nil runs the real tools
+	MinInterval    time.Duration // between syncs
+	VerifyInterval time.Duration // between checks for drift; 0 is never
+	MetricsAddress string        // "" is none
+	StatusFile     string        // "" is none
+	Log            *slog.Logger
+}
+
+// Agent is the loop.
+type Agent struct {
+	cfg      Config
+	log      *slog.Logger
+	watcher  *watch.Watcher
+	kernel   *kernel.Kernel
+	metrics  *metrics
+	status   *status
+	reporter *reporter
+	pace     pace
+
+	past    past
+	pending watch.Changes // not in the kernel yet
+	last    plan.Plan
+	planned bool
+}
+
+// New returns an agent that has not started.
+func New(cfg Config) *Agent {
+	a := &Agent{
+		cfg:      cfg,
+		log:      cfg.Log,
+		watcher:  watch.New(cfg.Clients, cfg.Node),
+		metrics:  newMetrics(),
+		status:   newStatus(cfg.StatusFile),
+		reporter: newReporter(cfg.Log, cfg.Node),
+		pace:     newPace(cfg.MinInterval),
+		pending:  watch.NewChanges(),
+	}
+	runner := cfg.Runner
+	if runner == nil {
+		runner = kernel.DefaultRunner()
+	}
+	a.kernel = kernel.New(kernel.Options{Backend: cfg.Backend, Runner: measured{runner, a.metrics}})
+	return a
+}
+
+// Run enforces until ctx ends, and then leaves the kernel as it is. It fails only before
+// it has begun: later errors are tried again for ever.
+func (a *Agent) Run(ctx context.Context) error {
+	if err := a.kernel.Probe(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	if a.cfg.MetricsAddress != "" {
+		l, err := listen(ctx, a.cfg.MetricsAddress)
+		if err != nil {
+			return err
+		}
+		wg.Go(func() {
+			if err := serve(ctx, l, a.metrics, a.status); err != nil {
+				a.log.Error("metrics server ended", "error", err)
+			}
+		})
+	}
+	wg.Go(func() { a.watcher.Run(ctx) })
+	wg.Go(func() { a.reporter.post(ctx, a.cfg.Clients.Core) })
+	a.loop(ctx)
+	return nil
+}
+
+// heartbeat wakes the loop when nothing else does, so that /healthz can tell idle from
+// stuck.
+const heartbeat = 30 * time.Second
+
+func (a *Agent) loop(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	alive := time.NewTicker(heartbeat)
+	defer alive.Stop()
+	verify := make(<-chan time.Time)
+	if a.cfg.VerifyInterval > 0 {
+		ticker := time.NewTicker(a.cfg.VerifyInterval)
+		defer ticker.Stop()
+		verify = ticker.C
+	}
+	for {
+		a.status.touch(time.Now())
+		if at, ok := a.pace.due(a.past); ok {
+			timer.Reset(time.Until(at))
+		} else {
+			timer.Stop()
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-a.watcher.Wake():
+			if a.past.Dirty.IsZero() {
+				a.past.Dirty = time.Now()
+			}
+		case <-timer.C:
+			a.sync(ctx)
+		case <-verify:
+			a.verify(ctx)
+		case <-alive.C:
+		}
+	}
+}
+
+// sync brings the kernel to the newest snapshot.
+func (a *Agent) sync(ctx context.Context) {
+	snapshot, changes, ok := a.watcher.Snapshot()
+	if !ok {
+		a.past.Dirty, a.past.Retry, a.past.Failures = time.Time{}, time.Time{}, 0
+		return
+	}
+	a.pending.Merge(changes)
+	a.metrics.pending.Set(float64(a.pending.Events))
+	start := time.Now()
+	a.past.Start, a.past.Dirty, a.past.Retry = start, time.Time{}, time.Time{}
+	if a.planned && a.pending.Events == 0 {
+		a.apply(ctx, start) // only to collect what could not be destroyed last time
+		return
+	}
+	p := plan.CompileWith(snapshot, plan.Options{Node: a.cfg.Node, Existing: a.cfg.Existing})
+	a.past.Busy = time.Since(start)
+	a.metrics.stages.WithLabelValues("compute").Observe(a.past.Busy.Seconds())
+	a.reporter.update(p.Problems, snapshot.Policies, start)
+	a.last, a.planned = p, true
+	a.apply(ctx, start)
+	a.metrics.observePlan(p)
+	a.metrics.observeCache(a.watcher)
+}
+
+// apply syncs the kernel to the last plan and takes note of how it went.
+func (a *Agent) apply(ctx context.Context, start time.Time) {
+	result, err := a.kernel.Sync(ctx, a.last, kernel.Hints{Transient: a.transient})
+	a.metrics.observeSync(result)
+	if err != nil {
+		a.failed(ctx, err)
+		return
+	}
+	now := time.Now()
+	for kind, first := range a.pending.First {
+		a.metrics.latency.WithLabelValues(string(kind)).Observe(now.Sub(first).Seconds())
+	}
+	if a.past.Failures > 0 {
+		a.log.Info("sync works again", "failures", a.past.Failures)
+	}
+	if result.Changed {
+		a.log.Debug("synced", "events", a.pending.Events, "chains", result.ChainWrites, "sets", result.SetWrites,
+			"lines", result.Lines, "uncollected", result.Uncollected, "took", time.Since(start))
+	}
+	a.pending, a.past.Failures = watch.NewChanges(), 0
+	if result.Uncollected > 0 {
+		a.past.Retry = now.Add(collectAgain)
+	}
+	a.metrics.pending.Set(0)
+	a.metrics.synced.Set(1)
+	a.metrics.lastSuccess.Set(float64(now.UnixMilli()) / 1000)
+	a.succeeded(now)
+}
+
+// collectAgain is when to try again to destroy sets that the kernel still held.
+const collectAgain = time.Second
+
+func (a *Agent) succeeded(now time.Time) {
+	first := false
+	err := a.status.set(func(s *Status) {
+		first = s.Syncs == 0
+		s.Ready, s.Reason, s.LastSuccess, s.Problems = true, "", now, len(a.last.Problems)
+		s.Syncs++
+	})
+	if err != nil {
+		a.log.Warn("status is not on disk", "error", err)
+	}
+	if first {
+		objects, _ := a.watcher.Sizes()
+		a.log.Info("in sync", "pods", objects[watch.Pods], "namespaces", objects[watch.Namespaces], "policies", objects[watch.Policies])
+	}
+}
+
+// failed keeps the last good state and tries again later. The log has the first failure
+// and then ever fewer of them: 1, 2, 4, 8 and so on.
+func (a *Agent) failed(ctx context.Context, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	a.past.Failures++
+	delay := a.pace.retryDelay(a.past.Failures, rand.Float64())
+	if kernel.IsLocked(err) {
+		delay = min(delay, lockRetry) // the tool has already waited
+	}
+	a.past.Retry = time.Now().Add(delay)
+	a.metrics.synced.Set(0)
+	if n := a.past.Failures; n&(n-1) == 0 {
+		attrs := []any{"error", err, "failures", n, "retry", delay.Round(time.Millisecond)}
+		var run *kernel.RunError
+		if errors.As(err, &run) {
+			attrs = append(attrs, "stderr", run.Stderr, "input", run.Stdin)
+		}
+		a.log.Error("sync failed; what was in force stays", attrs...)
+	}
+	if err := a.status.set(func(s *Status) { s.Ready, s.Reason = false, fmt.Sprintf("last sync failed: %v", err) }); err != nil {
+		a.log.Warn("status is not on disk", "error", err)
+	}
+}
+
+// lockRetry is the longest pause between attempts to get the xtables lock.
+const lockRetry = time.Second
+
+// transient tells the addresses whose pod began or ended since the last good sync.
+func (a *Agent) transient(ip netip.Addr) bool {
+	_, ok := a.pending.Transient[ip]
+	return ok
+}
+
+// verify looks for drift and repairs it. While syncs fail there is nothing to compare with.
+func (a *Agent) verify(ctx context.Context) {
+	if !a.planned || a.past.Failures > 0 {
+		return
+	}
+	drift, err := a.kernel.Verify(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			a.log.Warn("can't verify the kernel's state", "error", err)
+		}
+		return
+	}
+	if !drift.Any() {
+		return
+	}
+	a.metrics.observeDrift(drift)
+	a.log.Warn("something else changed our state; repairing", "jumps", drift.Jumps, "chains", drift.Chains, "sets", drift.Sets)
+	a.apply(ctx, time.Now())
+}

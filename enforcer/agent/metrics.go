@@ -1,0 +1,174 @@
+package agent
+
+import (
+	"context"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/netassay/netassay/enforcer/kernel"
+	"github.com/netassay/netassay/enforcer/plan"
+	"github.com/netassay/netassay/enforcer/watch"
+)
+
+// metrics are what operators see. Every label has a fixed, small set of values: no names
+// of pods, policies or sets.
+type metrics struct {
+	registry *prometheus.Registry
+
+	latency     *prometheus.HistogramVec // kind
+	stages      *prometheus.HistogramVec // stage
+	execs       *prometheus.HistogramVec // tool, family
+	execErrors  *prometheus.CounterVec   // tool, family
+	repairs     *prometheus.CounterVec   // object
+	uncollected prometheus.Counter
+	pending     prometheus.Gauge
+	lastSuccess prometheus.Gauge
+	synced      prometheus.Gauge
+	problems    prometheus.Gauge
+	policies    *prometheus.GaugeVec // scope
+	rules       *prometheus.GaugeVec // family
+	chains      *prometheus.GaugeVec // family
+	sets        *prometheus.GaugeVec // kind, family
+	entries     *prometheus.GaugeVec // kind, family
+	objects     *prometheus.GaugeVec // kind
+	labelSets   prometheus.Gauge
+}
+
+const namespace = "npenf"
+
+func newMetrics() *metrics {
+	m := &metrics{registry: prometheus.NewRegistry()}
+	seconds := prometheus.ExponentialBuckets(0.001, 2, 16) // 1 ms to 32 s
+	m.latency = m.histogram("programming_latency_seconds", "Time from the arrival of a watch event until the kernel enforces it.", seconds, "kind")
+	m.stages = m.histogram("sync_duration_seconds", "Time that the stages of a sync took.", seconds, "stage")
+	m.execs = m.histogram("exec_duration_seconds", "Time that calls of iptables and ipset took, lock waits included.", seconds, "tool", "family")
+	m.execErrors = m.counter("exec_errors_total", "Calls of iptables and ipset that failed.", "tool", "family")
+	m.repairs = m.counter("repairs_total", "Things of ours that something else had changed or removed.", "object")
+	m.uncollected = prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "set_destroy_failures_total", Help: "Sets that could not be destroyed yet because they are referred to."})
+	m.registry.MustRegister(m.uncollected)
+	m.pending = m.gauge("pending_changes", "Watch events that the kernel does not enforce yet.")
+	m.lastSuccess = m.gauge("last_success_timestamp_seconds", "When the kernel was last known to enforce everything known.")
+	m.synced = m.gauge("synced", "1 when the watch is in sync and the last sync succeeded.")
+	m.problems = m.gauge("untranslatable_rules", "Pieces of policies that could not be translated and therefore allow nothing.")
+	m.policies = m.gauges("policies", "Policies: of the cluster, and those that select a pod of this node.", "scope")
+	m.rules = m.gauges("rules", "iptables rules of ours.", "family")
+	m.chains = m.gauges("chains", "iptables chains of ours.", "family")
+	m.sets = m.gauges("sets", "ipsets of ours by what they are for.", "kind", "family")
+	m.entries = m.gauges("set_entries", "Members of ipsets of ours.", "kind", "family")
+	m.objects = m.gauges("cache_objects", "Objects held in memory.", "kind")
+	m.labelSets = m.gauge("label_sets", "Distinct label sets of pods held in memory.")
+	m.registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	return m
+}
+
+func (m *metrics) histogram(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+	v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets}, labels)
+	m.registry.MustRegister(v)
+	return v
+}
+
+func (m *metrics) counter(name, help string, labels ...string) *prometheus.CounterVec {
+	v := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
+	m.registry.MustRegister(v)
+	return v
+}
+
+func (m *metrics) gauges(name, help string, labels ...string) *prometheus.GaugeVec {
+	v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, labels)
+	m.registry.MustRegister(v)
+	return v
+}
+
+func (m *metrics) gauge(name, help string) prometheus.Gauge {
+	g := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help})
+	m.registry.MustRegister(g)
+	return g
+}
+
+// observePlan shows the size of what should be in the kernel.
+func (m *metrics) observePlan(p plan.Plan) {
+	m.problems.Set(float64(len(p.Problems)))
+	for _, f := range []plan.FamilyPlan{p.IPv4, p.IPv6} {
+		rules := 0
+		for _, c := range f.Chains {
+			rules += len(c.Rules)
+		}
+		m.rules.WithLabelValues(string(f.Family)).Set(float64(rules))
+		m.chains.WithLabelValues(string(f.Family)).Set(float64(len(f.Chains)))
+		sets, entries := map[plan.Role]int{}, map[plan.Role]int{}
+		for _, s := range f.Sets {
+			sets[s.Role]++
+			entries[s.Role] += len(s.Members)
+		}
+		for _, r := range []plan.Role{plan.RoleIsolation, plan.RoleSubject, plan.RolePeer, plan.RoleNamedPort, plan.RoleBlock} {
+			m.sets.WithLabelValues(string(r), string(f.Family)).Set(float64(sets[r]))
+			m.entries.WithLabelValues(string(r), string(f.Family)).Set(float64(entries[r]))
+		}
+	}
+}
+
+func (m *metrics) observeCache(w *watch.Watcher) {
+	objects, labelSets := w.Sizes()
+	for kind, n := range objects {
+		m.objects.WithLabelValues(string(kind)).Set(float64(n))
+	}
+	m.policies.WithLabelValues("cluster").Set(float64(objects[watch.Policies]))
+	m.labelSets.Set(float64(labelSets))
+}
+
+func (m *metrics) observeSync(r kernel.Result) {
+	for stage, d := range map[string]time.Duration{"sets": r.SetsTime, "rules": r.RulesTime, "cleanup": r.CollectTime} {
+		if r.Changed {
+			m.stages.WithLabelValues(stage).Observe(d.Seconds())
+		}
+	}
+	m.uncollected.Add(float64(r.Uncollected))
+}
+
+func (m *metrics) observeDrift(d kernel.Drift) {
+	m.repairs.WithLabelValues("jump").Add(float64(d.Jumps))
+	m.repairs.WithLabelValues("chain").Add(float64(d.Chains))
+	m.repairs.WithLabelValues("set").Add(float64(d.Sets))
+}
+
+// measured is a kernel.Runner that counts and times the commands of another.
+type measured struct {
+	kernel.Runner
+	metrics *metrics
+}
+
+// Run implements kernel.Runner.
+func (r measured) Run(ctx context.Context, c kernel.Command) ([]byte, error) {
+	start := time.Now()
+	out, err := r.Runner.Run(ctx, c)
+	tool, family := toolLabels(c.Argv[0])
+	r.metrics.execs.WithLabelValues(tool, family).Observe(time.Since(start).Seconds())
+	if err != nil {
+		r.metrics.execErrors.WithLabelValues(tool, family).Inc()
+	}
+	return out, err
+}
+
+// toolLabels reduces a tool's name to what it does and for which family.
+func toolLabels(argv0 string) (tool, family string) {
+	name := path.Base(argv0)
+	switch {
+	case name == "ipset":
+		return "ipset", "any"
+	case strings.HasPrefix(name, "ip6tables"):
+		family = string(plan.IPv6)
+	default:
+		family = string(plan.IPv4)
+	}
+	if strings.HasSuffix(name, "-save") {
+		return "iptables-save", family
+	}
+	return "iptables-restore", family
+}

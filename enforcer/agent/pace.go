@@ -1,0 +1,83 @@
+package agent
+
+import "time"
+
+// pace decides when the next sync is due.
+type pace struct {
+	Settle      time.Duration // wait for companions of the first change after a quiet time
+	MinInterval time.Duration // between the starts of syncs
+	RetryMin    time.Duration // after the first failure, doubled with each
+	RetryMax    time.Duration
+
+	RetryAfterChange time.Duration // after the start of a sync that failed, when something has changed since
+}
+
+// restShare keeps the loop from working all the time under churn: after a sync it rests
+// this many times as long as the sync took to compute.
+const restShare = 9
+
+func newPace(minInterval time.Duration) pace {
+	return pace{
+		Settle:      min(10*time.Millisecond, minInterval),
+		MinInterval: minInterval,
+		RetryMin:    100 * time.Millisecond,
+		RetryMax:    30 * time.Second,
+
+		RetryAfterChange: 2 * time.Second,
+	}
+}
+
+// past is what the pace depends on.
+type past struct {
+	Dirty    time.Time     // when the first change not synced yet was seen; zero: none
+	Start    time.Time     // of the last sync; zero: none yet
+	Busy     time.Duration // the CPU-heavy part of the last sync
+	Failures int           // in a row
+	Retry    time.Time     // when to try again although nothing has changed; zero: never
+}
+
+// due is when the next sync should start; ok is false when there is nothing to do.
+func (p pace) due(s past) (at time.Time, ok bool) {
+	switch {
+	case s.Failures > 0:
+		return p.afterFailure(s), true
+	case !s.Dirty.IsZero():
+		at, ok = s.Dirty.Add(p.Settle), true
+	case !s.Retry.IsZero():
+		at, ok = s.Retry, true
+	default:
+		return at, false
+	}
+	if s.Start.IsZero() {
+		return at, ok
+	}
+	for _, rest := range []time.Duration{p.MinInterval, s.Busy * restShare} {
+		if earliest := s.Start.Add(rest); at.Before(earliest) {
+			at = earliest
+		}
+	}
+	return at, ok
+}
+
+// afterFailure is the time of the next attempt: the one set, or sooner when the cluster has
+// changed since, as the change may be the cure.
+func (p pace) afterFailure(s past) time.Time {
+	sooner := s.Start.Add(p.RetryAfterChange)
+	if s.Dirty.IsZero() || sooner.After(s.Retry) {
+		return s.Retry
+	}
+	return sooner
+}
+
+// retryDelay is how long to wait after failures in a row; jitter in [0,1) spreads the
+// agents of a cluster that all failed for the same reason.
+func (p pace) retryDelay(failures int, jitter float64) time.Duration {
+	d := p.RetryMin
+	for range failures - 1 {
+		if d *= 2; d >= p.RetryMax {
+			d = p.RetryMax
+			break
+		}
+	}
+	return d/2 + time.Duration(jitter*float64(d)/2)
+}

@@ -1,0 +1,111 @@
+package agent
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"log/slog"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	netv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+
+	"github.com/netassay/netassay/enforcer/plan"
+)
+
+// reason and component name the events that the agent posts on policies.
+const (
+	eventReason    = "UntranslatableRule"
+	eventComponent = "netassay-enforcer"
+	eventTimeout   = 10 * time.Second
+	eventQueue     = 64 // more than these at once are logged only
+)
+
+// reporter tells about policies' pieces that could not be translated: once when one
+// appears and once when it is gone, however often the plan is made anew.
+type reporter struct {
+	log    *slog.Logger
+	known  map[plan.Problem]bool
+	events chan *corev1.Event
+	node   string
+}
+
+func newReporter(log *slog.Logger, node string) *reporter {
+	return &reporter{log: log, node: node, known: map[plan.Problem]bool{}, events: make(chan *corev1.Event, eventQueue)}
+}
+
+// update compares the problems of a new plan with those told.
+func (r *reporter) update(problems []plan.Problem, policies []*netv1.NetworkPolicy, now time.Time) {
+	current := make(map[plan.Problem]bool, len(problems))
+	for _, p := range problems {
+		current[p] = true
+		if r.known[p] {
+			continue
+		}
+		r.log.Warn("part of a policy can't be enforced and allows nothing", "namespace", p.Namespace, "policy", p.Policy, "field", p.Field, "detail", p.Detail)
+		select {
+		case r.events <- event(p, uidOf(policies, p), r.node, now):
+		default:
+		}
+	}
+	for p := range r.known {
+		if !current[p] {
+			r.log.Info("part of a policy that couldn't be enforced is gone", "namespace", p.Namespace, "policy", p.Policy, "field", p.Field)
+		}
+	}
+	r.known = current
+}
+
+func uidOf(policies []*netv1.NetworkPolicy, p plan.Problem) types.UID {
+	for _, np := range policies {
+		if np.Namespace == p.Namespace && np.Name == p.Policy {
+			return np.UID
+		}
+	}
+	return ""
+}
+
+// event has a name made of what it says, so that the agents of all nodes, and each of them
+// after a restart, post the same one.
+func event(p plan.Problem, uid types.UID, node string, now time.Time) *corev1.Event {
+	sum := sha256.Sum256([]byte(string(uid) + "\x00" + p.Field + "\x00" + p.Detail))
+	at := metav1.NewTime(now)
+	return &corev1.Event{
+		ObjectMeta: metav1.ObjectMeta{Namespace: p.Namespace, Name: "npenf-" + hex.EncodeToString(sum[:8])},
+		InvolvedObject: corev1.ObjectReference{
+			APIVersion: "networking.k8s.io/v1", Kind: "NetworkPolicy",
+			Namespace: p.Namespace, Name: p.Policy, UID: uid, FieldPath: p.Field,
+		},
+		Type: corev1.EventTypeWarning, Reason: eventReason, Count: 1,
+		Message:        p.Field + ": " + p.Detail + " This part allows nothing.",
+		FirstTimestamp: at, LastTimestamp: at,
+		Source:              corev1.EventSource{Component: eventComponent, Host: node},
+		ReportingController: eventComponent, ReportingInstance: node,
+	}
+}
+
+// post sends events until ctx ends. An event that can't be posted is a line in the log: it
+// must never hold up enforcement.
+func (r *reporter) post(ctx context.Context, core rest.Interface) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case e := <-r.events:
+			r.postOne(ctx, core, e)
+		}
+	}
+}
+
+func (r *reporter) postOne(ctx context.Context, core rest.Interface, e *corev1.Event) {
+	ctx, cancel := context.WithTimeout(ctx, eventTimeout)
+	defer cancel()
+	err := core.Post().Namespace(e.Namespace).Resource("events").Body(e).Do(ctx).Error()
+	if err != nil && !apierrors.IsAlreadyExists(err) && ctx.Err() == nil {
+		r.log.Warn("can't post event", "policy", e.InvolvedObject.Namespace+"/"+e.InvolvedObject.Name, "error", err)
+	}
+}

@@ -1,0 +1,283 @@
+package watch
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/netassay/netassay/model"
+)
+
+// Kind is a kind of object that is watched.
+type Kind string
+
+// The kinds.
+const (
+	Pods       Kind = "pod"
+	Namespaces Kind = "namespace"
+	Policies   Kind = "policy"
+	Nodes      Kind = "node"
+)
+
+// Kinds are all of them.
+func Kinds() []Kind { return []Kind{Pods, Namespaces, Policies, Nodes} }
+
+// key names an object. Its strings share memory with the object's.
+type key struct{ namespace, name string }
+
+// ledger is what all stores write to: which kinds are in sync, what has changed since the
+// last Snapshot.
+type ledger struct {
+	mu      sync.Mutex
+	synced  map[Kind]bool
+	changes Changes
+	wake    chan struct{} // capacity 1
+	now     func() time.Time
+}
+
+// note records that an object of a kind has changed in a way that counts.
+func (l *ledger) note(k Kind) {
+	if _, seen := l.changes.First[k]; !seen {
+		l.changes.First[k] = l.now()
+	}
+	l.changes.Events++
+	if len(l.synced) < len(Kinds()) {
+		return
+	}
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// listed records that a kind has been listed completely. The first time it counts as a
+// change, even of nothing: the agent may be waiting for just this kind.
+func (l *ledger) listed(k Kind) {
+	if !l.synced[k] {
+		l.synced[k] = true
+		l.note(k)
+	}
+}
+
+// store keeps the records of one kind. It is a cache.ReflectorStore.
+type store[T any] struct {
+	kind   Kind
+	ledger *ledger
+	index  map[key]int32
+	items  []T
+	keys   []key
+
+	convert func(obj any) (k key, item T, keep bool, err error)
+	equal   func(a, b *T) bool
+	// swap, if set, is told of each record that goes (nil: none) and that comes.
+	swap func(old, new *T)
+}
+
+func (s *store[T]) Add(obj any) error {
+	k, item, keep, err := s.convert(obj)
+	if err != nil {
+		return fmt.Errorf("store %s: %w", s.kind, err)
+	}
+	s.ledger.mu.Lock()
+	defer s.ledger.mu.Unlock()
+	if !keep {
+		s.remove(k)
+		return nil
+	}
+	s.set(k, item)
+	return nil
+}
+
+func (s *store[T]) Update(obj any) error { return s.Add(obj) }
+
+func (s *store[T]) Delete(obj any) error {
+	k, _, _, err := s.convert(obj)
+	if err != nil {
+		return fmt.Errorf("store %s: %w", s.kind, err)
+	}
+	s.ledger.mu.Lock()
+	defer s.ledger.mu.Unlock()
+	s.remove(k)
+	return nil
+}
+
+// Replace is the result of a complete list, at the start and after a lost connection.
+func (s *store[T]) Replace(objs []any, _ string) error {
+	s.ledger.mu.Lock()
+	defer s.ledger.mu.Unlock()
+	s.items = slices.Grow(s.items, max(0, len(objs)-len(s.items)))
+	listed := make(map[key]struct{}, len(objs))
+	for _, obj := range objs {
+		k, item, keep, err := s.convert(obj)
+		if err != nil {
+			return fmt.Errorf("store %s: %w", s.kind, err)
+		}
+		if keep {
+			listed[k] = struct{}{}
+			s.set(k, item)
+		}
+	}
+	for i := len(s.keys) - 1; i >= 0; i-- { // remove fills the gap from the end
+		if _, ok := listed[s.keys[i]]; !ok {
+			s.remove(s.keys[i])
+		}
+	}
+	s.ledger.listed(s.kind)
+	return nil
+}
+
+func (s *store[T]) Resync() error { return nil }
+
+func (s *store[T]) set(k key, item T) {
+	at, ok := s.index[k]
+	switch {
+	case !ok:
+		s.index[k] = int32(len(s.items))
+		s.items, s.keys = append(s.items, item), append(s.keys, k)
+		s.swapped(nil, &item)
+	case s.equal(&s.items[at], &item):
+		return
+	default:
+		old := s.items[at]
+		s.items[at] = item
+		s.swapped(&old, &item)
+	}
+	s.ledger.note(s.kind)
+}
+
+func (s *store[T]) remove(k key) {
+	at, ok := s.index[k]
+	if !ok {
+		return
+	}
+	old, last := s.items[at], len(s.items)-1
+	s.items[at], s.keys[at] = s.items[last], s.keys[last]
+	s.index[s.keys[at]] = at
+	var none T
+	s.items[last], s.keys[last] = none, key{}
+	s.items, s.keys = s.items[:last], s.keys[:last]
+	delete(s.index, k)
+	s.swapped(&old, nil)
+	s.ledger.note(s.kind)
+}
+
+func (s *store[T]) swapped(old, now *T) {
+	if s.swap != nil {
+		s.swap(old, now)
+	}
+}
+
+// podStore is the store of pods: it shares what pods have in common and notes addresses
+// that change hands.
+type podStore struct {
+	store[model.Pod]
+	pool    pool
+	nursery pool // of pods that are still being streamed
+}
+
+func newPodStore(l *ledger) *podStore {
+	s := &podStore{store: store[model.Pod]{kind: Pods, ledger: l, index: map[key]int32{}}, pool: newPool(), nursery: newPool()}
+	s.convert = func(obj any) (key, model.Pod, bool, error) {
+		p, ok := obj.(*pod)
+		if !ok {
+			return key{}, model.Pod{}, false, fmt.Errorf("unexpected type %T", obj)
+		}
+		return key{p.record.Namespace, p.record.Name}, p.record, !p.terminal && !p.record.HostNetwork, nil
+	}
+	s.equal = equalPods
+	s.swap = s.swapPod
+	return s
+}
+
+// Transformer lets a reflector share what pods have in common while it streams the first
+// list into a store of its own, which would otherwise be the agent's peak.
+func (s *podStore) Transformer() cache.TransformFunc {
+	return func(obj any) (any, error) {
+		if p, ok := obj.(*pod); ok {
+			s.ledger.mu.Lock()
+			defer s.ledger.mu.Unlock()
+			s.nursery.share(&p.record)
+			p.version = ""
+		}
+		return obj, nil
+	}
+}
+
+// Replace takes over a complete list.
+func (s *podStore) Replace(objs []any, version string) error {
+	err := s.store.Replace(objs, version)
+	s.ledger.mu.Lock()
+	defer s.ledger.mu.Unlock()
+	s.nursery = newPool()
+	return err
+}
+
+// swapPod shares and releases, and notes the addresses whose owner is not the same as
+// before. During the first list there is no before.
+func (s *podStore) swapPod(old, now *model.Pod) {
+	if now != nil {
+		at := s.index[key{now.Namespace, now.Name}]
+		s.pool.share(&s.items[at])
+		s.keys[at] = key{s.items[at].Namespace, s.items[at].Name}
+	}
+	if old != nil {
+		s.pool.release(old)
+	}
+	if !s.ledger.synced[Pods] || old != nil && now != nil && old.UID == now.UID && slices.Equal(old.IPs, now.IPs) {
+		return
+	}
+	for _, p := range []*model.Pod{old, now} {
+		if p == nil {
+			continue
+		}
+		for _, ip := range p.IPs {
+			s.ledger.changes.Transient[ip] = struct{}{}
+		}
+	}
+}
+
+func equalPods(a, b *model.Pod) bool {
+	return a.UID == b.UID && a.Node == b.Node && slices.Equal(a.IPs, b.IPs) &&
+		slices.Equal(a.Ports, b.Ports) && equalLabels(a.Labels, b.Labels)
+}
+
+func equalLabels(a, b map[string]string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for k, v := range a {
+		if w, ok := b[k]; !ok || v != w {
+			return false
+		}
+	}
+	return true
+}
+
+// Changes say what has happened since the last Snapshot.
+type Changes struct {
+	Events    int                // that made a difference
+	First     map[Kind]time.Time // when the first of a kind arrived
+	Transient map[netip.Addr]struct{}
+}
+
+// NewChanges are none.
+func NewChanges() Changes {
+	return Changes{First: map[Kind]time.Time{}, Transient: map[netip.Addr]struct{}{}}
+}
+
+// Merge adds later changes to those that could not be acted upon.
+func (c *Changes) Merge(later Changes) {
+	c.Events += later.Events
+	for k, t := range later.First {
+		if first, ok := c.First[k]; !ok || t.Before(first) {
+			c.First[k] = t
+		}
+	}
+	for ip := range later.Transient {
+		c.Transient[ip] = struct{}{}
+	}
+}

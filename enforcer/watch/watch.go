@@ -1,0 +1,181 @@
+package watch
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	netv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
+	apiwatch "k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/netassay/netassay/model"
+)
+
+// livePods are the pods that own an address on the pod network. A pod that becomes
+// terminal arrives as deleted, which is what it is for policies: its address may be
+// somebody else's any moment.
+const livePods = "status.phase!=Succeeded,status.phase!=Failed,spec.hostNetwork=false"
+
+// Watcher follows the cluster for one node.
+type Watcher struct {
+	clients    *Clients
+	node       string
+	ledger     *ledger
+	pods       *podStore
+	namespaces *store[model.Namespace]
+	policies   *store[*netv1.NetworkPolicy]
+	nodes      *store[model.Node]
+
+	podBuf []model.Pod // handed out by Snapshot, and used again
+}
+
+// New returns a Watcher of the node's view; nothing happens before Run.
+func New(clients *Clients, node string) *Watcher {
+	l := &ledger{synced: map[Kind]bool{}, changes: NewChanges(), wake: make(chan struct{}, 1), now: time.Now}
+	return &Watcher{
+		clients:    clients,
+		node:       node,
+		ledger:     l,
+		pods:       newPodStore(l),
+		namespaces: newNamespaceStore(l),
+		policies:   newPolicyStore(l),
+		nodes:      newNodeStore(l),
+	}
+}
+
+// Wake receives after changes, once everything is in sync; many changes may be one.
+func (w *Watcher) Wake() <-chan struct{} { return w.ledger.wake }
+
+// Synced are the kinds that have been listed completely.
+func (w *Watcher) Synced() []Kind {
+	w.ledger.mu.Lock()
+	defer w.ledger.mu.Unlock()
+	return slices.DeleteFunc(Kinds(), func(k Kind) bool { return !w.ledger.synced[k] })
+}
+
+// Snapshot is the cluster as it is known now, and what has changed since the last call.
+// ok is false while not everything has been listed once. The lists are valid until the
+// next call; their order means nothing.
+func (w *Watcher) Snapshot() (s model.Snapshot, c Changes, ok bool) {
+	w.ledger.mu.Lock()
+	defer w.ledger.mu.Unlock()
+	if len(w.ledger.synced) < len(Kinds()) {
+		return s, c, false
+	}
+	w.podBuf = append(w.podBuf[:0], w.pods.items...)
+	s = model.Snapshot{
+		Pods:       w.podBuf,
+		Namespaces: slices.Clone(w.namespaces.items),
+		Policies:   slices.Clone(w.policies.items),
+		Nodes:      slices.Clone(w.nodes.items),
+	}
+	c, w.ledger.changes = w.ledger.changes, NewChanges()
+	return s, c, true
+}
+
+// Sizes are how many objects of each kind are held, and how many distinct label sets pods
+// have.
+func (w *Watcher) Sizes() (objects map[Kind]int, labelSets int) {
+	w.ledger.mu.Lock()
+	defer w.ledger.mu.Unlock()
+	return map[Kind]int{
+		Pods: len(w.pods.items), Namespaces: len(w.namespaces.items),
+		Policies: len(w.policies.items), Nodes: len(w.nodes.items),
+	}, len(w.pods.pool.labels.values)
+}
+
+// Run watches until ctx ends. It reconnects for ever: what is known stays valid while the
+// API server is away.
+func (w *Watcher) Run(ctx context.Context) {
+	c := w.clients
+	all := fields.Everything()
+	var wg sync.WaitGroup
+	for _, r := range []*cache.Reflector{
+		w.reflector("pods", c.Core, &podList{}, &pod{}, w.pods, fields.ParseSelectorOrDie(livePods)),
+		w.reflector("namespaces", c.Metadata, &metav1.PartialObjectMetadataList{}, &metav1.PartialObjectMetadata{}, w.namespaces, all),
+		w.reflector("networkpolicies", c.Networking, &netv1.NetworkPolicyList{}, &netv1.NetworkPolicy{}, w.policies, all),
+		w.reflector("nodes", c.Core, &corev1.NodeList{}, &corev1.Node{}, w.nodes, fields.OneTermEqualSelector("metadata.name", w.node)),
+	} {
+		wg.Go(func() { r.RunWithContext(ctx) })
+	}
+	wg.Wait()
+}
+
+// backoff is for an API server that is away: quick at first, as most absences are short.
+func backoff() *wait.Backoff {
+	return &wait.Backoff{Duration: 200 * time.Millisecond, Factor: 2, Jitter: 0.5, Steps: 7, Cap: 10 * time.Second}
+}
+
+func (w *Watcher) reflector(resource string, client rest.Interface, list, item runtime.Object, into cache.ReflectorStore, sel fields.Selector) *cache.Reflector {
+	params := w.clients.params
+	request := func(o metav1.ListOptions) *rest.Request {
+		o.FieldSelector = sel.String()
+		return client.Get().Resource(resource).VersionedParams(&o, params)
+	}
+	lw := &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+			into := list.DeepCopyObject()
+			return into, request(o).Do(ctx).Into(into)
+		},
+		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (apiwatch.Interface, error) {
+			o.Watch = true
+			return request(o).Watch(ctx)
+		},
+	}
+	return cache.NewReflectorWithOptions(lw, item, into, cache.ReflectorOptions{Name: resource, TypeDescription: resource, Backoff: backoff()})
+}
+
+func newNamespaceStore(l *ledger) *store[model.Namespace] {
+	return &store[model.Namespace]{
+		kind: Namespaces, ledger: l, index: map[key]int32{},
+		convert: func(obj any) (key, model.Namespace, bool, error) {
+			m, ok := obj.(*metav1.PartialObjectMetadata)
+			if !ok {
+				return key{}, model.Namespace{}, false, fmt.Errorf("unexpected type %T", obj)
+			}
+			return key{name: m.Name}, model.Namespace{Name: m.Name, Labels: m.Labels}, true, nil
+		},
+		equal: func(a, b *model.Namespace) bool { return equalLabels(a.Labels, b.Labels) },
+	}
+}
+
+func newPolicyStore(l *ledger) *store[*netv1.NetworkPolicy] {
+	return &store[*netv1.NetworkPolicy]{
+		kind: Policies, ledger: l, index: map[key]int32{},
+		convert: func(obj any) (key, *netv1.NetworkPolicy, bool, error) {
+			p, ok := obj.(*netv1.NetworkPolicy)
+			if !ok {
+				return key{}, nil, false, fmt.Errorf("unexpected type %T", obj)
+			}
+			small := &netv1.NetworkPolicy{Spec: p.Spec}
+			small.Namespace, small.Name, small.UID, small.Generation = p.Namespace, p.Name, p.UID, p.Generation
+			return key{p.Namespace, p.Name}, small, true, nil
+		},
+		equal: func(a, b **netv1.NetworkPolicy) bool {
+			return (*a).UID == (*b).UID && (*a).Generation == (*b).Generation && (*a).Generation != 0
+		},
+	}
+}
+
+func newNodeStore(l *ledger) *store[model.Node] {
+	return &store[model.Node]{
+		kind: Nodes, ledger: l, index: map[key]int32{},
+		convert: func(obj any) (key, model.Node, bool, error) {
+			n, ok := obj.(*corev1.Node)
+			if !ok {
+				return key{}, model.Node{}, false, fmt.Errorf("unexpected type %T", obj)
+			}
+			return key{name: n.Name}, model.NodeFromAPI(n), true, nil
+		},
+		equal: func(a, b *model.Node) bool { return slices.Equal(a.IPs, b.IPs) },
+	}
+}
