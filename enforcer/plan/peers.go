@@ -136,7 +136,7 @@ func (c *compiler) singleBlocks(field string, blocks []cidr.Block) []scopedPeer 
 	for i, b := range blocks {
 		key := fmt.Sprintf("%s/%s %s except %s %d", c.policy.Namespace, c.policy.Name, field, b.CIDR, i)
 		excepts := c.sets.get(RoleBlock, HashNet, key, func(s *set) {
-			for _, e := range b.Excepts {
+			for _, e := range cidr.SplitZero(b.Excepts) {
 				if e.Addr().Is4() == b.Is4() {
 					s.add(Member{Prefix: e})
 				}

@@ -36,10 +36,10 @@ func familyOf(a netip.Addr) Family {
 
 // letter is how the role shows in a set's name.
 func (r Role) letter() string {
-	if r == "" {
-		return "?"
+	if r == RoleNamedPort {
+		return "n" // for name, as "p" is a peer
 	}
-	return string(r[0])
+	return string(r[:1])
 }
 
 // mutable tells whether pod events change the members of sets with this role. Their names

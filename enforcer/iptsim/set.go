@@ -1,0 +1,157 @@
+package iptsim
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// set is one ipset.
+type set struct {
+	kind    string // hash:ip, hash:net or hash:ip,port
+	family  Family
+	maxelem int
+	members map[member]bool // true: nomatch
+	lengths [129]int        // hash:net: number of members per prefix length
+}
+
+// member is one element in canonical form.
+type member struct {
+	prefix   netip.Prefix
+	protocol string
+	port     uint16
+}
+
+// dimension is how many of src and dst a match on the set must name.
+func (s *set) dimension() int { return 1 + strings.Count(s.kind, ",") }
+
+func (s *set) clone() *set {
+	out := *s
+	out.members = maps.Clone(s.members)
+	return &out
+}
+
+// parse reads a member as this set would take it.
+func (s *set) parse(text string) (member, error) {
+	addr, service, hasService := strings.Cut(text, ",")
+	if hasService != (s.kind == "hash:ip,port") {
+		return member{}, fmt.Errorf("%q has the wrong number of parts for %s", text, s.kind)
+	}
+	var m member
+	var err error
+	if m.prefix, err = s.parsePrefix(addr); err != nil {
+		return member{}, err
+	}
+	if hasService {
+		m.protocol, m.port, err = parseService(service)
+	}
+	return m, err
+}
+
+// parsePrefix refuses what ipset refuses (a /0, the other family), and what it reads in
+// ways that are easily mistaken: leading zeros are octal there, host bits are cleared, and
+// in a set of addresses a prefix is expanded.
+func (s *set) parsePrefix(text string) (netip.Prefix, error) {
+	if !strings.Contains(text, "/") {
+		a, err := netip.ParseAddr(text)
+		if err != nil || a.Zone() != "" || familyOf(a) != s.family {
+			return netip.Prefix{}, fmt.Errorf("%q is not an address of family %s", text, s.family)
+		}
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(text)
+	switch {
+	case err != nil || familyOf(p.Addr()) != s.family:
+		return netip.Prefix{}, fmt.Errorf("%q is not a prefix of family %s", text, s.family)
+	case p.Masked() != p:
+		return netip.Prefix{}, fmt.Errorf("%q has host bits", text)
+	case s.kind != "hash:net" && !p.IsSingleIP():
+		return netip.Prefix{}, fmt.Errorf("%q is a prefix, and a %s set holds addresses", text, s.kind)
+	case p.Bits() == 0:
+		return netip.Prefix{}, fmt.Errorf("%q: a set takes no /0", text)
+	}
+	return p, nil
+}
+
+func parseService(text string) (protocol string, port uint16, err error) {
+	protocol, number, ok := strings.Cut(text, ":")
+	if !ok || (protocol != "tcp" && protocol != "udp" && protocol != "sctp") {
+		return "", 0, fmt.Errorf("%q is not protocol:port", text)
+	}
+	port, err = parsePort(number)
+	return protocol, port, err
+}
+
+func parsePort(text string) (uint16, error) {
+	n, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a port", text)
+	}
+	return uint16(n), nil
+}
+
+func (s *set) add(m member, nomatch, exist bool) error {
+	if nomatch && s.kind != "hash:net" {
+		return fmt.Errorf("a %s set knows no nomatch", s.kind)
+	}
+	if _, has := s.members[m]; has {
+		if !exist {
+			return fmt.Errorf("it is already in the set")
+		}
+		s.members[m] = nomatch
+		return nil
+	}
+	if len(s.members) >= s.maxelem {
+		return fmt.Errorf("the set is full: maxelem is %d", s.maxelem)
+	}
+	s.members[m] = nomatch
+	s.lengths[m.prefix.Bits()]++
+	return nil
+}
+
+func (s *set) del(m member, exist bool) error {
+	if _, has := s.members[m]; !has {
+		if exist {
+			return nil
+		}
+		return fmt.Errorf("it is not in the set")
+	}
+	delete(s.members, m)
+	s.lengths[m.prefix.Bits()]--
+	return nil
+}
+
+func (s *set) flush() {
+	s.members = map[member]bool{}
+	s.lengths = [129]int{}
+}
+
+// contains tests the packet's address, and its destination or source port in a hash:ip,port
+// set. The longest prefix decides, and decides no if it is a nomatch.
+func (s *set) contains(addr netip.Addr, protocol string, port uint16) bool {
+	if familyOf(addr) != s.family {
+		return false
+	}
+	m := member{prefix: netip.PrefixFrom(addr, addr.BitLen())}
+	switch s.kind {
+	case "hash:ip,port":
+		m.protocol, m.port = protocol, port
+		_, has := s.members[m]
+		return has
+	case "hash:ip":
+		_, has := s.members[m]
+		return has
+	}
+	for bits := addr.BitLen(); bits > 0; bits-- {
+		if s.lengths[bits] == 0 {
+			continue
+		}
+		m.prefix = netip.PrefixFrom(addr, bits).Masked()
+		if nomatch, has := s.members[m]; has {
+			return !nomatch
+		}
+	}
+	return false
+}

@@ -1,0 +1,132 @@
+package proof
+
+import (
+	"bytes"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/netassay/netassay/enforcer/iptsim"
+	"github.com/netassay/netassay/enforcer/plan"
+	"github.com/netassay/netassay/enforcer/render"
+	"github.com/netassay/netassay/model"
+)
+
+// network is a cluster of simulated nodes that all hold their plan.
+type network struct {
+	nodes map[string]*iptsim.Machine
+	owner map[netip.Addr]owner
+}
+
+// owner is who has an address.
+type owner struct {
+	node string
+	pod  bool // a pod's own address, not its node's
+}
+
+// text is what a node's kernel is told.
+type text struct{ sets, rules4, rules6 string }
+
+// renderPlan gives the whole text of a plan.
+func renderPlan(p plan.Plan) (text, error) {
+	var sets, r4, r6 bytes.Buffer
+	for _, step := range []func() error{
+		func() error { return render.Sets(&sets, p.IPv4.Sets) },
+		func() error { return render.Sets(&sets, p.IPv6.Sets) },
+		func() error { return render.Rules(&r4, render.Full(p.IPv4)) },
+		func() error { return render.Rules(&r6, render.Full(p.IPv6)) },
+	} {
+		if err := step(); err != nil {
+			return text{}, err
+		}
+	}
+	return text{sets.String(), r4.String(), r6.String()}, nil
+}
+
+// load gives a machine that has read the text.
+func load(t text) (*iptsim.Machine, error) {
+	m := iptsim.New()
+	if err := m.RestoreSets(strings.NewReader(t.sets), false); err != nil {
+		return nil, fmt.Errorf("read sets: %w", err)
+	}
+	if err := m.RestoreRules(iptsim.IPv4, strings.NewReader(t.rules4)); err != nil {
+		return nil, fmt.Errorf("read IPv4 rules: %w", err)
+	}
+	if err := m.RestoreRules(iptsim.IPv6, strings.NewReader(t.rules6)); err != nil {
+		return nil, fmt.Errorf("read IPv6 rules: %w", err)
+	}
+	return m, nil
+}
+
+// build compiles, renders and loads every node. mutate, if given, changes the text.
+func build(s model.Snapshot, mutate func(text) text) (*network, error) {
+	n := &network{nodes: map[string]*iptsim.Machine{}, owner: map[netip.Addr]owner{}}
+	for _, node := range s.Nodes {
+		t, err := renderPlan(plan.Compile(s, node.Name))
+		if err != nil {
+			return nil, err
+		}
+		if mutate != nil {
+			t = mutate(t)
+		}
+		if n.nodes[node.Name], err = load(t); err != nil {
+			return nil, fmt.Errorf("node %s: %w", node.Name, err)
+		}
+		for _, ip := range node.IPs {
+			n.owner[ip] = owner{node: node.Name}
+		}
+	}
+	for _, p := range s.Pods {
+		for _, ip := range p.IPs {
+			if !p.HostNetwork {
+				n.owner[ip] = owner{node: p.Node, pod: true}
+			}
+		}
+	}
+	return n, nil
+}
+
+// hop is one hook of one node that a packet passes.
+type hop struct{ node, hook string }
+
+// route says which hooks a flow's first packet meets: FORWARD where the client's pod lives
+// (INPUT, if it calls its own node), then FORWARD where the server's pod lives, unless
+// that is the same pass, or the client is that node itself, which sends by OUTPUT.
+func (n *network) route(f model.Flow) []hop {
+	c, s := n.owner[f.Client], n.owner[f.Server]
+	var hops []hop
+	if c.pod {
+		hook := "FORWARD"
+		if !s.pod && s.node == c.node {
+			hook = "INPUT"
+		}
+		hops = append(hops, hop{c.node, hook})
+	}
+	if s.pod && s.node != c.node {
+		hops = append(hops, hop{s.node, "FORWARD"})
+	}
+	return hops
+}
+
+// judge walks a flow's first packet through the network.
+func (n *network) judge(f model.Flow) (model.Verdict, string, error) {
+	p := iptsim.Packet{
+		Src: f.Client, Dst: f.Server, SrcPort: 40000, DstPort: f.Port,
+		Protocol: map[corev1.Protocol]string{corev1.ProtocolTCP: "tcp", corev1.ProtocolUDP: "udp", corev1.ProtocolSCTP: "sctp"}[f.Protocol],
+		State:    iptsim.NewFlow,
+	}
+	var log strings.Builder
+	for _, h := range n.route(f) {
+		trace, err := n.nodes[h.node].Walk(h.hook, p)
+		if err != nil {
+			return "", "", err
+		}
+		fmt.Fprintf(&log, "node %s, %s:\n%s\n", h.node, h.hook, trace)
+		if trace.Verdict == iptsim.Drop {
+			return model.Deny, log.String(), nil
+		}
+	}
+	return model.Allow, log.String(), nil
+}
