@@ -241,10 +241,14 @@ func (w *walk) exec(ctx context.Context, command []string) (result, error) {
 	return r, err
 }
 
+// cleanUpDeadline is apart from the steps': the namespace controller alone waits some
+// seconds for pods to go.
+const cleanUpDeadline = time.Minute
+
 // cleanUp deletes the namespace and waits until it is gone, so that the next run starts
 // from nothing.
 func (w *walk) cleanUp(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, w.opts.Deadline)
+	ctx, cancel := context.WithTimeout(ctx, cleanUpDeadline)
 	defer cancel()
 	return w.write("delete namespace "+Namespace, func() error {
 		if err := w.api.CoreV1().Namespaces().Delete(ctx, Namespace, metav1.DeleteOptions{}); err != nil {

@@ -1,0 +1,184 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/netassay/netassay/reports"
+	v1 "github.com/netassay/netassay/reports/v1"
+	"github.com/netassay/netassay/suites/cases"
+	"github.com/netassay/netassay/suites/probe"
+	"github.com/netassay/netassay/suites/runner"
+)
+
+// conformanceFlags are what netassay conformance can be told.
+type conformanceFlags struct {
+	lab            labFlags
+	selection      runner.Selection
+	timing         runner.Timing
+	parallel       int
+	seed           uint64
+	out            string
+	failFast       bool
+	dryRun         bool
+	runUnsupported bool
+}
+
+func newConformance(stdio IO) *cobra.Command {
+	var f conformanceFlags
+	c := &cobra.Command{
+		Use:   "conformance",
+		Short: "Judge an engine by every case, with real packets",
+		Long: `Starts a lab, the engine under test on its nodes, and agnhost pods; applies each case's
+policies through the API server; probes every cell (client, server, family, port) with
+real packets until it is right and stays right; and prints a verdict.
+
+Cells whose verdict a step does not change are watched while it does: one wrong packet is
+a failure. A deny counts only while the same server is reachable by a control client.
+
+Exit code 0: all cases pass. 1: the engine failed some. 2: the run itself failed, or says
+nothing. 130: interrupted.`,
+		Example: `  netassay conformance
+  netassay conformance --engine none
+  netassay conformance --ip-family ipv6 --feature EndPort,NamedPort
+  netassay conformance --case 'ipblock-*' --out /tmp/ipblock
+  netassay conformance --dry-run`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return conformance(c.Context(), stdio, f) },
+	}
+	f.lab.register(c.Flags())
+	flags := c.Flags()
+	flags.StringSliceVar(&f.selection.Cases, "case", nil, "only these cases: names or globs, may be repeated (see netassay cases list)")
+	flags.StringSliceVar(&f.selection.Features, "feature", nil, "only cases with one of these features (see netassay cases features)")
+	flags.StringSliceVar(&f.selection.SkipFeatures, "skip-feature", nil, "no cases with any of these features")
+	flags.IntVar(&f.parallel, "parallel", 2, "sets of namespaces that work through the cases at once")
+	flags.Uint64Var(&f.seed, "seed", 0, "order of the cases; 0 takes a fresh one, which is printed")
+	flags.DurationVar(&f.timing.Timeout, "probe-timeout", 400*time.Millisecond, "silence that counts as dropped")
+	flags.DurationVar(&f.timing.Hold, "hold", 500*time.Millisecond, "how long a verdict must stay right")
+	flags.DurationVar(&f.timing.Deadline, "deadline", 10*time.Second, "how long a step's verdicts may take to become right")
+	flags.StringVar(&f.out, "out", "", "result folder (default results/<time>-conformance-<engine>)")
+	flags.BoolVar(&f.failFast, "fail-fast", false, "skip what remains after the first failed case")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "list the cases that would run, and run none")
+	flags.BoolVar(&f.runUnsupported, "run-unsupported", false, "also run cases of features that the engine declares unsupported")
+	return c
+}
+
+func conformance(ctx context.Context, stdio IO, f conformanceFlags) error {
+	if err := f.lab.check(); err != nil {
+		return err
+	}
+	all, err := cases.Load()
+	if err != nil {
+		return err
+	}
+	chosen, err := runner.Select(all, f.selection)
+	if err != nil {
+		return err
+	}
+	if f.dryRun {
+		return printCases(stdio.Out, "table", chosen)
+	}
+	if f.out != "" {
+		if err := emptyFolder(f.out); err != nil {
+			return err
+		}
+	}
+	return inSandbox(ctx, stdio, f.lab, func(ctx context.Context) error {
+		if f.out == "" {
+			f.out = filepath.Join("results", time.Now().Format("20060102-150405")+"-conformance-"+f.lab.engine)
+		}
+		return withLab(ctx, stdio, f.lab, filepath.Join(f.out, "logs"), func(ctx context.Context, s *session) error {
+			return runConformance(ctx, stdio, s, f, chosen)
+		})
+	})
+}
+
+// runConformance runs the cases and leaves their results, whatever happens to the run.
+func runConformance(ctx context.Context, stdio IO, s *session, f conformanceFlags, chosen []cases.Case) error {
+	client, err := kubernetes.NewForConfig(s.lab.REST())
+	if err != nil {
+		return fmt.Errorf("make client: %w", err)
+	}
+	fleet := probe.NewFleet()
+	defer fleet.Close()
+	p := &progress{w: stdio.Err, began: s.began}
+	run, runErr := runner.Run(ctx, runner.Config{
+		Cluster: s.lab, Client: client, Fleet: fleet, Cases: chosen,
+		Engine: s.engine.Name(), Unsupported: s.engine.Unsupported(), RunUnsupported: f.runUnsupported,
+		RunID: randomID(), Tool: toolVersion(), Seed: seedOr(f.seed), Parallel: f.parallel, FailFast: f.failFast,
+		Timing: f.timing, Events: p.event,
+	})
+	if run == nil {
+		return runErr
+	}
+	run.LabReady = p.ready
+	if err := reports.WriteFolder(f.out, run); err != nil {
+		return errors.Join(runErr, err)
+	}
+	if err := printReport(stdio.Out, f.out, run); err != nil {
+		return errors.Join(runErr, err)
+	}
+	if runErr != nil {
+		return runErr
+	}
+	return withCode(v1.ExitCode(run.Verdict()))
+}
+
+func printReport(w io.Writer, dir string, run *v1.Run) error {
+	if err := reports.Text(w, run); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\nresults: %s\n", dir)
+	return err
+}
+
+// progress prints one line per event.
+type progress struct {
+	w     io.Writer
+	began time.Time
+	ready *float64 // seconds from the start of the lab to its first fixture being ready
+}
+
+func (p *progress) event(e runner.Event) {
+	switch e.Kind {
+	case runner.RunStarted:
+		fmt.Fprintf(p.w, "running %d cases\n", e.Total)
+	case runner.FixtureReady:
+		if p.ready == nil {
+			seconds := time.Since(p.began).Seconds()
+			p.ready = &seconds
+			fmt.Fprintf(p.w, "lab, engine and first 9 pods ready after %.1f s\n", seconds)
+		}
+	case runner.CaseStarted:
+	case runner.CaseEnded:
+		fmt.Fprintf(p.w, "[%*d/%d] %-12s %s (%.1f s)\n", len(fmt.Sprint(e.Total)), e.N, e.Total, e.Result.Outcome, e.Case, e.Result.Seconds)
+	case runner.Trouble:
+		fmt.Fprintf(p.w, "trouble: %s\n", e.Message)
+	}
+}
+
+// randomID names a run; it is part of the names of its namespaces.
+func randomID() string {
+	var b [3]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
+func seedOr(seed uint64) uint64 {
+	if seed != 0 {
+		return seed
+	}
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return uint64(binary.BigEndian.Uint32(b[:]))
+}

@@ -1,0 +1,59 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// The exit codes.
+const (
+	exitPass        = 0   // every verdict passed
+	exitFail        = 1   // the run did its work, and verdicts failed
+	exitBroken      = 2   // the run itself failed, or the command line is wrong
+	exitInterrupted = 130 // Ctrl-C: cleaned up, nothing judged
+)
+
+// codeError ends the command with a code and, when it has an error, one line.
+type codeError struct {
+	code int
+	err  error
+}
+
+func (e *codeError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *codeError) Unwrap() error { return e.err }
+
+// withCode is an error that ends the command silently with code; nil for 0.
+func withCode(code int) error {
+	if code == exitPass {
+		return nil
+	}
+	return &codeError{code: code}
+}
+
+// exitCode prints what there is to say about err, in one line, and returns the code.
+func exitCode(ctx context.Context, err error, w io.Writer) int {
+	var coded *codeError
+	switch {
+	case err == nil:
+		return exitPass
+	case errors.As(err, &coded):
+		if coded.err != nil {
+			fmt.Fprintf(w, "netassay: %v\n", coded.err)
+		}
+		return coded.code
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		fmt.Fprintln(w, "netassay: interrupted; everything has been cleaned up")
+		return exitInterrupted
+	default:
+		fmt.Fprintf(w, "netassay: %v\n", err)
+		return exitBroken
+	}
+}

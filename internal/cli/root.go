@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/netassay/netassay/internal/suggest"
+)
+
+// IO is where a command reads and writes: results to Out, progress and errors to Err.
+type IO struct {
+	In  io.Reader
+	Out io.Writer
+	Err io.Writer
+}
+
+// Main runs netassay with args (without the program's name) and returns its exit code.
+func Main(ctx context.Context, args []string, stdio IO) int {
+	root := newRoot(stdio)
+	root.SetArgs(args)
+	return exitCode(ctx, root.ExecuteContext(ctx), stdio.Err)
+}
+
+func newRoot(stdio IO) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "netassay",
+		Short: "Assay Kubernetes NetworkPolicy enforcement",
+		Long: `netassay tells whether what enforces your NetworkPolicies is right, with real packets
+through a real kernel, driven by a real kube-apiserver.
+
+It brings its own cluster, the lab: nodes and pods are network namespaces, no Docker and
+no root needed, no way out for any packet. The first run builds Kubernetes from source
+into a cache; later ones start in seconds.`,
+		Example: `  netassay conformance                     # judge the reference enforcer, all cases
+  netassay conformance --engine none       # the harness must convict an engine that does nothing
+  netassay conformance --feature EndPort   # only what has to do with endPort
+  netassay verify                          # the AKS documentation's own check
+  netassay lab up                          # a cluster to play with; kubectl works`,
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		Args:              knownCommand,
+		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.SetOut(stdio.Out)
+	root.SetErr(stdio.Err)
+	root.SetIn(stdio.In)
+	root.SetFlagErrorFunc(flagError)
+	root.AddCommand(
+		newConformance(stdio),
+		newVerify(stdio),
+		newCases(stdio),
+		newEngines(stdio),
+		newLab(stdio),
+		newClean(stdio),
+		newVersion(stdio),
+	)
+	return root
+}
+
+// knownCommand is the argument check of commands that only have sub-commands.
+func knownCommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, sub := range c.Commands() {
+		if sub.IsAvailableCommand() {
+			names = append(names, sub.Name())
+		}
+	}
+	return suggest.Unknown("command", args[0], names)
+}
+
+// noArgs refuses arguments in one line.
+func noArgs(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("unexpected argument %q: %s takes none", args[0], c.CommandPath())
+	}
+	return nil
+}
+
+// flagError turns pflag's error about an unknown flag into one with the nearest flags.
+func flagError(c *cobra.Command, err error) error {
+	text := err.Error()
+	const unknown = "unknown flag: --"
+	name, found := strings.CutPrefix(text, unknown)
+	if !found {
+		return fmt.Errorf("%s: see %s --help", text, c.CommandPath())
+	}
+	var names []string
+	c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	near := suggest.Nearest(name, names)
+	if len(near) == 0 {
+		return fmt.Errorf("unknown flag --%s: see %s --help", name, c.CommandPath())
+	}
+	return fmt.Errorf("unknown flag --%s: did you mean --%s?", name, strings.Join(near, ", --"))
+}

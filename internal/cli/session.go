@@ -1,0 +1,158 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/netassay/netassay/clusters/binaries"
+	"github.com/netassay/netassay/clusters/lab"
+	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/engines/registry"
+	"github.com/netassay/netassay/internal/sandbox"
+)
+
+// inSandbox runs do inside a sandbox. Outside, it first checks what the sandbox needs and
+// gets the programs (inside there is no network to get them by), then runs this same
+// command line again inside and ends with its exit code.
+func inSandbox(ctx context.Context, stdio IO, f labFlags, do func(context.Context) error) error {
+	if sandbox.Inside() {
+		return do(ctx)
+	}
+	if err := prepare(ctx, stdio, f); err != nil {
+		return err
+	}
+	code, err := sandbox.Enter(sandbox.Options{})
+	if err != nil {
+		return err
+	}
+	return withCode(code)
+}
+
+// prepare finds out what is missing, all of it at once, and builds what can be built.
+func prepare(ctx context.Context, stdio IO, f labFlags) error {
+	if problems := sandbox.Preflight(); len(problems) > 0 {
+		for _, p := range problems {
+			fmt.Fprintf(stdio.Err, "netassay: %s\n", p)
+		}
+		return withCode(exitBroken)
+	}
+	if _, err := programs(ctx, stdio); err != nil {
+		return err
+	}
+	entry, err := registry.Lookup(f.engine)
+	if err != nil {
+		return err
+	}
+	_, err = entry.Build(ctx, binaries.Own)
+	return err
+}
+
+// programs are the paths of what a lab runs, built into the cache when need be.
+func programs(ctx context.Context, stdio IO) (lab.Programs, error) {
+	set, err := binaries.Ensure(ctx, binaries.Options{
+		Want: []binaries.Name{
+			binaries.Etcd, binaries.KubeAPIServer, binaries.KubeControllerManager,
+			binaries.KubeProxy, binaries.Agnhost,
+		},
+		Progress: stdio.Err,
+	})
+	if err != nil {
+		return lab.Programs{}, err
+	}
+	probe, err := binaries.Own(ctx, "probe")
+	if err != nil {
+		return lab.Programs{}, err
+	}
+	return lab.Programs{
+		Etcd:              set.Path(binaries.Etcd),
+		APIServer:         set.Path(binaries.KubeAPIServer),
+		ControllerManager: set.Path(binaries.KubeControllerManager),
+		KubeProxy:         set.Path(binaries.KubeProxy),
+		Agnhost:           set.Path(binaries.Agnhost),
+		Probe:             probe,
+	}, nil
+}
+
+// session is a running lab with an engine at work in it.
+type session struct {
+	lab    *lab.Lab
+	engine engines.Engine
+	began  time.Time
+}
+
+// withLab starts a lab and its engine, runs do in it, and takes both down again. A program
+// of the lab that ends by itself ends do with its error.
+func withLab(ctx context.Context, stdio IO, f labFlags, logDir string, do func(context.Context, *session) error) (err error) {
+	progress := func(line string) { fmt.Fprintln(stdio.Err, line) }
+	s := &session{began: time.Now()}
+	paths, err := programs(ctx, stdio)
+	if err != nil {
+		return err
+	}
+	s.lab, err = lab.Start(ctx, lab.Config{
+		Nodes: f.nodes, Families: f.family, ProxyMode: f.proxyMode,
+		Programs: paths, LogDir: logDir, Progress: progress,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.lab.Close()) }()
+	if err := s.startEngine(ctx, f.engine, progress); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.engine.Stop(context.WithoutCancel(ctx))) }()
+	return s.guarded(ctx, do)
+}
+
+func (s *session) startEngine(ctx context.Context, name string, progress func(string)) error {
+	entry, err := registry.Lookup(name)
+	if err != nil {
+		return err
+	}
+	if s.engine, err = entry.Build(ctx, binaries.Own); err != nil {
+		return err
+	}
+	start := time.Now()
+	if err := s.engine.Start(ctx, s.lab.EngineNodes()); err != nil {
+		return fmt.Errorf("start engine %s: %w", name, err)
+	}
+	progress(fmt.Sprintf("engine %s in sync on %d nodes (%.1f s)", name, len(s.lab.Nodes()), time.Since(start).Seconds()))
+	return nil
+}
+
+// guarded runs do until it ends or a program of the lab dies.
+func (s *session) guarded(ctx context.Context, do func(context.Context, *session) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	over := make(chan struct{})
+	defer close(over)
+	go func() {
+		select {
+		case err := <-s.lab.Died():
+			cancel(err)
+		case <-over:
+		}
+	}()
+	err := do(ctx, s)
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return errors.Join(err, cause)
+	}
+	return err
+}
+
+// emptyFolder refuses a result folder that has something in it already.
+func emptyFolder(dir string) error {
+	entries, err := os.ReadDir(dir)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("read result folder: %w", err)
+	case len(entries) > 0:
+		return fmt.Errorf("result folder %s is not empty: name another with --out", dir)
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/netassay/netassay/suites/verify"
+)
+
+func newVerify(stdio IO) *cobra.Command {
+	var f labFlags
+	opts := verify.Options{Deadline: 20 * time.Second, Confirmations: 2}
+	c := &cobra.Command{
+		Use:   "verify",
+		Short: "Do the check of the AKS documentation, step by step, with evidence",
+		Long: `Does what the AKS documentation's page on network policies tells users to do after
+switching them on: a server pod, a client pod, /agnhost connect before the policy
+(silent), under it (TIMEOUT) and with the label that it asks for (silent again).
+
+Exit code 0: every step went as the page says. 1: one did not. 2: it could not be done.`,
+		Example: `  netassay verify
+  netassay verify --engine none      # must end with exit code 1`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := f.check(); err != nil {
+				return err
+			}
+			return inSandbox(c.Context(), stdio, f, func(ctx context.Context) error {
+				return withLab(ctx, stdio, f, "", func(ctx context.Context, s *session) error {
+					return runVerify(ctx, stdio.Out, s, opts)
+				})
+			})
+		},
+	}
+	f.register(c.Flags())
+	c.Flags().DurationVar(&opts.Deadline, "timeout", opts.Deadline, "how long each step may take to become true")
+	c.Flags().IntVar(&opts.Confirmations, "confirmations", opts.Confirmations, "how often in a row each answer must come")
+	return c
+}
+
+func runVerify(ctx context.Context, w io.Writer, s *session, opts verify.Options) error {
+	opts.Report = func(step verify.Step) { printStep(w, step) }
+	pass, err := verify.Run(ctx, s.lab, opts)
+	if err != nil {
+		return err
+	}
+	if !pass {
+		fmt.Fprintf(w, "\nFAIL: engine %s does not pass the check\n", s.engine.Name())
+		return withCode(exitFail)
+	}
+	fmt.Fprintf(w, "\nPASS: engine %s passes the check\n", s.engine.Name())
+	return nil
+}
+
+func printStep(w io.Writer, s verify.Step) {
+	mark := "ok  "
+	if !s.OK {
+		mark = "FAIL"
+	}
+	fmt.Fprintf(w, "%s  %s (%.1f s)\n", mark, s.Title, s.Took.Seconds())
+	if s.Command == "" {
+		return
+	}
+	output := s.Output
+	if output == "" {
+		output = "(silent: connected)"
+	}
+	fmt.Fprintf(w, "      $ %s\n      %s\n      run %d times\n", s.Command, output, s.Attempts)
+}
