@@ -125,11 +125,9 @@ func (c running) attach(ctx context.Context, r execRequest) error {
 	for {
 		select {
 		case chunk, ok := <-sub.C:
-			if !ok {
+			// A client that can't be written to has gone, which is no error of the pod's.
+			if !ok || deliver(chunk, r) != nil {
 				return nil
-			}
-			if err := deliver(chunk, r); err != nil {
-				return err
 			}
 		case <-ctx.Done():
 			return nil
@@ -154,10 +152,8 @@ func deliver(chunk podlog.Chunk, r execRequest) error {
 	if w == nil {
 		return nil
 	}
-	if _, err := w.Write(chunk.Data); err != nil {
-		return fmt.Errorf("write output: %w", err)
-	}
-	return nil
+	_, err := w.Write(chunk.Data)
+	return err
 }
 
 // forward connects stream to a port on the loopback of the pod's network.

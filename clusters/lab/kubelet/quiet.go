@@ -48,10 +48,18 @@ func (vkLog) Infof(string, ...any)  {}
 
 func (l vkLog) Warn(a ...any)             { l.write(slog.LevelDebug, fmt.Sprint(a...)) }
 func (l vkLog) Warnf(f string, a ...any)  { l.write(slog.LevelDebug, fmt.Sprintf(f, a...)) }
-func (l vkLog) Error(a ...any)            { l.write(slog.LevelWarn, fmt.Sprint(a...)) }
+func (l vkLog) Error(a ...any)            { l.error(fmt.Sprint(a...)) }
 func (l vkLog) Errorf(f string, a ...any) { l.write(slog.LevelWarn, fmt.Sprintf(f, a...)) }
 func (l vkLog) Fatal(a ...any)            { l.write(slog.LevelError, fmt.Sprint(a...)) }
 func (l vkLog) Fatalf(f string, a ...any) { l.write(slog.LevelError, fmt.Sprintf(f, a...)) }
+
+func (l vkLog) error(msg string) {
+	// The controller says so when a grace period is over. It is not so: podClient.Delete
+	// waits for the pod's end.
+	if msg != "Force deleting pod in running state" {
+		l.write(slog.LevelWarn, msg)
+	}
+}
 
 func (l vkLog) WithField(key string, value any) log.Logger {
 	return vkLog{l.log, &logField{key, value, l.fields}}
