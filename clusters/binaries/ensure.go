@@ -1,0 +1,173 @@
+package binaries
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// Options say what Ensure finds or builds, and how.
+type Options struct {
+	// Want are the programs that are needed; nil means all. Nothing else is built.
+	Want []Name
+	// Progress gets one line per event, or, when it is a terminal, one line that is
+	// rewritten. Nil is silent.
+	Progress io.Writer
+	// CacheDir is used instead of CacheRoot when it isn't empty.
+	CacheDir string
+}
+
+// Ensure returns the paths of the programs in o.Want. It takes each from the first of
+// KUBEBUILDER_ASSETS (a folder that may hold only some), the cache, and a build from the
+// Go module proxy (minutes, the first time).
+//
+// The error is one line that names the cure when there is one. When ctx ends, a running
+// build is killed and the error wraps ctx's.
+func Ensure(ctx context.Context, o Options) (Set, error) {
+	want, err := inOrder(o.Want)
+	if err != nil {
+		return nil, err
+	}
+	set, missing, err := fromAssets(os.Getenv("KUBEBUILDER_ASSETS"), want)
+	if err != nil || len(missing) == 0 {
+		return set, err
+	}
+	c, err := openCache(o.CacheDir)
+	if err != nil {
+		return nil, err
+	}
+	if c.collect(set, missing) {
+		return set, nil
+	}
+	p := newProgress(o.Progress)
+	if err := c.complete(ctx, p, missing); err != nil {
+		return nil, err
+	}
+	if !c.collect(set, missing) {
+		return nil, fmt.Errorf("build Kubernetes binaries: %s does not hold all of %s after the build", c.dir, join(missing))
+	}
+	return set, nil
+}
+
+// fromAssets finds what it can in dir, which a user has named, and says what is missing.
+// An empty dir holds nothing.
+func fromAssets(dir string, want []Name) (Set, []Name, error) {
+	set := Set{}
+	if dir == "" {
+		return set, want, nil
+	}
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, nil, fmt.Errorf("resolve KUBEBUILDER_ASSETS: %w", err)
+	}
+	if fi, err := os.Stat(abs); err != nil || !fi.IsDir() {
+		return nil, nil, fmt.Errorf("KUBEBUILDER_ASSETS=%s is not a folder: correct it, or unset it to use the cache", dir)
+	}
+	var missing []Name
+	for _, n := range want {
+		path := filepath.Join(abs, string(n))
+		fi, err := os.Stat(path)
+		switch {
+		case errors.Is(err, os.ErrNotExist):
+			missing = append(missing, n)
+		case err != nil:
+			return nil, nil, fmt.Errorf("look for %s in KUBEBUILDER_ASSETS: %w", n, err)
+		case !isProgram(fi):
+			return nil, nil, fmt.Errorf("KUBEBUILDER_ASSETS: %s is not an executable file: mend or remove it", path)
+		default:
+			set[n] = path
+		}
+	}
+	return set, missing, nil
+}
+
+// isProgram says whether a file can be a program.
+func isProgram(fi os.FileInfo) bool {
+	return fi.Mode().IsRegular() && fi.Mode().Perm()&0o111 != 0 && fi.Size() > 0
+}
+
+// A cache is the folder that holds the programs of one version, platform and recipe.
+type cache struct {
+	dir string
+}
+
+func openCache(root string) (cache, error) {
+	if root == "" {
+		var err error
+		if root, err = CacheRoot(); err != nil {
+			return cache{}, err
+		}
+	}
+	abs, err := filepath.Abs(root)
+	if err != nil {
+		return cache{}, fmt.Errorf("resolve cache folder: %w", err)
+	}
+	return cache{dir: filepath.Join(abs, "kubernetes", cacheKey())}, nil
+}
+
+// missing are those of names that the cache lacks.
+func (c cache) missing(names []Name) []Name {
+	var out []Name
+	for _, n := range names {
+		if fi, err := os.Stat(filepath.Join(c.dir, string(n))); err != nil || !isProgram(fi) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// collect adds names to set and says whether the cache has all of them.
+func (c cache) collect(set Set, names []Name) bool {
+	if len(c.missing(names)) > 0 {
+		return false
+	}
+	for _, n := range names {
+		set[n] = filepath.Join(c.dir, string(n))
+	}
+	return true
+}
+
+// complete builds those of names that the cache lacks, alone among all processes that
+// share the cache. What another process has built while this one waited is not built
+// again.
+func (c cache) complete(ctx context.Context, p *progress, names []Name) error {
+	if err := os.MkdirAll(c.dir, 0o755); err != nil {
+		return fmt.Errorf("make cache folder: %w: set NETASSAY_CACHE to a folder that can be written", err)
+	}
+	done := func() bool { return len(c.missing(names)) == 0 }
+	l, err := acquire(ctx, filepath.Join(c.dir, "lock"), done, func(holder string) {
+		p.line("waiting for %s, which is building Kubernetes binaries in %s", holder, c.dir)
+	})
+	if err != nil || l == nil {
+		return err
+	}
+	defer l.release()
+	return c.build(ctx, p, c.missing(names))
+}
+
+// build builds names one after the other; the caller holds the cache's lock.
+func (c cache) build(ctx context.Context, p *progress, names []Name) error {
+	if len(names) == 0 {
+		return nil
+	}
+	removeStale(c.dir)
+	module := filepath.Join(c.dir, "module")
+	if err := writeModule(module); err != nil {
+		return err
+	}
+	p.line("building Kubernetes %s from the Go module proxy into %s: %s (once; some minutes)", Version, c.dir, join(names))
+	for i, n := range names {
+		b := build{
+			name: string(n), pkg: importPath(n), flags: buildFlags(), dir: module,
+			out: filepath.Join(c.dir, string(n)), label: fmt.Sprintf("%s (%d of %d)", n, i+1, len(names)),
+		}
+		if err := b.run(ctx, p); err != nil {
+			return err
+		}
+	}
+	p.line("Kubernetes binaries complete")
+	return nil
+}

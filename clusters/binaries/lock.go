@@ -1,0 +1,76 @@
+package binaries
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// lockPoll is how often a waiting process looks whether a lock is free. flock can't wait
+// with a deadline, and a poll also notices that the work is done before the lock is free.
+const lockPoll = 200 * time.Millisecond
+
+// A lock is an exclusive flock. The kernel frees it when its holder dies.
+type lock struct {
+	file *os.File
+}
+
+// acquire takes the lock at path. While another process holds it, acquire polls; it calls
+// waiting once, with the holder's name, and gives up with a nil lock and no error as soon
+// as done says that there is nothing left to do. done may be nil.
+func acquire(ctx context.Context, path string, done func() bool, waiting func(holder string)) (*lock, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("open lock: %w: set NETASSAY_CACHE to a folder that can be written", err)
+	}
+	tick := time.NewTicker(lockPoll)
+	defer tick.Stop()
+	for first := true; ; first = false {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return hold(f), nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+			return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
+		}
+		if first {
+			waiting(holder(f))
+		}
+		if done != nil && done() {
+			return nil, f.Close()
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(fmt.Errorf("wait for %s: %w", path, context.Cause(ctx)), f.Close())
+		case <-tick.C:
+		}
+	}
+}
+
+// hold writes into the locked file who holds it, for the messages of those who wait.
+func hold(f *os.File) *lock {
+	if f.Truncate(0) == nil {
+		fmt.Fprintf(f, "process %d", os.Getpid()) //nolint:errcheck // a nicety: the lock is the flock, not the text
+	}
+	return &lock{file: f}
+}
+
+func holder(f *os.File) string {
+	text, err := io.ReadAll(io.NewSectionReader(f, 0, 64))
+	if err != nil || len(text) == 0 {
+		return "another process"
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// release frees the lock. The file stays: removing it would let two processes hold a lock
+// of the same name.
+func (l *lock) release() {
+	_ = l.file.Close()
+}

@@ -1,0 +1,126 @@
+package binaries
+
+import (
+	"bytes"
+	"debug/elf"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The constant, the module and its replacements must be one version.
+func TestModuleIsOfVersion(t *testing.T) {
+	if want := "\tk8s.io/kubernetes " + Version + "\n"; !strings.Contains(moduleMod, want) {
+		t.Errorf("kubernetes.mod does not require %q", want)
+	}
+	replace := regexp.MustCompile(`(?m)^\t(k8s\.io/\S+) => k8s\.io/\S+ (\S+)$`)
+	found := replace.FindAllStringSubmatch(moduleMod, -1)
+	if len(found) < 20 {
+		t.Fatalf("found %d replacements of staging modules, want all", len(found))
+	}
+	for _, m := range found {
+		if want := "v0." + strings.TrimPrefix(Version, "v1."); m[2] != want {
+			t.Errorf("%s is replaced by %s, want %s", m[1], m[2], want)
+		}
+	}
+}
+
+func TestBuildFlagsStampTheVersion(t *testing.T) {
+	flags := buildFlags()
+	want := "-s -w -X k8s.io/component-base/version.gitVersion=v1.37.2" +
+		" -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=37"
+	if diff := cmp.Diff(want, flags[len(flags)-1]); diff != "" {
+		t.Errorf("ldflags (-want +got):\n%s", diff)
+	}
+}
+
+func TestEveryNameHasAnImportPath(t *testing.T) {
+	for _, n := range All() {
+		if importPath(n) == "" {
+			t.Errorf("%s has no import path", n)
+		}
+	}
+}
+
+func TestBuildLogSortsLines(t *testing.T) {
+	l := &buildLog{}
+	for _, part := range []string{"go: downloading a.b/c v1.2.3\na.b/", "c\nunicode/utf8\n# a.b/c\nx.go:1:", "2: broken\nend"} {
+		if n, err := l.Write([]byte(part)); n != len(part) || err != nil {
+			t.Fatalf("write: %d, %v", n, err)
+		}
+	}
+	downloads, packages := l.counts()
+	if downloads != 1 || packages != 2 {
+		t.Errorf("counted %d downloads and %d packages, want 1 and 2", downloads, packages)
+	}
+	if diff := cmp.Diff("# a.b/c\nx.go:1:2: broken\nend", l.tail()); diff != "" {
+		t.Errorf("tail (-want +got):\n%s", diff)
+	}
+}
+
+func TestProgressLines(t *testing.T) {
+	for _, tc := range []struct {
+		name     string
+		terminal bool
+		want     string
+	}{
+		{name: "log", want: "one 1\ntwo\n"},
+		{name: "terminal", terminal: true, want: "\r\x1b[Kone 1\r\x1b[K\r\x1b[Ktwo\n"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var out bytes.Buffer
+			p := newProgress(&out)
+			p.terminal = tc.terminal
+			p.status("one %d", 1)
+			p.clear()
+			p.line("two")
+			if diff := cmp.Diff(tc.want, out.String()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// The real thing, from the real cache, or built into it.
+func TestRealBinaries(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds Kubernetes when the cache is empty; run without -short")
+	}
+	var log logWriter
+	set, err := Ensure(t.Context(), Options{Progress: &log})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, &log)
+	}
+	for _, n := range All() {
+		if interp := interpreter(t, set.Path(n)); interp != "" {
+			t.Errorf("%s is not static: it wants %s", n, interp)
+		}
+	}
+	out, err := exec.CommandContext(t.Context(), set.Path(KubeProxy), "--version").CombinedOutput()
+	if got := strings.TrimSpace(string(out)); err != nil || got != "Kubernetes "+Version {
+		t.Errorf("kube-proxy --version says %q (%v), want Kubernetes %s", got, err, Version)
+	}
+}
+
+// interpreter is the dynamic loader that a program names, "" when it is static.
+func interpreter(t *testing.T, path string) string {
+	t.Helper()
+	f, err := elf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close() //nolint:errcheck // opened for reading
+	for _, p := range f.Progs {
+		if p.Type == elf.PT_INTERP {
+			b := make([]byte, p.Filesz)
+			if _, err := p.ReadAt(b, 0); err != nil {
+				t.Fatal(err)
+			}
+			return strings.TrimRight(string(b), "\x00")
+		}
+	}
+	return ""
+}

@@ -1,0 +1,73 @@
+package binaries
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// How often a build says how far it is. A terminal's line is rewritten; a log gets a line.
+const (
+	terminalEvery = time.Second
+	logEvery      = 10 * time.Second
+)
+
+// A progress writes what is going on, for a person who waits. All its methods may be
+// called at the same time, and on a silent one.
+type progress struct {
+	every time.Duration
+
+	mu       sync.Mutex
+	out      io.Writer
+	terminal bool
+}
+
+// newProgress writes to w; nil is silent.
+func newProgress(w io.Writer) *progress {
+	p := &progress{out: w, every: logEvery}
+	if w == nil {
+		p.out = io.Discard
+	}
+	if f, ok := w.(*os.File); ok {
+		if _, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS); err == nil {
+			p.terminal, p.every = true, terminalEvery
+		}
+	}
+	return p
+}
+
+// line writes a line that stays.
+func (p *progress) line(format string, args ...any) {
+	p.write(format, args, "\n")
+}
+
+// status writes a line that the next one replaces on a terminal.
+func (p *progress) status(format string, args ...any) {
+	end := "\n"
+	if p.terminal {
+		end = ""
+	}
+	p.write(format, args, end)
+}
+
+// clear wipes the status from a terminal, so that what comes next has a line of its own.
+func (p *progress) clear() {
+	if p.terminal {
+		p.write("", nil, "")
+	}
+}
+
+// write ignores errors: a progress that can't be seen must not stop a build.
+func (p *progress) write(format string, args []any, end string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	start := ""
+	if p.terminal {
+		start = "\r\x1b[K"
+	}
+	_, _ = fmt.Fprintf(p.out, start+format+end, args...)
+}
