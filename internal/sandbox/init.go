@@ -48,6 +48,9 @@ func drop() int {
 		return 1
 	}
 	report.Close()
+	for _, f := range opts.ExtraFiles {
+		f.Close()
+	}
 	go forward(signals, nil, cmd.Process)
 	code, err := exitCodeOf(cmd.Wait())
 	if err != nil {

@@ -111,3 +111,15 @@ func podMAC(node, i int) net.HardwareAddr {
 func podGWMAC(node, i int) net.HardwareAddr {
 	return net.HardwareAddr{2, 'n', 'a', 3, byte(node), byte(i)}
 }
+
+// String is what ParseFamilies reads.
+func (f Families) String() string {
+	switch {
+	case f.V4 && f.V6:
+		return "dual"
+	case f.V6:
+		return "ipv6"
+	default:
+		return "ipv4"
+	}
+}

@@ -1,0 +1,159 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// endTime is how long a lab may take to end after SIGTERM, and how often it is looked at.
+const (
+	endTime = 15 * time.Second
+	lookAt  = 10 * time.Millisecond
+)
+
+// Down ends the lab called name and removes its folder. A dead lab's folder just goes.
+func (l Labs) Down(ctx context.Context, name string) error {
+	dir, err := l.dir(name)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(dir); err != nil {
+		return l.missing(name)
+	}
+	if err := end(ctx, dir); err != nil {
+		return fmt.Errorf("end lab %s: %w", name, err)
+	}
+	return remove(dir)
+}
+
+// end ends the process of the lab in dir, gently first.
+func end(ctx context.Context, dir string) error {
+	r, err := readRecord(dir)
+	if err != nil && live(dir) {
+		return errors.New("it is just starting: try again")
+	}
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		if !live(dir) {
+			return nil
+		}
+		if now, err := startTime(r.Pid); err == nil && now == r.Started {
+			_ = syscall.Kill(r.Pid, sig)
+		}
+		if err := awaitEnd(ctx, dir); err == nil || ctx.Err() != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("process %d does not end", r.Pid)
+}
+
+func awaitEnd(ctx context.Context, dir string) error {
+	ctx, cancel := context.WithTimeout(ctx, endTime)
+	defer cancel()
+	tick := time.NewTicker(lookAt)
+	defer tick.Stop()
+	for live(dir) {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+	return nil
+}
+
+// remove removes the folder of a dead lab, unless it came to life meanwhile.
+func remove(dir string) error {
+	f, err := lock(dir)
+	if err != nil {
+		return fmt.Errorf("remove folder of lab: %w", err)
+	}
+	defer f.Close()
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("remove folder of lab: %w", err)
+	}
+	return nil
+}
+
+// Clean removes what killed runs left: folders of dead labs, and labs whose folder is gone
+// or another's. With all it ends the live ones, too. It returns a line for each thing done.
+func (l Labs) Clean(ctx context.Context, all bool) (done []string, err error) {
+	labs, err := l.List()
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	for _, s := range labs {
+		if s.State != Dead && !all {
+			continue
+		}
+		if err := l.Down(ctx, s.Name); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		done = append(done, fmt.Sprintf("removed %s lab %s", s.State, s.Name))
+	}
+	for _, pid := range l.strays() {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			errs = append(errs, fmt.Errorf("end stray lab (process %d): %w", pid, err))
+			continue
+		}
+		done = append(done, fmt.Sprintf("ended stray lab (process %d)", pid))
+	}
+	return done, errors.Join(errs...)
+}
+
+// strays are the inits of labs of this root that no folder knows.
+func (l Labs) strays() []int {
+	entries, _ := os.ReadDir("/proc")
+	var out []int
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		dir, ok := initOf(pid)
+		if !ok || filepath.Dir(dir) != l.root {
+			continue
+		}
+		if above, ok := initOf(parent(pid)); ok && above == dir {
+			continue // the unprivileged user's init goes with it
+		}
+		if r, err := readRecord(dir); !live(dir) || err == nil && r.Pid != pid {
+			out = append(out, pid)
+		}
+	}
+	return out
+}
+
+// parent is the parent of process pid, 0 when it isn't known.
+func parent(pid int) int {
+	fields, err := statFields(pid)
+	if err != nil {
+		return 0
+	}
+	ppid, _ := strconv.Atoi(fields[1])
+	return ppid
+}
+
+// initOf says which lab's init pid is, by its environment.
+func initOf(pid int) (dir string, ok bool) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	if err != nil {
+		return "", false
+	}
+	serves := false
+	for kv := range strings.SplitSeq(string(text), "\x00") {
+		if value, found := strings.CutPrefix(kv, dirVar+"="); found {
+			dir = value
+		}
+		serves = serves || kv == "NETASSAY_SANDBOX=init" || kv == "NETASSAY_SANDBOX=drop"
+	}
+	return dir, serves && dir != ""
+}
