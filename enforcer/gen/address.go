@@ -48,7 +48,7 @@ func (g *generator) block() *netv1.IPBlock {
 			b.Except = append(b.Except, bad)
 		}
 	}
-	if g.chance(2) { // so many holes that their union cannot be written out
+	if g.stack.v6 && g.chance(4) { // so many holes that their union cannot be written out
 		b.CIDR, b.Except = "::/0", nil
 		for i := range 16 {
 			b.Except = append(b.Except, netip.AddrFrom16([16]byte{0: byte(i << 4), 15: 1}).String()+"/128")
