@@ -99,7 +99,8 @@ func (f *Fleet) Err(name string) error {
 	return err
 }
 
-// Ping is the prober's heartbeat: nil when it answers before ctx ends.
+// Ping is the prober's heartbeat: nil when that part of it that answers other probers
+// answers before ctx ends.
 func (f *Fleet) Ping(ctx context.Context, name string) error {
 	p, err := f.prober(name)
 	if err != nil {

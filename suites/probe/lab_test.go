@@ -129,8 +129,7 @@ func (h *host) dial(ports string) Dial {
 type process struct {
 	io.Reader
 	io.WriteCloser
-	cmd    *exec.Cmd
-	waited chan error
+	cmd *exec.Cmd
 }
 
 func startProcess(ns *sandbox.NetNS, cmd *exec.Cmd) (*process, error) {
@@ -160,16 +159,22 @@ func (p *process) Close() error {
 
 // run runs a command inside a namespace.
 func run(ns *sandbox.NetNS, name string, args ...string) error {
+	_, err := output(ns, name, args...)
+	return err
+}
+
+// output is what a command inside a namespace says.
+func output(ns *sandbox.NetNS, name string, args ...string) (string, error) {
 	cmd := exec.Command(name, args...)
 	var out strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := ns.Do(cmd.Start); err != nil {
-		return err
+		return "", err
 	}
 	if err := cmd.Wait(); err != nil {
-		return fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, out.String())
+		return "", fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, out.String())
 	}
-	return nil
+	return out.String(), nil
 }
 
 // iptables changes the host's rules for one family.

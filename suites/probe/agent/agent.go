@@ -138,7 +138,8 @@ func (s *session) dispatch(r wire.Request) {
 	case r.Cancel != 0:
 		c.loop.post(func() { c.cancel(r.Cancel) })
 	case r.Ping:
-		s.out.send(wire.Event{ID: r.ID, At: wire.Now()})
+		// Through the loop that answers others: a sign of life of that.
+		sv.loop.post(func() { s.out.send(wire.Event{ID: r.ID, At: wire.Now()}) })
 	case r.Collect != 0:
 		sv.loop.post(func() { sv.collect(r.ID, r.Collect) })
 	case r.StartStream != nil:
