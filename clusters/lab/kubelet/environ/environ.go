@@ -107,10 +107,14 @@ func object(get lookup, kind, name string, optional *bool) (map[string]string, e
 	if err != nil {
 		return nil, fmt.Errorf("read %s %q: %w", kind, name, err)
 	}
-	if !ok && (optional == nil || !*optional) {
+	switch {
+	case ok:
+		return data, nil
+	case optional != nil && *optional:
+		return nil, nil
+	default:
 		return nil, fmt.Errorf("%s %q not found", kind, name)
 	}
-	return data, nil
 }
 
 func key(get lookup, kind, name, key string, optional *bool) (string, bool, error) {
