@@ -13,8 +13,6 @@ import (
 	"github.com/netassay/netassay/internal/sandbox"
 )
 
-func TestMain(m *testing.M) { sandbox.TestMain(m) }
-
 func TestInsideHasOnlyLoopback(t *testing.T) {
 	sandbox.Require(t)
 	links, err := netlink.LinkList()
