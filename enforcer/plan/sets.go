@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"iter"
 	"net/netip"
 	"slices"
@@ -98,8 +97,14 @@ func (s *set) nameKey(f Family) string {
 // content digests the members, so that keys stay short however large a set is.
 func content(members []Member) string {
 	h := sha256.New()
+	var line []byte
 	for _, m := range members {
-		_, _ = fmt.Fprintf(h, "%s %s %d\n", m.Prefix, m.Protocol, m.Port)
+		line = m.Prefix.AppendTo(line[:0])
+		line = append(line, ' ')
+		line = append(line, m.Protocol...)
+		line = append(line, ' ')
+		line = strconv.AppendUint(line, uint64(m.Port), 10)
+		h.Write(append(line, '\n'))
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
