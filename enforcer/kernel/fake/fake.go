@@ -1,0 +1,199 @@
+// Package fake is a kernel.Runner over a simulated kernel: it reads the very text that the
+// real tools would, keeps the state that they would make of it, and prints it back.
+//
+// It decides nothing about policies. What a line of text does is enforcer/iptsim's
+// knowledge; one table of tests is run on this and on the real tools, so that it stays
+// honest. It must never be more lenient than they are.
+package fake
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/netassay/netassay/enforcer/iptsim"
+	"github.com/netassay/netassay/enforcer/kernel"
+)
+
+// Kernel is a simulated kernel behind its tools. It is not safe for concurrent use.
+type Kernel struct {
+	Machine *iptsim.Machine
+
+	// Fault, if set, is asked before each command. An error makes the command fail with
+	// that text, having done nothing.
+	Fault func(argv []string) error
+	// Step, if set, is called after each line of ipset restore and each commit of
+	// iptables-restore that took effect. An error ends the command there, as a kill
+	// would.
+	Step func(text string) error
+	// Commands are the command lines so far.
+	Commands []string
+
+	sets map[string]*set
+}
+
+// set is what ipset save prints of a set.
+type set struct {
+	create  string // without the name
+	members map[string]struct{}
+}
+
+// New is a kernel without sets and rules.
+func New() *Kernel {
+	return &Kernel{Machine: iptsim.New(), sets: map[string]*set{}}
+}
+
+// Run implements kernel.Runner.
+func (k *Kernel) Run(ctx context.Context, c kernel.Command) ([]byte, error) {
+	k.Commands = append(k.Commands, strings.Join(c.Argv, " "))
+	var in bytes.Buffer
+	if c.Stdin != nil {
+		if err := c.Stdin(&in); err != nil {
+			return nil, failure(c, "", "", err)
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, failure(c, "", "", err)
+	}
+	if k.Fault != nil {
+		if err := k.Fault(c.Argv); err != nil {
+			return nil, failure(c, in.String(), err.Error(), errors.New("exit status 1"))
+		}
+	}
+	out, err := k.command(c.Argv, in.String())
+	if err != nil {
+		return nil, failure(c, in.String(), err.Error(), errors.New("exit status 1"))
+	}
+	return []byte(out), nil
+}
+
+func failure(c kernel.Command, stdin, stderr string, err error) error {
+	return &kernel.RunError{Argv: c.Argv, Stdin: stdin, Stderr: stderr, Err: err}
+}
+
+func (k *Kernel) command(argv []string, in string) (string, error) {
+	switch {
+	case argv[0] == "ipset":
+		return k.ipset(argv[1:], in)
+	case strings.HasSuffix(argv[0], "-save") && slices.Equal(argv[1:], []string{"-t", "mangle"}):
+		return k.save(familyOf(argv[0])), nil
+	case strings.HasSuffix(argv[0], "-restore") && slices.Equal(argv[1:], []string{"-w", "5", "--noflush"}):
+		return "", k.restoreRules(familyOf(argv[0]), in)
+	}
+	return "", fmt.Errorf("fake: unknown command %q", argv)
+}
+
+func familyOf(tool string) iptsim.Family {
+	if strings.HasPrefix(tool, "ip6tables") {
+		return iptsim.IPv6
+	}
+	return iptsim.IPv4
+}
+
+func (k *Kernel) ipset(args []string, in string) (string, error) {
+	switch strings.Join(args, " ") {
+	case "list -n":
+		return strings.Join(append(k.Machine.Sets(), ""), "\n"), nil
+	case "restore":
+		return "", k.restoreSets(in, false)
+	case "restore -exist":
+		return "", k.restoreSets(in, true)
+	}
+	if len(args) == 2 && args[0] == "save" {
+		return k.saveSet(args[1])
+	}
+	return "", fmt.Errorf("fake: unknown command ipset %q", args)
+}
+
+func (k *Kernel) saveSet(name string) (string, error) {
+	s, ok := k.sets[name]
+	if !ok {
+		return "", errors.New("ipset v7.17: The set with the given name does not exist")
+	}
+	out := "create " + name + " " + s.create + " bucketsize 12 initval 0x1234\n"
+	for m := range maps.Keys(s.members) { // in no order, as the real one
+		out += "add " + name + " " + m + "\n"
+	}
+	return out, nil
+}
+
+// restoreSets applies lines one by one, as ipset does: those before a bad one stay.
+func (k *Kernel) restoreSets(in string, exist bool) error {
+	n := 0
+	for line := range strings.Lines(in) {
+		n++
+		line = strings.TrimSpace(line)
+		if err := k.Machine.RestoreSets(strings.NewReader(line), exist); err != nil {
+			return fmt.Errorf("ipset v7.17: Error in line %d: %w", n, err)
+		}
+		k.mirror(strings.Fields(line))
+		if err := k.step(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mirror repeats what a line did to the machine on what saveSet prints.
+func (k *Kernel) mirror(words []string) {
+	switch words[0] {
+	case "create":
+		if k.sets[words[1]] == nil {
+			k.sets[words[1]] = &set{create: strings.Join(words[2:], " "), members: map[string]struct{}{}}
+		}
+	case "add":
+		k.sets[words[1]].members[words[2]] = struct{}{}
+	case "del":
+		delete(k.sets[words[1]].members, words[2])
+	case "flush":
+		clear(k.sets[words[1]].members)
+	case "rename":
+		k.sets[words[2]] = k.sets[words[1]]
+		delete(k.sets, words[1])
+	case "destroy":
+		delete(k.sets, words[1])
+	}
+}
+
+func (k *Kernel) restoreRules(f iptsim.Family, in string) error {
+	if err := k.Machine.RestoreRules(f, strings.NewReader(in)); err != nil {
+		return fmt.Errorf("iptables-restore v1.8.9 (nf_tables): %w", err)
+	}
+	return k.step(in)
+}
+
+func (k *Kernel) step(text string) error {
+	if k.Step == nil {
+		return nil
+	}
+	return k.Step(text)
+}
+
+// save prints the mangle table as iptables-save does.
+func (k *Kernel) save(f iptsim.Family) string {
+	var out bytes.Buffer
+	w := bufio.NewWriter(&out)
+	fmt.Fprintln(w, "# Generated by iptables-save v1.8.9\n*mangle")
+	builtin := []string{"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"}
+	for _, c := range builtin {
+		fmt.Fprintf(w, ":%s ACCEPT [0:0]\n", c)
+	}
+	own := k.Machine.Chains(f)
+	for _, c := range own {
+		fmt.Fprintf(w, ":%s - [0:0]\n", c)
+	}
+	for _, c := range slices.Concat(builtin, own) {
+		rules, _ := k.Machine.Rules(f, c)
+		for _, r := range rules {
+			fmt.Fprintf(w, "-A %s %s\n", c, r)
+		}
+	}
+	fmt.Fprintln(w, "COMMIT\n# Completed")
+	_ = w.Flush() // a bytes.Buffer never fails
+	return out.String()
+}

@@ -1,0 +1,252 @@
+package kernel_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/netassay/netassay/enforcer/gen"
+	"github.com/netassay/netassay/enforcer/iptsim"
+	"github.com/netassay/netassay/enforcer/kernel"
+	"github.com/netassay/netassay/enforcer/kernel/fake"
+	"github.com/netassay/netassay/enforcer/plan"
+	"github.com/netassay/netassay/model"
+)
+
+// verdicts of flows on one node: true is allowed.
+type verdicts []bool
+
+func judge(t *testing.T, m *iptsim.Machine, flows []model.Flow) verdicts {
+	t.Helper()
+	out := make(verdicts, 0, 2*len(flows))
+	for _, f := range flows {
+		p := iptsim.Packet{
+			Src: f.Client, Dst: f.Server, Protocol: strings.ToLower(string(f.Protocol)),
+			SrcPort: 40000, DstPort: f.Port, State: iptsim.NewFlow,
+		}
+		for _, hook := range []string{"FORWARD", "INPUT"} {
+			trace, err := m.Walk(hook, p)
+			if err != nil {
+				t.Fatalf("walk %s through %s: %v", f, hook, err)
+			}
+			out = append(out, trace.Verdict == iptsim.Accept)
+		}
+	}
+	return out
+}
+
+// history is a kernel that goes from one plan to the next, and what flows meet meanwhile.
+type history struct {
+	flows     []model.Flow
+	transient map[netip.Addr]bool
+}
+
+// crossing says how a flow's verdict between two plans is wrong, "" when it isn't. A flow
+// of a pod that has just begun or ended may be denied meanwhile.
+func (h history) crossing(i int, before, now, after bool) string {
+	if now == before || now == after {
+		return ""
+	}
+	f := h.flows[i/2]
+	switch {
+	case now:
+		return fmt.Sprintf("%s leaks: denied before and after, allowed now", f)
+	case h.transient[f.Client] || h.transient[f.Server]:
+		return ""
+	}
+	return fmt.Sprintf("%s is lost: allowed before and after, denied now", f)
+}
+
+func sync(t *testing.T, k *kernel.Kernel, p plan.Plan, transient map[netip.Addr]bool) {
+	t.Helper()
+	_, err := k.Sync(context.Background(), p, kernel.Hints{Transient: func(a netip.Addr) bool { return transient[a] }})
+	if err != nil {
+		t.Fatalf("sync: %v", err)
+	}
+}
+
+// full is what flows meet where nothing but the plan was ever there.
+func full(t *testing.T, p plan.Plan, flows []model.Flow) verdicts {
+	t.Helper()
+	f := fake.New()
+	sync(t, kernel.New(kernel.Options{Runner: f}), p, nil)
+	return judge(t, f.Machine, flows)
+}
+
+// edited is the plans of one node for a scenario, and for one that some edits make of it.
+func edited(seed uint64, flows int) (before, after plan.Plan, h history) {
+	r := rand.New(rand.NewPCG(seed, 1))
+	s := gen.New(seed, flows)
+	node := s.Snapshot.Nodes[r.IntN(len(s.Snapshot.Nodes))].Name
+	edited := s.Snapshot
+	for range 1 + r.IntN(4) {
+		edited = gen.Edit(edited, r.Uint64())
+	}
+	h = history{flows: s.Flows, transient: began(s.Snapshot, edited)}
+	return plan.Compile(s.Snapshot, node), plan.Compile(edited, node), h
+}
+
+// began are the addresses whose pod is not the same in both snapshots.
+func began(before, after model.Snapshot) map[netip.Addr]bool {
+	owners := func(s model.Snapshot) map[netip.Addr]string {
+		m := map[netip.Addr]string{}
+		for _, p := range s.Pods {
+			for _, ip := range p.IPs {
+				m[ip] += p.UID + " "
+			}
+		}
+		return m
+	}
+	b, a, out := owners(before), owners(after), map[netip.Addr]bool{}
+	for _, m := range []map[netip.Addr]string{a, b} {
+		for ip := range m {
+			if a[ip] != b[ip] {
+				out[ip] = true
+			}
+		}
+	}
+	return out
+}
+
+// TestEveryPrefixOfEverySync is the proof that a sync can be interrupted, or a packet
+// arrive, after any line of it: at no step does a flow meet a verdict that is neither that
+// of the old plan nor that of the new one.
+func TestEveryPrefixOfEverySync(t *testing.T) {
+	seeds, flows := uint64(150), 60
+	if testing.Short() {
+		seeds = 40
+	}
+	for _, hinted := range []bool{false, true} {
+		t.Run(fmt.Sprintf("hinted=%v", hinted), func(t *testing.T) {
+			steps, changed := 0, 0
+			for seed := range seeds {
+				before, after, h := edited(seed, flows)
+				if !hinted {
+					h.transient = nil
+				}
+				n, c := h.check(t, seed, before, after)
+				steps, changed = steps+n, changed+c
+			}
+			t.Logf("%d steps of %d syncs, %d verdicts changed", steps, seeds, changed)
+			if steps == 0 || changed == 0 {
+				t.Error("nothing was tested: no step, or no verdict that changes")
+			}
+		})
+	}
+}
+
+// check syncs from one plan to the other and judges every flow after every step.
+func (h history) check(t *testing.T, seed uint64, from, to plan.Plan) (steps, changed int) {
+	t.Helper()
+	old, want := full(t, from, h.flows), full(t, to, h.flows)
+	for i := range old {
+		if old[i] != want[i] {
+			changed++
+		}
+	}
+	f := fake.New()
+	k := kernel.New(kernel.Options{Runner: f})
+	sync(t, k, from, nil)
+	f.Step = func(text string) error {
+		steps++
+		h.judgeStep(t, seed, f.Machine, old, want, text)
+		return nil
+	}
+	sync(t, k, to, h.transient)
+	for i, now := range judge(t, f.Machine, h.flows) {
+		if now != want[i] {
+			t.Fatalf("seed %d: after the sync %s is allowed=%v, want %v", seed, h.flows[i/2], now, want[i])
+		}
+	}
+	return steps, changed
+}
+
+func (h history) judgeStep(t *testing.T, seed uint64, m *iptsim.Machine, old, want verdicts, text string) {
+	t.Helper()
+	for i, now := range judge(t, m, h.flows) {
+		if wrong := h.crossing(i, old[i], now, want[i]); wrong != "" {
+			t.Fatalf("seed %d: %s\nafter: %s", seed, wrong, text)
+		}
+	}
+}
+
+var errKilled = errors.New("killed")
+
+// TestKillAtEveryStep ends the agent after each step of a sync, and starts another that
+// knows nothing but what it finds and the new plan.
+func TestKillAtEveryStep(t *testing.T) {
+	seeds, flows := uint64(20), 40
+	if testing.Short() {
+		seeds = 6
+	}
+	kills := 0
+	for seed := range seeds {
+		from, to, h := edited(seed, flows)
+		h.transient = nil
+		old, want := full(t, from, h.flows), full(t, to, h.flows)
+		for n := 1; h.killedAt(t, seed, n, from, to, old, want); n++ {
+			kills++
+		}
+	}
+	t.Logf("%d kills", kills)
+	if kills == 0 {
+		t.Error("nobody was killed")
+	}
+}
+
+// killedAt kills the sync after n steps. It reports false when there are not that many.
+func (h history) killedAt(t *testing.T, seed uint64, n int, from, to plan.Plan, old, want verdicts) bool {
+	t.Helper()
+	f := fake.New()
+	k := kernel.New(kernel.Options{Runner: f})
+	sync(t, k, from, nil)
+	steps, killed := 0, false
+	f.Step = func(text string) error {
+		if killed {
+			return errKilled
+		}
+		h.judgeStep(t, seed, f.Machine, old, want, text)
+		steps++
+		killed = steps == n
+		if killed {
+			return errKilled
+		}
+		return nil
+	}
+	_, err := k.Sync(context.Background(), to, kernel.Hints{})
+	if !killed {
+		if err != nil {
+			t.Fatalf("seed %d: sync: %v", seed, err)
+		}
+		return false
+	}
+	f.Step = func(text string) error {
+		h.judgeStep(t, seed, f.Machine, old, want, text)
+		return nil
+	}
+	sync(t, kernel.New(kernel.Options{Runner: f}), to, nil)
+	h.wantClean(t, seed, f, to)
+	for i, now := range judge(t, f.Machine, h.flows) {
+		if now != want[i] {
+			t.Fatalf("seed %d, killed after %d steps: %s is allowed=%v, want %v", seed, n, h.flows[i/2], now, want[i])
+		}
+	}
+	return true
+}
+
+// wantClean fails when anything but the plan is left.
+func (history) wantClean(t *testing.T, seed uint64, f *fake.Kernel, p plan.Plan) {
+	t.Helper()
+	if got, want := len(f.Machine.Sets()), len(p.IPv4.Sets)+len(p.IPv6.Sets); got != want {
+		t.Fatalf("seed %d: %d sets, want %d: %v", seed, got, want, f.Machine.Sets())
+	}
+	for family, want := range map[iptsim.Family]int{iptsim.IPv4: len(p.IPv4.Chains), iptsim.IPv6: len(p.IPv6.Chains)} {
+		if got := len(f.Machine.Chains(family)); got != want {
+			t.Fatalf("seed %d: %d chains of %s, want %d: %v", seed, got, family, want, f.Machine.Chains(family))
+		}
+	}
+}
