@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -170,10 +171,11 @@ func TestManyPodsPerNode(t *testing.T) {
 		const pods = 100
 		node := n.Nodes()[0]
 		start := time.Now()
-		var last *network.Pod
+		var all []*network.Pod
 		for i := range pods {
-			last = attach(t, node, fmt.Sprintf("many-%d", i))
+			all = append(all, attach(t, node, fmt.Sprintf("many-%d", i)))
 		}
+		last := all[pods-1]
 		each := time.Since(start) / pods
 		t.Logf("%d pods, %v each", pods, each)
 		if each > 50*time.Millisecond {
@@ -184,6 +186,29 @@ func TestManyPodsPerNode(t *testing.T) {
 			if _, err := ask(node, netip.AddrPortFrom(ip, port), 5*time.Second); err != nil {
 				t.Error(err)
 			}
+		}
+		start = time.Now()
+		var closing sync.WaitGroup
+		for _, p := range all {
+			closing.Go(func() {
+				if err := p.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		closing.Wait()
+		t.Logf("all closed after %v", time.Since(start))
+		err := node.Do(func() error {
+			links, err := netlink.LinkList()
+			for _, l := range links {
+				if l.Type() == "veth" && l.Attrs().Name != "eth0" {
+					t.Errorf("%s is left", l.Attrs().Name)
+				}
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -23,6 +23,8 @@ type Node struct {
 
 	mu sync.Mutex // serializes h
 	h  *netlink.Handle
+
+	unplugger unplugger
 }
 
 // Name is the node's name, "node1" and so on.

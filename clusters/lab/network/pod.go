@@ -114,9 +114,7 @@ func (p *Pod) configure() error {
 func (p *Pod) tearDown() error {
 	var errs []error
 	if p.veth != nil {
-		p.node.mu.Lock()
-		errs = append(errs, p.node.h.LinkDel(p.veth))
-		p.node.mu.Unlock()
+		errs = append(errs, p.node.unplug(p))
 	}
 	if p.ns != nil {
 		errs = append(errs, p.ns.Close())
