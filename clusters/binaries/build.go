@@ -33,7 +33,7 @@ type build struct {
 // run builds to a temporary name, syncs, and renames: out is complete or not there.
 func (b build) run(ctx context.Context, p *progress) error {
 	temp := tempName(b.out)
-	defer os.Remove(temp) //nolint:errcheck // gone already when all went well
+	defer os.Remove(temp) // gone already when all went well
 	start := time.Now()
 	if err := b.compile(ctx, p, temp); err != nil {
 		return err

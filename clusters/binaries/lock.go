@@ -56,7 +56,7 @@ func acquire(ctx context.Context, path string, done func() bool, waiting func(ho
 // hold writes into the locked file who holds it, for the messages of those who wait.
 func hold(f *os.File) *lock {
 	if f.Truncate(0) == nil {
-		fmt.Fprintf(f, "process %d", os.Getpid()) //nolint:errcheck // a nicety: the lock is the flock, not the text
+		fmt.Fprintf(f, "process %d", os.Getpid()) // a nicety: the lock is the flock, not the text
 	}
 	return &lock{file: f}
 }

@@ -1,0 +1,104 @@
+# Everything that people and CI do with this project. "make" alone lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# Static programs, and one build cache for building, testing and linting.
+export CGO_ENABLED := 0
+export GOFLAGS := -trimpath
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X github.com/netassay/netassay/internal/cli.version=$(VERSION)
+# Where the Kubernetes programs are linked for tests to find.
+ASSETS := $(CURDIR)/bin/kubernetes
+ARGS ?=
+PKGS ?= ./...
+FUZZTIME ?= 30s
+GOLANGCI := bin/golangci-lint
+
+.PHONY: help
+help: ## Show this help
+	@awk 'BEGIN { FS = ":.*## "; print "Usage: make TARGET [ARGS=...] [PKGS=./...]" } \
+		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##@ Run
+
+.PHONY: conformance
+conformance: deps build ## Judge the reference enforcer by every case: ARGS="--engine none"
+	bin/netassay conformance $(ARGS)
+
+.PHONY: verify
+verify: deps build ## Run the AKS documentation's own check
+	bin/netassay verify $(ARGS)
+
+.PHONY: lab-up
+lab-up: deps build ## Start a lab that stays, for kubectl
+	bin/netassay lab up $(ARGS)
+
+.PHONY: lab-down
+lab-down: build ## Stop that lab
+	bin/netassay lab down $(ARGS)
+
+##@ Build
+
+.PHONY: deps
+deps: go-version ## Install what labs need (iptables, ipset, ...), or say what to install
+	@hack/deps.sh
+
+.PHONY: go-version
+go-version:
+	@hack/go-version.sh
+
+.PHONY: build
+build: go-version ## Build bin/netassay, bin/enforcer and bin/probe
+	go build -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/ ./cmd/netassay ./cmd/enforcer ./cmd/probe
+
+.PHONY: binaries
+binaries: go-version ## Build the Kubernetes programs, once (some minutes)
+	@go run ./hack/kubernetes $(ASSETS)
+
+##@ Check
+
+.PHONY: test
+test: deps binaries ## Run all tests: PKGS=./suites/... ARGS="-run Name"
+	KUBEBUILDER_ASSETS=$(ASSETS) go test $(PKGS) $(ARGS)
+
+.PHONY: test-race
+test-race: deps binaries ## Run all tests under the race detector (needs a C compiler)
+	CGO_ENABLED=1 KUBEBUILDER_ASSETS=$(ASSETS) go test -race $(PKGS) $(ARGS)
+
+.PHONY: lint
+lint: $(GOLANGCI) ## Run the linters
+	$(GOLANGCI) run $(PKGS)
+
+.PHONY: fmt
+fmt: $(GOLANGCI) ## Format the code
+	$(GOLANGCI) fmt
+
+$(GOLANGCI): hack/tools/go.mod hack/tools/go.sum | go-version
+	go build -C hack/tools -o $(CURDIR)/$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+.PHONY: bench
+bench: go-version ## Run the benchmarks
+	go test -run '^$$' -bench . -benchmem \
+		$$(grep -rlE '^func Benchmark' --include='*_test.go' . | xargs -n1 dirname | sort -u) $(ARGS)
+
+.PHONY: fuzz
+fuzz: go-version ## Run each fuzz target for FUZZTIME
+	hack/fuzz.sh $(FUZZTIME)
+
+.PHONY: golden
+golden: deps binaries ## Write the golden files anew; then read the diff
+	KUBEBUILDER_ASSETS=$(ASSETS) go test \
+		$$(grep -rlE 'flag\.Bool\("update"' --include='*_test.go' . | xargs -n1 dirname | sort -u) $(ARGS) -update
+
+##@ Tidy
+
+.PHONY: clean
+clean: ## Remove what runs and builds have left here (not the cache)
+	if [ -x bin/netassay ]; then bin/netassay clean; fi
+	rm -rf bin results
