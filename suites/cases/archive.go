@@ -72,7 +72,7 @@ func (d *document) parse() error {
 		return d.syntaxError(err)
 	}
 	if len(root.Content) == 0 {
-		return d.errorAt(0, "is empty")
+		return d.errorAt(0, "is empty; fill it or remove it")
 	}
 	d.root = root.Content[0]
 	return nil

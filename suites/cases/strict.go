@@ -146,7 +146,7 @@ func nearest(name string, valid []string) string {
 		return ""
 	}
 	best := slices.MinFunc(valid, func(a, b string) int { return edits(name, a) - edits(name, b) })
-	if edits(name, best) <= 1+len(name)/3 {
+	if d := edits(name, best); d <= (len(name)+2)/3 && d < len(name) {
 		return "; did you mean " + best + "?"
 	}
 	return "; valid are " + strings.Join(valid, ", ")

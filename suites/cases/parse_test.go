@@ -1,0 +1,122 @@
+package cases_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+
+	"github.com/netassay/netassay/suites/cases"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+const goldenMark = "\n==== ERRORS ====\n"
+
+// TestParseErrors reads each file of testdata/errors up to its mark as a case file, and
+// holds the errors against what stands below the mark.
+func TestParseErrors(t *testing.T) {
+	names, err := filepath.Glob("testdata/errors/*.txtar")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no files: %v", err)
+	}
+	for _, name := range names {
+		t.Run(filepath.Base(name), func(t *testing.T) { parseError(t, name) })
+	}
+}
+
+func parseError(t *testing.T, name string) {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	input, want, _ := strings.Cut(string(data), goldenMark)
+	_, err = cases.Parse(filepath.Base(name), []byte(input+"\n"))
+	if err == nil {
+		t.Fatal("no error")
+	}
+	got := err.Error() + "\n"
+	if *update {
+		if err := os.WriteFile(name, []byte(input+goldenMark+got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("errors (-want +got):\n%s", diff)
+	}
+}
+
+var errorLine = regexp.MustCompile(`^[^:]+\.txtar:[0-9]+: [^:]+: .+`)
+
+// FuzzParse: no text makes the parser panic, and every error has a file and a line.
+func FuzzParse(f *testing.F) {
+	for _, pattern := range []string{"data/*.txtar", "testdata/errors/*.txtar"} {
+		names, err := filepath.Glob(pattern)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, name := range names {
+			data, err := os.ReadFile(name)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(data)
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := cases.Parse("fuzz.txtar", data)
+		if err == nil {
+			useCase(c)
+			return
+		}
+		first, _, _ := strings.Cut(err.Error(), "\n")
+		if !errorLine.MatchString(first) && !strings.Contains(err.Error(), "fuzz.txtar:") {
+			t.Errorf("error without file and line: %q", err)
+		}
+	})
+}
+
+// useCase calls whatever a runner calls of a case that was read without error.
+func useCase(c cases.Case) {
+	for i, s := range c.Steps {
+		for _, client := range c.Keys(i) {
+			for _, p := range c.Probes {
+				c.Want(i, client, "x/a", p, "IPv4")
+			}
+		}
+		for _, a := range s.Do {
+			_ = a.String()
+		}
+	}
+	c.Undo(len(c.Steps) - 1)
+}
+
+// TestFilesAreTidy: what a reader may expect of every case file.
+func TestFilesAreTidy(t *testing.T) {
+	names, err := filepath.Glob("data/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(string(data), "\n"); n < 10 || n > 80 {
+			t.Errorf("%s has %d lines; split or join cases", name, n)
+		}
+		if got := txtar.Format(txtar.Parse(data)); string(got) != string(data) {
+			t.Errorf("%s is not as txtar formats it", name)
+		}
+		if strings.Contains(string(data), "\t") || regexp.MustCompile(`(?m) +$`).Match(data) {
+			t.Errorf("%s has tabs or spaces at the end of a line", name)
+		}
+	}
+}
