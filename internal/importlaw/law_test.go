@@ -1,0 +1,145 @@
+package importlaw
+
+// A rule says what some packages must not reach, or what alone they may reach.
+//
+// Names are import paths; those of this module are written without its path, with a
+// leading "./". A name that ends in "/..." stands for a package and all beneath it.
+type rule struct {
+	why string // the reason, in the failure message
+	// from are the packages that the rule binds, but not those in except.
+	from   []string
+	except []string
+	// forbid are packages that must not be reached, at whatever distance.
+	forbid []string
+	// use are packages that our own code must not import, directly or through other
+	// packages of ours. Libraries may: they carry net and logging in corners that we
+	// don't call.
+	use []string
+	// only are the packages outside the standard library that alone may be imported
+	// directly, "" when forbid says all.
+	only []string
+	// tests binds the tests of from as well.
+	tests bool
+}
+
+// pure are the packages that compute and do nothing else: their tests need no root, no
+// network and no time, and what they say today they say tomorrow.
+func pure() []string {
+	return []string{
+		"./model", "./suites/oracle", "./suites/judge", "./suites/cases", "./suites/fixture",
+		"./enforcer/plan", "./enforcer/render", "./enforcer/cidr", "./enforcer/match",
+		"./enforcer/iptsim", "./enforcer/gen", "./reports/v1",
+	}
+}
+
+// law is the import law.
+func law() []rule {
+	return []rule{
+		{
+			why:    "the oracle says what is right and the enforcer is judged by it: if they shared semantics, one misreading of the specification would hide in both",
+			from:   []string{"./suites/..."},
+			forbid: []string{"./enforcer/..."},
+			tests:  true,
+		},
+		{
+			why:    "the enforcer must not know what will be asked of it; only enforcer/proof, which is a test, sees both sides",
+			from:   []string{"./enforcer/..."},
+			except: []string{"./enforcer/proof"},
+			forbid: []string{"./suites/..."},
+			tests:  true,
+		},
+		{
+			why:    "the enforcer runs on nodes that have no harness",
+			from:   []string{"./enforcer/...", "./cmd/enforcer"},
+			forbid: []string{"./clusters/...", "./engines/...", "./internal/cli", "./internal/sandbox", "github.com/virtual-kubelet/virtual-kubelet/..."},
+		},
+		{
+			why:    "proof sees both sides: what imports it would too",
+			from:   []string{"./..."},
+			except: []string{"./enforcer/proof"},
+			forbid: []string{"./enforcer/proof"},
+			tests:  true,
+		},
+		{
+			why:    "the tracer reads text, as the kernel does; if it knew the plan, it would prove nothing about the text",
+			from:   []string{"./enforcer/iptsim"},
+			forbid: []string{"./enforcer/plan", "./enforcer/render", "./enforcer/kernel", "./model"},
+			tests:  true,
+		},
+		{
+			why:    "what is watched and what is written into the kernel meet in the agent's loop only",
+			from:   []string{"./enforcer/watch"},
+			forbid: []string{"./enforcer/plan", "./enforcer/render", "./enforcer/kernel"},
+		},
+		{
+			why:    "the kernel's half takes a plan and needs no API server",
+			from:   []string{"./enforcer/kernel"},
+			forbid: []string{"./enforcer/watch", "k8s.io/client-go/..."},
+		},
+		{
+			why:  "nouns are shared by everything, so what they import everything imports",
+			from: []string{"./model"},
+			only: []string{"k8s.io/api/...", "k8s.io/apimachinery/..."},
+		},
+		{
+			why:  "pure: no I/O, no processes, no network, no logging",
+			from: pure(),
+			use: []string{
+				"os", "os/exec", "os/signal", "net", "net/http", "syscall", "log", "log/slog",
+				"golang.org/x/sys/unix", "k8s.io/klog/v2",
+			},
+			forbid: []string{"k8s.io/client-go/..."},
+		},
+		{
+			why:    "pure packages know no edges",
+			from:   pure(),
+			forbid: []string{"./clusters/...", "./engines/...", "./internal/cli", "./internal/sandbox", "./suites/probe/...", "./suites/runner", "./enforcer/kernel", "./enforcer/watch", "./enforcer/agent"},
+		},
+		{
+			why:    "the prober runs in any pod's image: small, static, the standard library only",
+			from:   []string{"./cmd/probe", "./suites/probe/agent/...", "./suites/probe/wire"},
+			only:   []string{"./suites/probe/agent/...", "./suites/probe/wire"},
+			forbid: []string{"./model", "./internal/..."},
+		},
+		{
+			why:    "the prober reports observations: it can't know what was expected",
+			from:   []string{"./suites/probe/..."},
+			forbid: []string{"./model", "./suites/oracle", "./suites/cases", "./suites/judge", "./suites/runner"},
+		},
+		{
+			why:    "the judge sees one cell, and evaluates no policy",
+			from:   []string{"./suites/judge"},
+			forbid: []string{"./suites/oracle", "./suites/cases", "./suites/probe/..."},
+		},
+		{
+			why:    "an engine never judges itself, and the engine under test is a process, the reference one too",
+			from:   []string{"./engines/..."},
+			forbid: []string{"./suites/...", "./enforcer/...", "./clusters/..."},
+		},
+		{
+			why:    "a cluster serves any suite and any engine, and knows none",
+			from:   []string{"./clusters/..."},
+			forbid: []string{"./suites/...", "./enforcer/...", "./engines/registry", "./internal/cli"},
+		},
+		{
+			why:    "reports outlive the code that made them: other programs read their types",
+			from:   []string{"./reports/v1"},
+			only:   []string{},
+			forbid: []string{"./suites/...", "./enforcer/...", "./model"},
+		},
+		{
+			why:    "the command line is the outermost layer",
+			from:   []string{"./..."},
+			except: []string{"./internal/cli", "./cmd/netassay"},
+			forbid: []string{"./internal/cli"},
+		},
+		{
+			why:   "plain testing and cmp.Diff",
+			from:  []string{"./..."},
+			tests: true,
+			forbid: []string{
+				"github.com/stretchr/testify/...", "github.com/onsi/ginkgo/v2/...", "github.com/onsi/gomega/...",
+			},
+		},
+	}
+}
