@@ -60,6 +60,7 @@ func (c *Cell) Changed() bool { return c.Before != c.Want }
 type Window struct {
 	Begun    time.Duration // before the first write; earlier observations are ignored
 	Acked    time.Duration // after the answer to the last write
+	Ended    time.Duration // before the next write; what is sent later is ignored. 0: not yet
 	Hold     time.Duration // how long a verdict must stay right
 	Deadline time.Duration // from Acked: a verdict must be stable since then at the latest
 }
@@ -93,9 +94,10 @@ type Judgement struct {
 	// cell, else the last conclusive observation, else the last one.
 	Seen     Result
 	Evidence string
-	// FirstRight and Stable are the send times, counted from the ack, of the first right
-	// observation and of the first of the unbroken run of right ones at the end. nil when
-	// there is none, and for cells that the step does not change.
+	// FirstRight and Stable are the times, counted from the ack, of the first right
+	// observation and of the first of the unbroken run of right ones at the end: when a
+	// silent probe was sent, when the answer to another one came. nil when there is none,
+	// and for cells that the step does not change.
 	FirstRight, Stable *time.Duration
 	// Resolution is the time between the last wrong observation and the stable one.
 	Resolution *time.Duration
@@ -146,7 +148,7 @@ func Judge(c *Cell, w Window) Judgement {
 		j.wrong(c, &h, w)
 	case h.run.last.Sent < w.Acked || h.run.held(w.Acked) < w.Hold:
 		j.tooShort(c, &h, w)
-	case c.Changed() && h.run.first.Sent > w.Acked+w.Deadline:
+	case c.Changed() && h.run.first.shownAt() > w.Acked+w.Deadline:
 		j.late(c, &h, w)
 	default:
 		j.pass(c, &h)
@@ -155,7 +157,8 @@ func Judge(c *Cell, w Window) Judgement {
 }
 
 // ordered returns the observations that count, by the time when they were sent: from
-// before the first write for a cell that does not change, from the ack for one that does.
+// before the first write for a cell that does not change, from the ack for one that does,
+// and until the end of the step.
 func ordered(c *Cell, w Window) []Observation {
 	from := w.Begun
 	if c.Changed() {
@@ -167,10 +170,15 @@ func ordered(c *Cell, w Window) []Observation {
 		obs = slices.Clone(obs)
 		slices.SortStableFunc(obs, bySent)
 	}
-	for i := range obs {
-		if obs[i].Sent >= from {
-			return obs[i:]
-		}
+	obs = obs[search(obs, from):]
+	if w.Ended > 0 {
+		obs = obs[:search(obs, w.Ended)]
 	}
-	return nil
+	return obs
+}
+
+// search is the index of the first observation that was sent at t or later.
+func search(obs []Observation, t time.Duration) int {
+	i, _ := slices.BinarySearchFunc(obs, t, func(o Observation, t time.Duration) int { return cmp.Compare(o.Sent, t) })
+	return i
 }

@@ -17,13 +17,13 @@ func (h *history) times(j *Judgement, w Window) {
 	}
 	j.Stable = since(h.run.first, w)
 	if h.lastWrong != nil {
-		gap := h.run.first.Sent - h.lastWrong.Sent
+		gap := h.run.first.shownAt() - h.lastWrong.Sent
 		j.Resolution = &gap
 	}
 }
 
 func since(o *Observation, w Window) *time.Duration {
-	d := o.Sent - w.Acked
+	d := o.shownAt() - w.Acked
 	return &d
 }
 
@@ -69,7 +69,7 @@ func (j *Judgement) late(c *Cell, h *history, w Window) {
 	j.Outcome, j.Kind = OutcomeFail, kindOf(c)
 	j.show(h.lastProof)
 	j.Reason = fmt.Sprintf("right only %s after the ack, the deadline is %s",
-		millis(h.run.first.Sent-w.Acked), millis(w.Deadline))
+		millis(h.run.first.shownAt()-w.Acked), millis(w.Deadline))
 }
 
 // tooShort is a right run that ended before the hold window did. After a flip it is the

@@ -15,6 +15,16 @@ const (
 	proofWrong
 )
 
+// shownAt is the time that an observation stands for. Silence shows what became of the
+// first packet; an answer may be one to a copy that was sent later, so only its arrival is
+// certain.
+func (o *Observation) shownAt() time.Duration {
+	if o.Result == Dropped {
+		return o.Sent
+	}
+	return o.Done
+}
+
 // run is an unbroken run of right observations.
 type run struct {
 	first, last *Observation
@@ -47,7 +57,7 @@ func replay(c *Cell, w Window) history {
 	var h history
 	obs := ordered(c, w)
 	for i := range obs {
-		h.add(&obs[i], prove(c, &obs[i]))
+		h.add(&obs[i], prove(c, &obs[i], w))
 	}
 	return h
 }
@@ -82,8 +92,12 @@ func (h *history) add(o *Observation, p proof) {
 }
 
 // prove weighs one observation. The order of the cases is the order of the laws.
-func prove(c *Cell, o *Observation) proof {
+func prove(c *Cell, o *Observation, w Window) proof {
 	switch {
+	case w.Ended > 0 && o.Done > w.Ended && (o.Delivered || o.Result != Dropped):
+		// An unanswered datagram is sent again; the copy that was answered may be one
+		// that was sent after the end. Silence to the end and beyond is still silence.
+		return proofNone
 	case o.Delivered && c.Want == model.Deny:
 		return proofWrong // it got in, whatever became of the probe afterwards
 	case o.Result == Inconclusive || !o.Result.known():

@@ -17,6 +17,7 @@ import (
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/suites/cases"
 	"github.com/netassay/netassay/suites/fixture"
+	"github.com/netassay/netassay/suites/probe"
 )
 
 // arena is one set of fixture namespaces and pods, in which one case at a time is at work.
@@ -28,6 +29,8 @@ type arena struct {
 	tag int
 	// used says that a case has changed something in it since it was made.
 	used bool
+	// patient says that steps presume nothing, which is slower.
+	patient bool
 	// verified are the kinds of cells that were seen allowed since the last change.
 	verified map[kind]bool
 
@@ -156,9 +159,32 @@ func (a *arena) attach(ctx context.Context, p *pod, r residence) error {
 	if err := a.run.cfg.Fleet.Add(ctx, p.prober, dial(a.run.cfg.Cluster, r)); err != nil {
 		return fmt.Errorf("start prober of pod %s: %w", p.key, err)
 	}
+	a.awaitServers(ctx, p)
 	a.put(p)
 	return nil
 }
+
+// awaitServers waits until the pod's servers answer its own node, so that no server that is
+// still starting is mistaken for a refusal. One that never answers is left to the live
+// controls.
+func (a *arena) awaitServers(ctx context.Context, p *pod) {
+	var missing batch
+	for _, f := range a.Families() {
+		for _, served := range cases.DefaultProbes() {
+			if addr := addrOf(p.ips, f); addr.IsValid() {
+				missing.add(a.run.cfg.Timing.Timeout, p.key, addr, served)
+			}
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, serversTimeout)
+	defer cancel()
+	_ = a.run.poll(ctx, func(ctx context.Context) (bool, error) { // only ever ends by ctx
+		obs, err := a.run.cfg.Fleet.Probe(ctx, p.control, missing.targets)
+		return err == nil && !slices.ContainsFunc(obs, func(o probe.Observation) bool { return o.Result != probe.Connected }), nil
+	})
+}
+
+const serversTimeout = 5 * time.Second
 
 // snapshot reads from the API server what decides the verdicts in this arena. Pods in the
 // nodes' own network belong to it, because policies must ignore them.

@@ -28,10 +28,10 @@ type Timing struct {
 	Timeout    time.Duration // of one probe; 400 ms
 	Hold       time.Duration // how long a verdict must stay right; 500 ms
 	Deadline   time.Duration // from the ack of a step until all is right; 10 s
-	RoundEvery time.Duration // least time between full rounds; 100 ms
+	RoundEvery time.Duration // least time between rounds over all cells; 300 ms
 	FastEvery  time.Duration // least time between rounds over changing cells; 20 ms
 	// CellsPerSecond bounds the probes of one arena: large matrices get fewer rounds.
-	CellsPerSecond int           // 4000
+	CellsPerSecond int           // 2500
 	Fixture        time.Duration // until pods run, namespaces are gone and probers answer; 60 s
 }
 
@@ -118,9 +118,9 @@ func (t Timing) withDefaults() Timing {
 	orElse(&t.Timeout, 400*time.Millisecond)
 	orElse(&t.Hold, 500*time.Millisecond)
 	orElse(&t.Deadline, 10*time.Second)
-	orElse(&t.RoundEvery, 100*time.Millisecond)
+	orElse(&t.RoundEvery, 300*time.Millisecond)
 	orElse(&t.FastEvery, 20*time.Millisecond)
-	orElse(&t.CellsPerSecond, 4000)
+	orElse(&t.CellsPerSecond, 2500)
 	orElse(&t.Fixture, time.Minute)
 	return t
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/suites/cases"
+	"github.com/netassay/netassay/suites/oracle"
 )
 
 // kind is what cells of the same probe and path have in common.
@@ -112,4 +113,35 @@ func touched(s cases.Step) map[string]bool {
 		}
 	}
 	return keys
+}
+
+// passing are the cells that a step with several actions makes something else on its way
+// than what they are after it: that is nobody's fault. They are found on paper.
+func passing(c cases.Case, step int, want verdicts, families []corev1.IPFamily) map[cellKey]bool {
+	between := map[cellKey]bool{}
+	if len(c.Steps[step].Do) < 2 {
+		return between
+	}
+	paper := cases.NewPaper(families...)
+	for _, s := range c.Steps[:step] {
+		for _, a := range s.Do {
+			_ = paper.Do(a) // checked when the case was loaded
+		}
+	}
+	for _, a := range c.Steps[step].Do {
+		_ = paper.Do(a)
+		for k, v := range want {
+			flow, ok := onPaper(paper, k)
+			if ok && v != model.Undefined && oracle.Evaluate(paper.Snapshot, flow).Verdict != v {
+				between[k] = true
+			}
+		}
+	}
+	return between
+}
+
+func onPaper(p *cases.Paper, k cellKey) (model.Flow, bool) {
+	client, server := addrOf(p.PodIPs(k.client), k.family), addrOf(p.PodIPs(k.server), k.family)
+	ok := client.IsValid() && server.IsValid()
+	return model.Flow{Client: client, Server: server, Protocol: k.probe.Protocol, Port: k.probe.Port}, ok
 }

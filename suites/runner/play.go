@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/netassay/netassay/model"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/suites/cases"
 )
@@ -19,73 +21,88 @@ const (
 	restoreStep  = "restore"
 )
 
-// play runs one case in arena a, or in a new one when there is none or when the baseline
-// does not hold in a used one. It returns the arena for the next case, nil when that must
-// have a new one. The error says that no arena could be made.
+// play runs one case in arena a, or in a new one when there is none. It returns the arena
+// for the next case, nil when that must have a new one. A case that stays inconclusive is
+// run once more, patiently: an inconclusive outcome is no verdict, and a machine that is
+// slow for a moment must not make a run void. The error says that no arena could be made.
 func (s *suite) play(ctx context.Context, a *arena, c cases.Case) (v1.Case, *arena, error) {
-	start := s.cfg.Now()
-	result := described(c, v1.Unfinished, "the run was stopped")
-	finish := func() v1.Case {
-		result.Seconds = (s.cfg.Now() - start).Seconds()
-		if a != nil {
-			result.Arena = a.Name
-		}
-		return result
+	result, a, err := s.playOnce(ctx, a, c, false)
+	if err != nil || result.Outcome != v1.Inconclusive || ctx.Err() != nil {
+		return result, a, err
 	}
-	for {
-		if a == nil {
-			var err error
-			if a, err = s.newArena(ctx); err != nil {
-				if ctx.Err() == nil {
-					result.Outcome, result.Reason = v1.Inconclusive, err.Error()
-				}
-				return finish(), nil, err
-			}
-		}
-		base := a.baseline(ctx, c, baselineStep)
-		if base == nil || ctx.Err() != nil {
-			break
-		}
-		if a.used {
-			s.trouble("case %s: a new fixture instead of %s, whose baseline does not hold: %s", c.Name, a.Name, base.Reason)
-			a.remove(ctx)
-			a = nil
-			continue
-		}
-		result.Steps = []v1.Step{*base}
-		result.Outcome, result.Reason = concluded(result.Steps)
-		return finish(), a, nil
-	}
-	if ctx.Err() != nil {
-		return finish(), a, nil
-	}
-	intact := a.play(ctx, c, &result)
-	done := finish()
-	if !intact && !s.cfg.Keep {
-		a.remove(ctx)
-	}
-	if !intact {
-		a = nil
-	}
-	return done, a, nil
+	s.trouble("case %s: again, because it was inconclusive: %s", c.Name, result.Reason)
+	return s.playOnce(ctx, a, c, true)
 }
 
-// baseline checks that all kinds of cells that the case probes are allowed now. It returns
-// nil when they are, without a probe when that was seen since the last change.
-func (a *arena) baseline(ctx context.Context, c cases.Case, name string) *v1.Step {
-	known := len(c.Nodes) == 0
-	for _, k := range kinds(c, "") {
-		known = known && a.verified[k]
+func (s *suite) playOnce(ctx context.Context, a *arena, c cases.Case, patient bool) (v1.Case, *arena, error) {
+	start := s.cfg.Now()
+	result := described(c, v1.Unfinished, "the run was stopped")
+	a, base, err := s.ready(ctx, a, c)
+	intact := true
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		result.Outcome, result.Reason = v1.Inconclusive, err.Error()
+	case base != nil:
+		result.Steps = []v1.Step{*base}
+		nameCells(c.Name, result.Steps)
+		result.Outcome, result.Reason = concluded(result.Steps)
+	default:
+		a.patient = patient
+		intact = a.play(ctx, c, &result)
 	}
-	if known {
+	result.Seconds = (s.cfg.Now() - start).Seconds()
+	if a != nil {
+		result.Arena = a.Name
+	}
+	if !intact {
+		s.discard(ctx, a)
+		a = nil
+	}
+	return result, a, err
+}
+
+// ready gives an arena in which the baseline holds. When it does not hold in a used one,
+// that is replaced; when it does not hold in a new one either, base says how.
+func (s *suite) ready(ctx context.Context, a *arena, c cases.Case) (ready *arena, base *v1.Step, err error) {
+	for {
+		if a == nil {
+			if a, err = s.newArena(ctx); err != nil {
+				return nil, nil, err
+			}
+		}
+		base = a.baseline(ctx, c, baselineStep)
+		if base == nil || !a.used || ctx.Err() != nil {
+			return a, base, nil
+		}
+		s.trouble("case %s: a new fixture instead of %s, whose baseline does not hold: %s", c.Name, a.Name, base.Reason)
+		s.discard(ctx, a)
+		a = nil
+	}
+}
+
+func (s *suite) discard(ctx context.Context, a *arena) {
+	if !s.cfg.Keep {
+		a.remove(ctx)
+	}
+}
+
+// baseline checks that all kinds of cells that the case probes are allowed now, as far as
+// that was not seen since the last change. It returns nil when they are.
+func (a *arena) baseline(ctx context.Context, c cases.Case, name string) *v1.Step {
+	want := wants(c, -1, a.Families())
+	maps.DeleteFunc(want, func(k cellKey, _ model.Verdict) bool {
+		return a.verified[k.kind] && !cases.IsNodeKey(k.client) && !cases.IsNodeKey(k.server)
+	})
+	if len(want) == 0 {
 		return nil
 	}
-	step := a.watchBaseline(ctx, c, name)
+	step := a.watchBaseline(ctx, c, name, want)
 	if step.Outcome != v1.Pass {
 		return &step
 	}
-	for _, k := range kinds(c, "") {
-		a.verified[k] = true
+	for k := range want {
+		a.verified[k.kind] = true
 	}
 	return nil
 }

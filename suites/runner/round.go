@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -20,6 +21,8 @@ type round struct {
 	live     map[controlKey]bool // reached; a control that was not is absent
 	asked    map[controlKey]bool
 	up       map[endpoint]bool // clients whose network was reached, by whatever control
+	servers  map[string]bool   // whose own controls show that they are up
+	open     bool              // more controls will be asked
 	controls int               // batches of controls that have not reported yet
 	waiting  []arrival         // negative observations, which mean nothing without the controls
 }
@@ -38,9 +41,10 @@ type endpoint struct {
 }
 
 type arrival struct {
-	cell *cell
-	obs  probe.Observation
-	ends ends
+	cell   *cell
+	obs    probe.Observation
+	ends   ends
+	handed time.Duration
 }
 
 // ends are the names of both ends as they were when the probe was sent.
@@ -66,10 +70,62 @@ type batchKey struct {
 	silent bool
 }
 
-// launch sends one round of probes to the cells whose pods can be reached, and the live
-// controls beside it.
-func (w *watch) launch(ctx context.Context, now time.Duration, cells []*cell) {
-	r := &round{live: map[controlKey]bool{}, asked: map[controlKey]bool{}, up: map[endpoint]bool{}}
+// newRound is a round over these cells.
+func newRound(cells []*cell) *round {
+	r := &round{
+		live: map[controlKey]bool{}, asked: map[controlKey]bool{}, up: map[endpoint]bool{}, servers: map[string]bool{},
+	}
+	for _, c := range cells {
+		r.servers[c.key.server] = true
+	}
+	return r
+}
+
+// sweep is a round over all cells that is launched in slices.
+type sweep struct {
+	round  *round
+	slices [sliceCount][]*cell
+	next   int // slice
+}
+
+// newSweep slices by server, because each slice asks the controls of its servers.
+func newSweep(cells []*cell) *sweep {
+	s := &sweep{round: newRound(cells)}
+	servers := slices.Sorted(maps.Keys(s.round.servers))
+	for _, c := range cells {
+		i, _ := slices.BinarySearch(servers, c.key.server)
+		s.slices[i%sliceCount] = append(s.slices[i%sliceCount], c)
+	}
+	return s
+}
+
+// closeSweep ends a round over all cells early. The clients that were to be shown up in
+// the slices that are not sent any more get controls of their own.
+func (w *watch) closeSweep(ctx context.Context, now time.Duration) {
+	if w.sweep == nil {
+		return
+	}
+	r, controls := w.sweep.round, map[string]*batch{}
+	for _, slice := range w.sweep.slices[w.sweep.next:] {
+		for _, c := range slice {
+			if p := w.a.pod(c.key.server); p != nil && !cases.IsNodeKey(c.key.server) && r.servers[c.key.server] {
+				r.servers[c.key.server] = false // asked here, once
+				w.clientControls(r, controls, p, c.key.probe)
+			}
+		}
+	}
+	r.controls += len(controls)
+	for _, b := range controls {
+		w.send(ctx, now, *b)
+	}
+	r.open, w.sweep = false, nil
+	w.settleControls(r)
+}
+
+// launch sends probes to those cells whose pods can be reached, as a part of round r, and
+// the live controls of their servers beside them. A client shows that it is up as a server
+// of the same round; where it is none, it has a control of its own.
+func (w *watch) launch(ctx context.Context, now time.Duration, r *round, cells []*cell) {
 	batches := map[batchKey]*batch{}
 	controls := map[string]*batch{}
 	for _, c := range cells {
@@ -82,8 +138,9 @@ func (w *watch) launch(ctx context.Context, now time.Duration, cells []*cell) {
 			continue
 		}
 		w.control(r, controls, server, controlKey{c.key.server, c.key.family, c.key.kind})
-		if !cases.IsNodeKey(c.key.client) {
-			w.control(r, controls, client, clientControl(c.key))
+		if !cases.IsNodeKey(c.key.client) && !r.servers[c.key.client] {
+			r.servers[c.key.client] = true
+			w.clientControls(r, controls, client, c.key.probe)
 		}
 		c.flow = model.Flow{
 			Client: addrOf(client.ips, c.key.family), Server: addrOf(server.ips, c.key.family),
@@ -93,10 +150,10 @@ func (w *watch) launch(ctx context.Context, now time.Duration, cells []*cell) {
 		key := batchKey{client.prober, c.judge.Want == model.Deny}
 		b := at(batches, key, func() *batch { return &batch{round: r, client: key.client} })
 		b.cells = append(b.cells, c)
-		b.add(w, c.key.server, addr, c.key.probe)
+		b.add(w.a.run.cfg.Timing.Timeout, c.key.server, addr, c.key.probe)
 		b.ends = append(b.ends, ends{client.prober, server.prober})
 	}
-	r.controls = len(controls)
+	r.controls += len(controls)
 	for _, b := range controls {
 		w.send(ctx, now, *b)
 	}
@@ -105,10 +162,12 @@ func (w *watch) launch(ctx context.Context, now time.Duration, cells []*cell) {
 	}
 }
 
-// clientControl is the control that shows that a client's network is up: the client taken
-// as a server, by the pod path, which has no middleman.
-func clientControl(k cellKey) controlKey {
-	return controlKey{k.client, k.family, kind{k.probe, cases.PathPod}}
+// clientControls shows that a client's network is up: it is taken as a server, in each
+// family, by the pod path, which has no middleman.
+func (w *watch) clientControls(r *round, batches map[string]*batch, client *pod, p cases.Probe) {
+	for _, f := range w.a.Families() {
+		w.control(r, batches, client, controlKey{client.key, f, kind{p, cases.PathPod}})
+	}
 }
 
 // control adds the live control of a server to the round, once.
@@ -120,14 +179,14 @@ func (w *watch) control(r *round, batches map[string]*batch, server *pod, k cont
 	r.asked[k] = true
 	b := at(batches, server.control, func() *batch { return &batch{round: r, client: server.control} })
 	b.controls = append(b.controls, k)
-	b.add(w, k.server, addr, k.probe)
+	b.add(w.a.run.cfg.Timing.Timeout, k.server, addr, k.probe)
 }
 
 // add adds a target. Agnhost serves pods, the nodes' own network is served by probers.
-func (b *batch) add(w *watch, server string, addr netip.Addr, p cases.Probe) {
+func (b *batch) add(timeout time.Duration, server string, addr netip.Addr, p cases.Probe) {
 	b.targets = append(b.targets, probe.Target{
 		Cell: len(b.targets), Addr: netip.AddrPortFrom(addr, p.Port), Protocol: string(p.Protocol),
-		Timeout: w.a.run.cfg.Timing.Timeout,
+		Timeout: timeout,
 		Bare:    fixture.ServedBy(p) == fixture.AgnhostContainer && !cases.IsNodeKey(server),
 	})
 }
@@ -136,6 +195,7 @@ func (b *batch) add(w *watch, server string, addr netip.Addr, p cases.Probe) {
 func (w *watch) send(ctx context.Context, now time.Duration, b batch) {
 	b.handed = now
 	w.flying++
+	w.aloft += len(b.targets)
 	w.probes += len(b.targets)
 	go func() {
 		b.obs, b.err = w.a.run.cfg.Fleet.Probe(ctx, b.client, b.targets)
@@ -146,16 +206,15 @@ func (w *watch) send(ctx context.Context, now time.Duration, b batch) {
 // receive takes in what a batch saw.
 func (w *watch) receive(b batch) {
 	w.flying--
+	w.aloft -= len(b.targets)
 	if b.controls != nil {
 		w.receiveControls(b)
 		return
 	}
+	w.learnLag(b)
 	for i, c := range b.cells {
-		if n := slices.Index(c.pending, b.handed); n >= 0 {
-			c.pending = slices.Delete(c.pending, n, n+1)
-		}
-		got := arrival{c, observation(b, i), b.ends[i]}
-		if b.round.controls > 0 && got.obs.Result != probe.Connected {
+		got := arrival{c, observation(b, i), b.ends[i], b.handed}
+		if !b.round.known() && got.obs.Result != probe.Connected {
 			b.round.waiting = append(b.round.waiting, got)
 			continue
 		}
@@ -171,18 +230,38 @@ func (w *watch) receiveControls(b batch) {
 		}
 	}
 	b.round.controls--
-	if b.round.controls > 0 {
+	w.settleControls(b.round)
+}
+
+// known says that all controls of the round have reported.
+func (r *round) known() bool { return r.controls == 0 && !r.open }
+
+// settleControls takes what has waited for the controls, once they are known.
+func (w *watch) settleControls(r *round) {
+	if !r.known() {
 		return
 	}
-	for _, got := range b.round.waiting {
-		w.take(b.round, got)
+	for _, got := range r.waiting {
+		w.take(r, got)
 	}
-	b.round.waiting = nil
+	r.waiting = nil
+}
+
+// learnLag keeps how far the probers are behind: quick to rise, slow to fall.
+func (w *watch) learnLag(b batch) {
+	lag := time.Duration(0)
+	for i := range b.obs {
+		lag = max(lag, b.obs[i].Sent-b.handed)
+	}
+	w.lag = max(lag, (3*w.lag+lag)/4)
 }
 
 // take adds an observation to its cell.
 func (w *watch) take(r *round, got arrival) {
 	c, o := got.cell, got.obs
+	if n := slices.Index(c.pending, got.handed); n >= 0 {
+		c.pending = slices.Delete(c.pending, n, n+1)
+	}
 	c.judge.Server = got.ends.server
 	c.judge.Observations = append(c.judge.Observations, judge.Observation{
 		Result: judge.Result(o.Result), Err: o.Err, Sent: o.Sent, Done: o.Done,
@@ -219,10 +298,13 @@ func (r *round) state(k controlKey) judge.Control {
 // clientState is whether the client's network was up. A node's own prober is as alive as
 // the observation that it gave: nothing stands between it and the network of its node.
 func (r *round) clientState(k cellKey) judge.Control {
-	if cases.IsNodeKey(k.client) || r.up[endpoint{k.client, k.family}] {
+	switch {
+	case cases.IsNodeKey(k.client) || r.up[endpoint{k.client, k.family}]:
 		return judge.ControlLive
+	case r.servers[k.client]:
+		return judge.ControlDead
 	}
-	return r.state(clientControl(k))
+	return judge.ControlMissing
 }
 
 // addr is where the pod is reached by a path.

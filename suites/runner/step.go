@@ -32,9 +32,9 @@ type stepWatch struct {
 // begin prepares the watch of a step. before is what was wanted until now.
 func (a *arena) begin(c cases.Case, step int, before verdicts) *stepWatch {
 	w := &stepWatch{c: c, step: step, name: c.Steps[step].Name, want: wants(c, step, a.Families())}
-	fresh := touched(c.Steps[step])
+	fresh, between := touched(c.Steps[step]), passing(c, step, w.want, a.Families())
 	past := func(k cellKey) model.Verdict {
-		if fresh[k.client] || fresh[k.server] {
+		if fresh[k.client] || fresh[k.server] || between[k] {
 			return ""
 		}
 		return before[k]
@@ -45,7 +45,7 @@ func (a *arena) begin(c cases.Case, step int, before verdicts) *stepWatch {
 
 // newWatch makes a watch over all cells of want, in a fixed order.
 func (a *arena) newWatch(want verdicts, past func(cellKey) model.Verdict, hold time.Duration) watch {
-	w := watch{a: a, results: make(chan batch)}
+	w := watch{a: a, results: make(chan batch), patient: a.patient}
 	w.window = judge.Window{Begun: a.run.cfg.Now(), Hold: hold, Deadline: a.run.cfg.Timing.Deadline}
 	for _, k := range slices.SortedFunc(maps.Keys(want), compareCells) {
 		c := &cell{key: k, judge: judge.Cell{Want: want[k], Before: past(k)}}
@@ -117,6 +117,8 @@ func (w *stepWatch) namespaces() []string {
 func (w *stepWatch) conclude(ctx context.Context) <-chan v1.Step {
 	over := w.a.run.cfg.Now()
 	w.doubtful = w.err != nil || !w.acked || !w.settled(over)
+	w.window.Ended = over
+	w.closeSweep(ctx, over)
 	verdict := make(chan v1.Step, 1)
 	go func() {
 		w.drain()
@@ -225,9 +227,10 @@ func summed(cells []v1.Cell) (v1.Outcome, string) {
 	return v1.Pass, ""
 }
 
-// watchBaseline checks that every cell of the kinds that the case probes is allowed, once.
-func (a *arena) watchBaseline(ctx context.Context, c cases.Case, name string) v1.Step {
-	w := &stepWatch{c: c, step: -1, name: name, want: wants(c, -1, a.Families())}
+// watchBaseline checks that all these cells are allowed, once. A pod to itself is left out.
+func (a *arena) watchBaseline(ctx context.Context, c cases.Case, name string, want verdicts) v1.Step {
+	maps.DeleteFunc(want, func(_ cellKey, v model.Verdict) bool { return v == model.Undefined })
+	w := &stepWatch{c: c, step: -1, name: name, want: want}
 	w.watch = a.newWatch(w.want, func(cellKey) model.Verdict { return "" }, 0)
 	acks := make(chan time.Duration, 1)
 	acks <- w.window.Begun

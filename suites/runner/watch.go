@@ -2,7 +2,10 @@ package runner
 
 import (
 	"context"
+	"slices"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/suites/judge"
@@ -11,11 +14,17 @@ import (
 const (
 	// tick is how often a watch looks at its cells when nothing arrives.
 	tick = 5 * time.Millisecond
-	// silence is how long a probe to a denied cell must go unanswered to be presumed
-	// dropped. What is presumed steers the probing; it is never judged.
+	// silence is how long a probe to a denied cell must go unanswered, beyond what the
+	// probers lag behind, to be presumed dropped. What is presumed steers the probing; it
+	// is never judged.
 	silence = 60 * time.Millisecond
 	// calmAfter is when fast rounds begin to become rarer.
 	calmAfter = 250 * time.Millisecond
+	// prompt is how little probers must lag to be trusted to have sent what they were
+	// handed.
+	prompt = 25 * time.Millisecond
+	// sliceCount is into how many parts a round over all cells is spread.
+	sliceCount = 4
 )
 
 // cell is one cell of a step while it is watched.
@@ -45,10 +54,15 @@ type watch struct {
 	acked   bool
 	results chan batch
 	flying  int // batches that have not reported yet
+	aloft   int // probes in them
 
-	fullSent, fastSent time.Duration // last launch; 0 before the first
-	fastEvery          time.Duration
-	rounds, probes     int
+	sweep      *sweep        // the round over all cells that is under way
+	sweepBegun time.Duration // of the last sweep; 0 before the first
+	fastSent   time.Duration // last fast round; 0 before the first
+	lag        time.Duration // from handing a batch over to its sending, lately
+	patient    bool          // presume nothing
+	rounds     int
+	probes     int
 }
 
 // run probes until every cell is settled, hopeless at the deadline, or ctx is done. acks
@@ -106,41 +120,59 @@ func (w *watch) drain() {
 	}
 }
 
-// launchDue starts the rounds that are due.
+// launchDue starts the probes that are due. Right after the ack the changing cells go
+// first and alone: their time counts.
 func (w *watch) launchDue(ctx context.Context, now time.Duration) {
-	if !w.acked {
-		if w.due(w.fullSent, w.fullEvery(len(w.cells)), now) {
-			w.fullSent = now
-			w.launch(ctx, now, w.unchanged())
-		}
+	if w.aloft > w.most() {
 		return
 	}
-	switch wrong := w.wrong(now); {
-	case w.due(w.fullSent, w.fullEvery(len(w.cells)), now) || w.lastRoundDue(now):
-		// At once after the ack the changing cells are alone: their time counts.
-		if w.fastSent == 0 && len(wrong) > 0 {
-			w.launchFast(ctx, now, wrong)
+	if w.acked {
+		if wrong := w.wrong(now); len(wrong) > 0 && w.due(w.fastSent, w.fastPace(len(wrong), now), now) {
+			w.fastSent = now
+			w.launch(ctx, now, newRound(wrong), wrong)
 			return
 		}
-		w.fullSent = now
-		w.launch(ctx, now, w.full())
+		if last := w.lastRound(now); len(last) > 0 {
+			w.launch(ctx, now, newRound(last), last)
+			return
+		}
+	}
+	w.launchSweep(ctx, now)
+}
+
+// launchSweep starts the next slice of the round over all cells when it is due, and the
+// next round when that is. Slices spread the load, and find holes between them.
+func (w *watch) launchSweep(ctx context.Context, now time.Duration) {
+	every := w.sweepEvery()
+	if w.sweep == nil && w.due(w.sweepBegun, every, now) {
+		w.sweepBegun = now
+		w.sweep = newSweep(w.sweepable())
 		w.rounds++
-	case len(wrong) > 0 && w.due(w.fastSent, w.fastPace(len(wrong), now), now):
-		w.launchFast(ctx, now, wrong)
+	}
+	if w.sweep == nil || now < w.sweepBegun+time.Duration(w.sweep.next)*every/sliceCount {
+		return
+	}
+	slice := w.sweep.slices[w.sweep.next]
+	w.sweep.next++
+	w.sweep.round.open = w.sweep.next < sliceCount
+	w.launch(ctx, now, w.sweep.round, slice)
+	if !w.sweep.round.open {
+		w.settleControls(w.sweep.round)
+		w.sweep = nil
 	}
 }
 
-func (w *watch) launchFast(ctx context.Context, now time.Duration, wrong []*cell) {
-	w.fastSent = now
-	w.launch(ctx, now, wrong)
-}
+// most is how many probes may be on their way when a round is begun. More would not be
+// answered any sooner: a machine that can't keep up would only fall behind further, and
+// mistake its own slowness for dropped packets.
+func (w *watch) most() int { return w.a.run.cfg.Timing.CellsPerSecond / 4 }
 
 func (w *watch) due(last, every, now time.Duration) bool { return last == 0 || now-last >= every }
 
-// fullEvery spaces full rounds so that an arena keeps to its rate.
-func (w *watch) fullEvery(n int) time.Duration {
+// sweepEvery spaces the rounds over all cells so that an arena keeps to its rate.
+func (w *watch) sweepEvery() time.Duration {
 	t := w.a.run.cfg.Timing
-	return max(t.RoundEvery, perRound(n, t.CellsPerSecond))
+	return max(t.RoundEvery, perRound(len(w.cells), t.CellsPerSecond))
 }
 
 // fastPace spaces fast rounds. They may take twice the rate of full ones, because they are
@@ -158,24 +190,20 @@ func perRound(cells, perSecond int) time.Duration {
 	return time.Duration(cells) * time.Second / time.Duration(perSecond)
 }
 
-// unchanged are the cells that must not change: those worth probing before the ack.
-func (w *watch) unchanged() []*cell {
+// sweepable are the cells of the next round: before the ack those that must not change,
+// afterwards all; but what is undefined need be seen only once.
+func (w *watch) sweepable() []*cell {
 	var cells []*cell
 	for _, c := range w.cells {
-		if !c.judge.Changed() && !c.undefined() {
-			cells = append(cells, c)
+		switch {
+		case c.undefined():
+			if !w.acked || c.progress.Seen || len(c.pending) > 0 {
+				continue
+			}
+		case !w.acked && c.judge.Changed():
+			continue
 		}
-	}
-	return cells
-}
-
-// full are the cells of a full round: all, but what is undefined need be seen only once.
-func (w *watch) full() []*cell {
-	var cells []*cell
-	for _, c := range w.cells {
-		if !c.undefined() || (!c.progress.Seen && len(c.pending) == 0) {
-			cells = append(cells, c)
-		}
+		cells = append(cells, c)
 	}
 	return cells
 }
@@ -203,7 +231,7 @@ func (w *watch) stands(c *cell, now time.Duration) standing {
 		from = w.window.Acked
 	}
 	for _, sent := range c.pending {
-		if sent < from || now-sent < silence || sent <= p.Last {
+		if sent < from || now-sent < silence+2*w.lag || sent <= p.Last {
 			continue
 		}
 		if !s.right {
@@ -214,21 +242,40 @@ func (w *watch) stands(c *cell, now time.Duration) standing {
 	return s
 }
 
-// lastRoundDue says that every cell is right or lost, was so for the hold window, and only
-// the round that shows it is missing.
-func (w *watch) lastRoundDue(now time.Duration) bool {
-	due := time.Duration(0)
+// mayPresume says that a step may end before the last probes of the cell have come back.
+// Datagrams may not: they are sent again, and a copy could meet the next step's policies.
+// Nor may anything while probers lag: what was handed over may not have been sent yet.
+func (w *watch) mayPresume(c *cell) bool {
+	return c.key.probe.Protocol == corev1.ProtocolTCP && w.lag < prompt && !w.patient
+}
+
+// lastRound are the cells that must be probed once more now that every cell is right or
+// lost and was so for the hold window: those that were not probed since their own window
+// was over.
+func (w *watch) lastRound(now time.Duration) []*cell {
+	var last []*cell
 	for _, c := range w.cells {
 		if c.undefined() || c.progress.Violated {
 			continue
 		}
 		s := w.stands(c, now)
-		if !s.right {
-			return false
+		due := w.heldFrom(s) + w.window.Hold
+		if !s.right || now < due {
+			return nil
 		}
-		due = max(due, w.heldFrom(s)+w.window.Hold)
+		if max(s.last, c.newest()) < due {
+			last = append(last, c)
+		}
 	}
-	return now >= due && w.fullSent < due
+	return last
+}
+
+// newest is when the newest probe that is on its way was handed over.
+func (c *cell) newest() time.Duration {
+	if len(c.pending) == 0 {
+		return 0
+	}
+	return slices.Max(c.pending)
 }
 
 func (w *watch) heldFrom(s standing) time.Duration { return max(s.since, w.window.Acked) }
@@ -242,6 +289,9 @@ func (w *watch) finished(now time.Duration) bool {
 			continue
 		}
 		s := w.stands(c, now)
+		if !w.mayPresume(c) {
+			s.last = c.progress.Last
+		}
 		if s.proven && s.last >= w.window.Acked && s.last-w.heldFrom(s) >= w.window.Hold {
 			continue
 		}
