@@ -41,6 +41,7 @@ func (n *network) probing(ctx context.Context, client *host, ts ...Target) <-cha
 // A prober that is killed in the middle of a round: each target has its observation, at
 // once, and none of them is a block. Adding it again brings it back.
 func TestProberIsKilled(t *testing.T) {
+	t.Parallel()
 	n := newNetwork(t, 2)
 	n.start()
 	client, server := n.hosts[0], n.hosts[1]
@@ -87,6 +88,7 @@ func TestUnknownProber(t *testing.T) {
 
 // A round whose context ends is complete all the same.
 func TestContextEnds(t *testing.T) {
+	t.Parallel()
 	n := newNetwork(t, 2)
 	n.start()
 	client, server := n.hosts[0], n.hosts[1]
@@ -108,6 +110,7 @@ func TestContextEnds(t *testing.T) {
 // A prober that does not get the CPU must not take its own absence for silence; an answer
 // that came in the meantime counts.
 func TestStarvedProber(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name   string
 		filter string
@@ -123,12 +126,13 @@ func TestStarvedProber(t *testing.T) {
 			client, server := n.hosts[0], n.hosts[1]
 			server.iptables("ipv4", "-A INPUT -p udp --dport 80 -j "+tc.filter)
 			n.signalTo(server, syscall.SIGSTOP)
-			r := n.probing(t.Context(), client, server.target("ipv4", wire.UDP, time.Second))
+			const timeout = 4 * time.Second
+			r := n.probing(t.Context(), client, server.target("ipv4", wire.UDP, timeout))
 			server.countTo("ipv4", 0, 1)
-			stopped := Now()
 			n.signalTo(client, syscall.SIGSTOP)
 			n.signalTo(server, syscall.SIGCONT)
-			until(t, "the deadline is long past", func() bool { return Now() > stopped+2*time.Second })
+			stopped := Now()
+			until(t, "the deadline is long past", func() bool { return Now() > stopped+timeout+time.Second })
 			n.signalTo(client, syscall.SIGCONT)
 			got := <-r
 			must(t, got.err)
@@ -143,6 +147,7 @@ func TestStarvedProber(t *testing.T) {
 // A receiver that does not get the CPU makes a TCP probe Inconclusive: the kernel has
 // shaken hands.
 func TestStarvedReceiver(t *testing.T) {
+	t.Parallel()
 	n := newNetwork(t, 2)
 	n.start()
 	client, server := n.hosts[0], n.hosts[1]
@@ -167,6 +172,7 @@ func TestStarvedReceiver(t *testing.T) {
 // Connection tracking that drops what it calls invalid lets all probes through, also the
 // hand-made SCTP.
 func TestNothingIsInvalid(t *testing.T) {
+	t.Parallel()
 	n := newNetwork(t, 2)
 	n.start()
 	client, server := n.hosts[0], n.hosts[1]
@@ -191,6 +197,7 @@ func TestNothingIsInvalid(t *testing.T) {
 }
 
 func TestPortIsTaken(t *testing.T) {
+	t.Parallel()
 	n := newNetwork(t, 1)
 	n.start()
 	h := n.hosts[0]
@@ -258,6 +265,7 @@ func hello(name string) wire.Hello {
 }
 
 func TestAddRefuses(t *testing.T) {
+	t.Parallel()
 	old := hello("x/a")
 	old.Version = 99
 	for _, tc := range []struct {
@@ -283,6 +291,7 @@ func TestAddRefuses(t *testing.T) {
 
 // Times of a prober on another machine become ours, within the error that is told.
 func TestClockIsTranslated(t *testing.T) {
+	t.Parallel()
 	const skew = 42 * time.Hour
 	f := NewFleet()
 	var sent time.Duration
@@ -320,6 +329,7 @@ func TestOffset(t *testing.T) {
 
 // Whatever a prober answers, each target has exactly one observation.
 func TestAnswersGoWrong(t *testing.T) {
+	t.Parallel()
 	ob := func(i int) wire.Observation { return wire.Observation{Index: i, Result: Connected} }
 	for _, tc := range []struct {
 		name string

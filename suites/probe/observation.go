@@ -76,5 +76,6 @@ type Clock struct {
 	Error  time.Duration // the offset is right within ± Error
 }
 
-// Grace is how long after the last observation of a round receipts are waited for.
+// Grace is how long after the last observation of a round receipts are waited for that may
+// or may not come.
 const Grace = 20 * time.Millisecond

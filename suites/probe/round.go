@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"time"
 
@@ -156,8 +155,12 @@ func (r *round) giveUp(why string) {
 	r.fail(0, len(r.targets), why)
 }
 
+// certainGrace is how long a receipt is waited for that is sure to come, as the receiver has
+// answered: only a machine that is overloaded takes longer.
+const certainGrace = 250 * time.Millisecond
+
 // attachReceipts puts the receivers' evidence beside the observations. It waits for what
-// should come, at most Grace after the last observation.
+// may come, at most Grace after the last observation, and longer for what must.
 func (f *Fleet) attachReceipts(ctx context.Context, r *round) {
 	waiting := make([]int, 0, len(r.obs))
 	last := time.Duration(0)
@@ -165,19 +168,21 @@ func (f *Fleet) attachReceipts(ctx context.Context, r *round) {
 		waiting = append(waiting, i)
 		last = max(last, r.obs[i].Done)
 	}
-	grace := time.NewTimer(last + Grace - Now())
-	defer grace.Stop()
 	for {
 		changed := f.book.next()
-		if waiting = f.attach(r, waiting); !slices.ContainsFunc(waiting, func(i int) bool { return f.expected(r, i) }) {
+		waiting = f.attach(r, waiting)
+		wait := last + f.grace(r, waiting) - Now()
+		if wait <= 0 {
 			return
 		}
+		over := time.NewTimer(wait)
 		select {
 		case <-changed:
-		case <-grace.C:
-			f.attach(r, waiting)
-			return
+		case <-over.C:
 		case <-ctx.Done():
+		}
+		over.Stop()
+		if ctx.Err() != nil {
 			return
 		}
 	}
@@ -199,17 +204,21 @@ func (f *Fleet) attach(r *round, waiting []int) []int {
 	return left
 }
 
-// expected says whether a receipt may still come that matters.
-func (f *Fleet) expected(r *round, i int) bool {
-	o := &r.obs[i]
-	switch o.Result {
-	case Dropped:
-		return true
-	case Connected:
-		return o.Answered != "" && f.Err(o.Answered) == nil
-	case Refused, Unreachable, Inconclusive:
+// grace is how long to wait for the receipts that are missing.
+func (f *Fleet) grace(r *round, missing []int) time.Duration {
+	grace := time.Duration(0)
+	for _, i := range missing {
+		switch o := &r.obs[i]; o.Result {
+		case Dropped:
+			grace = max(grace, Grace)
+		case Connected:
+			if o.Answered != "" && f.Err(o.Answered) == nil {
+				return certainGrace
+			}
+		case Refused, Unreachable, Inconclusive:
+		}
 	}
-	return false
+	return grace
 }
 
 // answerTime is what a receiver's answer may need on its way back.

@@ -52,7 +52,9 @@ type started struct {
 // settle is how long datagrams may still be on their way when a stream has been stopped.
 const settle = 20 * time.Millisecond
 
-// StartStream starts a stream from the prober called client.
+// StartStream starts a stream from the prober called client. A kernel that has not resolved
+// its neighbour yet queues the first datagrams and may lose some: where that matters, let a
+// probe to any port of the same address go before.
 func (f *Fleet) StartStream(ctx context.Context, client string, s Stream) (StreamID, error) {
 	p, err := f.prober(client)
 	if err != nil {

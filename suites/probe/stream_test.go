@@ -60,6 +60,7 @@ func (h *host) stream(family string, interval time.Duration) Stream {
 // A 1 kHz stream that is open, shut and open again: what was lost and what arrived is what
 // the kernel's own counters say, to the datagram, and the hole is where it was.
 func TestStreamThroughAGate(t *testing.T) {
+	t.Parallel()
 	for _, family := range families {
 		t.Run(family, func(t *testing.T) {
 			n := newNetwork(t, 2)
@@ -90,6 +91,9 @@ func TestStreamThroughAGate(t *testing.T) {
 func checkStream(t *testing.T, r StreamReport, received, lost uint64) {
 	t.Helper()
 	s := r.Sender
+	if s.OutagesBeyond > 0 || len(s.Errors) > 0 {
+		t.Logf("sender: %+v", s)
+	}
 	if len(r.Receivers) != 1 || r.Received != received || r.Lost != lost || s.Sent != received+lost || r.Duplicates != 0 || len(r.Unasked) != 0 {
 		t.Fatalf("want %d received, %d lost: %+v", received, lost, r)
 	}
@@ -114,6 +118,7 @@ func checkStream(t *testing.T, r StreamReport, received, lost uint64) {
 // A stream that must not arrive, and a hole in the filter: each leak is found, with its
 // time. Connection tracking never calls the stream established.
 func TestStreamLeaks(t *testing.T) {
+	t.Parallel()
 	for _, family := range families {
 		t.Run(family, func(t *testing.T) {
 			n := newNetwork(t, 2)
@@ -156,6 +161,7 @@ func TestStreamLeaks(t *testing.T) {
 
 // A TCP connection and a UDP flow that are cut off for a while: one gap, where it was.
 func TestFlowHasAGap(t *testing.T) {
+	t.Parallel()
 	n := newNetwork(t, 2)
 	n.start()
 	client, server := n.hosts[0], n.hosts[1]
@@ -201,6 +207,7 @@ func checkGap(t *testing.T, r wire.FlowReport, began, cut, healed time.Duration)
 }
 
 func TestFlowThatCannotBegin(t *testing.T) {
+	t.Parallel()
 	n := newNetwork(t, 2)
 	n.start()
 	for _, protocol := range []string{wire.TCP, wire.UDP, wire.SCTP} {

@@ -40,7 +40,7 @@ func errnoName(e syscall.Errno) string {
 	names := map[syscall.Errno]string{
 		syscall.ECONNREFUSED: "ECONNREFUSED", syscall.ENOPROTOOPT: "ENOPROTOOPT", syscall.EPROTO: "EPROTO",
 		syscall.EHOSTUNREACH: "EHOSTUNREACH", syscall.ENETUNREACH: "ENETUNREACH", syscall.EACCES: "EACCES",
-		syscall.EHOSTDOWN: "EHOSTDOWN", syscall.ENONET: "ENONET", syscall.EPERM: "EPERM",
+		syscall.EHOSTDOWN: "EHOSTDOWN", syscall.ENONET: "ENONET", syscall.EPERM: "EPERM", syscall.EAGAIN: "EAGAIN",
 		syscall.EMFILE: "EMFILE", syscall.ENFILE: "ENFILE", syscall.EADDRNOTAVAIL: "EADDRNOTAVAIL",
 		syscall.EADDRINUSE: "EADDRINUSE", syscall.ENOBUFS: "ENOBUFS", syscall.ECONNRESET: "ECONNRESET",
 		syscall.EINVAL: "EINVAL", syscall.EAFNOSUPPORT: "EAFNOSUPPORT", syscall.ETIMEDOUT: "ETIMEDOUT",

@@ -131,22 +131,35 @@ func (s *sender) openStream(spec wire.Stream) (*stream, error) {
 // says nothing about the time that it should have been spread over.
 func (st *stream) tick(passed uint64) {
 	r, now := &st.report, wire.Now()
-	if missed := passed - 1; missed > 0 {
+	missed := passed - 1
+	d := wire.Datagram{Stream: st.spec.ID, Seq: r.Sent, Bucket: st.spec.Bucket, Blocked: st.spec.Blocked}
+	var buf [64]byte
+	switch err := syscall.Sendto(st.fd, d.Append(buf[:0]), 0, st.to); {
+	case err == nil:
+		r.Sent++
+	case st.kept(err):
+		missed++
+	default:
+		r.Sent++
+	}
+	if missed > 0 {
 		r.Missed += missed
 		due := st.beat.due()
 		gap := wire.Outage{From: due - time.Duration(missed)*st.spec.Interval, To: due, Count: missed}
 		r.Outages, r.OutagesBeyond = list(r.Outages, r.OutagesBeyond, gap)
 	}
 	r.MaxLate = max(r.MaxLate, now-st.beat.due())
-	d := wire.Datagram{Stream: st.spec.ID, Seq: r.Sent, Bucket: st.spec.Bucket, Blocked: st.spec.Blocked}
-	var buf [64]byte
-	if err := syscall.Sendto(st.fd, d.Append(buf[:0]), 0, st.to); err != nil {
-		var errno syscall.Errno
-		errors.As(err, &errno)
-		r.Errors[errnoName(errno)]++
-	}
-	r.Sent++
 	r.End = now
+}
+
+// kept counts a send that failed and says whether the datagram stayed at home for a reason
+// that is the sender's own: then its number is used again, or the lack of a buffer would
+// look like a loss. A filter's EPERM, or no route, is a loss.
+func (st *stream) kept(err error) bool {
+	var errno syscall.Errno
+	errors.As(err, &errno)
+	st.report.Errors[errnoName(errno)]++
+	return errno == syscall.EAGAIN || errno == syscall.ENOBUFS || errno == syscall.ENOMEM
 }
 
 func list(to []wire.Outage, beyond uint64, o wire.Outage) ([]wire.Outage, uint64) {

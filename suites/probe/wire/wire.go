@@ -145,9 +145,9 @@ type SenderReport struct {
 	Start         time.Duration     `json:"start"` // of the schedule: datagram k was due at Start + k·interval
 	End           time.Duration     `json:"end"`
 	Sent          uint64            `json:"sent"`              // sequence numbers used, 0..Sent-1
-	Missed        uint64            `json:"missed"`            // ticks skipped, because the sender was late by more than one interval
+	Missed        uint64            `json:"missed"`            // ticks without a datagram: the sender was late by an interval or more, or had no buffer
 	MaxLate       time.Duration     `json:"max_late"`          // worst lateness of a datagram against its tick
-	Errors        map[string]uint64 `json:"errors,omitempty"`  // sends that the kernel refused, by error; their numbers count as sent
+	Errors        map[string]uint64 `json:"errors,omitempty"`  // sends that failed, by error; all but those for want of a buffer count as sent
 	Outages       []Outage          `json:"outages,omitempty"` // of missed ticks, the first MaxListed
 	OutagesBeyond uint64            `json:"outages_beyond,omitempty"`
 }
