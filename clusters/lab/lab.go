@@ -17,6 +17,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/netassay/netassay/clusters"
+	"github.com/netassay/netassay/clusters/lab/binder"
 	"github.com/netassay/netassay/clusters/lab/controlplane"
 	"github.com/netassay/netassay/clusters/lab/network"
 	"github.com/netassay/netassay/clusters/lab/process"
@@ -35,6 +36,8 @@ type Lab struct {
 	nodes     []*node
 	door      *door
 	phases    phases
+
+	stopBinder func() error
 }
 
 var _ clusters.Cluster = (*Lab)(nil)
@@ -92,7 +95,23 @@ func (l *Lab) start(ctx context.Context) error {
 	if err := l.openDoor(); err != nil {
 		return err
 	}
+	l.startBinder(ctx)
 	return l.startNodes(ctx)
+}
+
+// startBinder starts what binds pods to nodes, until Close.
+func (l *Lab) startBinder(ctx context.Context) {
+	var nodes []binder.Node
+	for _, n := range l.network.Nodes() {
+		nodes = append(nodes, binder.Node{Name: n.Name(), Labels: map[string]string{corev1.LabelHostname: n.Name()}})
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan error, 1)
+	go func() { done <- binder.Run(ctx, l.client, nodes) }()
+	l.stopBinder = func() error {
+		cancel()
+		return <-done
+	}
 }
 
 func (l *Lab) openDoor() error {
@@ -180,6 +199,9 @@ func (l *Lab) Close() error {
 		errs = append(errs, l.door.Close())
 	} else if l.cfg.Door != nil {
 		errs = append(errs, l.cfg.Door.Close())
+	}
+	if l.stopBinder != nil {
+		errs = append(errs, l.stopBinder())
 	}
 	var agents sync.WaitGroup
 	for _, n := range l.nodes {

@@ -161,6 +161,7 @@ func TestLab(t *testing.T) {
 	t.Run("services", func(t *testing.T) { testServices(t, w, pods) })
 	t.Run("foreign addresses", func(t *testing.T) { testForeign(t, w, pods[0]) })
 	t.Run("exec", func(t *testing.T) { testExec(t, w, pods[0]) })
+	t.Run("pod without a node", func(t *testing.T) { w.create(t, server("x", "nowhere", "")) })
 	t.Run("engine node", func(t *testing.T) { testEngineNode(t, w) })
 	t.Run("namespace goes", func(t *testing.T) { testNamespaceGoes(t, w) })
 	t.Run("nothing died", func(t *testing.T) {
