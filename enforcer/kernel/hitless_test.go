@@ -179,7 +179,7 @@ var errKilled = errors.New("killed")
 // TestKillAtEveryStep ends the agent after each step of a sync, and starts another that
 // knows nothing but what it finds and the new plan.
 func TestKillAtEveryStep(t *testing.T) {
-	seeds, flows := uint64(20), 40
+	seeds, flows := uint64(12), 40
 	if testing.Short() {
 		seeds = 6
 	}

@@ -12,7 +12,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -115,11 +114,12 @@ func (k *Kernel) saveSet(name string) (string, error) {
 	if !ok {
 		return "", errors.New("ipset v7.17: The set with the given name does not exist")
 	}
-	out := "create " + name + " " + s.create + " bucketsize 12 initval 0x1234\n"
-	for m := range maps.Keys(s.members) { // in no order, as the real one
-		out += "add " + name + " " + m + "\n"
+	var out strings.Builder
+	out.WriteString("create " + name + " " + s.create + " bucketsize 12 initval 0x1234\n")
+	for m := range s.members { // in no order, as the real one
+		out.WriteString("add " + name + " " + m + "\n")
 	}
-	return out, nil
+	return out.String(), nil
 }
 
 // restoreSets applies lines one by one, as ipset does: those before a bad one stay.

@@ -1,0 +1,418 @@
+package kernel_test
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	netv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/netassay/netassay/enforcer/kernel"
+	"github.com/netassay/netassay/enforcer/kernel/fake"
+	"github.com/netassay/netassay/enforcer/plan"
+	"github.com/netassay/netassay/model"
+)
+
+// cluster is a small cluster: x/server on node n is isolated by x/p, which lets pods with
+// role=client and the given blocks in.
+func cluster(blocks []string, clients ...string) plan.Plan {
+	s := model.Snapshot{
+		Namespaces: []model.Namespace{{Name: "x"}},
+		Nodes:      []model.Node{{Name: "n", IPs: []netip.Addr{netip.MustParseAddr("192.0.2.1")}}},
+		Pods:       []model.Pod{pod("server", "server", "n", "10.0.0.2", "fd00::2")},
+	}
+	for _, ip := range clients {
+		s.Pods = append(s.Pods, pod("client-"+ip, "client", "other", ip))
+	}
+	peers := []netv1.NetworkPolicyPeer{{PodSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"role": "client"}}}}
+	for _, b := range blocks {
+		peers = append(peers, netv1.NetworkPolicyPeer{IPBlock: &netv1.IPBlock{CIDR: b}})
+	}
+	s.Policies = []*netv1.NetworkPolicy{{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "x", Name: "p"},
+		Spec: netv1.NetworkPolicySpec{
+			PodSelector: metav1.LabelSelector{MatchLabels: map[string]string{"role": "server"}},
+			Ingress:     []netv1.NetworkPolicyIngressRule{{From: peers}},
+		},
+	}}
+	return plan.Compile(s, "n")
+}
+
+func pod(name, role, node string, ips ...string) model.Pod {
+	p := model.Pod{
+		UID: name, Namespace: "x", Name: name, Node: node, Labels: map[string]string{"role": role},
+		Ports: []model.Port{{Name: "http", Number: 80, Protocol: corev1.ProtocolTCP}},
+	}
+	for _, ip := range ips {
+		p.IPs = append(p.IPs, netip.MustParseAddr(ip))
+	}
+	return p
+}
+
+func wantOwn(w *world, p plan.Plan) {
+	w.t.Helper()
+	if diff := cmp.Diff(named(p), w.state().own()); diff != "" {
+		w.t.Errorf("names in the kernel (-want +got):\n%s", diff)
+	}
+}
+
+func TestFirstSyncThenNothing(t *testing.T) {
+	onAll(t, func(w *world) {
+		k, p := w.agent(), cluster([]string{"10.9.0.0/16"}, "10.0.1.2")
+		if r := w.sync(k, p); !r.Changed {
+			w.t.Error("the first sync changed nothing")
+		}
+		wantOwn(w, p)
+		s := w.state()
+		if got := s.Sets[s.set(w.t, "npe-b4")]; !slices.Equal(got, []string{"10.9.0.0/16"}) {
+			w.t.Errorf("block set holds %v", got)
+		}
+		if s.Chains["FORWARD"] != 1 || s.Chains["INPUT"] != 1 {
+			w.t.Errorf("FORWARD has %d rules and INPUT %d, want one jump each", s.Chains["FORWARD"], s.Chains["INPUT"])
+		}
+		before := len(w.run.commands)
+		if r := w.sync(k, p); r.Changed || len(w.run.commands) != before {
+			w.t.Errorf("the second sync ran %v", w.run.commands[before:])
+		}
+	})
+}
+
+func TestRestartAdoptsWhatIsThere(t *testing.T) {
+	onAll(t, func(w *world) {
+		p := cluster([]string{"10.9.0.0/16", "2001:db8::/32"}, "10.0.1.2", "fd00::1:2")
+		w.sync(w.agent(), p)
+		if r := w.sync(w.agent(), p); r.Changed {
+			w.t.Errorf("a restarted agent changed something: %+v", r)
+		}
+		if d := w.verify(w.agent()); d.Any() {
+			w.t.Errorf("drift before anything was read: %+v", d)
+		}
+	})
+}
+
+func TestPodChurnTouchesNoRule(t *testing.T) {
+	onAll(t, func(w *world) {
+		k := w.agent()
+		w.sync(k, cluster(nil, "10.0.1.2"))
+		r := w.sync(k, cluster(nil, "10.0.1.2", "10.0.1.3"))
+		if r.ChainWrites != 0 || r.SetWrites != 0 || r.Lines != 1 {
+			w.t.Errorf("a new client took %+v, want one line", r)
+		}
+		s := w.state()
+		if got := s.Sets[s.set(w.t, "npe-p4")]; !slices.Equal(got, []string{"10.0.1.2", "10.0.1.3"}) {
+			w.t.Errorf("peer set holds %v", got)
+		}
+	})
+}
+
+func TestRelabelIsOneCommit(t *testing.T) {
+	onAll(t, func(w *world) {
+		k := w.agent()
+		w.sync(k, cluster(nil, "10.0.1.2"))
+		p := cluster(nil, "10.0.1.3")
+		r := w.sync(k, p)
+		if r.Lines != 0 || r.SetWrites != 1 || r.ChainWrites != 1 {
+			w.t.Errorf("replacing a live client took %+v, want a new generation and one chain", r)
+		}
+		wantOwn(w, p)
+		if d := w.verify(k); d.Any() {
+			w.t.Errorf("drift after a sync: %+v", d)
+		}
+	})
+}
+
+func TestTransientPodsStayInPlace(t *testing.T) {
+	onAll(t, func(w *world) {
+		k := w.agent()
+		w.sync(k, cluster(nil, "10.0.1.2"))
+		r, err := k.Sync(context.Background(), cluster(nil, "10.0.1.3"), kernel.Hints{Transient: func(netip.Addr) bool { return true }})
+		if err != nil || r.Lines != 2 || r.SetWrites+r.ChainWrites != 0 {
+			w.t.Errorf("one pod for another took %+v (%v), want two lines", r, err)
+		}
+	})
+}
+
+func TestEditOfBlocksWritesOneChain(t *testing.T) {
+	onAll(t, func(w *world) {
+		k := w.agent()
+		w.sync(k, cluster([]string{"10.9.0.0/16"}, "10.0.1.2"))
+		p := cluster([]string{"10.9.0.0/16", "10.11.0.0/16"}, "10.0.1.2")
+		if r := w.sync(k, p); r.ChainWrites != 1 || r.SetWrites != 1 || r.Lines != 0 {
+			w.t.Errorf("an edit took %+v, want one set and one chain", r)
+		}
+		wantOwn(w, p)
+	})
+}
+
+func TestPoliciesGone(t *testing.T) {
+	onAll(t, func(w *world) {
+		k := w.agent()
+		w.sync(k, cluster([]string{"10.9.0.0/16"}, "10.0.1.2"))
+		p := plan.Compile(model.Snapshot{}, "n")
+		w.sync(k, p)
+		wantOwn(w, p)
+	})
+}
+
+// TestDriftIsFoundAndRepaired is scenario 11 of research/enforcer.md (c).
+func TestDriftIsFoundAndRepaired(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		damage func(w *world, s state)
+		want   kernel.Drift
+	}{
+		{"jump deleted", func(w *world, _ state) { w.rules("-D FORWARD -j NPE-FWD") }, kernel.Drift{Jumps: 1}},
+		{"chain flushed", func(w *world, _ state) { w.rules(":NPE-FWD - [0:0]") }, kernel.Drift{Chains: 1}},
+		{"rule added", func(w *world, _ state) { w.rules("-I NPE-IN -j RETURN") }, kernel.Drift{Chains: 1}},
+		{"foreign chain of our prefix", func(w *world, _ state) { w.rules(":NPE-odd - [0:0]") }, kernel.Drift{Chains: 1}},
+		{"peers flushed", func(w *world, s state) { w.sets("flush " + s.set(w.t, "npe-p4")) }, kernel.Drift{Sets: 1}},
+		{"peer added", func(w *world, s state) { w.sets("add " + s.set(w.t, "npe-p4") + " 10.66.0.1") }, kernel.Drift{Sets: 1}},
+		{"isolation flushed", func(w *world, s state) { w.sets("flush " + s.set(w.t, "npe-i4")) }, kernel.Drift{Sets: 1}},
+		{"block added to immutable set", func(w *world, s state) { w.sets("add " + s.set(w.t, "npe-b4") + " 10.66.0.0/16") }, kernel.Drift{Sets: 1}},
+		{"foreign set of our prefix", func(w *world, _ state) { w.sets("create npe-odd hash:ip family inet") }, kernel.Drift{Sets: 1}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			onAll(t, func(w *world) {
+				k, p := w.agent(), cluster([]string{"10.9.0.0/16"}, "10.0.1.2", "10.0.1.3")
+				w.sync(k, p)
+				before := w.state()
+				if d := w.verify(k); d.Any() {
+					w.t.Fatalf("drift before the damage: %+v", d)
+				}
+				tc.damage(w, before)
+				if got := w.verify(k); got != tc.want {
+					w.t.Errorf("drift = %+v, want %+v", got, tc.want)
+				}
+				w.sync(k, p)
+				after := w.state()
+				if diff := cmp.Diff(before.own(), after.own()); diff != "" {
+					w.t.Errorf("names after the repair (-before +after):\n%s", diff)
+				}
+				if diff := cmp.Diff(before.Chains, after.Chains); diff != "" {
+					w.t.Errorf("rules after the repair (-before +after):\n%s", diff)
+				}
+				if diff := cmp.Diff(contents(before), contents(after)); diff != "" {
+					w.t.Errorf("sets after the repair (-before +after):\n%s", diff)
+				}
+				if d := w.verify(k); d.Any() {
+					w.t.Errorf("drift after the repair: %+v", d)
+				}
+			})
+		})
+	}
+}
+
+// contents are the members by the plan's name of a set.
+func contents(s state) map[string][]string {
+	out := map[string][]string{}
+	for name, members := range s.Sets {
+		logical, _, _ := strings.Cut(name, ".")
+		out[logical] = members
+	}
+	return out
+}
+
+// TestForeignThingsStay is scenario 7.
+func TestForeignThingsStay(t *testing.T) {
+	onAll(t, func(w *world) {
+		w.sets("create KUBE-X hash:net family inet", "add KUBE-X 10.0.0.0/8")
+		w.rules(":KUBE-X - [0:0]", "-A KUBE-X -j RETURN", "-A FORWARD -j KUBE-X")
+		k := w.agent()
+		w.sync(k, cluster(nil, "10.0.1.2"))
+		if d := w.verify(k); d.Any() {
+			w.t.Errorf("foreign things count as drift: %+v", d)
+		}
+		w.cleanup(true)
+		s := w.state()
+		if s.Chains["KUBE-X"] != 1 || s.Chains["FORWARD"] != 1 || !slices.Equal(s.Sets["KUBE-X"], []string{"10.0.0.0/8"}) {
+			w.t.Errorf("foreign things have changed: %+v", s)
+		}
+		if own := s.own(); len(own) > 0 {
+			w.t.Errorf("clean-up left %v", own)
+		}
+	})
+}
+
+func (w *world) cleanup(ok bool) {
+	w.t.Helper()
+	if err := kernel.Cleanup(context.Background(), w.run, w.backend); (err == nil) != ok {
+		w.t.Errorf("clean up: %v, want success=%v", err, ok)
+	}
+}
+
+// TestForeignReferences is scenario 6: rules of others hold what we want to drop.
+func TestForeignReferences(t *testing.T) {
+	onAll(t, func(w *world) {
+		w.sync(w.agent(), cluster([]string{"10.9.0.0/16"}, "10.0.1.2"))
+		s := w.state()
+		held := s.set(w.t, "npe-b4")
+		var inChain string
+		for name := range s.Chains {
+			if strings.HasPrefix(name, "NPE-IN-") {
+				inChain = name
+			}
+		}
+		w.rules("-A FORWARD -m set --match-set "+held+" src -j RETURN", "-A OUTPUT -p tcp -j "+inChain)
+		gone := plan.Compile(model.Snapshot{}, "n")
+		k := w.agent()
+		r := w.sync(k, gone)
+		if r.Uncollected != 1 {
+			w.t.Errorf("%d sets could not be collected, want the one that is held", r.Uncollected)
+		}
+		if s := w.state(); s.Chains[inChain] != 0 || s.Sets[held] == nil {
+			w.t.Errorf("want chain %s there and empty and set %s there: %+v", inChain, held, s)
+		}
+		if r := w.sync(k, gone); r.Uncollected != 1 || r.ChainWrites != 0 {
+			w.t.Errorf("the next sync: %+v", r)
+		}
+		w.cleanup(false)
+		w.rules("-D FORWARD -m set --match-set "+held+" src -j RETURN", "-D OUTPUT -p tcp -j "+inChain)
+		again := w.agent()
+		if r := w.sync(again, gone); r.Uncollected != 0 {
+			w.t.Errorf("set %s is still held", held)
+		}
+		wantOwn(w, gone)
+	})
+}
+
+func TestLeftoverTemporarySet(t *testing.T) {
+	onAll(t, func(w *world) {
+		p := cluster([]string{"10.9.0.0/16"}, "10.0.1.2")
+		var block string
+		for _, s := range p.IPv4.Sets {
+			if s.Role == plan.RoleBlock {
+				block = s.Name
+			}
+		}
+		w.sets("create "+block+"~ hash:net family inet", "add "+block+"~ 10.66.0.0/16")
+		w.sync(w.agent(), p)
+		wantOwn(w, p)
+		s := w.state()
+		if got := s.Sets[block]; !slices.Equal(got, []string{"10.9.0.0/16"}) {
+			w.t.Errorf("set %s holds %v", block, got)
+		}
+	})
+}
+
+// TestSetOfAnotherKind: a set of our name that can't hold what the plan wants is replaced.
+func TestSetOfAnotherKind(t *testing.T) {
+	onAll(t, func(w *world) {
+		p := cluster(nil, "10.0.1.2")
+		for _, s := range p.IPv4.Sets {
+			if s.Role == plan.RolePeer {
+				w.sets("create "+s.Name+" hash:net family inet", "add "+s.Name+" 10.66.0.0/16")
+			}
+		}
+		w.sync(w.agent(), p)
+		wantOwn(w, p)
+		s := w.state()
+		if got := s.Sets[s.set(w.t, "npe-p4")]; !slices.Equal(got, []string{"10.0.1.2"}) {
+			w.t.Errorf("peer set holds %v", got)
+		}
+	})
+}
+
+// TestSetOutgrowsItsCapacity is scenario 21, with a plan that keeps the set's name.
+func TestSetOutgrowsItsCapacity(t *testing.T) {
+	onAll(t, func(w *world) {
+		k, p := w.agent(), cluster(nil, "10.0.1.2")
+		w.sync(k, p)
+		for i, s := range p.IPv4.Sets {
+			if s.Role != plan.RolePeer {
+				continue
+			}
+			a := netip.MustParseAddr("10.1.0.0")
+			for range 70_000 {
+				a = a.Next()
+				p.IPv4.Sets[i].Members = append(p.IPv4.Sets[i].Members, plan.Member{Prefix: netip.PrefixFrom(a, 32)})
+			}
+		}
+		r := w.sync(k, p)
+		if r.SetWrites != 1 || r.ChainWrites != 1 {
+			w.t.Errorf("growing took %+v, want a new generation", r)
+		}
+		s := w.state()
+		if got := len(s.Sets[s.set(w.t, "npe-p4")]); got != 70_001 {
+			w.t.Errorf("%d members, want 70001", got)
+		}
+	})
+}
+
+// TestFaults is scenario 5: each command of a sync fails in turn. What was in force stays
+// or has been replaced whole, and the next sync makes it right.
+func TestFaults(t *testing.T) {
+	from, to := cluster([]string{"10.9.0.0/16"}, "10.0.1.2"), cluster([]string{"10.11.0.0/16"}, "10.0.1.3")
+	for n := 1; ; n++ {
+		f := fake.New()
+		k := kernel.New(kernel.Options{Runner: f})
+		sync(t, k, from, nil)
+		calls := 0
+		f.Fault = func([]string) error {
+			if calls++; calls == n {
+				return errors.New("some tool v1.2: no")
+			}
+			return nil
+		}
+		_, err := k.Sync(context.Background(), to, kernel.Hints{})
+		if calls < n {
+			if n < 5 {
+				t.Fatalf("a sync takes %d commands only: nothing was tested", n)
+			}
+			return
+		}
+		var run *kernel.RunError
+		if !errors.As(err, &run) || !strings.Contains(err.Error(), "some tool v1.2: no") {
+			t.Errorf("command %d failed and the sync said %v", n, err)
+		}
+		f.Fault = nil
+		sync(t, k, to, nil)
+		history{}.wantClean(t, uint64(n), f, to)
+	}
+}
+
+// TestRestoreThatLies: a tool that says 0 having done nothing is found out.
+func TestRestoreThatLies(t *testing.T) {
+	f := fake.New()
+	lying := runnerFunc(func(ctx context.Context, c kernel.Command) ([]byte, error) {
+		if strings.HasSuffix(c.Argv[0], "-restore") {
+			return nil, nil
+		}
+		return f.Run(ctx, c)
+	})
+	_, err := kernel.New(kernel.Options{Runner: lying}).Sync(context.Background(), cluster(nil, "10.0.1.2"), kernel.Hints{})
+	if err == nil || !strings.Contains(err.Error(), "check commit") {
+		t.Errorf("sync said %v, want that the commit had no effect", err)
+	}
+}
+
+type runnerFunc func(context.Context, kernel.Command) ([]byte, error)
+
+func (f runnerFunc) Run(ctx context.Context, c kernel.Command) ([]byte, error) { return f(ctx, c) }
+
+func TestMissingPrivilege(t *testing.T) {
+	denied := runnerFunc(func(_ context.Context, c kernel.Command) ([]byte, error) {
+		return nil, &kernel.RunError{Argv: c.Argv, Stderr: "Could not fetch rule set generation id: Permission denied (you must be root)", Err: errors.New("exit status 4")}
+	})
+	err := kernel.New(kernel.Options{Runner: denied}).Probe(context.Background())
+	if err == nil || !strings.Contains(err.Error(), "NET_ADMIN") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("got %v, want one line that names NET_ADMIN", err)
+	}
+}
+
+func TestNamesThatCantBeExtended(t *testing.T) {
+	for _, name := range []string{"x", "npe-a.b", "npe-a~", "npe-" + strings.Repeat("a", 26)} {
+		p := plan.Plan{
+			IPv4: plan.FamilyPlan{Family: plan.IPv4, Sets: []plan.Set{{Name: name, Kind: plan.HashIP, Family: plan.IPv4}}},
+			IPv6: plan.FamilyPlan{Family: plan.IPv6},
+		}
+		if _, err := kernel.New(kernel.Options{Runner: fake.New()}).Sync(context.Background(), p, kernel.Hints{}); err == nil {
+			t.Errorf("set name %q was accepted", name)
+		}
+	}
+}
