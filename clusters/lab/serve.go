@@ -15,16 +15,21 @@ import (
 	"github.com/netassay/netassay/internal/sandbox"
 )
 
+// Engines starts the engine of that name on the nodes of a lab and returns when it is at
+// work. The engine ends with the lab.
+type Engines func(ctx context.Context, l *Lab, name string) error
+
 // ServeIfAsked plays the part of a lab when Up re-executed the program for it, and does
-// then not return. It is the second line of main, after sandbox.InitIfAsked.
-func ServeIfAsked() {
+// then not return. It is the second line of main, after sandbox.InitIfAsked. A nil engines
+// starts none.
+func ServeIfAsked(engines Engines) {
 	text := os.Getenv(serveVar)
 	if text == "" || !sandbox.Inside() {
 		return
 	}
 	// What the lab runs is not the lab.
 	os.Unsetenv(serveVar)
-	if err := serve(text); err != nil {
+	if err := serve(text, engines); err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}
@@ -32,7 +37,7 @@ func ServeIfAsked() {
 }
 
 // serve runs the lab that text orders until a signal ends it.
-func serve(text string) error {
+func serve(text string, engines Engines) error {
 	var o order
 	if err := json.Unmarshal([]byte(text), &o); err != nil {
 		return fmt.Errorf("decode order: %w", err)
@@ -51,7 +56,7 @@ func serve(text string) error {
 	defer lock.Close()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	l, err := startServed(ctx, o, door, progress)
+	l, err := startServed(ctx, o, door, progress, engines)
 	if err != nil {
 		return err
 	}
@@ -59,23 +64,30 @@ func serve(text string) error {
 	return l.Close()
 }
 
-func startServed(ctx context.Context, o order, door net.Listener, progress *os.File) (*Lab, error) {
+func startServed(ctx context.Context, o order, door net.Listener, progress *os.File, engines Engines) (*Lab, error) {
 	defer progress.Close()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	print := func(line string) {
+		fmt.Println(line)
+		if _, err := fmt.Fprintln(progress, line); err != nil {
+			cancel(errors.New("who wanted the lab is gone"))
+		}
+	}
 	l, err := Start(ctx, Config{
 		Name: o.Config.Name, Nodes: o.Config.Nodes, Families: o.Config.Families,
 		ProxyMode: o.Config.ProxyMode, Programs: o.Config.Programs,
 		LogDir: filepath.Join(o.Dir, logsDir), Door: door, Kubeconfig: filepath.Join(o.Dir, kubeconfigFile),
-		Progress: func(line string) {
-			fmt.Println(line)
-			if _, err := fmt.Fprintln(progress, line); err != nil {
-				cancel(errors.New("who wanted the lab is gone"))
-			}
-		},
+		Progress: print,
 	})
 	if err != nil {
 		return nil, err
+	}
+	if engines != nil {
+		if err := engines(ctx, l, o.Config.Engine); err != nil {
+			return nil, errors.Join(err, l.Close())
+		}
+		print("engine " + o.Config.Engine + " is at work")
 	}
 	seconds := strconv.FormatFloat(l.ReadyAfter().Seconds(), 'f', 3, 64)
 	err = replace(filepath.Join(o.Dir, readyFile), []byte(seconds))

@@ -22,6 +22,8 @@ import (
 type UpOptions struct {
 	// Config is as for Start; LogDir, Door and Kubeconfig are Up's own business.
 	Config Config
+	// Engine is handed to the Engines that the program gave to ServeIfAsked.
+	Engine string
 	// UID is sandbox.Options.UID: the unprivileged user who runs the lab in root's place.
 	UID int
 }
@@ -41,9 +43,9 @@ type order struct {
 
 // orderConfig is the part of Config that can be told.
 type orderConfig struct {
-	Name, Families, ProxyMode string
-	Nodes                     int
-	Programs                  Programs
+	Name, Families, ProxyMode, Engine string
+	Nodes                             int
+	Programs                          Programs
 }
 
 // readyLine ends the progress that a lab reports while it starts.
@@ -144,7 +146,7 @@ func (l Labs) launch(dir string, lock *os.File, o UpOptions) (pid int, progress 
 		return 0, nil, fmt.Errorf("make log: %w", err)
 	}
 	defer log.Close()
-	env, err := orderEnv(dir, o.Config)
+	env, err := orderEnv(dir, o)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -173,9 +175,10 @@ func newRecord(pid int, door net.Addr, c Config) record {
 	}
 }
 
-func orderEnv(dir string, c Config) ([]string, error) {
+func orderEnv(dir string, o UpOptions) ([]string, error) {
+	c := o.Config
 	text, err := json.Marshal(order{Dir: dir, Config: orderConfig{
-		Name: c.Name, Families: c.Families, ProxyMode: c.ProxyMode, Nodes: c.Nodes, Programs: c.Programs,
+		Name: c.Name, Families: c.Families, ProxyMode: c.ProxyMode, Engine: o.Engine, Nodes: c.Nodes, Programs: c.Programs,
 	}})
 	if err != nil {
 		return nil, fmt.Errorf("encode order: %w", err)

@@ -29,15 +29,16 @@ func (f *labFlags) check() error {
 	if _, err := registry.Lookup(f.engine); err != nil {
 		return err
 	}
-	if err := oneOf("--ip-family", f.family, "ipv4", "ipv6", "dual"); err != nil {
+	if err := oneOf("--ip-family value", f.family, "ipv4", "ipv6", "dual"); err != nil {
 		return err
 	}
-	return oneOf("--proxy-mode", f.proxyMode, "iptables", "nftables")
+	return oneOf("--proxy-mode value", f.proxyMode, "iptables", "nftables")
 }
 
-func oneOf(flag, value string, valid ...string) error {
-	if slices.Contains(valid, value) {
+// oneOf refuses a name of that kind that is not among the valid ones.
+func oneOf(kind, name string, valid ...string) error {
+	if slices.Contains(valid, name) {
 		return nil
 	}
-	return suggest.Unknown(flag+" value", value, valid)
+	return suggest.Unknown(kind, name, valid)
 }

@@ -107,6 +107,14 @@ func withLab(ctx context.Context, stdio IO, f labFlags, logDir string, do func(c
 	return s.guarded(ctx, do)
 }
 
+// ServeLab is the part of the program that runs as a lab: see lab.ServeIfAsked.
+func ServeLab() {
+	lab.ServeIfAsked(func(ctx context.Context, l *lab.Lab, name string) error {
+		s := &session{lab: l}
+		return s.startEngine(ctx, name, func(string) {})
+	})
+}
+
 func (s *session) startEngine(ctx context.Context, name string, progress func(string)) error {
 	entry, err := registry.Lookup(name)
 	if err != nil {

@@ -1,0 +1,227 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/netassay/netassay/clusters/lab"
+	"github.com/netassay/netassay/internal/suggest"
+)
+
+// defaultLab is the name of the lab when nobody names one.
+const defaultLab = "lab"
+
+func newLab(stdio IO) *cobra.Command {
+	name := defaultLab
+	c := &cobra.Command{
+		Use:   "lab",
+		Short: "A cluster of network namespaces that stays until it is taken down",
+		Long: `Starts and stops labs that outlive the command: a real API server, nodes and pods that
+are network namespaces, an engine at work. The host's kubectl reaches it; no packet of
+it reaches the host or anything beyond.`,
+		Example: `  netassay lab up
+  kubectl --kubeconfig $(netassay lab kubeconfig) get nodes
+  netassay lab exec node1 -- iptables-save -t mangle
+  netassay lab logs enforcer-node1
+  netassay lab down`,
+		Args: knownCommand,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.PersistentFlags().StringVar(&name, "name", name, "name of the lab")
+	c.AddCommand(
+		newLabUp(stdio, &name),
+		newLabStatus(stdio),
+		newLabKubeconfig(stdio, &name),
+		newLabExec(&name),
+		newLabLogs(stdio, &name),
+		newLabDown(stdio, &name),
+	)
+	return c
+}
+
+func newLabUp(stdio IO, name *string) *cobra.Command {
+	var f labFlags
+	c := &cobra.Command{
+		Use:   "up",
+		Short: "Start a lab and return when it is ready",
+		Args:  noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := f.check(); err != nil {
+				return err
+			}
+			return labUp(c.Context(), stdio, *name, f)
+		},
+	}
+	f.register(c.Flags())
+	return c
+}
+
+func labUp(ctx context.Context, stdio IO, name string, f labFlags) error {
+	if err := prepare(ctx, stdio, f); err != nil {
+		return err
+	}
+	paths, err := programs(ctx, stdio)
+	if err != nil {
+		return err
+	}
+	labs, err := lab.DefaultLabs()
+	if err != nil {
+		return err
+	}
+	status, err := labs.Up(ctx, lab.UpOptions{
+		Config: lab.Config{
+			Name: name, Nodes: f.nodes, Families: f.family, ProxyMode: f.proxyMode, Programs: paths,
+			Progress: func(line string) { fmt.Fprintln(stdio.Err, line) },
+		},
+		Engine: f.engine,
+	})
+	if err != nil {
+		return err
+	}
+	suffix := ""
+	if name != defaultLab {
+		suffix = " --name " + name
+	}
+	_, err = fmt.Fprintf(stdio.Out, `lab %s is ready: %d nodes, engine %s (%.1f s)
+  kubectl --kubeconfig $(netassay lab kubeconfig%s) get pods -A -o wide
+  netassay lab down%s
+`, name, status.Nodes, f.engine, status.ReadySeconds, suffix, suffix)
+	return err
+}
+
+func newLabStatus(stdio IO) *cobra.Command {
+	output := "table"
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "List the labs and how they are",
+		Args:  noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			labs, err := lab.DefaultLabs()
+			if err != nil {
+				return err
+			}
+			all, err := labs.List()
+			if err != nil {
+				return err
+			}
+			return printLabs(stdio.Out, output, all)
+		},
+	}
+	c.Flags().StringVarP(&output, "output", "o", output, "table or json")
+	return c
+}
+
+func printLabs(w io.Writer, output string, all []lab.Status) error {
+	switch output {
+	case "json":
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		return enc.Encode(all)
+	case "table":
+	default:
+		return suggest.Unknown("output format", output, []string{"table", "json"})
+	}
+	if len(all) == 0 {
+		_, err := fmt.Fprintln(w, "no labs; start one: netassay lab up")
+		return err
+	}
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "NAME\tSTATE\tAGE\tNODES\tFAMILIES\tSERVER\tPROBLEM")
+	for _, s := range all {
+		age := time.Since(s.Created).Round(time.Second)
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%s\t%s\t%s\n", s.Name, s.State, age, s.Nodes, s.Families, s.Server, s.Problem)
+	}
+	return tw.Flush()
+}
+
+func newLabKubeconfig(stdio IO, name *string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "kubeconfig",
+		Short: "Print the path of the lab's kubeconfig",
+		Args:  noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			labs, err := lab.DefaultLabs()
+			if err != nil {
+				return err
+			}
+			path, err := labs.KubeconfigPath(*name)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(stdio.Out, path)
+			return err
+		},
+	}
+}
+
+func newLabDown(stdio IO, name *string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "down",
+		Short: "Stop a lab; nothing of it is left",
+		Args:  noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			labs, err := lab.DefaultLabs()
+			if err != nil {
+				return err
+			}
+			if err := labs.Down(c.Context(), *name); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(stdio.Out, "lab %s is gone\n", *name)
+			return err
+		},
+	}
+}
+
+func newClean(stdio IO) *cobra.Command {
+	all := false
+	c := &cobra.Command{
+		Use:   "clean",
+		Short: "Remove what killed runs have left behind",
+		Long: `Removes what is left of labs whose processes were killed. Running labs stay, unless
+--all is given.`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			labs, err := lab.DefaultLabs()
+			if err != nil {
+				return err
+			}
+			done, err := labs.Clean(c.Context(), all)
+			for _, line := range done {
+				fmt.Fprintln(stdio.Out, line)
+			}
+			if len(done) == 0 && err == nil {
+				fmt.Fprintln(stdio.Out, "nothing was left behind")
+			}
+			return err
+		},
+	}
+	c.Flags().BoolVar(&all, "all", all, "also stop the labs that are running")
+	return c
+}
+
+// errNotLive is for commands that need a lab that runs.
+var errNotLive = errors.New("the lab is not running: netassay lab up")
+
+// liveLab is the status of the lab called name, which must be running.
+func liveLab(name string) (lab.Status, error) {
+	labs, err := lab.DefaultLabs()
+	if err != nil {
+		return lab.Status{}, err
+	}
+	s, err := labs.Status(name)
+	if err != nil {
+		return s, err
+	}
+	if s.State == lab.Dead {
+		return s, fmt.Errorf("%s: %w", name, errNotLive)
+	}
+	return s, nil
+}
