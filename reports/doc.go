@@ -1,0 +1,7 @@
+// Package reports leaves the results of a run behind: one folder with a file for people, one
+// for CI, and some for programs.
+//
+// It decides the names of the files and that no result is ever written over. What a run
+// found is in reports/v1, how it looks in reports/render, which is pure; only this package
+// writes files. It must never judge anything.
+package reports

@@ -1,0 +1,260 @@
+package render
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	v1 "github.com/netassay/netassay/reports/v1"
+)
+
+// mostCells is how many wrong cells of a step are listed one by one.
+const mostCells = 20
+
+// caseDetails says what was wrong in a case.
+func (t *text) caseDetails(c *v1.Case) {
+	t.line("%s", c.Title)
+	if c.Spec != "" {
+		t.line("spec: %s", strings.Join(strings.Fields(c.Spec), " "))
+	}
+	if c.Reason != "" {
+		t.line("%s", c.Reason)
+	}
+	for i := range c.Steps {
+		s := &c.Steps[i]
+		if s.Outcome == v1.Pass {
+			t.line("-- step %q: Pass", s.Name)
+			continue
+		}
+		t.line("-- step %q: %s: %s", s.Name, s.Outcome, s.Reason)
+		t.matrices(s)
+		t.wrongCells(s)
+	}
+}
+
+// kind is a way to probe: the cells of one matrix.
+type kind struct {
+	path, family, protocol string
+	port                   uint16
+}
+
+func (k kind) String() string { return fmt.Sprintf("%d/%s %s", k.port, k.protocol, k.family) }
+
+func kindOf(c *v1.Cell) kind { return kind{c.Path, c.Family, c.Protocol, c.Port} }
+
+func compareKinds(a, b kind) int {
+	return cmp.Or(cmp.Compare(a.path, b.path), cmp.Compare(a.protocol, b.protocol), cmp.Compare(a.port, b.port), cmp.Compare(a.family, b.family))
+}
+
+// matrices prints the matrices in which something is wrong; kinds whose matrices are equal
+// share one.
+func (t *text) matrices(s *v1.Step) {
+	cells := map[kind][]*v1.Cell{}
+	for i := range s.Cells {
+		k := kindOf(&s.Cells[i])
+		cells[k] = append(cells[k], &s.Cells[i])
+	}
+	var order []string
+	shared := map[string][]kind{}
+	fine := 0
+	kinds := slices.SortedFunc(keys(cells), compareKinds)
+	for _, k := range kinds {
+		if !slices.ContainsFunc(cells[k], isWrong) {
+			fine++
+			continue
+		}
+		picture := draw(cells[k])
+		if shared[picture] == nil {
+			order = append(order, picture)
+		}
+		shared[picture] = append(shared[picture], k)
+	}
+	for _, picture := range order {
+		t.line("%s", title(shared[picture]))
+		for line := range strings.Lines(picture) {
+			t.line("  %s", strings.TrimSuffix(line, "\n"))
+		}
+	}
+	if fine > 0 && len(order) > 0 {
+		t.line("%d other kinds of probes as expected", fine)
+	}
+}
+
+func keys[K comparable, V any](m map[K]V) func(func(K) bool) {
+	return func(yield func(K) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+func title(kinds []kind) string {
+	var parts []string
+	for _, k := range kinds {
+		name := k.String()
+		if k.path != "pod" {
+			name += " by " + k.path
+		}
+		parts = append(parts, name)
+	}
+	return strings.Join(parts, ", ") + ":"
+}
+
+func isWrong(c *v1.Cell) bool { return c.Outcome == v1.Fail || c.Outcome == v1.Inconclusive }
+
+// draw draws the three matrices beside each other, each with the servers as columns.
+func draw(cells []*v1.Cell) string {
+	clients, servers := names(cells, func(c *v1.Cell) string { return c.Client }), names(cells, func(c *v1.Cell) string { return c.Server })
+	at := map[[2]string]*v1.Cell{}
+	for _, c := range cells {
+		at[[2]string{c.Client, c.Server}] = c
+	}
+	g := grid{servers: servers, margin: len("client")}
+	for _, c := range clients {
+		g.margin = max(g.margin, len(c))
+	}
+	for _, s := range servers {
+		g.column = max(g.column, len(short(s)))
+	}
+	var b strings.Builder
+	g.header(&b)
+	for _, client := range clients {
+		fmt.Fprintf(&b, "%-*s", g.margin, client)
+		for _, sign := range []func(*v1.Cell) string{expected, observed, verdict} {
+			b.WriteString("  ")
+			for _, server := range servers {
+				fmt.Fprintf(&b, " %-*s", g.column, signOf(at[[2]string{client, server}], sign))
+			}
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// grid is the layout of three matrices.
+type grid struct {
+	servers        []string
+	margin, column int
+}
+
+func (g grid) header(b *strings.Builder) {
+	width := len(g.servers) * (g.column + 1)
+	fmt.Fprintf(b, "%-*s", g.margin, "")
+	for _, name := range []string{"expected", "observed", "verdict"} {
+		fmt.Fprintf(b, "   %-*s", width-1, name)
+	}
+	fmt.Fprintf(b, "\n%-*s", g.margin, "")
+	for range 3 {
+		b.WriteString("  ")
+		for i, s := range g.servers {
+			name := group(s)
+			if i > 0 && group(g.servers[i-1]) == name {
+				name = ""
+			}
+			fmt.Fprintf(b, " %-*.*s", g.column, g.column, name)
+		}
+	}
+	fmt.Fprintf(b, "\n%-*s", g.margin, "client")
+	for range 3 {
+		b.WriteString("  ")
+		for _, s := range g.servers {
+			fmt.Fprintf(b, " %-*s", g.column, short(s))
+		}
+	}
+	b.WriteString("\n")
+}
+
+func group(key string) string {
+	g, _, _ := strings.Cut(key, "/")
+	return g
+}
+
+func short(key string) string {
+	_, name, _ := strings.Cut(key, "/")
+	return name
+}
+
+// names are the distinct names, sorted.
+func names(cells []*v1.Cell, of func(*v1.Cell) string) []string {
+	set := map[string]bool{}
+	for _, c := range cells {
+		set[of(c)] = true
+	}
+	return slices.Sorted(keys(set))
+}
+
+func signOf(c *v1.Cell, sign func(*v1.Cell) string) string {
+	if c == nil {
+		return ""
+	}
+	return sign(c)
+}
+
+func expected(c *v1.Cell) string {
+	switch c.Want {
+	case "Allow":
+		return "."
+	case "Deny":
+		return "X"
+	}
+	return "-"
+}
+
+func observed(c *v1.Cell) string {
+	switch c.Seen {
+	case "Connected":
+		return "."
+	case "Dropped":
+		return "X"
+	case "Refused", "Unreachable":
+		return "R"
+	}
+	return "?"
+}
+
+func verdict(c *v1.Cell) string {
+	switch c.Outcome {
+	case v1.Pass:
+		return "."
+	case v1.Fail:
+		return "X"
+	case v1.Skipped, v1.NotSupported:
+		return "-"
+	case v1.Inconclusive, v1.Error, v1.Unfinished:
+	}
+	return "?"
+}
+
+// wrongCells lists the cells that did not pass, with their evidence.
+func (t *text) wrongCells(s *v1.Step) {
+	n := 0
+	for i := range s.Cells {
+		c := &s.Cells[i]
+		if !isWrong(c) {
+			continue
+		}
+		if n++; n > mostCells {
+			continue
+		}
+		t.line("  %s -> %s %d/%s %s by %s: %s%s", c.Client, c.Server, c.Port, c.Protocol, c.Family, c.Path, kindPrefix(c), c.Reason)
+		if c.Evidence != "" {
+			t.line("      evidence: %s", c.Evidence)
+		}
+		if c.Because != "" {
+			t.line("      wanted because: %s", c.Because)
+		}
+	}
+	if n > mostCells {
+		t.line("  … and %d more, all in cells.jsonl", n-mostCells)
+	}
+}
+
+func kindPrefix(c *v1.Cell) string {
+	if c.Kind == "" {
+		return ""
+	}
+	return c.Kind + ": "
+}
