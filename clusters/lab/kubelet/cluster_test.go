@@ -278,6 +278,7 @@ func (c *cluster) kubectlCommand(t *testing.T, args ...string) *exec.Cmd {
 	}, args...)
 	cmd := exec.CommandContext(t.Context(), filepath.Join(assets(t), "kubectl"), args...)
 	cmd.WaitDelay = time.Second
+	cmd.Env = append(os.Environ(), "HOME="+dir)
 	return cmd
 }
 

@@ -66,7 +66,8 @@ func (w *worker) start(c *lifecycle.Container) {
 
 // prepare resolves everything that the container's start needs.
 func (w *worker) prepare(c *lifecycle.Container) (*run, process.Command, error) {
-	spec := w.spec(c.Name)
+	spec := specOf(w.pod, c.Name)
+	c.Image = spec.Image
 	image, err := environ.FindImage(w.agent.cfg.Images, spec.Image)
 	if err != nil {
 		return nil, process.Command{}, err
@@ -109,8 +110,9 @@ func (r *run) command(argv []string) process.Command {
 	return cmd
 }
 
-func (w *worker) spec(name string) *corev1.Container {
-	for _, list := range [][]corev1.Container{w.pod.Spec.InitContainers, w.pod.Spec.Containers} {
+// specOf is the spec of the container called name, or nil.
+func specOf(pod *corev1.Pod, name string) *corev1.Container {
+	for _, list := range [][]corev1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
 		for i := range list {
 			if list[i].Name == name {
 				return &list[i]

@@ -33,7 +33,7 @@ func (a *agent) container(namespace, pod, name string) (running, error) {
 	if name == "" {
 		name = v.pod.Spec.Containers[0].Name
 	}
-	if w.spec(name) == nil {
+	if specOf(v.pod, name) == nil {
 		return running{}, fmt.Errorf("pod %s/%s has no container %q", namespace, pod, name)
 	}
 	r, ok := v.runs[name]
@@ -221,7 +221,7 @@ func (a *agent) logOf(namespace, pod, container string, previous bool) (path str
 		return "", nil, fmt.Errorf("pod %s/%s is not on node %s", namespace, pod, a.cfg.NodeName)
 	}
 	v := w.view.Load()
-	if w.spec(container) == nil {
+	if specOf(v.pod, container) == nil {
 		return "", nil, fmt.Errorf("pod %s/%s has no container %q", namespace, pod, container)
 	}
 	number, launched := restarts(v.pod, container)

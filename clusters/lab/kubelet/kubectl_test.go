@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -56,7 +55,7 @@ func (c *cluster) testKubectlExec(t *testing.T, ns string) {
 	c.await(t, ns, "target", ready)
 	for name, env := range transports() {
 		cmd := c.kubectlCommand(t, "exec", "-i", "-n", ns, "target", "--", "sh", "-c", "cat; echo no >&2; exit 4")
-		cmd.Env = env
+		cmd.Env = append(cmd.Env, env...)
 		var out, errs bytes.Buffer
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader("some text"), &out, &errs
 		err := cmd.Run()
@@ -69,7 +68,7 @@ func (c *cluster) testKubectlExec(t *testing.T, ns string) {
 		}
 		// Without -i, standard input is empty, not silent.
 		cmd = c.kubectlCommand(t, "exec", "-n", ns, "target", "--", "cat")
-		cmd.Env = env
+		cmd.Env = append(cmd.Env, env...)
 		if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
 			t.Errorf("%s: cat of nothing: %q, %v", name, out, err)
 		}
@@ -82,7 +81,7 @@ func (c *cluster) testKubectlTerminal(t *testing.T, ns string) {
 	for name, env := range transports() {
 		cmd := c.kubectlCommand(t, "exec", "-it", "-n", ns, "target", "--", "sh", "-c",
 			`until [ "$(stty size)" = "33 99" ]; do sleep 0.01; done; read x; echo "got $x on $(tty)"; exit 6`)
-		cmd.Env = append(os.Environ(), env...)
+		cmd.Env = append(cmd.Env, env...)
 		terminal, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 33, Cols: 99})
 		check(t, err)
 		_, err = terminal.WriteString("abc\n")
@@ -108,7 +107,7 @@ func (c *cluster) testKubectlAttach(t *testing.T, ns string) {
 	c.awaitReadyLog(t, ns, "reader")
 	for name, env := range transports() {
 		cmd := c.kubectlCommand(t, "attach", "-i", "-n", ns, "reader")
-		cmd.Env = env
+		cmd.Env = append(cmd.Env, env...)
 		in, err := cmd.StdinPipe()
 		check(t, err)
 		out, err := cmd.StdoutPipe()
@@ -130,7 +129,7 @@ func (c *cluster) testKubectlPortForward(t *testing.T, ns string) {
 	c.await(t, ns, "web", ready)
 	for name, env := range transports() {
 		cmd := c.kubectlCommand(t, "port-forward", "-n", ns, "pod/web", ":8080")
-		cmd.Env = env
+		cmd.Env = append(cmd.Env, env...)
 		var errs bytes.Buffer
 		cmd.Stderr = &errs
 		out, err := cmd.StdoutPipe()

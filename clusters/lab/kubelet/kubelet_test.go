@@ -21,6 +21,35 @@ import (
 	"github.com/netassay/netassay/clusters"
 )
 
+// TestManyPods fills a node, empties it, and fills it again: every address is free again
+// when the pods are gone. It has a cluster of its own, since it says how long it took.
+func TestManyPods(t *testing.T) {
+	c := startCluster(t)
+	ns := c.namespace(t)
+	const pods = 100
+	for round := range 2 {
+		began := time.Now()
+		for i := range pods {
+			c.create(t, ns, shell(fmt.Sprintf("p%d", i), "exec sleep 1000"))
+		}
+		created := time.Since(began)
+		for i := range pods {
+			c.await(t, ns, fmt.Sprintf("p%d", i), ready)
+		}
+		t.Logf("round %d: %d pods on a node, created in %v, all ready after %v", round, pods, created, time.Since(began))
+		began = time.Now()
+		check(t, c.client.CoreV1().Pods(ns).DeleteCollection(t.Context(),
+			metav1.DeleteOptions{GracePeriodSeconds: ptr.To[int64](1)}, metav1.ListOptions{}))
+		for i := range pods {
+			c.await(t, ns, fmt.Sprintf("p%d", i), gone)
+		}
+		t.Logf("round %d: all gone after %v", round, time.Since(began))
+		if n := processes(t, "sleep\x001000\x00"); n != 0 {
+			t.Errorf("%d processes outlived their pods", n)
+		}
+	}
+}
+
 // TestCluster runs the agent against a real API server. Its parts share one cluster and
 // have a namespace each.
 func TestCluster(t *testing.T) {
@@ -37,6 +66,8 @@ func TestCluster(t *testing.T) {
 		{"completed pod keeps its status and gives back its address", c.testCompleted},
 		{"failed pod", c.testFailed},
 		{"restarts", c.testRestart},
+		{"deadline", c.testDeadline},
+		{"changed image", c.testChangedImage},
 		{"init containers and sidecars", c.testInit},
 		{"sidecar of a completed pod is ended", c.testSidecarEnds},
 		{"probes", c.testProbes},
@@ -260,6 +291,28 @@ func (c *cluster) testRestart(t *testing.T, ns string) {
 	c.awaitLog(t, ns, "loop", &corev1.PodLogOptions{Previous: true}, "here\n")
 }
 
+func (c *cluster) testDeadline(t *testing.T, ns string) {
+	pod := shell("late", "exec sleep 100")
+	pod.Spec.ActiveDeadlineSeconds = ptr.To[int64](1)
+	c.create(t, ns, pod)
+	got := c.await(t, ns, "late", inPhase(corev1.PodFailed))
+	if got.Status.Reason != "DeadlineExceeded" {
+		t.Errorf("reason %q, want DeadlineExceeded", got.Status.Reason)
+	}
+}
+
+func (c *cluster) testChangedImage(t *testing.T, ns string) {
+	c.create(t, ns, shell("changing", "exec sleep 100"))
+	c.await(t, ns, "changing", ready)
+	patch := []byte(`{"spec":{"containers":[{"name":"main","image":"other/shell:2"}]}}`)
+	_, err := c.client.CoreV1().Pods(ns).Patch(t.Context(), "changing", types.StrategicMergePatchType, patch, metav1.PatchOptions{})
+	check(t, err)
+	c.await(t, ns, "changing", func(pod *corev1.Pod) bool {
+		s := pod.Status.ContainerStatuses[0]
+		return ready(pod) && s.RestartCount == 1 && s.Image == "other/shell:2"
+	})
+}
+
 func (c *cluster) testInit(t *testing.T, ns string) {
 	pod := shell("main", "echo main; sleep 100")
 	side := script1("side", "echo side; sleep 100")
@@ -364,12 +417,18 @@ func (c *cluster) testUnknownImage(t *testing.T, ns string) {
 // testGraceful: the process gets SIGTERM and the time to finish; its address is released
 // and the object removed as soon as it has, not when the grace period is over.
 func (c *cluster) testGraceful(t *testing.T, ns string) {
+	c.create(t, ns, server("agnhost", "node2"))
+	c.await(t, ns, "agnhost", ready)
+	began := time.Now()
+	check(t, c.client.CoreV1().Pods(ns).Delete(t.Context(), "agnhost", metav1.DeleteOptions{}))
+	c.await(t, ns, "agnhost", gone)
+	t.Logf("agnhost gone %v after a deletion with the default grace period", time.Since(began))
 	pod := shell("slow", "trap 'echo bye; exit 0' TERM; echo hi; while :; do sleep 0.05; done")
 	pod.Spec.TerminationGracePeriodSeconds = ptr.To[int64](50)
 	c.create(t, ns, pod)
 	c.await(t, ns, "slow", ready)
 	c.awaitLog(t, ns, "slow", &corev1.PodLogOptions{}, "hi\n")
-	began := time.Now()
+	began = time.Now()
 	check(t, c.client.CoreV1().Pods(ns).Delete(t.Context(), "slow", metav1.DeleteOptions{}))
 	c.await(t, ns, "slow", gone)
 	if took := time.Since(began); took > 20*time.Second {

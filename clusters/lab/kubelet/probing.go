@@ -22,7 +22,7 @@ func (w *worker) probe(r *run, c *lifecycle.Container) {
 	w.ask(r, r.spec.StartupProbe, func(stop func(), ok bool, why error) {
 		stop()
 		if !ok {
-			w.restart(r, r.spec.StartupProbe, fmt.Errorf("startup probe: %w", why))
+			w.restart(r, w.graceFor(r.spec.StartupProbe), fmt.Errorf("startup probe: %w", why))
 			return
 		}
 		c.StartupOK = true
@@ -38,7 +38,7 @@ func (w *worker) probeStarted(r *run, c *lifecycle.Container) {
 		w.ask(r, p, func(stop func(), ok bool, why error) {
 			if !ok {
 				stop()
-				w.restart(r, p, fmt.Errorf("liveness probe: %w", why))
+				w.restart(r, w.graceFor(p), fmt.Errorf("liveness probe: %w", why))
 			}
 		})
 	}
@@ -64,18 +64,18 @@ func (w *worker) ask(r *run, p *corev1.Probe, verdict func(stop func(), ok bool,
 	}()
 }
 
-// restart ends the run; the restart policy brings up the next.
-func (w *worker) restart(r *run, p *corev1.Probe, why error) {
-	w.log.Info("end container", "container", r.spec.Name, "why", why)
-	grace := graceOf(w.pod)
+// graceFor is how long a container may take to end that the probe has failed.
+func (w *worker) graceFor(p *corev1.Probe) time.Duration {
 	if s := p.TerminationGracePeriodSeconds; s != nil {
-		grace = time.Duration(*s) * time.Second
+		return time.Duration(*s) * time.Second
 	}
-	go func() {
-		ctx, cancel := context.WithTimeout(w.kill, grace)
-		defer cancel()
-		w.stopRun(ctx, r)
-	}()
+	return graceOf(w.pod)
+}
+
+// restart ends the run; the restart policy brings up the next.
+func (w *worker) restart(r *run, grace time.Duration, why error) {
+	w.log.Info("end container", "container", r.spec.Name, "why", why)
+	w.stopWithin(grace, [][]*run{{r}})
 }
 
 // execIn runs a command for the node agent itself; a non-zero exit is an error.

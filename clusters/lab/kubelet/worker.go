@@ -2,6 +2,7 @@ package kubelet
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -81,6 +82,11 @@ func (w *worker) update(pod *corev1.Pod) {
 	w.post(func() {
 		w.pod = pod
 		w.state.Generation = pod.Generation
+		for name, r := range w.runs {
+			if spec := specOf(pod, name); spec.Image != r.spec.Image {
+				w.restart(r, graceOf(pod), errors.New("its image was changed"))
+			}
+		}
 	})
 }
 
@@ -107,6 +113,9 @@ func (w *worker) terminate(grace time.Duration) {
 // run is the life of the pod.
 func (w *worker) run() {
 	defer w.end()
+	if len(w.pod.Spec.Volumes) > 0 {
+		w.log.Warn("the lab mounts no volumes: containers see the files of the host")
+	}
 	stopping := w.stop.Done()
 	if !w.attach() {
 		w.state.Deleting = true
@@ -201,6 +210,7 @@ func hostname(pod *corev1.Pod) string {
 
 // reconcile does what is to be done now and publishes what came of it.
 func (w *worker) reconcile() (wake time.Time, end bool) {
+	deadline := w.expire()
 	for {
 		d := lifecycle.Decide(&w.state, w.agent.now())
 		if d.End {
@@ -214,8 +224,16 @@ func (w *worker) reconcile() (wake time.Time, end bool) {
 		}
 		w.windDown(d.Stop)
 		w.publish()
-		return d.Wake, false
+		return earlier(d.Wake, deadline), false
 	}
+}
+
+// earlier is the earlier of two times; zero is never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // windDown stops the sidecars of a complete pod, once.
@@ -228,11 +246,34 @@ func (w *worker) windDown(order []int) {
 	for _, i := range order {
 		stages = append(stages, []*run{w.runs[w.state.Containers[i].Name]})
 	}
+	w.stopWithin(graceOf(w.pod), stages)
+}
+
+// stopWithin stops containers in the background.
+func (w *worker) stopWithin(grace time.Duration, stages [][]*run) {
 	go func() {
-		ctx, cancel := context.WithTimeout(w.kill, graceOf(w.pod))
+		ctx, cancel := context.WithTimeout(w.kill, grace)
 		defer cancel()
 		w.stopContainers(ctx, stages)
 	}()
+}
+
+// expire fails a pod that has outlived its activeDeadlineSeconds; the time is when to look
+// again.
+func (w *worker) expire() (wake time.Time) {
+	limit := w.pod.Spec.ActiveDeadlineSeconds
+	if limit == nil || w.state.Deleting || w.state.Failed != nil {
+		return time.Time{}
+	}
+	wake = w.state.StartTime.Add(time.Duration(*limit) * time.Second)
+	if w.agent.now().Before(wake) {
+		return wake
+	}
+	w.state.Failed = &lifecycle.Failure{
+		Reason: "DeadlineExceeded", Message: "Pod was active on the node longer than the specified deadline",
+	}
+	w.stopWithin(graceOf(w.pod), w.order())
+	return time.Time{}
 }
 
 // publish makes a changed status known.
