@@ -58,6 +58,7 @@ func New(cfg Config) *Agent {
 		pace:     newPace(cfg.MinInterval),
 		pending:  watch.NewChanges(),
 	}
+	a.watcher.Trouble = a.trouble
 	runner := cfg.Runner
 	if runner == nil {
 		runner = kernel.DefaultRunner()
@@ -130,6 +131,19 @@ func (a *Agent) loop(ctx context.Context) {
 		case <-alive.C:
 		}
 	}
+}
+
+// trouble notes requests to the API server that fail. Like those of syncs, the log has
+// ever fewer of them.
+func (a *Agent) trouble(k watch.Kind, failures int, err error) {
+	switch {
+	case err == nil:
+		a.log.Info("API server answers again", "kind", k)
+		return
+	case failures&(failures-1) == 0:
+		a.log.Warn("can't watch; what is known stays in force", "kind", k, "failures", failures, "error", err)
+	}
+	a.metrics.watchErrors.WithLabelValues(string(k)).Inc()
 }
 
 // sync brings the kernel to the newest snapshot.

@@ -24,6 +24,7 @@ type metrics struct {
 	execs       *prometheus.HistogramVec // tool, family
 	execErrors  *prometheus.CounterVec   // tool, family
 	repairs     *prometheus.CounterVec   // object
+	watchErrors *prometheus.CounterVec   // kind
 	uncollected prometheus.Counter
 	pending     prometheus.Gauge
 	lastSuccess prometheus.Gauge
@@ -48,6 +49,7 @@ func newMetrics() *metrics {
 	m.execs = m.histogram("exec_duration_seconds", "Time that calls of iptables and ipset took, lock waits included.", seconds, "tool", "family")
 	m.execErrors = m.counter("exec_errors_total", "Calls of iptables and ipset that failed.", "tool", "family")
 	m.repairs = m.counter("repairs_total", "Things of ours that something else had changed or removed.", "object")
+	m.watchErrors = m.counter("watch_errors_total", "Requests to the API server that failed.", "kind")
 	m.uncollected = prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "set_destroy_failures_total", Help: "Sets that could not be destroyed yet because they are referred to."})
 	m.registry.MustRegister(m.uncollected)
 	m.pending = m.gauge("pending_changes", "Watch events that the kernel does not enforce yet.")

@@ -2,9 +2,11 @@ package watch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -36,6 +38,11 @@ type Watcher struct {
 	nodes      *store[model.Node]
 
 	podBuf []model.Pod // handed out by Snapshot, and used again
+
+	// Trouble, if set before Run, is told of each request for a kind that failed, with
+	// the number of failures in a row, and with none when the kind can be watched again.
+	// Calls may be concurrent.
+	Trouble func(k Kind, failures int, err error)
 }
 
 // New returns a Watcher of the node's view; nothing happens before Run.
@@ -100,10 +107,10 @@ func (w *Watcher) Run(ctx context.Context) {
 	all := fields.Everything()
 	var wg sync.WaitGroup
 	for _, r := range []*cache.Reflector{
-		w.reflector("pods", c.Core, &podList{}, &pod{}, w.pods, fields.ParseSelectorOrDie(livePods)),
-		w.reflector("namespaces", c.Metadata, &metav1.PartialObjectMetadataList{}, &metav1.PartialObjectMetadata{}, w.namespaces, all),
-		w.reflector("networkpolicies", c.Networking, &netv1.NetworkPolicyList{}, &netv1.NetworkPolicy{}, w.policies, all),
-		w.reflector("nodes", c.Core, &corev1.NodeList{}, &corev1.Node{}, w.nodes, fields.OneTermEqualSelector("metadata.name", w.node)),
+		w.reflector(Pods, "pods", c.Core, &podList{}, &pod{}, w.pods, fields.ParseSelectorOrDie(livePods)),
+		w.reflector(Namespaces, "namespaces", c.Metadata, &metav1.PartialObjectMetadataList{}, &metav1.PartialObjectMetadata{}, w.namespaces, all),
+		w.reflector(Policies, "networkpolicies", c.Networking, &netv1.NetworkPolicyList{}, &netv1.NetworkPolicy{}, w.policies, all),
+		w.reflector(Nodes, "nodes", c.Core, &corev1.NodeList{}, &corev1.Node{}, w.nodes, fields.OneTermEqualSelector("metadata.name", w.node)),
 	} {
 		wg.Go(func() { r.RunWithContext(ctx) })
 	}
@@ -115,8 +122,23 @@ func backoff() *wait.Backoff {
 	return &wait.Backoff{Duration: 200 * time.Millisecond, Factor: 2, Jitter: 0.5, Steps: 7, Cap: 10 * time.Second}
 }
 
-func (w *Watcher) reflector(resource string, client rest.Interface, list, item runtime.Object, into cache.ReflectorStore, sel fields.Selector) *cache.Reflector {
-	params := w.clients.params
+// trouble counts failures in a row of the requests for one kind.
+func (w *Watcher) trouble(k Kind) func(error) {
+	var failures atomic.Int32
+	return func(err error) {
+		if w.Trouble == nil || errors.Is(err, context.Canceled) {
+			return
+		}
+		if err != nil {
+			w.Trouble(k, int(failures.Add(1)), err)
+		} else if failures.Swap(0) > 0 {
+			w.Trouble(k, 0, nil)
+		}
+	}
+}
+
+func (w *Watcher) reflector(k Kind, resource string, client rest.Interface, list, item runtime.Object, into cache.ReflectorStore, sel fields.Selector) *cache.Reflector {
+	params, trouble := w.clients.params, w.trouble(k)
 	request := func(o metav1.ListOptions) *rest.Request {
 		o.FieldSelector = sel.String()
 		return client.Get().Resource(resource).VersionedParams(&o, params)
@@ -124,11 +146,15 @@ func (w *Watcher) reflector(resource string, client rest.Interface, list, item r
 	lw := &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 			into := list.DeepCopyObject()
-			return into, request(o).Do(ctx).Into(into)
+			err := request(o).Do(ctx).Into(into)
+			trouble(err)
+			return into, err
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (apiwatch.Interface, error) {
 			o.Watch = true
-			return request(o).Watch(ctx)
+			stream, err := request(o).Watch(ctx)
+			trouble(err)
+			return stream, err
 		},
 	}
 	return cache.NewReflectorWithOptions(lw, item, into, cache.ReflectorOptions{Name: resource, TypeDescription: resource, Backoff: backoff()})

@@ -1,0 +1,229 @@
+package fakeapi
+
+import (
+	"encoding/binary"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	netv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
+	"k8s.io/apimachinery/pkg/watch"
+)
+
+// codec writes objects as an API server does that is asked for protobuf.
+type codec struct {
+	scheme *runtime.Scheme
+	proto  *protobuf.Serializer
+}
+
+func newCodec(t testing.TB) codec {
+	t.Helper()
+	s := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, netv1.AddToScheme, metav1.AddMetaToScheme} {
+		if err := add(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	metav1.AddToGroupVersion(s, corev1.SchemeGroupVersion)
+	return codec{scheme: s, proto: protobuf.NewSerializer(s, s)}
+}
+
+// encode writes the envelope with the kind, which objects in memory don't carry.
+func (c codec) encode(obj runtime.Object) []byte {
+	obj = obj.DeepCopyObject()
+	kinds, _, err := c.scheme.ObjectKinds(obj)
+	if err != nil {
+		panic(err)
+	}
+	obj.GetObjectKind().SetGroupVersionKind(kinds[0])
+	var b strings.Builder
+	if err := c.proto.Encode(obj, &b); err != nil {
+		panic(err)
+	}
+	return []byte(b.String())
+}
+
+// metadataOnly reduces an object to what a client that accepts no more gets.
+func metadataOnly(obj runtime.Object) runtime.Object {
+	m := &metav1.PartialObjectMetadata{}
+	a := accessor(obj)
+	m.Name, m.UID, m.Labels, m.Annotations, m.ResourceVersion = a.GetName(), a.GetUID(), a.GetLabels(), a.GetAnnotations(), a.GetResourceVersion()
+	return m
+}
+
+// request is a list or a watch.
+type request struct {
+	kind     *kind
+	resource string
+	selector fields.Selector
+	reduce   bool // to metadata
+	stream   bool // begin with what is there
+}
+
+func (s *Server) get(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	selector, err := fields.ParseSelector(q.Get("fieldSelector"))
+	req := request{
+		kind: s.kinds[r.PathValue("resource")], resource: r.PathValue("resource"), selector: selector,
+		reduce: strings.Contains(r.Header.Get("Accept"), "PartialObjectMetadata"),
+		stream: q.Get("sendInitialEvents") == "true",
+	}
+	if err != nil || req.kind == nil {
+		s.fail(w, http.StatusNotFound, metav1.StatusReasonNotFound)
+		return
+	}
+	var held chan struct{}
+	var down, refuse bool
+	s.locked(func() {
+		req.kind.requests++
+		held, down, refuse = req.kind.held, s.down, s.noStreaming && req.stream
+	})
+	select {
+	case <-held:
+	case <-r.Context().Done():
+		return
+	}
+	switch {
+	case down:
+		s.fail(w, http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable)
+	case refuse:
+		s.fail(w, http.StatusUnprocessableEntity, metav1.StatusReasonInvalid)
+	case q.Get("watch") == "true":
+		s.watch(w, r, req)
+	default:
+		s.list(w, req)
+	}
+}
+
+func (s *Server) fail(w http.ResponseWriter, code int, reason metav1.StatusReason) {
+	w.Header().Set("Content-Type", runtime.ContentTypeProtobuf)
+	w.WriteHeader(code)
+	_, _ = w.Write(s.codec.encode(&metav1.Status{Status: metav1.StatusFailure, Code: int32(code), Reason: reason, Message: "the fake API server says no"}))
+}
+
+// selected are the objects of a request, and the version at which they are current.
+func (s *Server) selected(req request) ([]runtime.Object, string) {
+	var objs []runtime.Object
+	for _, obj := range req.kind.objects {
+		if req.selector.Matches(selectable(obj)) {
+			objs = append(objs, obj)
+		}
+	}
+	return objs, strconv.Itoa(s.rv)
+}
+
+func (s *Server) list(w http.ResponseWriter, req request) {
+	s.mu.Lock()
+	objs, rv := s.selected(req)
+	s.mu.Unlock()
+	var list runtime.Object
+	listMeta := metav1.ListMeta{ResourceVersion: rv}
+	switch {
+	case req.reduce:
+		l := &metav1.PartialObjectMetadataList{ListMeta: listMeta}
+		for _, o := range objs {
+			l.Items = append(l.Items, *metadataOnly(o).(*metav1.PartialObjectMetadata))
+		}
+		list = l
+	case req.resource == "pods":
+		list = &corev1.PodList{ListMeta: listMeta, Items: items[corev1.Pod](objs)}
+	case req.resource == "nodes":
+		list = &corev1.NodeList{ListMeta: listMeta, Items: items[corev1.Node](objs)}
+	default:
+		list = &netv1.NetworkPolicyList{ListMeta: listMeta, Items: items[netv1.NetworkPolicy](objs)}
+	}
+	w.Header().Set("Content-Type", runtime.ContentTypeProtobuf)
+	_, _ = w.Write(s.codec.encode(list))
+}
+
+func items[T any](objs []runtime.Object) []T {
+	var out []T
+	for _, o := range objs {
+		out = append(out, *any(o).(*T))
+	}
+	return out
+}
+
+// queue is how many events a watcher may be behind. Tests make fewer.
+const queue = 10_000
+
+func (s *Server) watch(w http.ResponseWriter, r *http.Request, req request) {
+	watcher := &watcher{selector: req.selector, events: make(chan watch.Event, queue)}
+	s.mu.Lock()
+	objs, rv := s.selected(req)
+	req.kind.watchers[watcher] = struct{}{}
+	s.mu.Unlock()
+	defer s.locked(func() { delete(req.kind.watchers, watcher) })
+
+	w.Header().Set("Content-Type", runtime.ContentTypeProtobuf+";stream=watch")
+	w.WriteHeader(http.StatusOK)
+	if req.stream {
+		for _, obj := range objs {
+			s.send(w, req, watch.Event{Type: watch.Added, Object: obj})
+		}
+		s.send(w, req, watch.Event{Type: watch.Bookmark, Object: bookmark(req.resource, rv)})
+	}
+	w.(http.Flusher).Flush()
+	for {
+		select {
+		case <-r.Context().Done():
+			return
+		case e := <-watcher.events:
+			s.send(w, req, e)
+			w.(http.Flusher).Flush()
+		}
+	}
+}
+
+// bookmark is the event that ends a streamed list.
+func bookmark(resource, rv string) runtime.Object {
+	m := metav1.ObjectMeta{ResourceVersion: rv, Annotations: map[string]string{metav1.InitialEventsAnnotationKey: "true"}}
+	switch resource {
+	case "pods":
+		return &corev1.Pod{ObjectMeta: m}
+	case "namespaces":
+		return &corev1.Namespace{ObjectMeta: m}
+	case "nodes":
+		return &corev1.Node{ObjectMeta: m}
+	}
+	return &netv1.NetworkPolicy{ObjectMeta: m}
+}
+
+// send writes one event as a frame: its length in four bytes, then the message.
+func (s *Server) send(w io.Writer, req request, e watch.Event) {
+	obj := e.Object
+	if req.reduce {
+		obj = metadataOnly(obj)
+	}
+	event := &metav1.WatchEvent{Type: string(e.Type), Object: runtime.RawExtension{Raw: s.codec.encode(obj)}}
+	frame, err := event.Marshal()
+	if err != nil {
+		panic(err)
+	}
+	_, _ = w.Write(slices.Concat(binary.BigEndian.AppendUint32(nil, uint32(len(frame))), frame)) // the client may be gone
+}
+
+func (s *Server) postEvent(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	obj, _, err := s.codec.proto.Decode(body, nil, nil)
+	event, ok := obj.(*corev1.Event)
+	if err != nil || !ok {
+		s.fail(w, http.StatusBadRequest, metav1.StatusReasonBadRequest)
+		return
+	}
+	s.locked(func() { s.events = append(s.events, event) })
+	w.Header().Set("Content-Type", runtime.ContentTypeProtobuf)
+	w.WriteHeader(http.StatusCreated)
+	_, _ = w.Write(s.codec.encode(event))
+}
