@@ -84,7 +84,7 @@ func (a *Agent) Run(ctx context.Context) error {
 			return err
 		}
 		wg.Go(func() {
-			if err := serve(ctx, l, a.metrics, a.status); err != nil {
+			if err := serve(ctx, l, a.metrics, a.status, a.watcher.Synced); err != nil {
 				a.log.Error("metrics server ended", "error", err)
 			}
 		})

@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/netassay/netassay/enforcer/watch"
 )
 
 // stuckAfter is how long the loop may be silent before /healthz says so. It is longer than
@@ -26,7 +29,7 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 }
 
 // serve answers until ctx ends.
-func serve(ctx context.Context, l net.Listener, m *metrics, s *status) error {
+func serve(ctx context.Context, l net.Listener, m *metrics, s *status, synced func() []watch.Kind) error {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -38,7 +41,7 @@ func serve(ctx context.Context, l net.Listener, m *metrics, s *status) error {
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if now := s.get(); !now.Ready {
-			http.Error(w, now.Reason, http.StatusServiceUnavailable)
+			http.Error(w, now.Reason+missing(synced()), http.StatusServiceUnavailable)
 			return
 		}
 		fmt.Fprintln(w, "ok")
@@ -50,4 +53,18 @@ func serve(ctx context.Context, l net.Listener, m *metrics, s *status) error {
 		return fmt.Errorf("serve metrics: %w", err)
 	}
 	return nil
+}
+
+// missing names the kinds that have not been listed yet.
+func missing(synced []watch.Kind) string {
+	text := ""
+	for _, k := range watch.Kinds() {
+		if !slices.Contains(synced, k) {
+			text += " " + string(k)
+		}
+	}
+	if text == "" {
+		return ""
+	}
+	return "; not listed yet:" + text
 }
