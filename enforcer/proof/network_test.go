@@ -110,13 +110,18 @@ func (n *network) route(f model.Flow) []hop {
 	return hops
 }
 
-// judge walks a flow's first packet through the network.
-func (n *network) judge(f model.Flow) (model.Verdict, string, error) {
-	p := iptsim.Packet{
+// packetOf is the first packet of a flow.
+func packetOf(f model.Flow) iptsim.Packet {
+	return iptsim.Packet{
 		Src: f.Client, Dst: f.Server, SrcPort: 40000, DstPort: f.Port,
 		Protocol: map[corev1.Protocol]string{corev1.ProtocolTCP: "tcp", corev1.ProtocolUDP: "udp", corev1.ProtocolSCTP: "sctp"}[f.Protocol],
 		State:    iptsim.NewFlow,
 	}
+}
+
+// judge walks a flow's first packet through the network.
+func (n *network) judge(f model.Flow) (model.Verdict, string, error) {
+	p := packetOf(f)
 	var log strings.Builder
 	for _, h := range n.route(f) {
 		trace, err := n.nodes[h.node].Walk(h.hook, p)
