@@ -27,10 +27,11 @@ type page struct {
 	byTuple map[tuple]Receipt // of those without a nonce
 }
 
+// tuple is a flow as both ends see it. The destination belongs to it: clients use the same
+// source port for several at a time.
 type tuple struct {
 	protocol string
-	from     netip.AddrPort
-	port     uint16
+	from, to netip.AddrPort
 }
 
 func newPage() page {
@@ -49,11 +50,11 @@ func (b *book) add(receiver string, translate func(time.Duration) time.Duration,
 	b.turn()
 	for _, r := range receipts {
 		entry := Receipt{
-			Kind: r.Kind, Receiver: receiver, Nonce: r.Nonce, From: r.From, Port: r.Port,
+			Kind: r.Kind, Receiver: receiver, Nonce: r.Nonce, From: r.From, To: r.To, Port: r.Port,
 			Protocol: r.Protocol, At: translate(r.At),
 		}
 		if r.Nonce == 0 {
-			b.pages[0].byTuple[tuple{r.Protocol, r.From, r.Port}] = entry
+			b.pages[0].byTuple[tuple{r.Protocol, r.From, netip.AddrPortFrom(r.To, r.Port)}] = entry
 		} else if _, known := b.nonce(r.Nonce); !known {
 			b.pages[0].byNonce[r.Nonce] = entry
 		}
@@ -80,14 +81,14 @@ func (b *book) nonce(n uint64) (Receipt, bool) {
 }
 
 // find is the receipt for an observation: by its nonce, else by its addresses when the
-// time fits.
+// time fits. Behind a Service the addresses differ, and only a nonce is found.
 func (b *book) find(o *Observation, t *Target) (Receipt, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if r, ok := b.nonce(o.Nonce); ok {
 		return r, true
 	}
-	key := tuple{t.Protocol, netip.AddrPortFrom(o.Local, o.LocalPort), t.Addr.Port()}
+	key := tuple{t.Protocol, netip.AddrPortFrom(o.Local, o.LocalPort), t.Addr}
 	for _, p := range b.pages {
 		if r, ok := p.byTuple[key]; ok && r.At > o.Sent-Grace && r.At < o.Done+Grace {
 			return r, true

@@ -3,9 +3,13 @@ package probe
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -36,6 +40,24 @@ func (n *network) probing(ctx context.Context, client *host, ts ...Target) <-cha
 		done <- outcome{obs, err}
 	}()
 	return done
+}
+
+// stop stops the prober of that name and waits until all its threads are.
+func (n *network) stop(h *host) {
+	n.t.Helper()
+	n.signalTo(h, syscall.SIGSTOP)
+	p, err := n.fleet.prober(h.name)
+	must(n.t, err)
+	until(n.t, h.name+" is stopped", func() bool {
+		stats, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.stream.(*process).cmd.Process.Pid))
+		must(n.t, err)
+		return !slices.ContainsFunc(stats, func(file string) bool {
+			stat, err := os.ReadFile(file)
+			must(n.t, err)
+			_, rest, _ := strings.Cut(string(stat), ") ")
+			return !strings.HasPrefix(rest, "T")
+		})
+	})
 }
 
 // A prober that is killed in the middle of a round: each target has its observation, at
@@ -125,11 +147,11 @@ func TestStarvedProber(t *testing.T) {
 			n.start()
 			client, server := n.hosts[0], n.hosts[1]
 			server.iptables("ipv4", "-A INPUT -p udp --dport 80 -j "+tc.filter)
-			n.signalTo(server, syscall.SIGSTOP)
+			n.stop(server)
 			const timeout = 4 * time.Second
 			r := n.probing(t.Context(), client, server.target("ipv4", wire.UDP, timeout))
 			server.countTo("ipv4", 0, 1)
-			n.signalTo(client, syscall.SIGSTOP)
+			n.stop(client)
 			n.signalTo(server, syscall.SIGCONT)
 			stopped := Now()
 			until(t, "the deadline is long past", func() bool { return Now() > stopped+timeout+time.Second })
@@ -151,7 +173,7 @@ func TestStarvedReceiver(t *testing.T) {
 	n := newNetwork(t, 2)
 	n.start()
 	client, server := n.hosts[0], n.hosts[1]
-	n.signalTo(server, syscall.SIGSTOP)
+	n.stop(server)
 	o := n.probe(client, server.target("ipv4", wire.TCP, short))
 	if o.Result != Inconclusive || !strings.Contains(o.Err, "handshake completed") {
 		t.Errorf("got %+v, want %s", o, Inconclusive)
@@ -217,6 +239,7 @@ type fake struct {
 }
 
 func (k fake) dial(t *testing.T) Dial {
+	t.Helper()
 	return func(context.Context) (io.ReadWriteCloser, error) {
 		ours, theirs := net.Pipe()
 		k.Conn = theirs
@@ -226,6 +249,7 @@ func (k fake) dial(t *testing.T) Dial {
 }
 
 func (k fake) serve(t *testing.T) {
+	t.Helper()
 	defer k.Close()
 	k.say(t, wire.Event{Hello: &k.hello})
 	for lines := wire.NewReader(k.Conn); ; {
@@ -253,6 +277,7 @@ func (k fake) serve(t *testing.T) {
 }
 
 func (k fake) say(t *testing.T, ev wire.Event) {
+	t.Helper()
 	line, err := wire.Encode(ev)
 	if err != nil {
 		t.Error(err)

@@ -167,8 +167,11 @@ func (p *process) Close() error {
 	if err := p.WriteCloser.Close(); err != nil {
 		return err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- p.cmd.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		_ = p.cmd.Wait() // killed ones are fine
+		close(ended)
+	}()
 	select {
 	case <-ended:
 		return nil

@@ -57,6 +57,7 @@ type Receipt struct {
 	Receiver string // the prober
 	Nonce    uint64 // 0 for a SYN
 	From     netip.AddrPort
+	To       netip.Addr // of a SYN only
 	Port     uint16
 	Protocol string
 	At       time.Duration // harness's clock

@@ -182,6 +182,33 @@ func TestBare(t *testing.T) {
 	}
 }
 
+// SYNs of one source port to two servers at a time: each is evidence of its own probe only.
+func TestEvidenceIsNotMixedUp(t *testing.T) {
+	b := newBook()
+	from := netip.MustParseAddrPort("10.0.0.1:40000")
+	one, two := netip.MustParseAddrPort("10.0.0.2:80"), netip.MustParseAddrPort("10.0.0.3:80")
+	same := func(t time.Duration) time.Duration { return t }
+	b.add("x/two", same, []wire.Receipt{{Kind: wire.ReceiptSYN, From: from, To: two.Addr(), Port: 80, Protocol: wire.TCP, At: time.Second}})
+	for _, tc := range []struct {
+		to       netip.AddrPort
+		sent     time.Duration
+		protocol string
+		want     string
+	}{
+		{two, time.Second, wire.TCP, "x/two"},
+		{one, time.Second, wire.TCP, ""},
+		{two, time.Second, wire.SCTP, ""},
+		{netip.AddrPortFrom(two.Addr(), 81), time.Second, wire.TCP, ""},
+		{two, 2 * time.Second, wire.TCP, ""}, // an older probe's
+	} {
+		o := Observation{Local: from.Addr(), LocalPort: from.Port(), Nonce: 1, Sent: tc.sent, Done: tc.sent + time.Second}
+		got, _ := b.find(&o, &Target{Addr: tc.to, Protocol: tc.protocol})
+		if got.Receiver != tc.want {
+			t.Errorf("%s %s sent at %v: receiver %q, want %q", tc.to, tc.protocol, tc.sent, got.Receiver, tc.want)
+		}
+	}
+}
+
 // A matrix full of drops costs one timeout, and no probe is confused with another.
 func TestManyAtOnce(t *testing.T) {
 	t.Parallel()

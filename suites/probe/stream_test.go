@@ -180,7 +180,7 @@ func TestFlowHasAGap(t *testing.T) {
 				cut := Now()
 				// TCP's retransmissions back off: the time counts, not the packets.
 				server.countTo(family, 0, 2)
-				until(t, "the gap is long enough", func() bool { return Now() > cut+200*time.Millisecond })
+				until(t, "the gap is long enough", func() bool { return Now() > cut+500*time.Millisecond })
 				healed := Now()
 				server.iptables(family, "-I INPUT"+rule+"ACCEPT")
 				server.countTo(family, 0, 3)
@@ -193,17 +193,20 @@ func TestFlowHasAGap(t *testing.T) {
 	}
 }
 
+// checkGap wants most of the time from cut to healed inside gaps: an echo that was on its
+// way, or waited for a prober to get the CPU, may still have come.
 func checkGap(t *testing.T, r wire.FlowReport, began, cut, healed time.Duration) {
 	t.Helper()
 	if r.Answered != "x/b" || r.Err != "" || r.Start > began || r.Echoed == 0 || r.Sent < r.Echoed {
 		t.Errorf("flow report: %+v", r)
 	}
+	silent := time.Duration(0)
 	for _, g := range r.Gaps {
-		if g.From <= cut && g.To >= healed {
-			return
-		}
+		silent += max(0, min(g.To, healed)-max(g.From, cut))
 	}
-	t.Errorf("no gap from %v to %v: %+v", cut, healed, r.Gaps)
+	if silent < (healed-cut)/2 {
+		t.Errorf("gaps for %v from %v to %v: %+v", silent, cut, healed, r.Gaps)
+	}
 }
 
 func TestFlowThatCannotBegin(t *testing.T) {

@@ -64,7 +64,7 @@ func TestSilence(t *testing.T) {
 	}{
 		{0, wire.Dropped}, {maxLate, wire.Dropped}, {maxLate + 1, wire.Inconclusive}, {time.Hour, wire.Inconclusive},
 	} {
-		if got, _, text := silence(a, a.deadline+tc.late); got != tc.want || (text != "") != (got == wire.Inconclusive) {
+		if got, text := silence(a, a.deadline+tc.late); got != tc.want || (text != "") != (got == wire.Inconclusive) {
 			t.Errorf("%v late: %s %q, want %s", tc.late, got, text, tc.want)
 		}
 	}
@@ -93,7 +93,7 @@ func TestSends(t *testing.T) {
 			if !errors.Is(ends, tc.ends) {
 				t.Errorf("ended by %v, want %v", ends, tc.ends)
 			}
-			if got, _, _ := s.silence(&attempt{deadline: wire.Now()}); got != tc.want {
+			if got, _ := s.silence(&attempt{deadline: wire.Now()}); got != tc.want {
 				t.Errorf("silence is %s, want %s", got, tc.want)
 			}
 		})

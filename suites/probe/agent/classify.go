@@ -58,9 +58,9 @@ func errnoName(e syscall.Errno) string {
 const maxLate = 100 * time.Millisecond
 
 // silence is the result of an attempt that has seen nothing until now.
-func silence(a *attempt, now time.Duration) (r wire.Result, answered, text string) {
+func silence(a *attempt, now time.Duration) (r wire.Result, text string) {
 	if late := now - a.deadline; late > maxLate {
-		return wire.Inconclusive, "", fmt.Sprintf("prober starved by %d ms", late.Milliseconds())
+		return wire.Inconclusive, fmt.Sprintf("prober starved by %d ms", late.Milliseconds())
 	}
-	return wire.Dropped, "", ""
+	return wire.Dropped, ""
 }

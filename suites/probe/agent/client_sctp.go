@@ -117,7 +117,8 @@ func (s *sctpClient) send(packet, oob []byte, to netip.Addr) error {
 
 func (p *sctpProbe) lastLook(a *attempt) {
 	if p.socket.ready(); !a.over {
-		a.finish(p.sends.silence(a))
+		r, text := p.sends.silence(a)
+		a.finish(r, "", text)
 	}
 }
 

@@ -50,11 +50,11 @@ func (p *tcpProbe) ready(a *attempt, events uint32) {
 		if events&evOut == 0 {
 			return
 		}
-		if p.connectedNow(a); a.over {
-			return
-		}
+		p.connectedNow(a)
 	}
-	p.read(a)
+	if events&evIn != 0 && !a.over {
+		p.read(a)
+	}
 }
 
 func (p *tcpProbe) connectFailed(a *attempt) {
@@ -115,7 +115,8 @@ func (p *tcpProbe) lastLook(a *attempt) {
 			return
 		}
 		if _, err := syscall.Getpeername(a.fd); err != nil { // ENOTCONN
-			a.finish(silence(a, wire.Now()))
+			r, text := silence(a, wire.Now())
+			a.finish(r, "", text)
 			return
 		}
 		if p.connectedNow(a); a.over {

@@ -49,16 +49,16 @@ func (s *sends) note(err error) error {
 
 // silence is the result when nothing came back. Packets that never left prove nothing;
 // those that a filter on the own machine dropped were dropped.
-func (s *sends) silence(a *attempt) (wire.Result, string, string) {
-	r, answered, text := silence(a, wire.Now())
+func (s *sends) silence(a *attempt) (wire.Result, string) {
+	r, text := silence(a, wire.Now())
 	switch {
 	case r != wire.Dropped:
 	case s.gone == 0 && s.eaten == 0:
-		return wire.Inconclusive, "", "nothing could be sent: " + s.other
+		return wire.Inconclusive, "nothing could be sent: " + s.other
 	case s.eaten > 0:
 		text = fmt.Sprintf("send: %v (EPERM) %d times: dropped on the own machine", syscall.EPERM, s.eaten)
 	}
-	return r, answered, text
+	return r, text
 }
 
 func (p *udpProbe) start(a *attempt) {
@@ -145,6 +145,7 @@ func (p *udpProbe) read(a *attempt) {
 
 func (p *udpProbe) lastLook(a *attempt) {
 	if p.read(a); !a.over {
-		a.finish(p.sends.silence(a))
+		r, text := p.sends.silence(a)
+		a.finish(r, "", text)
 	}
 }

@@ -14,7 +14,7 @@ func openRaw(f family, proto int, filter []syscall.SockFilter) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	if err := syscall.AttachLsf(fd, filter); err != nil {
+	if err := syscall.AttachLsf(fd, filter); err != nil { //nolint:staticcheck // its successor is not in the standard library
 		_ = syscall.Close(fd)
 		return -1, os.NewSyscallError("setsockopt SO_ATTACH_FILTER", err)
 	}

@@ -42,6 +42,9 @@ func (s *server) listenTCP(f family, port uint16) error {
 		err = bindTo(fd, f, port)
 	}
 	if err == nil {
+		err = resetOnClose(fd) // what is accepted inherits it
+	}
+	if err == nil {
 		err = os.NewSyscallError("listen", syscall.Listen(fd, backlog))
 	}
 	if err == nil {
@@ -72,7 +75,6 @@ func (s *server) accept(fd int, port uint16) {
 
 func (s *server) accepted(fd int, from netip.AddrPort, port uint16) {
 	now := wire.Now()
-	_ = resetOnClose(fd)
 	c := &conn{s: s, fd: fd, from: from, port: port, last: now}
 	if err := s.loop.add(fd, evIn|evEdge, func(uint32) { c.ready() }); err != nil {
 		_ = syscall.Close(fd)
@@ -94,6 +96,9 @@ func (c *conn) ready() {
 		if err != nil || n == 0 || !c.take(buf[:n]) {
 			c.close()
 			return
+		}
+		if n < len(buf) {
+			return // all is read: epoll(7) says so for streams
 		}
 	}
 }
@@ -166,6 +171,10 @@ func (s *server) watchSYN(f family) error {
 	if err != nil {
 		return err
 	}
+	if err := reportDestination(fd, f); err != nil {
+		_ = syscall.Close(fd)
+		return err
+	}
 	return s.loop.add(fd, evIn, func(uint32) {
 		for range acceptBatch {
 			if !s.readSYN(f, fd) {
@@ -176,8 +185,8 @@ func (s *server) watchSYN(f family) error {
 }
 
 func (s *server) readSYN(f family, fd int) bool {
-	var buf [256]byte
-	n, sa, err := syscall.Recvfrom(fd, buf[:], 0)
+	var buf, oob [256]byte
+	n, oobn, _, sa, err := syscall.Recvmsg(fd, buf[:], oob[:], 0)
 	if err != nil {
 		return !errors.Is(err, syscall.EAGAIN)
 	}
@@ -189,6 +198,7 @@ func (s *server) readSYN(f family, fd int) bool {
 	s.receipts.add(wire.Receipt{
 		Kind: wire.ReceiptSYN, Protocol: wire.TCP, At: wire.Now(),
 		From: netip.AddrPortFrom(addrPort(sa).Addr(), binary.BigEndian.Uint16(seg)),
+		To:   parseAncillary(oob[:oobn]).dst,
 		Port: binary.BigEndian.Uint16(seg[2:]),
 	})
 	return true

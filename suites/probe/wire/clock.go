@@ -13,10 +13,15 @@ const clockMonotonic = 1
 
 // epoch ties the runtime's monotonic clock, which is cheap to read but counts from the
 // start of the process, to CLOCK_MONOTONIC, which it is read from.
-var epoch = func() (e struct {
+var epoch = tie()
+
+// reading is both clocks at one instant.
+type reading struct {
 	start time.Time
 	mono  time.Duration
-}) {
+}
+
+func tie() (e reading) {
 	// The tightest of several readings: a context switch between the two clocks would
 	// be an error for the life of the process.
 	best := time.Duration(1<<63 - 1)
@@ -28,7 +33,7 @@ var epoch = func() (e struct {
 		}
 	}
 	return e
-}()
+}
 
 // Now is CLOCK_MONOTONIC.
 func Now() time.Duration { return epoch.mono + time.Since(epoch.start) }

@@ -109,11 +109,13 @@ const (
 	ReceiptAccept ReceiptKind = "accept" // a TCP handshake was completed
 )
 
-// Receipt is a receiver's evidence that a packet got in.
+// Receipt is a receiver's evidence that a packet got in. To is known for a SYN only; after
+// a Service it is not the address that the client dialed.
 type Receipt struct {
 	Kind     ReceiptKind    `json:"k"`
 	Nonce    uint64         `json:"n,omitempty"`
 	From     netip.AddrPort `json:"f"`
+	To       netip.Addr     `json:"to,omitzero"`
 	Port     uint16         `json:"o"` // of the receiver
 	Protocol string         `json:"p"`
 	At       time.Duration  `json:"t"` // when it was read

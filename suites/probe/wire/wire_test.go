@@ -158,8 +158,8 @@ func TestNow(t *testing.T) {
 			t.Fatalf("Now %v, CLOCK_MONOTONIC between %v and %v", now, before, after)
 		}
 	}
-	if ClockID() == "" || ClockID() != ClockID() {
-		t.Errorf("clock id %q", ClockID())
+	if first, second := ClockID(), ClockID(); first == "" || first != second {
+		t.Errorf("clock id %q, then %q", first, second)
 	}
 }
 
