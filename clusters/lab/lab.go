@@ -210,7 +210,7 @@ func (l *Lab) Close() error {
 		}
 	}
 	agents.Wait()
-	l.processes.Stop()
+	l.processes.Kill()
 	if l.network != nil {
 		errs = append(errs, l.network.Close())
 	}

@@ -25,7 +25,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	lab.ServeIfAsked()
+	lab.ServeIfAsked(nil)
 	sandbox.TestMain(m)
 }
 
@@ -105,6 +105,9 @@ func server(namespace, name, node string) *corev1.Pod {
 			Containers: []corev1.Container{{
 				Name: "agnhost", Image: "registry.k8s.io/e2e-test-images/agnhost:2.53",
 				Args: []string{"netexec", "--http-port=8080", "--udp-port=8081"},
+				ReadinessProbe: &corev1.Probe{PeriodSeconds: 1, ProbeHandler: corev1.ProbeHandler{
+					HTTPGet: &corev1.HTTPGetAction{Path: "/healthz", Port: intstr.FromInt32(8080)},
+				}},
 			}},
 		},
 	}
@@ -290,4 +293,50 @@ func testNamespaceGoes(t *testing.T, w world) {
 		return apierrors.IsNotFound(err), err
 	})
 	t.Logf("gone after %v", time.Since(begin))
+}
+
+// TestFamiliesAndProxyModes shows that pods and services work in every kind of lab.
+func TestFamiliesAndProxyModes(t *testing.T) {
+	for _, cfg := range []lab.Config{
+		{Families: "ipv4", ProxyMode: "nftables"},
+		{Families: "ipv6"},
+		{Families: "dual", ProxyMode: "nftables"},
+	} {
+		t.Run(cfg.Families+" "+cfg.ProxyMode, func(t *testing.T) {
+			cfg.Nodes = 2
+			w := start(t, cfg)
+			w.namespace(t, "x")
+			pods := w.create(t, server("x", "a", "node1"), server("x", "b", "node2"))
+			families := len(w.Families())
+			if got := len(pods[0].Status.PodIPs); got != families {
+				t.Errorf("pod has %d addresses, want %d", got, families)
+			}
+			if _, err := w.connect(t, pods[0], pods[1].Status.PodIP, 8080); err != nil {
+				t.Error(err)
+			}
+			policy := corev1.IPFamilyPolicyPreferDualStack
+			svc, err := w.CoreV1().Services("x").Create(t.Context(), &corev1.Service{
+				ObjectMeta: metav1.ObjectMeta{Name: "b"},
+				Spec: corev1.ServiceSpec{
+					Selector: map[string]string{"pod": "b"}, IPFamilyPolicy: &policy,
+					Ports: []corev1.ServicePort{{Port: 80, TargetPort: intstr.FromInt32(8080)}},
+				},
+			}, metav1.CreateOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(svc.Spec.ClusterIPs) != families {
+				t.Errorf("service has addresses %v, want %d", svc.Spec.ClusterIPs, families)
+			}
+			for _, ip := range svc.Spec.ClusterIPs {
+				eventually(t, "service "+ip, func() (bool, error) {
+					out, err := w.connect(t, pods[0], ip, 80)
+					return err == nil, fmt.Errorf("%w: %s", err, out)
+				})
+			}
+			if err := w.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
 }

@@ -225,3 +225,27 @@ func TestStateOfNoLab(t *testing.T) {
 		t.Errorf("bad name: got %v", err)
 	}
 }
+
+func TestDeadProgramMakesLabBroken(t *testing.T) {
+	labs := labsIn(t)
+	s := up(t, labs, "broken")
+	for pid, args := range others(t) {
+		if strings.Contains(args, "kube-controller-manager") {
+			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	eventually(t, "lab is broken", func() (bool, error) {
+		var err error
+		s, err = labs.Status("broken")
+		return s.State == lab.Broken, err
+	})
+	if !strings.HasPrefix(s.Problem, "kube-controller-manager died: signal: killed") {
+		t.Errorf("got problem %q", s.Problem)
+	}
+	if err := labs.Down(t.Context(), "broken"); err != nil {
+		t.Error(err)
+	}
+	noOthers(t)
+}

@@ -52,9 +52,9 @@ func (l *links) via(link netlink.Link, to netip.Prefix, gw netip.Addr) {
 	})
 }
 
-// blackhole silently drops what goes to.
-func (l *links) blackhole(to netip.Prefix) {
-	l.route(&netlink.Route{Dst: ipNet(to), Type: unix.RTN_BLACKHOLE})
+// blackhole is a route that silently drops what goes to.
+func blackhole(to netip.Prefix) *netlink.Route {
+	return &netlink.Route{Dst: ipNet(to), Type: unix.RTN_BLACKHOLE}
 }
 
 func (l *links) route(r *netlink.Route) {

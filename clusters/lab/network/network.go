@@ -8,6 +8,7 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 
 	"github.com/netassay/netassay/internal/sandbox"
 )
@@ -51,9 +52,10 @@ func New(families Families, nodes int) (*Network, error) {
 // Nodes are the nodes in the order of their numbers.
 func (n *Network) Nodes() []*Node { return n.nodes }
 
-// Close gives up the namespaces; they end when the last process in them does.
+// Close removes the bridge and gives up the namespaces; they end when the last process in
+// them does. It must be called in the network namespace in which New was.
 func (n *Network) Close() error {
-	var errs []error
+	errs := []error{n.removeBridge()}
 	for _, node := range n.nodes {
 		if node != nil {
 			errs = append(errs, node.close())
@@ -83,9 +85,40 @@ func (n *Network) addBridge() error {
 	l.up(bridge)
 	for _, ip := range n.families.GatewayIPs() {
 		l.addr(bridge, netip.PrefixFrom(ip, nodeBits(ip)))
-		l.blackhole(everything(ip))
+		l.route(blackhole(everything(ip)))
 	}
 	return l.err
+}
+
+// removeBridge removes what addBridge and connect added, or as much of it as there is.
+func (n *Network) removeBridge() error {
+	bridge, err := netlink.LinkByName(bridgeName)
+	if errors.As(err, &netlink.LinkNotFoundError{}) {
+		return nil
+	}
+	if err == nil {
+		err = netlink.LinkDel(bridge)
+	}
+	if err != nil {
+		return fmt.Errorf("remove bridge: %w", err)
+	}
+	for _, ip := range n.families.GatewayIPs() {
+		err := netlink.RouteDel(blackhole(everything(ip)))
+		if err != nil && !errors.Is(err, unix.ESRCH) {
+			return fmt.Errorf("remove blackhole: %w", err)
+		}
+	}
+	for _, node := range n.nodes {
+		if node == nil {
+			continue
+		}
+		if port, err := netlink.LinkByName(node.name); err == nil {
+			if err := netlink.LinkDel(port); err != nil {
+				return fmt.Errorf("disconnect %s: %w", node.name, err)
+			}
+		}
+	}
+	return nil
 }
 
 // connect plugs the nodes into the bridge and tells each where the others' pods are.

@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// killAfter is how long a process may take to end after SIGTERM.
-const killAfter = 5 * time.Second
+// outputDelay is how long Run waits for output of what its command left running.
+const outputDelay = 5 * time.Second
 
 // tailBytes is how much of a log is quoted when a process dies.
 const tailBytes = 2000
@@ -39,7 +39,7 @@ type Spec struct {
 	MayEnd bool
 }
 
-// Group is a set of running processes that are stopped together.
+// Group is a set of running processes that are killed together.
 type Group struct {
 	logDir string
 	died   chan error
@@ -122,30 +122,17 @@ func (g *Group) wait(p *Process) {
 	}
 }
 
-// Stop ends all processes, the last started first.
-func (g *Group) Stop() {
-	for {
-		g.mu.Lock()
-		n := len(g.running)
-		if n == 0 {
-			g.mu.Unlock()
-			return
-		}
-		p := g.running[n-1]
-		g.mu.Unlock()
-		p.Stop()
-		g.remove(p)
-	}
-}
-
-func (g *Group) remove(p *Process) {
+// Kill kills all processes at once and waits for their end. None of a lab's programs has
+// anything to save: their data goes with the lab.
+func (g *Group) Kill() {
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	for i, other := range g.running {
-		if other == p {
-			g.running = append(g.running[:i], g.running[i+1:]...)
-			return
-		}
+	all := append([]*Process(nil), g.running...)
+	g.mu.Unlock()
+	for _, p := range all {
+		_ = p.Signal(syscall.SIGKILL) // an error means that it has ended
+	}
+	for _, p := range all {
+		<-p.done
 	}
 }
 
@@ -177,20 +164,6 @@ func (p *Process) wasAsked() bool {
 	}
 }
 
-// Stop asks the process to end, kills it when it takes too long, and waits for its end.
-func (p *Process) Stop() {
-	_ = p.Signal(syscall.SIGTERM)
-	timer := time.NewTimer(killAfter)
-	defer timer.Stop()
-	select {
-	case <-p.done:
-		return
-	case <-timer.C:
-		_ = p.Signal(syscall.SIGKILL)
-		<-p.done
-	}
-}
-
 // Command is a program to run to its end.
 type Command struct {
 	Do    func(func() error) error // runs the start on a thread in the right namespace
@@ -206,7 +179,7 @@ func Run(ctx context.Context, c Command) error {
 	cmd.Env = append(os.Environ(), c.Env...)
 	cmd.Stdin = strings.NewReader(c.Stdin)
 	cmd.Stdout, cmd.Stderr = &out, &out
-	cmd.WaitDelay = killAfter
+	cmd.WaitDelay = outputDelay
 	if err := c.Do(cmd.Start); err != nil {
 		return fmt.Errorf("start %s: %w", c.Argv[0], err)
 	}

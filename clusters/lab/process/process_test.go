@@ -44,7 +44,7 @@ func TestDeathIsReportedWithTheEndOfTheLog(t *testing.T) {
 	}
 }
 
-func TestStopIsNoDeath(t *testing.T) {
+func TestKillIsNoDeath(t *testing.T) {
 	g := process.NewGroup(t.TempDir())
 	a := start(t, g, process.Spec{Name: "a", Argv: []string{"sleep", "1000"}})
 	b := start(t, g, process.Spec{Name: "b", Argv: []string{"sleep", "1000"}})
@@ -53,7 +53,7 @@ func TestStopIsNoDeath(t *testing.T) {
 		t.Fatal(err)
 	}
 	within(t, "kill", killed.Done())
-	g.Stop()
+	g.Kill()
 	within(t, "a", a.Done())
 	within(t, "b", b.Done())
 	select {
