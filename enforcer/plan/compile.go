@@ -69,7 +69,12 @@ type namespaceChain struct {
 }
 
 func newCompiler(s model.Snapshot, opts Options, hash func(string) string) *compiler {
-	local := slices.DeleteFunc(slices.Clone(s.Pods), func(p model.Pod) bool { return p.Node != opts.Node })
+	var local []model.Pod
+	for i := range s.Pods {
+		if s.Pods[i].Node == opts.Node {
+			local = append(local, s.Pods[i])
+		}
+	}
 	return &compiler{
 		opts:    opts,
 		cluster: match.NewIndex(s.Namespaces, s.Pods),
