@@ -164,7 +164,7 @@ func explain(name, output string, err error) error {
 		return fmt.Errorf("build %s: the Go module proxy can't be reached: %s: connect to the network, set GOPROXY, "+
 			"or set KUBEBUILDER_ASSETS to a folder that has %s", name, last, name)
 	case strings.Contains(output, "no space left on device"):
-		return fmt.Errorf("build %s: no space left on device: free some (about 6 GB), or set GOCACHE and NETASSAY_CACHE elsewhere", name)
+		return fmt.Errorf("build %s: no space left on device: free some, or set GOCACHE and NETASSAY_CACHE elsewhere", name)
 	default:
 		return fmt.Errorf("build %s: %w: %s", name, err, output)
 	}
