@@ -1,18 +1,24 @@
 package cases_test
 
 import (
+	"bytes"
 	"flag"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
 	"github.com/netassay/netassay/suites/cases"
 )
+
+var rounds = flag.Int("rounds", 300, "texts that TestParseMutated tries")
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
@@ -70,17 +76,65 @@ func FuzzParse(f *testing.F) {
 			f.Add(data)
 		}
 	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		c, err := cases.Parse("fuzz.txtar", data)
-		if err == nil {
-			useCase(c)
-			return
+	f.Fuzz(parseAnything)
+}
+
+// TestParseMutated does for a few seeded texts in every run what FuzzParse does for long:
+// real case files with bytes changed, lines lost and lines doubled.
+func TestParseMutated(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	r := rand.New(rand.NewPCG(seed, 0))
+	names, err := filepath.Glob("data/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for round := range *rounds {
+		data, err := os.ReadFile(names[r.IntN(len(names))])
+		if err != nil {
+			t.Fatal(err)
 		}
-		first, _, _ := strings.Cut(err.Error(), "\n")
-		if !errorLine.MatchString(first) && !strings.Contains(err.Error(), "fuzz.txtar:") {
-			t.Errorf("error without file and line: %q", err)
+		parseAnything(t, mutate(r, data))
+		if t.Failed() {
+			t.Fatalf("seed %d, round %d", seed, round)
 		}
-	})
+	}
+}
+
+func mutate(r *rand.Rand, data []byte) []byte {
+	lines := bytes.SplitAfter(data, []byte("\n"))
+	for range 1 + r.IntN(3) {
+		i := r.IntN(len(lines))
+		switch line := bytes.Clone(lines[i]); r.IntN(4) {
+		case 0:
+			lines = slices.Delete(lines, i, i+1)
+		case 1:
+			lines = slices.Insert(lines, i, lines[r.IntN(len(lines))])
+		case 2:
+			lines[i] = bytes.TrimLeft(line, " ")
+		default:
+			if len(line) > 0 {
+				line[r.IntN(len(line))] = "\x00\n :-{}[]$/*#|&y0"[r.IntN(17)]
+			}
+			lines[i] = line
+		}
+		if len(lines) == 0 {
+			return nil
+		}
+	}
+	return bytes.Join(lines, nil)
+}
+
+func parseAnything(t *testing.T, data []byte) {
+	t.Helper()
+	c, err := cases.Parse("fuzz.txtar", data)
+	if err == nil {
+		useCase(c)
+		return
+	}
+	first, _, _ := strings.Cut(err.Error(), "\n")
+	if !errorLine.MatchString(first) {
+		t.Errorf("error without file and line: %q", err)
+	}
 }
 
 // useCase calls whatever a runner calls of a case that was read without error.

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/netassay/netassay/internal/suggest"
 )
 
 // check holds the document's nodes against the type that it will be decoded into: unknown
@@ -139,38 +141,13 @@ func fieldTypes(t reflect.Type) map[string]reflect.Type {
 
 func fieldNames(t reflect.Type) []string { return slices.Sorted(maps.Keys(fieldTypes(t))) }
 
-// nearest is a hint that ends an error: the valid name with the fewest edits when it is
-// near, else all of them. valid is sorted.
+// nearest is a hint that ends an error: the valid names near to this one, or all of them.
 func nearest(name string, valid []string) string {
+	if near := suggest.Nearest(name, valid); len(near) > 0 {
+		return "; did you mean " + strings.Join(near, ", ") + "?"
+	}
 	if len(valid) == 0 {
 		return ""
 	}
-	best := slices.MinFunc(valid, func(a, b string) int { return edits(name, a) - edits(name, b) })
-	if d := edits(name, best); d <= (len(name)+2)/3 && d < len(name) {
-		return "; did you mean " + best + "?"
-	}
 	return "; valid are " + strings.Join(valid, ", ")
-}
-
-// edits is the Levenshtein distance, upper and lower case being equal.
-func edits(a, b string) int {
-	a, b = strings.ToLower(a), strings.ToLower(b)
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			above := row[j+1]
-			row[j+1] = min(above+1, row[j]+1, diagonal+cost)
-			diagonal = above
-		}
-	}
-	return row[len(b)]
 }
