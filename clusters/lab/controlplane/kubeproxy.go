@@ -17,7 +17,7 @@ import (
 func ProxyModes() []string { return []string{"iptables", "nftables"} }
 
 // proxyConfig leaves conntrack's sysctls alone (the lab's namespaces don't own them all)
-// and syncs as quickly as the kernel can.
+// and syncs as soon as something changes: for 0s it would take its default of a second.
 var proxyConfig = template.Must(template.New("kube-proxy").Parse(`apiVersion: kubeproxy.config.k8s.io/v1alpha1
 kind: KubeProxyConfiguration
 mode: {{.Mode}}
@@ -40,10 +40,10 @@ conntrack:
   udpTimeout: 0s
   udpStreamTimeout: 0s
 iptables:
-  minSyncPeriod: 0s
+  minSyncPeriod: 20ms
   syncPeriod: 30s
 nftables:
-  minSyncPeriod: 0s
+  minSyncPeriod: 20ms
   syncPeriod: 30s
 `))
 
