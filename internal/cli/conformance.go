@@ -89,13 +89,16 @@ func conformance(ctx context.Context, stdio IO, f conformanceFlags) error {
 		return printCases(stdio.Out, "table", chosen)
 	}
 	if f.out != "" {
-		if err := emptyFolder(f.out); err != nil {
+		if err := reports.Claim(f.out); err != nil {
 			return err
 		}
 	}
 	return inSandbox(ctx, stdio, f.lab, func(ctx context.Context) error {
 		if f.out == "" {
 			f.out = filepath.Join("results", time.Now().Format("20060102-150405")+"-conformance-"+f.lab.engine)
+			if err := reports.Claim(f.out); err != nil {
+				return err
+			}
 		}
 		return withLab(ctx, stdio, f.lab, filepath.Join(f.out, "logs"), func(ctx context.Context, s *session) error {
 			return runConformance(ctx, stdio, s, f, chosen)

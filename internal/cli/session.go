@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/netassay/netassay/clusters/binaries"
@@ -149,18 +148,4 @@ func (s *session) guarded(ctx context.Context, do func(context.Context, *session
 		return errors.Join(err, cause)
 	}
 	return err
-}
-
-// emptyFolder refuses a result folder that has something in it already.
-func emptyFolder(dir string) error {
-	entries, err := os.ReadDir(dir)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return nil
-	case err != nil:
-		return fmt.Errorf("read result folder: %w", err)
-	case len(entries) > 0:
-		return fmt.Errorf("result folder %s is not empty: name another with --out", dir)
-	}
-	return nil
 }
