@@ -120,8 +120,13 @@ func TestParseMemberRefuses(t *testing.T) {
 		kind plan.SetKind
 		text string
 	}{
-		{plan.HashIP, ""}, {plan.HashIP, "10.0.0.1,tcp:80"}, {plan.HashIP, "ten"}, {plan.HashNet, "10.0.0.0/33"},
-		{plan.HashIPPort, "10.0.0.1"}, {plan.HashIPPort, "10.0.0.1,tcp"}, {plan.HashIPPort, "10.0.0.1,tcp:70000"},
+		{plan.HashIP, ""},
+		{plan.HashIP, "10.0.0.1,tcp:80"},
+		{plan.HashIP, "ten"},
+		{plan.HashNet, "10.0.0.0/33"},
+		{plan.HashIPPort, "10.0.0.1"},
+		{plan.HashIPPort, "10.0.0.1,tcp"},
+		{plan.HashIPPort, "10.0.0.1,tcp:70000"},
 	} {
 		if got, err := render.ParseMember(tc.kind, tc.text); err == nil {
 			t.Errorf("ParseMember(%s, %q) = %v", tc.kind, tc.text, got)
