@@ -63,6 +63,7 @@ func TestKubectlFromTheHost(t *testing.T) {
 }
 
 func testPortForward(t *testing.T, kubectl, kubeconfig string) {
+	t.Helper()
 	cmd := exec.CommandContext(t.Context(), kubectl, "--kubeconfig", kubeconfig, "port-forward", "pod/web", ":8080")
 	out, err := cmd.StdoutPipe()
 	if err != nil {

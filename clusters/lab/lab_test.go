@@ -181,6 +181,7 @@ func TestLab(t *testing.T) {
 }
 
 func testNodes(t *testing.T, w world) {
+	t.Helper()
 	list, err := w.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -198,6 +199,7 @@ func testNodes(t *testing.T, w world) {
 }
 
 func testPods(t *testing.T, w world, pods []*corev1.Pod) {
+	t.Helper()
 	for _, client := range pods[:2] {
 		for _, srv := range pods {
 			if len(srv.Status.PodIPs) != 2 {
@@ -213,6 +215,7 @@ func testPods(t *testing.T, w world, pods []*corev1.Pod) {
 }
 
 func testServices(t *testing.T, w world, pods []*corev1.Pod) {
+	t.Helper()
 	dual := corev1.IPFamilyPolicyRequireDualStack
 	svc, err := w.CoreV1().Services("x").Create(t.Context(), &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Name: "a2"},
@@ -239,6 +242,7 @@ func testServices(t *testing.T, w world, pods []*corev1.Pod) {
 }
 
 func testForeign(t *testing.T, w world, pod *corev1.Pod) {
+	t.Helper()
 	for _, ip := range []string{"198.51.100.1", "2001:db8::1"} {
 		out, err := w.connect(t, pod, ip, 80)
 		var exit *clusters.ExitError
@@ -249,6 +253,7 @@ func testForeign(t *testing.T, w world, pod *corev1.Pod) {
 }
 
 func testExec(t *testing.T, w world, pod *corev1.Pod) {
+	t.Helper()
 	var out bytes.Buffer
 	err := w.Exec(t.Context(), "x", pod.Name, "agnhost", []string{"sh", "-c", "cat; exit 3"},
 		clusters.Streams{In: strings.NewReader("hello"), Out: &out})
@@ -263,6 +268,7 @@ func testExec(t *testing.T, w world, pod *corev1.Pod) {
 }
 
 func testEngineNode(t *testing.T, w world) {
+	t.Helper()
 	n := w.EngineNodes()[1]
 	if err := n.Run(t.Context(), "create netassay-test hash:net\n", "ipset", "restore"); err != nil {
 		t.Error(err)
@@ -284,6 +290,7 @@ func testEngineNode(t *testing.T, w world) {
 }
 
 func testNamespaceGoes(t *testing.T, w world) {
+	t.Helper()
 	begin := time.Now()
 	if err := w.CoreV1().Namespaces().Delete(t.Context(), "x", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)

@@ -31,8 +31,14 @@ func hostState(t *testing.T) string {
 	t.Helper()
 	var out strings.Builder
 	for _, argv := range [][]string{
-		{"iptables-save"}, {"ip6tables-save"}, {"nft", "list", "ruleset"}, {"ipset", "save"},
-		{"ip", "netns"}, {"ip", "-o", "link"}, {"ip", "-o", "addr"}, {"ip", "route", "show", "table", "all"},
+		{"iptables-save"},
+		{"ip6tables-save"},
+		{"nft", "list", "ruleset"},
+		{"ipset", "save"},
+		{"ip", "netns"},
+		{"ip", "-o", "link"},
+		{"ip", "-o", "addr"},
+		{"ip", "route", "show", "table", "all"},
 		{"cat", "/proc/self/mountinfo"},
 	} {
 		text, err := exec.Command(argv[0], argv[1:]...).Output()

@@ -15,15 +15,15 @@ type Phase struct {
 
 // phases measures the parts of a start, which overlap, and tells when each is done.
 type phases struct {
-	mu    sync.Mutex
-	zero  time.Time
-	last  time.Duration
-	done  []Phase
-	print func(string)
+	mu   sync.Mutex
+	zero time.Time
+	last time.Duration
+	done []Phase
+	tell func(string)
 }
 
-func (p *phases) start(print func(string)) {
-	p.zero, p.print = time.Now(), print
+func (p *phases) start(tell func(string)) {
+	p.zero, p.tell = time.Now(), tell
 }
 
 // begin begins a phase; the returned function ends it.
@@ -35,7 +35,7 @@ func (p *phases) begin(name string) (end func()) {
 		p.last = time.Since(p.zero)
 		took := p.last - began
 		p.done = append(p.done, Phase{Name: name, Began: began, Took: took})
-		p.print(fmt.Sprintf("%6.2fs  %s (%.2fs)", p.last.Seconds(), name, took.Seconds()))
+		p.tell(fmt.Sprintf("%6.2fs  %s (%.2fs)", p.last.Seconds(), name, took.Seconds()))
 	}
 }
 

@@ -68,7 +68,7 @@ func startServed(ctx context.Context, o order, door net.Listener, progress *os.F
 	defer progress.Close()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	print := func(line string) {
+	tell := func(line string) {
 		fmt.Println(line)
 		if _, err := fmt.Fprintln(progress, line); err != nil {
 			cancel(errors.New("who wanted the lab is gone"))
@@ -78,7 +78,7 @@ func startServed(ctx context.Context, o order, door net.Listener, progress *os.F
 		Name: o.Config.Name, Nodes: o.Config.Nodes, Families: o.Config.Families,
 		ProxyMode: o.Config.ProxyMode, Programs: o.Config.Programs,
 		LogDir: filepath.Join(o.Dir, logsDir), Door: door, Kubeconfig: filepath.Join(o.Dir, kubeconfigFile),
-		Progress: print,
+		Progress: tell,
 	})
 	if err != nil {
 		return nil, err
@@ -87,7 +87,7 @@ func startServed(ctx context.Context, o order, door net.Listener, progress *os.F
 		if err := engines(ctx, l, o.Config.Engine); err != nil {
 			return nil, errors.Join(err, l.Close())
 		}
-		print("engine " + o.Config.Engine + " is at work")
+		tell("engine " + o.Config.Engine + " is at work")
 	}
 	seconds := strconv.FormatFloat(l.ReadyAfter().Seconds(), 'f', 3, 64)
 	err = replace(filepath.Join(o.Dir, readyFile), []byte(seconds))

@@ -45,7 +45,7 @@ func LabsIn(root string) (Labs, error) {
 	return Labs{root: abs}, nil
 }
 
-// The state of a lab.
+// State is how a lab is.
 type State string
 
 // A lab is starting, then ready; broken when one of its programs died; dead when its

@@ -187,13 +187,13 @@ func orderEnv(dir string, o UpOptions) ([]string, error) {
 }
 
 // follow hands on the progress of a lab until it is ready.
-func follow(progress *os.File, print func(string)) error {
+func follow(progress *os.File, tell func(string)) error {
 	lines := bufio.NewScanner(progress)
 	for lines.Scan() {
 		if lines.Text() == readyLine {
 			return nil
 		}
-		print(strings.TrimRight(lines.Text(), "\r\n"))
+		tell(strings.TrimRight(lines.Text(), "\r\n"))
 	}
 	if err := lines.Err(); err != nil {
 		return fmt.Errorf("read progress: %w", err)

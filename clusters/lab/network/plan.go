@@ -108,6 +108,7 @@ func nodeMAC(n int) net.HardwareAddr { return net.HardwareAddr{2, 'n', 'a', 1, 0
 func podMAC(node, i int) net.HardwareAddr {
 	return net.HardwareAddr{2, 'n', 'a', 2, byte(node), byte(i)}
 }
+
 func podGWMAC(node, i int) net.HardwareAddr {
 	return net.HardwareAddr{2, 'n', 'a', 3, byte(node), byte(i)}
 }
