@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
-	"k8s.io/klog/v2"
 
 	"github.com/netassay/netassay/enforcer/agent"
 	"github.com/netassay/netassay/enforcer/kernel"
@@ -95,7 +94,6 @@ func (f *flags) run(cmd *cobra.Command) error {
 		return err
 	}
 	limitMemory()
-	klog.SetSlogLogger(log.With("source", "client-go"))
 	log.Info("starting", "node", cfg.Node, "backend", cfg.Backend, "existing", cfg.Existing, "pid", os.Getpid())
 	if err := agent.New(cfg).Run(cmd.Context()); err != nil {
 		return err
@@ -176,7 +174,7 @@ func (f *flags) logger() (*slog.Logger, error) {
 	if err := level.UnmarshalText([]byte(f.logLevel)); err != nil {
 		return nil, oneOf("--log-level", f.logLevel, []string{"debug", "info", "warn", "error"})
 	}
-	return slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level})), nil
+	return newLogger(level), nil
 }
 
 func oneOf(flag, value string, valid []string) error {
