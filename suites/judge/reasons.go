@@ -56,8 +56,14 @@ func (j *Judgement) transition(c *Cell, h *history, w Window) {
 		millis(h.violation.Sent-w.Acked), millis(h.lastWrong.Sent-w.Acked))
 }
 
-// wrong is the failure of a cell whose last word is wrong.
+// wrong is the failure of a cell whose last word is wrong. When nothing was proved for long
+// after that word, it may have become right unseen.
 func (j *Judgement) wrong(c *Cell, h *history, w Window) {
+	if blind := h.last.Sent - h.lastProof.Sent; blind > w.Hold {
+		j.unproven(h)
+		j.Reason += fmt.Sprintf("; nothing was proved in the last %s", millis(blind))
+		return
+	}
 	j.Outcome, j.Kind = OutcomeFail, kindOf(c)
 	j.show(h.lastProof)
 	j.Reason = fmt.Sprintf("wants %s, still %s %s after the ack (%d of %d probes wrong)",

@@ -1,0 +1,437 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	netv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/version"
+	fakediscovery "k8s.io/client-go/discovery/fake"
+	"k8s.io/client-go/kubernetes/fake"
+	"k8s.io/client-go/rest"
+	k8stesting "k8s.io/client-go/testing"
+
+	"github.com/netassay/netassay/clusters"
+	"github.com/netassay/netassay/model"
+	v1 "github.com/netassay/netassay/reports/v1"
+	"github.com/netassay/netassay/suites/cases"
+	"github.com/netassay/netassay/suites/oracle"
+	"github.com/netassay/netassay/suites/probe"
+)
+
+// world is a cluster in memory: an API server (client-go's fake, with the defaults that a
+// real one and its kubelets add), an engine, and probers. It exists because its faults
+// can't be had from a real cluster, and because its time is that of synctest: a test with
+// timeouts of seconds takes none.
+type world struct {
+	client *fake.Clientset
+	start  time.Time
+
+	// verdict is the engine: what becomes of a flow now. The default enforces the state
+	// of delay ago.
+	verdict func(f model.Flow) model.Verdict
+	delay   time.Duration
+	// broken probers give no observations; dead pods answer nobody.
+	broken map[string]bool
+	dead   map[string]bool
+	// lag is how late probers send what they are handed.
+	lag func() time.Duration
+
+	mu      sync.Mutex
+	history []state // by time
+	probers map[string]bool
+	writes  []string // namespaces that were written to
+	serial  int
+}
+
+type state struct {
+	at       time.Duration
+	snapshot model.Snapshot
+	services map[netip.Addr]netip.Addr // cluster IP to pod IP
+}
+
+const (
+	fakeRTT   = time.Millisecond
+	fakeNodes = 3
+)
+
+func newWorld() *world {
+	w := &world{
+		client: fake.NewClientset(), start: time.Now(), delay: 30 * time.Millisecond,
+		broken: map[string]bool{}, dead: map[string]bool{}, probers: map[string]bool{},
+		lag: func() time.Duration { return 0 },
+	}
+	w.verdict = func(f model.Flow) model.Verdict { return oracle.Evaluate(w.seen(w.delay).snapshot, f).Verdict }
+	w.client.Discovery().(*fakediscovery.FakeDiscovery).FakedServerVersion = &version.Info{GitVersion: "v1.37.2"}
+	react := k8stesting.ObjectReaction(w.client.Tracker())
+	w.client.PrependReactor("*", "*", func(a k8stesting.Action) (bool, runtime.Object, error) {
+		w.complete(a)
+		handled, object, err := react(a)
+		if a.GetVerb() != "get" && a.GetVerb() != "list" {
+			w.record(a)
+		}
+		return handled, object, err
+	})
+	for n := 1; n <= fakeNodes; n++ {
+		w.add(corev1.SchemeGroupVersion.WithResource("nodes"), &corev1.Node{
+			ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("n%d", n)},
+			Status: corev1.NodeStatus{Addresses: []corev1.NodeAddress{
+				{Type: corev1.NodeInternalIP, Address: fmt.Sprintf("172.18.0.%d", n)},
+				{Type: corev1.NodeInternalIP, Address: fmt.Sprintf("fd00:172:18::%d", n)},
+			}},
+		}, "")
+	}
+	w.add(corev1.SchemeGroupVersion.WithResource("namespaces"), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kube-system"}}, "")
+	w.add(corev1.SchemeGroupVersion.WithResource("namespaces"), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "netassay-other-a1-x"}}, "")
+	w.record(nil)
+	return w
+}
+
+func (w *world) add(r schema.GroupVersionResource, o runtime.Object, namespace string) {
+	if err := w.client.Tracker().Create(r, o, namespace); err != nil {
+		panic(err)
+	}
+}
+
+// complete adds to new objects what the API server and the kubelets would.
+func (w *world) complete(a k8stesting.Action) {
+	create, ok := a.(k8stesting.CreateAction)
+	if !ok {
+		return
+	}
+	switch o := create.GetObject().(type) {
+	case *corev1.Namespace:
+		o.Labels[corev1.LabelMetadataName] = o.Name
+	case *corev1.Pod:
+		o.Status.Phase = corev1.PodRunning
+		o.Status.PodIPs = w.newIPs("10.244.0.", "fd00:10::")
+		if o.Spec.HostNetwork {
+			n := strings.TrimPrefix(o.Spec.NodeName, "n")
+			o.Status.PodIPs = []corev1.PodIP{{IP: "172.18.0." + n}, {IP: "fd00:172:18::" + n}}
+		}
+	case *corev1.Service:
+		for _, ip := range w.newIPs("10.96.0.", "fd00:96::") {
+			o.Spec.ClusterIPs = append(o.Spec.ClusterIPs, ip.IP)
+		}
+	}
+}
+
+func (w *world) newIPs(v4, v6 string) []corev1.PodIP {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.serial++
+	return []corev1.PodIP{{IP: fmt.Sprintf("%s%d", v4, w.serial%250+1)}, {IP: fmt.Sprintf("%s%x", v6, w.serial)}}
+}
+
+// record keeps the state after a write.
+func (w *world) record(a k8stesting.Action) {
+	if d, ok := a.(k8stesting.DeleteAction); ok && d.GetResource().Resource == "namespaces" {
+		w.empty(d.GetName())
+	}
+	s := state{at: w.now(), services: map[netip.Addr]netip.Addr{}}
+	each(w, "namespaces", "Namespace", func(l *corev1.NamespaceList) {
+		for i := range l.Items {
+			s.snapshot.Namespaces = append(s.snapshot.Namespaces, model.NamespaceFromAPI(&l.Items[i]))
+		}
+	})
+	each(w, "nodes", "Node", func(l *corev1.NodeList) {
+		for i := range l.Items {
+			s.snapshot.Nodes = append(s.snapshot.Nodes, model.NodeFromAPI(&l.Items[i]))
+		}
+	})
+	podIPs := map[string][]netip.Addr{}
+	each(w, "pods", "Pod", func(l *corev1.PodList) {
+		for i := range l.Items {
+			p, _ := model.PodFromAPI(&l.Items[i])
+			s.snapshot.Pods = append(s.snapshot.Pods, p)
+			podIPs[p.Key()] = p.IPs
+		}
+	})
+	each(w, "services", "Service", func(l *corev1.ServiceList) {
+		for i := range l.Items {
+			for j, ip := range parseIPs(l.Items[i].Spec.ClusterIPs) {
+				if ips := podIPs[l.Items[i].Namespace+"/"+l.Items[i].Name]; j < len(ips) {
+					s.services[ip] = ips[j]
+				}
+			}
+		}
+	})
+	list, err := w.client.Tracker().List(netv1.SchemeGroupVersion.WithResource("networkpolicies"), netv1.SchemeGroupVersion.WithKind("NetworkPolicy"), "")
+	if err != nil {
+		panic(err)
+	}
+	for i := range list.(*netv1.NetworkPolicyList).Items {
+		s.snapshot.Policies = append(s.snapshot.Policies, &list.(*netv1.NetworkPolicyList).Items[i])
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.history = append(w.history, s)
+	if a != nil {
+		w.writes = append(w.writes, written(a))
+	}
+}
+
+func written(a k8stesting.Action) string {
+	if a.GetResource().Resource != "namespaces" {
+		return a.GetNamespace()
+	}
+	switch a := a.(type) {
+	case k8stesting.CreateAction:
+		return a.GetObject().(*corev1.Namespace).Name
+	case k8stesting.DeleteAction:
+		return a.GetName()
+	case k8stesting.PatchAction:
+		return a.GetName()
+	}
+	return ""
+}
+
+func each[L runtime.Object](w *world, resource, kind string, take func(L)) {
+	gv := corev1.SchemeGroupVersion
+	list, err := w.client.Tracker().List(gv.WithResource(resource), gv.WithKind(kind), "")
+	if err != nil {
+		panic(err)
+	}
+	take(list.(L))
+}
+
+// empty deletes what is in a namespace, as the namespace controller does.
+func (w *world) empty(namespace string) {
+	remove := func(gv schema.GroupVersion, resource string, names []string) {
+		for _, name := range names {
+			_ = w.client.Tracker().Delete(gv.WithResource(resource), namespace, name)
+		}
+	}
+	var pods, services []string
+	each(w, "pods", "Pod", func(l *corev1.PodList) {
+		for i := range l.Items {
+			pods = append(pods, l.Items[i].Name)
+		}
+	})
+	each(w, "services", "Service", func(l *corev1.ServiceList) {
+		for i := range l.Items {
+			services = append(services, l.Items[i].Name)
+		}
+	})
+	remove(corev1.SchemeGroupVersion, "pods", pods)
+	remove(corev1.SchemeGroupVersion, "services", services)
+	list, _ := w.client.Tracker().List(netv1.SchemeGroupVersion.WithResource("networkpolicies"), netv1.SchemeGroupVersion.WithKind("NetworkPolicy"), namespace)
+	for i := range list.(*netv1.NetworkPolicyList).Items {
+		remove(netv1.SchemeGroupVersion, "networkpolicies", []string{list.(*netv1.NetworkPolicyList).Items[i].Name})
+	}
+}
+
+func (w *world) now() time.Duration { return time.Since(w.start) }
+
+// seen is the state as it was ago.
+func (w *world) seen(ago time.Duration) state {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	at := w.now() - ago
+	for i := len(w.history) - 1; i > 0; i-- {
+		if w.history[i].at <= at {
+			return w.history[i]
+		}
+	}
+	return w.history[0]
+}
+
+// sinceWrite is how long ago the last write to a policy or label was, of all in history.
+func (w *world) sinceWrite() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now() - w.history[len(w.history)-1].at
+}
+
+// The cluster.
+
+func (w *world) Name() string             { return "fake" }
+func (w *world) REST() *rest.Config       { return nil }
+func (w *world) Image(name string) string { return name }
+func (w *world) Families() []corev1.IPFamily {
+	return []corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol}
+}
+func (w *world) Nodes() []string { return []string{"n1", "n2", "n3"} }
+func (w *world) Exec(context.Context, string, string, string, []string, clusters.Streams) error {
+	panic("the fake fleet dials nobody")
+}
+
+// The fleet.
+
+func (w *world) Add(_ context.Context, name string, _ probe.Dial) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.probers[name] = true
+	return nil
+}
+
+func (w *world) Remove(name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.probers, name)
+}
+
+func (w *world) Probe(ctx context.Context, client string, ts []probe.Target) ([]probe.Observation, error) {
+	if err := pause(ctx, w.lag()); err != nil {
+		return nil, err
+	}
+	sent := w.now()
+	took := fakeRTT
+	obs := make([]probe.Observation, len(ts))
+	for i, t := range ts {
+		obs[i] = w.probe(client, t)
+		obs[i].Sent, obs[i].Done = sent, sent+fakeRTT
+		if obs[i].Result == probe.Dropped {
+			obs[i].Done = sent + t.Timeout
+		}
+		took = max(took, obs[i].Done-sent)
+	}
+	return obs, pause(ctx, took)
+}
+
+func (w *world) probe(client string, t probe.Target) probe.Observation {
+	o := probe.Observation{Cell: t.Cell, Result: probe.Dropped}
+	w.mu.Lock()
+	now := w.history[len(w.history)-1]
+	alive := w.probers[client]
+	w.mu.Unlock()
+	if w.broken[client] || !alive {
+		o.Result, o.Err = probe.Inconclusive, "exec stream lost"
+		return o
+	}
+	to := t.Addr.Addr()
+	if ip, ok := now.services[to]; ok {
+		to = ip
+	}
+	server := podAt(now.snapshot, to)
+	from := podNamed(now.snapshot, client, to.Is4())
+	if server == "" || w.dead[server] || !from.IsValid() {
+		return o
+	}
+	f := model.Flow{Client: from, Server: to, Protocol: corev1.Protocol(t.Protocol), Port: t.Addr.Port()}
+	if w.verdict(f) == model.Deny {
+		return o
+	}
+	o.Result = probe.Connected
+	if !t.Bare {
+		o.Answered, o.Receiver = server, server
+	}
+	return o
+}
+
+func podAt(s model.Snapshot, ip netip.Addr) string {
+	for _, p := range s.Pods {
+		if slices.Contains(p.IPs, ip) {
+			return p.Key()
+		}
+	}
+	return ""
+}
+
+func podNamed(s model.Snapshot, key string, is4 bool) netip.Addr {
+	for _, p := range s.Pods {
+		if p.Key() == key {
+			for _, ip := range p.IPs {
+				if ip.Is4() == is4 {
+					return ip
+				}
+			}
+		}
+	}
+	return netip.Addr{}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+var _ clusters.Cluster = (*world)(nil)
+
+// config is a run of these cases in the world.
+func (w *world) config(chosen ...cases.Case) Config {
+	return Config{
+		Cluster: w, Client: w.client, Fleet: w, Cases: chosen, RunID: "t", Engine: "fake", Seed: 1, Now: w.now,
+		Timing: Timing{Deadline: time.Second},
+	}
+}
+
+// inWorld runs f in a new world and a bubble of fake time.
+func inWorld(t *testing.T, f func(t *testing.T, w *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { f(t, newWorld()) })
+}
+
+// run runs the cases and checks what holds for every run.
+func (w *world) run(t *testing.T, cfg Config) *v1.Run {
+	t.Helper()
+	return w.runIn(t, t.Context(), cfg, nil)
+}
+
+func (w *world) runIn(t *testing.T, ctx context.Context, cfg Config, wantErr error) *v1.Run {
+	t.Helper()
+	run, err := Run(ctx, cfg)
+	if err != wantErr {
+		t.Fatalf("run: error %v, want %v", err, wantErr)
+	}
+	if len(run.Cases) != len(cfg.Cases) {
+		t.Errorf("%d cases in the result, want %d", len(run.Cases), len(cfg.Cases))
+	}
+	synctest.Wait()
+	w.checkClean(t)
+	return run
+}
+
+// checkClean checks law 11 and that nothing was written outside of the run's namespaces.
+func (w *world) checkClean(t *testing.T) {
+	t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var left []string
+	for _, n := range w.history[len(w.history)-1].snapshot.Namespaces {
+		left = append(left, n.Name)
+	}
+	slices.Sort(left)
+	if want := []string{"kube-system", "netassay-other-a1-x"}; !slices.Equal(left, want) {
+		t.Errorf("namespaces left: %v, want %v", left, want)
+	}
+	if len(w.probers) > 0 {
+		t.Errorf("probers left: %v", slices.Sorted(maps.Keys(w.probers)))
+	}
+	for _, n := range w.writes {
+		if !strings.HasPrefix(n, "netassay-t-") {
+			t.Errorf("wrote to namespace %q", n)
+		}
+	}
+}
+
+func loadCases(t testing.TB, names ...string) []cases.Case {
+	t.Helper()
+	all, err := cases.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	chosen, err := Select(all, Selection{Cases: names})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return chosen
+}
