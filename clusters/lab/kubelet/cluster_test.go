@@ -68,7 +68,7 @@ func startCluster(t *testing.T) *cluster {
 	}
 	t.Cleanup(func() { check(t, net.Close()) })
 	processes := process.NewGroup(c.logs)
-	t.Cleanup(processes.Stop)
+	t.Cleanup(processes.Kill)
 	plane, err := controlplane.Start(t.Context(), controlplane.Config{
 		Programs: controlplane.Programs{
 			Etcd: filepath.Join(bin, "etcd"), APIServer: filepath.Join(bin, "kube-apiserver"),
@@ -78,7 +78,8 @@ func startCluster(t *testing.T) *cluster {
 	})
 	check(t, err)
 	c.rest = plane.REST()
-	c.rest.QPS = -1
+	c.rest.ContentType = "application/vnd.kubernetes.protobuf"
+	c.rest.AcceptContentTypes = c.rest.ContentType + ",application/json"
 	c.client, err = kubernetes.NewForConfig(c.rest)
 	check(t, err)
 	var g errgroup.Group

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/rest"
 
 	"github.com/netassay/netassay/clusters/lab/kubelet"
@@ -125,13 +126,16 @@ func (c *cluster) testKubectlAttach(t *testing.T, ns string) {
 }
 
 func (c *cluster) testKubectlPortForward(t *testing.T, ns string) {
-	c.create(t, ns, server("web", "node2"))
+	pod := server("web", "node2")
+	pod.Spec.Containers[0].ReadinessProbe = &corev1.Probe{
+		ProbeHandler: corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Port: intstr("http")}},
+	}
+	c.create(t, ns, pod)
 	c.await(t, ns, "web", ready)
 	for name, env := range transports() {
 		cmd := c.kubectlCommand(t, "port-forward", "-n", ns, "pod/web", ":8080")
 		cmd.Env = append(cmd.Env, env...)
-		var errs bytes.Buffer
-		cmd.Stderr = &errs
+		cmd.Stderr = testWriter{t}
 		out, err := cmd.StdoutPipe()
 		check(t, err)
 		check(t, cmd.Start())
@@ -142,7 +146,7 @@ func (c *cluster) testKubectlPortForward(t *testing.T, ns string) {
 		}
 		for range 3 {
 			if body, err := get(&http.Client{Timeout: 10 * time.Second}, "http://"+match+"/hostname"); body != "web" {
-				t.Errorf("%s: answer %q, %v; kubectl said %s", name, body, err, errs.String())
+				t.Errorf("%s: answer %q, %v", name, body, err)
 			}
 		}
 		check(t, cmd.Process.Kill())

@@ -13,7 +13,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
 )
 
@@ -228,8 +227,7 @@ func (p *Process) Kill() {
 // Resize changes the size of the process's terminal, if it has one.
 func (p *Process) Resize(size Size) {
 	if p.tty != nil {
-		// The terminal may be closed already.
-		_ = pty.Setsize(p.tty, &pty.Winsize{Rows: size.Height, Cols: size.Width})
+		setSize(p.tty, size)
 	}
 }
 

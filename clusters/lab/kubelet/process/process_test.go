@@ -230,6 +230,21 @@ func TestTerminal(t *testing.T) {
 	p.Resize(process.Size{Width: 1, Height: 1}) // of no effect, and no harm
 }
 
+// TestTerminalHeldByStraggler: a process that left the session and holds the terminal does
+// not hold up the end of the command.
+func TestTerminalHeldByStraggler(t *testing.T) {
+	s := space(t, "h")
+	p := start(t, s, process.Command{Argv: sh("setsid sleep 4715 & exit 2"), TTY: true})
+	select {
+	case <-p.Done():
+	case <-time.After(10 * time.Second):
+		t.Fatal("the command has not ended")
+	}
+	if exit := p.Exit(); exit.Code != 2 {
+		t.Errorf("code %d, want 2", exit.Code)
+	}
+}
+
 func TestStartErrors(t *testing.T) {
 	s := space(t, "h")
 	for _, argv := range [][]string{nil, {""}, {"/no/such"}, {"no-such"}, {"/etc/passwd"}, {"/etc"}} {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
 )
 
 // streams is our side of a process's standard streams.
@@ -47,9 +48,9 @@ func connect(cmd *exec.Cmd, c Command) (*streams, error) {
 }
 
 func connectTTY(cmd *exec.Cmd, c Command) (*streams, error) {
-	master, slave, err := pty.Open()
+	master, slave, err := openTerminal()
 	if err != nil {
-		return nil, fmt.Errorf("open terminal: %w", err)
+		return nil, err
 	}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
 	cmd.SysProcAttr.Setctty = true
@@ -73,6 +74,38 @@ func connectTTY(cmd *exec.Cmd, c Command) (*streams, error) {
 		_, _ = io.Copy(out, master)
 	})
 	return s, nil
+}
+
+// openTerminal opens a terminal whose master the runtime's poller watches. The library's
+// own file is in blocking mode: a read from it could not be ended while some process holds
+// on to the terminal.
+func openTerminal() (master, slave *os.File, err error) {
+	blocking, slave, err := pty.Open()
+	if err != nil {
+		return nil, nil, fmt.Errorf("open terminal: %w", err)
+	}
+	defer blocking.Close()
+	fd, err := unix.FcntlInt(blocking.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err == nil {
+		err = unix.SetNonblock(fd, true)
+	}
+	if err != nil {
+		slave.Close()
+		return nil, nil, fmt.Errorf("open terminal: %w", err)
+	}
+	return os.NewFile(uintptr(fd), "terminal"), slave, nil
+}
+
+// setSize changes the size of the terminal unless it is closed.
+func setSize(terminal *os.File, size Size) {
+	conn, err := terminal.SyscallConn()
+	if err != nil {
+		return
+	}
+	// The only errors are those of a terminal that is closed.
+	_ = conn.Control(func(fd uintptr) {
+		_ = unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, &unix.Winsize{Row: size.Height, Col: size.Width})
+	})
 }
 
 func (s *streams) started() {
