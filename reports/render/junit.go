@@ -44,7 +44,7 @@ type junitCase struct {
 type junitMessage struct {
 	Message string `xml:"message,attr"`
 	Type    string `xml:"type,attr,omitempty"`
-	Body    string `xml:",chardata"`
+	Body    string `xml:",cdata"` // which keeps its line breaks readable
 }
 
 // JUnit writes the cases as a JUnit test suite. Failed cases are failures; inconclusive,
@@ -113,5 +113,14 @@ func details(c *v1.Case) string {
 	var b strings.Builder
 	t := &text{w: &b}
 	t.caseDetails(c)
-	return b.String()
+	return strings.Map(inXML, b.String())
+}
+
+// inXML replaces what no XML document may hold, not even in CDATA.
+func inXML(r rune) rune {
+	ok := r == '\t' || r == '\n' || r == '\r' || (r >= 0x20 && r <= 0xD7FF) || (r >= 0xE000 && r <= 0xFFFD) || r >= 0x10000
+	if !ok {
+		return '\uFFFD'
+	}
+	return r
 }

@@ -18,7 +18,7 @@ func (t *text) caseDetails(c *v1.Case) {
 	if c.Spec != "" {
 		t.line("spec: %s", strings.Join(strings.Fields(c.Spec), " "))
 	}
-	if c.Reason != "" {
+	if c.Reason != "" && len(c.Steps) == 0 {
 		t.line("%s", c.Reason)
 	}
 	for i := range c.Steps {
@@ -77,7 +77,7 @@ func (t *text) matrices(s *v1.Step) {
 		}
 	}
 	if fine > 0 && len(order) > 0 {
-		t.line("%d other kinds of probes as expected", fine)
+		t.line("as expected by other ports and families: %d", fine)
 	}
 }
 

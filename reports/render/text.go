@@ -28,7 +28,7 @@ func (t *text) line(format string, args ...any) {
 func Text(w io.Writer, run *v1.Run) error {
 	t := &text{w: w}
 	t.conditions(run)
-	t.figures(run.Figures())
+	t.figures(run)
 	t.table(run)
 	t.notes(run)
 	t.failures(run)
@@ -56,16 +56,23 @@ func labReady(run *v1.Run) string {
 	return fmt.Sprintf("; lab ready after %.1f s", *run.LabReady)
 }
 
-func (t *text) figures(f v1.Figures) {
+func (t *text) figures(run *v1.Run) {
+	f := run.Figures()
+	converged := func(q *float64) string {
+		if q == nil && f.ConvergenceCensored > 0 {
+			return "> " + ms(run.Timing.Deadline) // the rank falls on a cell that was never right
+		}
+		return msOrNone(q)
+	}
 	t.line("cases        %d: %s", f.Cases, counts(
 		f.Passed, "passed", f.Failed, "failed", f.Inconclusive, "inconclusive", f.NotSupported, "not supported",
 		f.Skipped, "skipped", f.Errors, "in error", f.Unfinished, "unfinished"))
 	t.line("cells        %d: %s", f.Cells, counts(
 		f.CellsPassed, "right", f.CellsFailed, "wrong", f.CellsVoid, "inconclusive", f.CellsObserved, "undefined (observed, not judged)"))
-	t.line("wrong        %d leaks, %d outages", f.Leaks, f.Outages)
+	t.line("wrong        leaks: %d, outages: %d", f.Leaks, f.Outages)
 	t.line("probes       %d, %s cells/s", f.Probes, number(f.CellsPerSecond, "%.0f"))
 	t.line("convergence  p50 %s, p90 %s, p99 %s, max %s (n=%d changed cells, %d never right; from the ack of a step)",
-		msOrNone(f.ConvergenceP50), msOrNone(f.ConvergenceP90), msOrNone(f.ConvergenceP99), msOrNone(f.ConvergenceMax),
+		converged(f.ConvergenceP50), converged(f.ConvergenceP90), converged(f.ConvergenceP99), converged(f.ConvergenceMax),
 		f.ConvergenceN, f.ConvergenceCensored)
 	t.line("resolution   p50 %s (n=%d: from the last wrong probe to the stable right one)", msOrNone(f.ResolutionP50), f.ResolutionN)
 	t.line("")

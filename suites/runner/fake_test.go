@@ -44,8 +44,7 @@ type world struct {
 	verdict func(f model.Flow) model.Verdict
 	delay   time.Duration
 	// broken probers give no observations; dead pods answer nobody.
-	broken map[string]bool
-	dead   map[string]bool
+	broken, dead func(name string) bool
 	// lag is how late probers send what they are handed.
 	lag func() time.Duration
 
@@ -70,7 +69,8 @@ const (
 func newWorld() *world {
 	w := &world{
 		client: fake.NewClientset(), start: time.Now(), delay: 30 * time.Millisecond,
-		broken: map[string]bool{}, dead: map[string]bool{}, probers: map[string]bool{},
+		probers: map[string]bool{},
+		broken:  func(string) bool { return false }, dead: func(string) bool { return false },
 		lag: func() time.Duration { return 0 },
 	}
 	w.verdict = func(f model.Flow) model.Verdict { return oracle.Evaluate(w.seen(w.delay).snapshot, f).Verdict }
@@ -307,7 +307,7 @@ func (w *world) probe(client string, t probe.Target) probe.Observation {
 	now := w.history[len(w.history)-1]
 	alive := w.probers[client]
 	w.mu.Unlock()
-	if w.broken[client] || !alive {
+	if w.broken(client) || !alive {
 		o.Result, o.Err = probe.Inconclusive, "exec stream lost"
 		return o
 	}
@@ -317,7 +317,7 @@ func (w *world) probe(client string, t probe.Target) probe.Observation {
 	}
 	server := podAt(now.snapshot, to)
 	from := podNamed(now.snapshot, client, to.Is4())
-	if server == "" || w.dead[server] || !from.IsValid() {
+	if server == "" || w.dead(server) || !from.IsValid() {
 		return o
 	}
 	f := model.Flow{Client: from, Server: to, Protocol: corev1.Protocol(t.Protocol), Port: t.Addr.Port()}

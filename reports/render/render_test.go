@@ -1,0 +1,228 @@
+package render
+
+import (
+	"bytes"
+	"encoding/xml"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+
+	v1 "github.com/netassay/netassay/reports/v1"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// outputs are all that a run is rendered to, in the order of the golden files.
+var outputs = []struct {
+	name  string
+	write func(io.Writer, *v1.Run) error
+}{
+	{"report.txt", Text},
+	{"junit.xml", JUnit},
+	{"cells.jsonl", Cells},
+	{"summary.json", Summary},
+	{"run.json", Run},
+}
+
+func TestGolden(t *testing.T) {
+	for name, run := range map[string]*v1.Run{"pass": passed(), "fail": failed(), "void": void()} {
+		t.Run(name, func(t *testing.T) {
+			var got txtar.Archive
+			for _, o := range outputs {
+				var b bytes.Buffer
+				if err := o.write(&b, run); err != nil {
+					t.Fatalf("%s: %v", o.name, err)
+				}
+				got.Files = append(got.Files, txtar.File{Name: o.name, Data: b.Bytes()})
+			}
+			golden(t, filepath.Join("testdata", name+".txtar"), txtar.Format(&got))
+		})
+	}
+}
+
+func golden(t *testing.T, path string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s (-want +got), rewrite with -update:\n%s", path, diff)
+	}
+}
+
+// Law 8: equal runs give equal bytes, however often they are rendered.
+func TestEqualRunsEqualBytes(t *testing.T) {
+	for _, o := range outputs {
+		var first bytes.Buffer
+		if err := o.write(&first, failed()); err != nil {
+			t.Fatal(err)
+		}
+		for range 20 {
+			var again bytes.Buffer
+			if err := o.write(&again, failed()); err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(first.Bytes(), again.Bytes()) {
+				t.Fatalf("%s differs from run to run", o.name)
+			}
+		}
+	}
+}
+
+// What people and clusters write into names and errors must not break the XML.
+func TestJUnitEscapes(t *testing.T) {
+	run := failed()
+	run.Cases[0].Reason = "a <b> & \"c\" \x01 ]]> é"
+	run.Cases[0].Title = "ends ]]> and \x02"
+	var b bytes.Buffer
+	if err := JUnit(&b, run); err != nil {
+		t.Fatal(err)
+	}
+	var back struct {
+		Suites []struct {
+			Failures int `xml:"failures,attr"`
+			Cases    []struct {
+				Failure struct {
+					Message string `xml:"message,attr"`
+					Body    string `xml:",chardata"`
+				} `xml:"failure"`
+			} `xml:"testcase"`
+		} `xml:"testsuite"`
+	}
+	if err := xml.Unmarshal(b.Bytes(), &back); err != nil {
+		t.Fatal(err)
+	}
+	if got := back.Suites[0].Cases[0].Failure.Message; !strings.HasPrefix(got, `a <b> & "c"`) {
+		t.Errorf("message %q", got)
+	}
+	if got := back.Suites[0].Cases[0].Failure.Body; !strings.HasPrefix(got, "ends ]]> and \uFFFD\n") {
+		t.Errorf("body %q", got)
+	}
+	if back.Suites[0].Failures != 1 {
+		t.Errorf("%d failures", back.Suites[0].Failures)
+	}
+}
+
+type brokenWriter struct{ room int }
+
+func (w *brokenWriter) Write(p []byte) (int, error) {
+	if w.room -= len(p); w.room < 0 {
+		return 0, io.ErrShortWrite
+	}
+	return len(p), nil
+}
+
+// A full disk is an error, wherever it happens.
+func TestWriteErrorsAreReturned(t *testing.T) {
+	for _, o := range outputs {
+		var whole bytes.Buffer
+		if err := o.write(&whole, failed()); err != nil {
+			t.Fatal(err)
+		}
+		for room := 0; room < whole.Len(); room += 97 {
+			if err := o.write(&brokenWriter{room}, failed()); err == nil {
+				t.Fatalf("%s: no error with room for %d of %d bytes", o.name, room, whole.Len())
+			}
+		}
+	}
+}
+
+// base are the conditions of the runs of the golden files.
+func base() *v1.Run {
+	ready := 5.25
+	return &v1.Run{
+		Schema: v1.Schema, ID: "3f2a1b", Tool: "v0.1.0", Cluster: "lab", Engine: "reference", Kubernetes: "v1.37.2",
+		Kernel: "6.18.5", Nodes: 3, Families: []string{"IPv4", "IPv6"}, Seed: 7, Parallel: 2,
+		Timing:  v1.Timing{Timeout: 400, Hold: 500, Deadline: 10000, RoundEvery: 300, FastEvery: 20},
+		Started: time.Date(2026, 11, 23, 1, 2, 3, 0, time.UTC), Finished: time.Date(2026, 11, 23, 1, 2, 53, 500e6, time.UTC),
+		LabReady: &ready,
+	}
+}
+
+func passed() *v1.Run {
+	run := base()
+	run.Order = []string{"deny-ingress"}
+	run.Cases = []v1.Case{
+		{
+			Name: "deny-ingress", Title: "Nothing enters x", Spec: "By default, a pod is non-isolated.", Features: []string{"Ingress"},
+			Outcome: v1.Pass, Arena: "a1", Seconds: 1.234, Steps: []v1.Step{matrix(func(*v1.Cell) {})},
+		},
+		{Name: "sctp-port", Title: "SCTP", Outcome: v1.NotSupported, Reason: "SCTP: no match for it"},
+	}
+	return run
+}
+
+func failed() *v1.Run {
+	run := passed()
+	leak := matrix(func(c *v1.Cell) {
+		if c.Client == "x/b" && c.Server == "x/a" && c.Family == "IPv6" {
+			c.Outcome, c.Kind, c.Seen, c.Stable = v1.Fail, "leak", "Connected", nil
+			c.Reason = "wants Deny, still Connected 10000.0 ms after the ack (99 of 99 probes wrong)"
+			c.Evidence = "Connected in 0.4 ms, answered by x/a, received by the server"
+			c.Because = "ingress: isolated by x/deny; no rule allows"
+		}
+	})
+	leak.Outcome, leak.Reason = v1.Fail, "1 of 8 cells, first x/b -> x/a 80/TCP IPv6 by pod"
+	skipped := v1.Step{Name: "and lets it in again", Outcome: v1.Skipped, Reason: "an earlier step did not pass"}
+	run.Cases[0].Outcome, run.Cases[0].Reason = v1.Fail, `step "nothing enters x": `+leak.Reason
+	run.Cases[0].Steps = []v1.Step{leak, skipped}
+	return run
+}
+
+func void() *v1.Run {
+	run := passed()
+	unsure := matrix(func(c *v1.Cell) {
+		if c.Server == "y/long" {
+			c.Outcome, c.Seen = v1.Inconclusive, "Inconclusive"
+			c.Reason = "the probe itself failed: exec stream lost"
+		}
+	})
+	unsure.Outcome, unsure.Reason = v1.Inconclusive, "2 of 8 cells"
+	run.Cases[0].Outcome, run.Cases[0].Reason = v1.Inconclusive, `step "nothing enters x": 2 of 8 cells`
+	run.Cases[0].Steps = []v1.Step{unsure}
+	run.Cases = append(run.Cases, v1.Case{Name: "update", Title: "Updates", Outcome: v1.Unfinished, Reason: "never begun: the run was stopped"})
+	run.Notes = []string{"case deny-ingress: again, because it was inconclusive: exec stream lost"}
+	run.LabReady = nil
+	return run
+}
+
+// matrix is a step over three pods and two families in which x/b must not reach x/a any more.
+func matrix(change func(*v1.Cell)) v1.Step {
+	s := v1.Step{Name: "nothing enters x", Outcome: v1.Pass, AckMS: 2.5, Millis: 612.5, Rounds: 3, Probes: 96}
+	pods := []string{"x/a", "x/b", "y/long"}
+	for _, client := range pods {
+		for _, server := range pods {
+			for i, family := range []string{"IPv4", "IPv6"} {
+				c := v1.Cell{
+					Case: "deny-ingress", Step: s.Name, Client: client, Server: server, Path: "pod", Family: family,
+					Protocol: "TCP", Port: 80, Want: "Allow", Seen: "Connected", Outcome: v1.Pass, Probes: 4,
+				}
+				switch {
+				case client == server:
+					c.Want, c.Outcome, c.Reason = "Undefined", v1.Skipped, "the API leaves it undefined: observed only"
+				case server == "x/a":
+					first, stable := 21.5+float64(i), 41.25+float64(i)
+					c.Want, c.Seen, c.Changed, c.FirstRight, c.Stable = "Deny", "Dropped", true, &first, &stable
+					c.Evidence = "Dropped in 400.0 ms, control live"
+				}
+				change(&c)
+				s.Cells = append(s.Cells, c)
+			}
+		}
+	}
+	return s
+}
