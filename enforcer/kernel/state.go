@@ -82,7 +82,7 @@ func parseTable(saved string) table {
 		switch {
 		case strings.HasPrefix(line, ":"+plan.ChainPrefix):
 			name, _, _ := strings.Cut(line[1:], " ")
-			t.chains[name] = t.chains[name]
+			t.chains[name] = chain{} // declarations come before rules
 		case strings.HasPrefix(line, "-A "):
 			t.rule(line)
 		}

@@ -92,6 +92,7 @@ func (w *world) verify(k *kernel.Kernel) kernel.Drift {
 
 // sets is what another tool does to ipsets, rules to the IPv4 mangle table.
 func (w *world) sets(lines ...string) { w.t.Helper(); w.feed("ipset restore", lines) }
+
 func (w *world) rules(lines ...string) {
 	w.t.Helper()
 	w.feed(w.tool("restore")+" -w 5 --noflush", append(append([]string{"*mangle"}, lines...), "COMMIT"))

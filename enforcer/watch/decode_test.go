@@ -30,7 +30,7 @@ func randomPod(r *rand.Rand) *corev1.Pod {
 	for range r.IntN(3) {
 		metav1.SetMetaDataAnnotation(&p.ObjectMeta, pick("note", metav1.InitialEventsAnnotationKey), pick("true", "false"))
 	}
-	p.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "m", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":{}}`)}}}
+	p.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "m", Operation: metav1.ManagedFieldsOperationApply}}
 	p.Spec.NodeName, p.Spec.HostNetwork = pick("", "n1"), r.IntN(2) == 0
 	for range r.IntN(3) {
 		p.Spec.Containers = append(p.Spec.Containers, randomContainer(r))

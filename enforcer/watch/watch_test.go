@@ -20,7 +20,7 @@ import (
 	"github.com/netassay/netassay/model"
 )
 
-const deadline = 20 * time.Second
+const deadline = time.Minute
 
 // start runs a watcher of node n until the test ends.
 func start(t *testing.T, api *fakeapi.Server) *watch.Watcher {
