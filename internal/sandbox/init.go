@@ -33,6 +33,7 @@ func InitIfAsked() {
 func drop() int {
 	runtime.LockOSThread()
 	n := fileCount()
+	unix.CloseOnExec(3 + n)
 	report := os.NewFile(uintptr(3+n), "report")
 	var opts Options
 	for i := range n {
@@ -47,6 +48,7 @@ func drop() int {
 		fmt.Fprint(report, err)
 		return 1
 	}
+	fmt.Fprint(report, standing)
 	report.Close()
 	for _, f := range opts.ExtraFiles {
 		f.Close()
@@ -79,6 +81,7 @@ func runInit() int {
 		fmt.Fprint(report, err)
 		return 1
 	}
+	fmt.Fprint(report, standing)
 	report.Close()
 	go forward(signals, nil, worker)
 	return reapUntil(worker.Pid)

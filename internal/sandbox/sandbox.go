@@ -162,8 +162,10 @@ func namespaces() *syscall.SysProcAttr {
 	return attr
 }
 
-// start starts cmd and waits until init says, by closing a pipe, that the namespaces are
-// set up, or why they are not.
+// standing is what init reports when its namespaces are set up; anything else is the error.
+const standing = "standing"
+
+// start starts cmd and waits until init reports through a pipe.
 func start(cmd *exec.Cmd) error {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -177,14 +179,17 @@ func start(cmd *exec.Cmd) error {
 		return fmt.Errorf("create namespaces: %w", err)
 	}
 	report, err := io.ReadAll(r)
-	if err == nil && len(report) > 0 {
+	switch {
+	case err != nil:
+	case string(report) == standing:
+		return nil
+	case len(report) == 0:
+		err = errors.New("init ended without a report")
+	default:
 		err = errors.New(string(report))
 	}
-	if err != nil {
-		_ = cmd.Wait()
-		return fmt.Errorf("set up sandbox: %w", err)
-	}
-	return nil
+	_ = cmd.Wait()
+	return fmt.Errorf("set up sandbox: %w", err)
 }
 
 func forward(signals <-chan os.Signal, done <-chan struct{}, p *os.Process) {

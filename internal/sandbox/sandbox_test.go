@@ -62,3 +62,10 @@ func TestNetNS(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestPreflightFindsNothingMissingWhereTestsRun(t *testing.T) {
+	sandbox.Require(t)
+	for _, p := range sandbox.Preflight() {
+		t.Errorf("missing: %s", p)
+	}
+}

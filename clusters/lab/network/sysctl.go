@@ -1,7 +1,9 @@
 package network
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -55,7 +57,11 @@ func apply(f Families, settings ...[]setting) error {
 			if !f.V6 && strings.HasPrefix(s.name, "ipv6/") {
 				continue
 			}
-			if err := os.WriteFile(filepath.Join("/proc/sys/net", s.name), []byte(s.value), 0o644); err != nil {
+			err := os.WriteFile(filepath.Join("/proc/sys/net", s.name), []byte(s.value), 0o644)
+			if errors.Is(err, fs.ErrNotExist) && strings.HasPrefix(s.name, "ipv6/") {
+				return errors.New("this kernel has no IPv6: start the lab with IP family ipv4")
+			}
+			if err != nil {
 				return fmt.Errorf("set sysctl net/%s: %w", s.name, err)
 			}
 		}
