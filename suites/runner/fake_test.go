@@ -59,6 +59,16 @@ type state struct {
 	at       time.Duration
 	snapshot model.Snapshot
 	services map[netip.Addr]netip.Addr // cluster IP to pod IP
+	verdicts *sync.Map                 // by flow, so that the oracle is asked once
+}
+
+func (s state) verdict(f model.Flow) model.Verdict {
+	if v, ok := s.verdicts.Load(f); ok {
+		return v.(model.Verdict)
+	}
+	v := oracle.Evaluate(s.snapshot, f).Verdict
+	s.verdicts.Store(f, v)
+	return v
 }
 
 const (
@@ -73,7 +83,7 @@ func newWorld() *world {
 		broken:  func(string) bool { return false }, dead: func(string) bool { return false },
 		lag: func() time.Duration { return 0 },
 	}
-	w.verdict = func(f model.Flow) model.Verdict { return oracle.Evaluate(w.seen(w.delay).snapshot, f).Verdict }
+	w.verdict = func(f model.Flow) model.Verdict { return w.seen(w.delay).verdict(f) }
 	w.client.Discovery().(*fakediscovery.FakeDiscovery).FakedServerVersion = &version.Info{GitVersion: "v1.37.2"}
 	react := k8stesting.ObjectReaction(w.client.Tracker())
 	w.client.PrependReactor("*", "*", func(a k8stesting.Action) (bool, runtime.Object, error) {
@@ -140,7 +150,7 @@ func (w *world) record(a k8stesting.Action) {
 	if d, ok := a.(k8stesting.DeleteAction); ok && d.GetResource().Resource == "namespaces" {
 		w.empty(d.GetName())
 	}
-	s := state{at: w.now(), services: map[netip.Addr]netip.Addr{}}
+	s := state{at: w.now(), services: map[netip.Addr]netip.Addr{}, verdicts: &sync.Map{}}
 	each(w, "namespaces", "Namespace", func(l *corev1.NamespaceList) {
 		for i := range l.Items {
 			s.snapshot.Namespaces = append(s.snapshot.Namespaces, model.NamespaceFromAPI(&l.Items[i]))

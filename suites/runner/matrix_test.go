@@ -1,0 +1,76 @@
+package runner
+
+import (
+	"slices"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/suites/cases"
+)
+
+var both = []corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol}
+
+func TestWants(t *testing.T) {
+	c := cases.Case{
+		Probes: []cases.Probe{{Port: 80, Protocol: corev1.ProtocolTCP}},
+		Paths:  []cases.Path{cases.PathPod, cases.PathService},
+		Steps:  []cases.Step{{Expect: []cases.Expect{{Clients: []cases.Pattern{"*"}, Servers: []cases.Pattern{"x/a"}, Verdict: model.Deny}}}},
+	}
+	nodes := c
+	nodes.Nodes = []cases.NodeRole{cases.NodeClient, cases.NodeServer}
+	tests := []struct {
+		name  string
+		c     cases.Case
+		step  int
+		cells int
+		deny  int
+	}{
+		{"before the first step all is allowed", c, -1, 81 * 2 * 2, 0},
+		{"after it", c, 0, 81 * 2 * 2, 8 * 2 * 2},
+		{"nodes meet pods, never each other, and have no service", nodes, 0, (81+27)*2*2 + 27*2, (8 + 3) * 2 * 2},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			got := wants(tc.c, tc.step, both)
+			deny := 0
+			for k, v := range got {
+				if v == model.Deny {
+					deny++
+				}
+				if (k.client == k.server) != (v == model.Undefined) {
+					t.Errorf("%+v wants %s", k, v)
+				}
+			}
+			if len(got) != tc.cells || deny != tc.deny {
+				t.Errorf("%d cells, %d denied; want %d, %d", len(got), deny, tc.cells, tc.deny)
+			}
+		})
+	}
+}
+
+// A step that takes the policy away and puts it back is not held to law 5 where that shows.
+func TestPassing(t *testing.T) {
+	chosen := loadCases(t, "stack-order-of-creation")[0]
+	step := slices.IndexFunc(chosen.Steps, func(s cases.Step) bool {
+		return slices.ContainsFunc(s.Do, func(a cases.Action) bool { return a.Delete != nil })
+	})
+	if step < 1 {
+		t.Fatal("the case has no step that deletes")
+	}
+	before, want := wants(chosen, step-1, both), wants(chosen, step, both)
+	between := passing(chosen, step, want, both)
+	if len(between) == 0 {
+		t.Fatal("nothing changes on the way")
+	}
+	for k := range want {
+		unchangedDeny := before[k] == model.Deny && want[k] == model.Deny
+		if unchangedDeny != between[k] && want[k] != model.Allow {
+			t.Errorf("%+v: %s before, %s after, passing %v", k, before[k], want[k], between[k])
+		}
+	}
+	if single := passing(cases.Case{Steps: []cases.Step{{Do: make([]cases.Action, 1)}}}, 0, want, both); len(single) != 0 {
+		t.Error("a step of one action has nothing between")
+	}
+}

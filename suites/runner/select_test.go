@@ -1,0 +1,115 @@
+package runner
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/netassay/netassay/engines"
+	v1 "github.com/netassay/netassay/reports/v1"
+	"github.com/netassay/netassay/suites/cases"
+)
+
+func few() []cases.Case {
+	return []cases.Case{
+		{Name: "ipblock-egress", Features: []cases.Feature{cases.IPBlock, cases.Egress}},
+		{Name: "ipblock-ingress", Features: []cases.Feature{cases.IPBlock, cases.Ingress}},
+		{Name: "port-range", Features: []cases.Feature{cases.EndPort, cases.Ingress}},
+	}
+}
+
+func names(all []cases.Case) []string {
+	var out []string
+	for _, c := range all {
+		out = append(out, c.Name)
+	}
+	return out
+}
+
+func TestSelect(t *testing.T) {
+	tests := []struct {
+		name string
+		sel  Selection
+		want []string
+		err  string // contained
+	}{
+		{name: "everything", want: []string{"ipblock-egress", "ipblock-ingress", "port-range"}},
+		{name: "by name", sel: Selection{Cases: []string{"port-range"}}, want: []string{"port-range"}},
+		{name: "by glob", sel: Selection{Cases: []string{"ipblock-*"}}, want: []string{"ipblock-egress", "ipblock-ingress"}},
+		{name: "in the given order", sel: Selection{Cases: []string{"port-*", "*-egress"}}, want: []string{"ipblock-egress", "port-range"}},
+		{name: "by feature", sel: Selection{Features: []string{"EndPort", "Egress"}}, want: []string{"ipblock-egress", "port-range"}},
+		{name: "without a feature", sel: Selection{SkipFeatures: []string{"IPBlock"}}, want: []string{"port-range"}},
+		{name: "all at once", sel: Selection{Cases: []string{"ipblock-*"}, Features: []string{"Ingress"}, SkipFeatures: []string{"Egress"}}, want: []string{"ipblock-ingress"}},
+		{name: "a misspelt case", sel: Selection{Cases: []string{"port-rnge"}}, err: `unknown case "port-rnge": did you mean port-range?`},
+		{name: "a glob without a match", sel: Selection{Cases: []string{"xyz*"}}, err: `unknown case "xyz*"`},
+		{name: "a misspelt feature", sel: Selection{Features: []string{"EndPorts"}}, err: `unknown feature "EndPorts": did you mean EndPort`},
+		{name: "a misspelt feature to skip", sel: Selection{SkipFeatures: []string{"sctpp"}}, err: "did you mean SCTP"},
+		{name: "a broken glob", sel: Selection{Cases: []string{"[a"}}, err: "syntax error in pattern"},
+		{name: "nothing left", sel: Selection{Features: []string{"IPBlock"}, SkipFeatures: []string{"IPBlock"}}, err: "no case is left"},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			got, err := Select(few(), tc.sel)
+			if tc.err != "" {
+				if err == nil || !strings.Contains(err.Error(), tc.err) || strings.Contains(err.Error(), "\n") {
+					t.Fatalf("error %v, want one line with %q", err, tc.err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, names(got)); diff != "" {
+				t.Errorf("chosen (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// The order depends on the seed alone, not on the order of the files.
+func TestShuffledBySeed(t *testing.T) {
+	all := loadCases(t)
+	reversed := slices.Clone(all)
+	slices.Reverse(reversed)
+	if diff := cmp.Diff(names(shuffled(all, 5)), names(shuffled(reversed, 5))); diff != "" {
+		t.Errorf("order depends on the input (-want +got):\n%s", diff)
+	}
+	if slices.Equal(names(shuffled(all, 5)), names(shuffled(all, 6))) {
+		t.Error("two seeds, one order")
+	}
+	sorted := names(shuffled(all, 5))
+	slices.Sort(sorted)
+	if diff := cmp.Diff(names(all), sorted); diff != "" {
+		t.Errorf("cases were lost or doubled (-want +got):\n%s", diff)
+	}
+}
+
+func TestTriage(t *testing.T) {
+	full := conditions{nodes: 3, families: 2}
+	tests := []struct {
+		name string
+		k    conditions
+		c    cases.Case
+		want v1.Outcome // "" runs
+	}{
+		{"nothing special", conditions{nodes: 1, families: 1}, cases.Case{}, ""},
+		{"nodes on three nodes", full, cases.Case{Nodes: []cases.NodeRole{cases.NodeClient}}, ""},
+		{"nodes on two", conditions{nodes: 2, families: 2}, cases.Case{Nodes: []cases.NodeRole{cases.NodeClient}}, v1.Skipped},
+		{"two families on two", full, cases.Case{Features: []cases.Feature{cases.DualStack}}, ""},
+		{"two families on one", conditions{nodes: 3, families: 1}, cases.Case{Features: []cases.Feature{cases.DualStack}}, v1.Skipped},
+		{
+			"unsupported", conditions{nodes: 3, families: 2, unsupported: []engines.Unsupported{{Feature: "SCTP", Reason: "none"}}},
+			cases.Case{Features: []cases.Feature{cases.SCTP}}, v1.NotSupported,
+		},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			outcome, reason, ok := tc.k.triage(tc.c)
+			if outcome != tc.want || ok != (tc.want == "") || ok != (reason == "") {
+				t.Errorf("%s %q %v, want %s", outcome, reason, ok, tc.want)
+			}
+		})
+	}
+}
