@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -35,9 +37,22 @@ func (f *flags) cleanupBackends() ([]kernel.Backend, error) {
 	if err != nil || b != kernel.Auto {
 		return []kernel.Backend{b}, err
 	}
-	both := slices.DeleteFunc([]kernel.Backend{kernel.NFT, kernel.Legacy}, func(b kernel.Backend) bool { return kernel.LookTools(b) != nil })
-	if len(both) == 0 {
-		return []kernel.Backend{kernel.Auto}, nil
+	backends := []kernel.Backend{kernel.Auto}
+	for _, b := range []kernel.Backend{kernel.NFT, kernel.Legacy} {
+		if kernel.LookTools(b) == nil && (b != kernel.Legacy || legacyInUse()) {
+			backends = append(backends, b)
+		}
 	}
-	return both, nil
+	return backends, nil
+}
+
+// legacyInUse tells whether the kernel has legacy tables to clean. Looking at them by
+// iptables would create them.
+func legacyInUse() bool {
+	for _, name := range []string{"/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"} {
+		if tables, err := os.ReadFile(name); err == nil && slices.Contains(strings.Fields(string(tables)), "mangle") {
+			return true
+		}
+	}
+	return false
 }
