@@ -8,15 +8,21 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
+// ready is set once the program has shown that it can play the part of init. Without that
+// a program that enters would run itself again and again.
+var ready atomic.Bool
+
 // InitIfAsked plays the part of init when the program was re-executed for it, and does
 // then not return. It is the first line of main.
 func InitIfAsked() {
+	ready.Store(true)
 	switch os.Getenv(roleVar) {
 	case roleDrop:
 		os.Exit(drop())

@@ -167,6 +167,9 @@ const standing = "standing"
 
 // start starts cmd and waits until init reports through a pipe.
 func start(cmd *exec.Cmd) error {
+	if !ready.Load() {
+		return errors.New("sandbox.InitIfAsked must be the first call in main, or in TestMain")
+	}
 	r, w, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("open pipe: %w", err)

@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// run runs the command line in this process.
+func run(t *testing.T, args ...string) (code int, out, errs string) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code = Main(t.Context(), args, IO{In: strings.NewReader(""), Out: &stdout, Err: &stderr})
+	return code, stdout.String(), stderr.String()
+}
+
+// TestBadInput: exit code 2 and one line with what would have been right, before anything
+// starts.
+func TestBadInput(t *testing.T) {
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	for _, tc := range []struct {
+		args string
+		want string
+	}{
+		{"conformence", `unknown command "conformence": did you mean conformance?`},
+		{"lab upp", `unknown command "upp": did you mean up?`},
+		{"conformance --engne none", `unknown flag --engne: did you mean --engine?`},
+		{"conformance --parallel many", `invalid argument "many" for "--parallel" flag: strconv.ParseInt: parsing "many": invalid syntax: see netassay conformance --help`},
+		{"conformance extra", `unexpected argument "extra": netassay conformance takes none`},
+		{"conformance --engine refrence", `unknown engine "refrence": did you mean reference?`},
+		{"conformance --engine calico", `unknown engine "calico": valid are reference, none, deny-all`},
+		{"conformance --feature Endport", `unknown feature "Endport": did you mean EndPort?`},
+		{"conformance --case port-nmaed", `unknown case "port-nmaed": did you mean port-named, port-number?`},
+		{"conformance --ip-family ipv5", `unknown --ip-family value "ipv5": did you mean ipv4, ipv6?`},
+		{"conformance --feature SCTP --skip-feature SCTP", `no case is left: --case, --feature and --skip-feature together exclude all 79`},
+		{"verify --proxy-mode ipvs", `unknown --proxy-mode value "ipvs": valid are iptables, nftables`},
+		{"cases show port-nmaed", `unknown case "port-nmaed": did you mean port-named, port-number?`},
+		{"cases list -o yml", `unknown output format "yml": valid are table, name, json`},
+		{"cases show", `netassay cases show wants the name of a case: netassay cases show NAME [flags]`},
+		{"lab exec node1", `netassay lab exec wants a node and a command: netassay lab exec NODE -- COMMAND [ARG...] [flags]`},
+		{"lab kubeconfig", `no such lab: lab; there is none: netassay lab up`},
+		{"lab kubeconfig --name Wrong", `lab name "Wrong" is not made of up to 40 lower-case letters, digits and inner dashes`},
+		{"lab down", `no such lab: lab; there is none: netassay lab up`},
+	} {
+		t.Run(tc.args, func(t *testing.T) {
+			code, out, errs := run(t, strings.Fields(tc.args)...)
+			if code != exitBroken {
+				t.Errorf("exit code %d, want %d", code, exitBroken)
+			}
+			if out != "" {
+				t.Errorf("standard output %q, want none", out)
+			}
+			if diff := cmp.Diff("netassay: "+tc.want+"\n", errs); diff != "" {
+				t.Errorf("standard error (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestHelpTeaches: every command has a short and an own help text, and asking for it is
+// no failure.
+func TestHelpTeaches(t *testing.T) {
+	root := newRoot(IO{})
+	commands := append(root.Commands(), newLab(IO{}).Commands()...)
+	commands = append(commands, newCases(IO{}).Commands()...)
+	if len(commands) < 12 {
+		t.Fatalf("only %d commands", len(commands))
+	}
+	for _, c := range commands {
+		if c.Short == "" {
+			t.Errorf("%s has no short help", c.CommandPath())
+		}
+	}
+	for _, args := range []string{"", "--help", "lab", "cases", "conformance --help", "verify --help"} {
+		code, out, _ := run(t, strings.Fields(args)...)
+		if code != exitPass || !strings.Contains(out, "Usage:") {
+			t.Errorf("netassay %s: exit code %d, output %q", args, code, out)
+		}
+	}
+}
+
+func TestCasesList(t *testing.T) {
+	code, out, errs := run(t, "cases", "list", "-o", "name")
+	if code != exitPass || errs != "" {
+		t.Fatalf("exit code %d: %s", code, errs)
+	}
+	names := strings.Fields(out)
+	if len(names) != 79 {
+		t.Errorf("%d cases, want 79", len(names))
+	}
+	for _, name := range names {
+		if code, text, _ := run(t, "cases", "show", name); code != exitPass || !strings.Contains(text, "-- case.yaml --") {
+			t.Errorf("cases show %s: exit code %d, %q", name, code, text)
+		}
+	}
+}
+
+func TestDryRunRunsNothing(t *testing.T) {
+	code, out, errs := run(t, "conformance", "--dry-run", "--feature", "EndPort", "--out", "/nonexistent/never-made")
+	if code != exitPass || errs != "" {
+		t.Fatalf("exit code %d: %s", code, errs)
+	}
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if len(lines) < 3 {
+		t.Fatalf("%d lines, want a header and several cases", len(lines))
+	}
+	for _, line := range lines[1:] {
+		if !strings.Contains(line, "EndPort") {
+			t.Errorf("listed without the feature: %s", line)
+		}
+	}
+}
