@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -399,7 +400,7 @@ func (w *world) run(t *testing.T, cfg Config) *v1.Run {
 func (w *world) runIn(t *testing.T, ctx context.Context, cfg Config, wantErr error) *v1.Run {
 	t.Helper()
 	run, err := Run(ctx, cfg)
-	if err != wantErr {
+	if !errors.Is(err, wantErr) {
 		t.Fatalf("run: error %v, want %v", err, wantErr)
 	}
 	if len(run.Cases) != len(cfg.Cases) {

@@ -100,8 +100,10 @@ func TestTriage(t *testing.T) {
 		{"two families on two", full, cases.Case{Features: []cases.Feature{cases.DualStack}}, ""},
 		{"two families on one", conditions{nodes: 3, families: 1}, cases.Case{Features: []cases.Feature{cases.DualStack}}, v1.Skipped},
 		{
-			"unsupported", conditions{nodes: 3, families: 2, unsupported: []engines.Unsupported{{Feature: "SCTP", Reason: "none"}}},
-			cases.Case{Features: []cases.Feature{cases.SCTP}}, v1.NotSupported,
+			"unsupported",
+			conditions{nodes: 3, families: 2, unsupported: []engines.Unsupported{{Feature: "SCTP", Reason: "none"}}},
+			cases.Case{Features: []cases.Feature{cases.SCTP}},
+			v1.NotSupported,
 		},
 	}
 	for _, tc := range tests {
