@@ -59,7 +59,7 @@ func (b build) compile(ctx context.Context, p *progress, out string) error {
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := runGroup(ctx, cmd, func(done <-chan struct{}) { b.report(p, log, done) }); err != nil {
 		if ctx.Err() != nil {
-			return fmt.Errorf("build %s: %w", b.name, context.Cause(ctx))
+			return fmt.Errorf("build %s: %w", b.name, ctx.Err())
 		}
 		return explain(b.name, log.tail(), err)
 	}

@@ -47,7 +47,7 @@ func acquire(ctx context.Context, path string, done func() bool, waiting func(ho
 		}
 		select {
 		case <-ctx.Done():
-			return nil, errors.Join(fmt.Errorf("wait for %s: %w", path, context.Cause(ctx)), f.Close())
+			return nil, errors.Join(fmt.Errorf("wait for %s: %w", path, ctx.Err()), f.Close())
 		case <-tick.C:
 		}
 	}
