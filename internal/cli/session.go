@@ -139,13 +139,22 @@ func (s *session) guarded(ctx context.Context, do func(context.Context, *session
 	go func() {
 		select {
 		case err := <-s.lab.Died():
-			cancel(err)
+			cancel(&diedError{err})
 		case <-over:
 		}
 	}()
 	err := do(ctx, s)
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
-		return errors.Join(err, cause)
+	var died *diedError
+	if errors.As(context.Cause(ctx), &died) {
+		return died // what do says of it is a consequence
 	}
 	return err
 }
+
+// diedError is why a lab could not go on: one of its programs ended by itself.
+type diedError struct {
+	err error
+}
+
+func (e *diedError) Error() string { return e.err.Error() }
+func (e *diedError) Unwrap() error { return e.err }
