@@ -48,6 +48,25 @@ func TestManyPods(t *testing.T) {
 			t.Errorf("%d processes outlived their pods", n)
 		}
 	}
+	c.testReuse(t, ns)
+}
+
+// testReuse: a completed pod keeps its address in its status and owns it no more.
+func (c *cluster) testReuse(t *testing.T, ns string) {
+	c.nodes["node1"].Pool().ReuseSoon(true)
+	done := shell("done", "exit 0")
+	done.Spec.RestartPolicy = corev1.RestartPolicyNever
+	c.create(t, ns, done)
+	was := c.await(t, ns, "done", inPhase(corev1.PodSucceeded))
+	c.create(t, ns, shell("next", "exec sleep 1000"))
+	is := c.await(t, ns, "next", ready)
+	if diff := cmp.Diff(was.Status.PodIPs, is.Status.PodIPs); diff != "" || len(is.Status.PodIPs) == 0 {
+		t.Errorf("addresses of the completed pod and of the next (-completed +next):\n%s", diff)
+	}
+	was = c.await(t, ns, "done", inPhase(corev1.PodSucceeded))
+	if len(was.Status.PodIPs) != 2 {
+		t.Errorf("podIPs %v of a completed pod, want them kept", was.Status.PodIPs)
+	}
 }
 
 // TestCluster runs the agent against a real API server. Its parts share one cluster and

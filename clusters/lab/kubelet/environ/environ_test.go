@@ -84,7 +84,9 @@ func TestVars(t *testing.T) {
 			field("NODE", "spec.nodeName"), field("SA", "spec.serviceAccountName"),
 			field("IP", "status.podIP"), field("IPS", "status.podIPs"), field("HOST", "status.hostIP"),
 			field("L", "metadata.labels['app.io/x']"), field("A", "metadata.annotations['y']"),
-			{Name: "X", Value: "$(NAME)-$(LATER)"}, {Name: "LATER", Value: "1"}, {Name: "X", Value: "$(X)!"},
+			{Name: "X", Value: "$(NAME)-$(LATER)"},
+			{Name: "LATER", Value: "1"},
+			{Name: "X", Value: "$(X)!"},
 			{Name: "CM", ValueFrom: &corev1.EnvVarSource{ConfigMapKeyRef: &corev1.ConfigMapKeySelector{
 				LocalObjectReference: ref("cm"), Key: "k",
 			}}},
@@ -119,8 +121,10 @@ func TestVarsErrors(t *testing.T) {
 		{corev1.EnvVar{Name: "A", ValueFrom: &corev1.EnvVarSource{ConfigMapKeyRef: &corev1.ConfigMapKeySelector{
 			LocalObjectReference: ref("cm"), Key: "none",
 		}}}, `container c: env A: config map "cm" has no key "none"`},
-		{corev1.EnvVar{Name: "A", ValueFrom: &corev1.EnvVarSource{}},
-			"container c: env A: the lab knows value, fieldRef, configMapKeyRef and secretKeyRef only"},
+		{
+			corev1.EnvVar{Name: "A", ValueFrom: &corev1.EnvVarSource{}},
+			"container c: env A: the lab knows value, fieldRef, configMapKeyRef and secretKeyRef only",
+		},
 	} {
 		_, err := environ.Vars(&corev1.Container{Name: "c", Env: []corev1.EnvVar{tc.env}}, facts())
 		if err == nil || err.Error() != tc.want {

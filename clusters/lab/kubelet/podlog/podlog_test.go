@@ -64,8 +64,11 @@ func TestRead(t *testing.T) {
 		{"long tail", podlog.Options{Tail: ptr.To[int64](1e9)}, "one\noops\ntwo\n\nthree\nno newline"},
 		{"one stream", podlog.Options{Stream: "stderr"}, "oops\n"},
 		{"limit", podlog.Options{LimitBytes: 6}, "one\noo"},
-		{"timestamps", podlog.Options{Tail: ptr.To[int64](2), Timestamps: true},
-			"2026-01-01T00:00:03Z three\n2026-01-01T00:00:05Z no newline"},
+		{
+			"timestamps",
+			podlog.Options{Tail: ptr.To[int64](2), Timestamps: true},
+			"2026-01-01T00:00:03Z three\n2026-01-01T00:00:05Z no newline",
+		},
 		{"since", podlog.Options{Since: time.Date(2026, 1, 1, 0, 0, 3, 0, time.UTC)}, "two\n\nthree\nno newline"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
