@@ -132,7 +132,8 @@ func (c *ControlPlane) apiIPs() []netip.Addr {
 }
 
 func (c *ControlPlane) startEtcd(ctx context.Context) error {
-	p, err := c.cfg.Processes.Start(process.Spec{Name: "etcd", Argv: append([]string{c.cfg.Programs.Etcd},
+	p, err := c.cfg.Processes.Start(process.Spec{Name: "etcd", Argv: []string{
+		c.cfg.Programs.Etcd,
 		"--name=lab",
 		"--data-dir="+c.path("etcd"),
 		"--listen-client-urls=http://127.0.0.1:2379",
@@ -145,7 +146,7 @@ func (c *ControlPlane) startEtcd(ctx context.Context) error {
 		"--heartbeat-interval=10", "--election-timeout=100",
 		"--quota-backend-bytes=4294967296",
 		"--log-level=warn",
-	)})
+	}})
 	if err != nil {
 		return err
 	}

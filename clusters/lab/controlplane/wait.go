@@ -2,6 +2,7 @@ package controlplane
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -28,7 +29,10 @@ func until(ctx context.Context, p *process.Process, what string, ready func(cont
 		case <-p.Done():
 			return fmt.Errorf("start %s: it ended; the end of its log:\n%s", what, process.Tail(p.LogPath()))
 		case <-ctx.Done():
-			return fmt.Errorf("wait for %s to be ready: %w", what, ctx.Err())
+			if errors.Is(ctx.Err(), context.Canceled) {
+				return fmt.Errorf("wait for %s to be ready: %w", what, ctx.Err())
+			}
+			return fmt.Errorf("wait for %s to be ready: %w; the end of its log:\n%s", what, ctx.Err(), process.Tail(p.LogPath()))
 		case <-tick.C:
 		}
 	}
