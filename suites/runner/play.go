@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -143,9 +144,10 @@ func (a *arena) steps(ctx context.Context, c cases.Case) (end int, judged []<-ch
 		w := a.begin(c, i, before)
 		verdict := w.play(ctx)
 		end = i
-		if w.doubtful || ctx.Err() != nil {
+		if w.doubtful || ctx.Err() != nil || stopsProbers(c, i) {
 			// What is not clear by now is clear a timeout later; only then is it known
-			// whether the case can go on.
+			// whether the case can go on. And a prober that goes away takes the probes
+			// with it that have not come back.
 			step := <-verdict
 			judged = append(judged, delivered(step))
 			if step.Outcome != v1.Pass {
@@ -157,6 +159,18 @@ func (a *arena) steps(ctx context.Context, c cases.Case) (end int, judged []<-ch
 		before = w.want
 	}
 	return end, judged
+}
+
+// stopsProbers says that what is done after step i, the next step or the undoing of the
+// case, takes pods away.
+func stopsProbers(c cases.Case, i int) bool {
+	var next []cases.Action
+	if i+1 < len(c.Steps) {
+		next = c.Steps[i+1].Do
+	} else {
+		next = c.Undo(i)
+	}
+	return slices.ContainsFunc(next, func(a cases.Action) bool { return a.DeletePod != nil || a.DeleteNamespace != "" })
 }
 
 func delivered(s v1.Step) <-chan v1.Step {
