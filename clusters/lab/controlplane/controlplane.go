@@ -135,7 +135,7 @@ func (c *ControlPlane) startEtcd(ctx context.Context) error {
 	p, err := c.cfg.Processes.Start(process.Spec{Name: "etcd", Argv: []string{
 		c.cfg.Programs.Etcd,
 		"--name=lab",
-		"--data-dir="+c.path("etcd"),
+		"--data-dir=" + c.path("etcd"),
 		"--listen-client-urls=http://127.0.0.1:2379",
 		"--advertise-client-urls=http://127.0.0.1:2379",
 		"--listen-peer-urls=http://127.0.0.1:2380",
