@@ -20,6 +20,8 @@ const (
 	silence = 60 * time.Millisecond
 	// calmAfter is when fast rounds begin to become rarer.
 	calmAfter = 250 * time.Millisecond
+	// calmRound is the longest time between rounds over all cells.
+	calmRound = time.Second
 	// prompt is how little probers must lag to be trusted to have sent what they were
 	// handed.
 	prompt = 25 * time.Millisecond
@@ -143,7 +145,7 @@ func (w *watch) launchDue(ctx context.Context, now time.Duration) {
 // launchSweep starts the next slice of the round over all cells when it is due, and the
 // next round when that is. Slices spread the load, and find holes between them.
 func (w *watch) launchSweep(ctx context.Context, now time.Duration) {
-	every := w.sweepEvery()
+	every := w.sweepEvery(now)
 	if w.sweep == nil && w.due(w.sweepBegun, every, now) {
 		w.sweepBegun = now
 		w.sweep = newSweep(w.sweepable())
@@ -169,10 +171,15 @@ func (w *watch) most() int { return w.a.run.cfg.Timing.CellsPerSecond / 4 }
 
 func (w *watch) due(last, every, now time.Duration) bool { return last == 0 || now-last >= every }
 
-// sweepEvery spaces the rounds over all cells so that an arena keeps to its rate.
-func (w *watch) sweepEvery() time.Duration {
+// sweepEvery spaces the rounds over all cells so that an arena keeps to its rate. What
+// takes long, a namespace that goes away or cells that stay wrong, is watched less closely.
+func (w *watch) sweepEvery(now time.Duration) time.Duration {
 	t := w.a.run.cfg.Timing
-	return max(t.RoundEvery, perRound(len(w.cells), t.CellsPerSecond))
+	lasts := now - w.window.Begun
+	if w.acked {
+		lasts = now - w.window.Acked
+	}
+	return max(t.RoundEvery, perRound(len(w.cells), t.CellsPerSecond), min(lasts/6, calmRound))
 }
 
 // fastPace spaces fast rounds. They may take twice the rate of full ones, because they are
