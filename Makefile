@@ -67,6 +67,10 @@ binaries: go-version ## Build the Kubernetes programs, once (some minutes)
 test: deps binaries ## Run all tests: PKGS=./suites/... ARGS="-run Name"
 	KUBEBUILDER_ASSETS=$(ASSETS) go test $(PKGS) $(ARGS)
 
+.PHONY: test-rootless
+test-rootless: deps binaries ## Run the lab's tests as an unprivileged user, when root
+	hack/test-rootless.sh $(ASSETS)
+
 .PHONY: test-race
 test-race: deps binaries ## Run all tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 KUBEBUILDER_ASSETS=$(ASSETS) go test -race $(PKGS) $(ARGS)

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -87,8 +88,7 @@ func (b build) report(p *progress, log *buildLog, done <-chan struct{}) {
 func goTool(name string) (string, error) {
 	tool, err := exec.LookPath("go")
 	if err != nil {
-		return "", fmt.Errorf("build %s: no go command in PATH: install Go from https://go.dev/dl, "+
-			"or set KUBEBUILDER_ASSETS to a folder that has %s", name, name)
+		return "", fmt.Errorf("build %s: no go command in PATH: install Go from https://go.dev/dl%s", name, orAssets(name))
 	}
 	return tool, nil
 }
@@ -153,6 +153,14 @@ func removeStale(dir string) {
 	}
 }
 
+// orAssets is the other cure that there is for the programs of Kubernetes.
+func orAssets(name string) string {
+	if slices.Contains(ownNames(), name) {
+		return ""
+	}
+	return ", or set KUBEBUILDER_ASSETS to a folder that has " + name
+}
+
 // explain turns a failed build into one line that names the cure, where the cause is one
 // that has a cure.
 func explain(name, output string, err error) error {
@@ -161,8 +169,8 @@ func explain(name, output string, err error) error {
 	case containsAny(output, "requires go >= ", "toolchain not available"):
 		return fmt.Errorf("build %s: the Go toolchain is too old: %s: install a newer Go from https://go.dev/dl", name, last)
 	case containsAny(output, "dial tcp", "no such host", "i/o timeout", "TLS handshake timeout", "network is unreachable", "module lookup disabled"):
-		return fmt.Errorf("build %s: the Go module proxy can't be reached: %s: connect to the network, set GOPROXY, "+
-			"or set KUBEBUILDER_ASSETS to a folder that has %s", name, last, name)
+		return fmt.Errorf("build %s: the Go module proxy can't be reached: %s: connect to the network, or set GOPROXY%s",
+			name, last, orAssets(name))
 	case strings.Contains(output, "no space left on device"):
 		return fmt.Errorf("build %s: no space left on device: free some, or set GOCACHE and NETASSAY_CACHE elsewhere", name)
 	default:

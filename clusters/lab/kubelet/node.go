@@ -3,7 +3,9 @@ package kubelet
 import (
 	"context"
 	"net/netip"
+	"os"
 	"runtime"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -38,6 +40,7 @@ func nodeObject(c *Config, now time.Time) *corev1.Node {
 			NodeInfo: corev1.NodeSystemInfo{
 				KubeletVersion: "v1.37.2-netassay", ContainerRuntimeVersion: "lab://process",
 				OperatingSystem: runtime.GOOS, Architecture: runtime.GOARCH, OSImage: "netassay lab",
+				KernelVersion: kernelVersion(),
 			},
 		},
 	}
@@ -88,3 +91,12 @@ type alive struct{}
 
 func (alive) Ping(context.Context) error                           { return nil }
 func (alive) NotifyNodeStatus(context.Context, func(*corev1.Node)) {}
+
+// kernelVersion is the release of the running kernel, empty when it can't be told.
+func kernelVersion() string {
+	text, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
+}
