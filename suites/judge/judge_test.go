@@ -245,6 +245,14 @@ func TestJudge(t *testing.T) {
 			obs: []Observation{seen(0, Dropped), seen(600, Dropped)}, outcome: OutcomePass,
 		},
 		{
+			name: "silence of the last moment may be the next step's", before: allow, want: allow, ended: 650 * time.Millisecond,
+			obs: []Observation{seen(0, Connected), seen(600, Connected), seen(640, Dropped)}, outcome: OutcomePass,
+		},
+		{
+			name: "silence before the last moment is not", before: allow, want: allow, ended: 650 * time.Millisecond,
+			obs: []Observation{seen(0, Connected), seen(590, Dropped), seen(600, Connected)}, outcome: OutcomeFail, kind: Outage,
+		},
+		{
 			name: "undefined is reported", before: undefined, want: undefined,
 			obs: []Observation{seen(0, Dropped)}, outcome: OutcomeSkipped, reason: "undefined",
 		},

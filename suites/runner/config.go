@@ -28,7 +28,7 @@ type Timing struct {
 	Timeout    time.Duration // of one probe; 400 ms
 	Hold       time.Duration // how long a verdict must stay right; 500 ms
 	Deadline   time.Duration // from the ack of a step until all is right; 10 s
-	RoundEvery time.Duration // least time between rounds over all cells; 300 ms
+	RoundEvery time.Duration // least time between rounds over all cells; 400 ms
 	FastEvery  time.Duration // least time between rounds over changing cells; 20 ms
 	// CellsPerSecond bounds the probes of one arena: large matrices get fewer rounds.
 	CellsPerSecond int           // 2500
@@ -118,7 +118,7 @@ func (t Timing) withDefaults() Timing {
 	orElse(&t.Timeout, 400*time.Millisecond)
 	orElse(&t.Hold, 500*time.Millisecond)
 	orElse(&t.Deadline, 10*time.Second)
-	orElse(&t.RoundEvery, 300*time.Millisecond)
+	orElse(&t.RoundEvery, 400*time.Millisecond)
 	orElse(&t.FastEvery, 20*time.Millisecond)
 	orElse(&t.CellsPerSecond, 2500)
 	orElse(&t.Fixture, time.Minute)

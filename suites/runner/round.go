@@ -88,13 +88,19 @@ type sweep struct {
 	next   int // slice
 }
 
-// newSweep slices by server, because each slice asks the controls of its servers.
+// newSweep slices diagonally: every server and every client has a part in every slice, so
+// that a hole which is one pod's is not missed because it was not that pod's turn.
 func newSweep(cells []*cell) *sweep {
 	s := &sweep{round: newRound(cells)}
 	servers := slices.Sorted(maps.Keys(s.round.servers))
+	clients := map[string]int{}
 	for _, c := range cells {
-		i, _ := slices.BinarySearch(servers, c.key.server)
-		s.slices[i%sliceCount] = append(s.slices[i%sliceCount], c)
+		if _, ok := clients[c.key.client]; !ok {
+			clients[c.key.client] = len(clients)
+		}
+		server, _ := slices.BinarySearch(servers, c.key.server)
+		i := (clients[c.key.client] + server) % sliceCount
+		s.slices[i] = append(s.slices[i], c)
 	}
 	return s
 }

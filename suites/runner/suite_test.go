@@ -170,7 +170,7 @@ func TestTransitionsAreJudged(t *testing.T) {
 				cfg.Parallel = 1
 				cfg.Events = func(e Event) {
 					if e.Kind == CaseStarted { // not before the fixture stands
-						hole(w, 350*time.Millisecond, tc.instead)
+						hole(w, 150*time.Millisecond, tc.instead)
 					}
 				}
 				run := w.run(t, cfg)
