@@ -40,10 +40,10 @@ conntrack:
   udpTimeout: 0s
   udpStreamTimeout: 0s
 iptables:
-  minSyncPeriod: 20ms
+  minSyncPeriod: 100ms
   syncPeriod: 30s
 nftables:
-  minSyncPeriod: 20ms
+  minSyncPeriod: 100ms
   syncPeriod: 30s
 `))
 

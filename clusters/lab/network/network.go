@@ -188,7 +188,7 @@ func newNode(families Families, number int) (*Node, error) {
 	}
 	node.ns = ns
 	err = ns.Do(func() (err error) {
-		if err := apply(families, quiet(), router()); err != nil {
+		if err := apply(families, quiet(), router(), forgetful()); err != nil {
 			return err
 		}
 		node.h, err = netlink.NewHandle()

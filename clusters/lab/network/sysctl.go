@@ -41,6 +41,18 @@ func router() []setting {
 	}
 }
 
+// forgetful are the settings of a node's connection tracking: probes leave thousands of
+// ended flows behind, which kube-proxy reads through at each of its syncs. Flows that live
+// are remembered as long as anywhere.
+func forgetful() []setting {
+	return []setting{
+		{"netfilter/nf_conntrack_tcp_timeout_syn_sent", "5"},
+		{"netfilter/nf_conntrack_tcp_timeout_close", "2"},
+		{"netfilter/nf_conntrack_tcp_timeout_time_wait", "5"},
+		{"netfilter/nf_conntrack_udp_timeout", "10"},
+	}
+}
+
 // deadEnd are the settings of the control plane besides quiet: it forwards nothing.
 func deadEnd() []setting {
 	return []setting{
@@ -60,6 +72,9 @@ func apply(f Families, settings ...[]setting) error {
 			err := os.WriteFile(filepath.Join("/proc/sys/net", s.name), []byte(s.value), 0o644)
 			if errors.Is(err, fs.ErrNotExist) && strings.HasPrefix(s.name, "ipv6/") {
 				return errors.New("this kernel has no IPv6: start the lab with IP family ipv4")
+			}
+			if errors.Is(err, fs.ErrNotExist) && strings.HasPrefix(s.name, "netfilter/") {
+				continue // connection tracking is a module that nothing has loaded yet
 			}
 			if err != nil {
 				return fmt.Errorf("set sysctl net/%s: %w", s.name, err)
