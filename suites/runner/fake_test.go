@@ -365,6 +365,9 @@ func podNamed(s model.Snapshot, key string, is4 bool) netip.Addr {
 }
 
 func pause(ctx context.Context, d time.Duration) error {
+	if d <= 0 { // a timer that is due at once crashes Go 1.26's race detector in a bubble
+		return ctx.Err()
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
