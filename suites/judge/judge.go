@@ -65,6 +65,10 @@ type Window struct {
 	Deadline time.Duration // from Acked: a verdict must be stable since then at the latest
 }
 
+// early says that the step was ended before its deadline: what was not right by then had
+// time left.
+func (w Window) early() bool { return w.Ended > 0 && w.Ended < w.Acked+w.Deadline }
+
 // Outcome is the judged state of a cell.
 type Outcome string
 

@@ -57,7 +57,8 @@ func (j *Judgement) transition(c *Cell, h *history, w Window) {
 }
 
 // wrong is the failure of a cell whose last word is wrong. When nothing was proved for long
-// after that word, it may have become right unseen.
+// after that word, it may have become right unseen; when the step was ended before its
+// deadline, it had time left to become right.
 func (j *Judgement) wrong(c *Cell, h *history, w Window) {
 	if blind := h.last.Sent - h.lastProof.Sent; blind > w.Hold {
 		j.unproven(h)
@@ -65,6 +66,9 @@ func (j *Judgement) wrong(c *Cell, h *history, w Window) {
 		return
 	}
 	j.Outcome, j.Kind = OutcomeFail, kindOf(c)
+	if w.early() {
+		j.Outcome, j.Kind = OutcomeInconclusive, ""
+	}
 	j.show(h.lastProof)
 	j.Reason = fmt.Sprintf("wants %s, still %s %s after the ack (%d of %d probes wrong)",
 		c.Want, seenAs(h.lastProof), millis(h.lastProof.Sent-w.Acked), h.wrongs, h.conclusive)
@@ -79,10 +83,11 @@ func (j *Judgement) late(c *Cell, h *history, w Window) {
 }
 
 // tooShort is a right run that ended before the hold window did. After a flip it is the
-// cell's fault, without one it is the harness's: it stopped looking.
+// cell's fault, when it had until the deadline to settle; otherwise it is the harness's: it
+// stopped looking.
 func (j *Judgement) tooShort(c *Cell, h *history, w Window) {
 	j.show(h.lastProof)
-	if h.flips > 0 {
+	if h.flips > 0 && !w.early() {
 		j.Outcome, j.Kind = OutcomeFail, kindOf(c)
 		j.show(h.lastWrong)
 		j.Reason = fmt.Sprintf("not stable: flipped %d times, right for only the last %s of the step, must hold %s",
