@@ -147,7 +147,7 @@ func Judge(c *Cell, w Window) Judgement {
 	case !c.Changed() && h.violation != nil:
 		j.transition(c, &h, w)
 	case h.conclusive == 0:
-		j.unproven(&h)
+		j.unproven(c, &h)
 	case h.run.n == 0:
 		j.wrong(c, &h, w)
 	case h.run.last.Sent < w.Acked || h.run.held(w.Acked) < w.Hold:

@@ -253,6 +253,16 @@ func TestJudge(t *testing.T) {
 			obs: []Observation{seen(0, Connected), seen(590, Dropped), seen(600, Connected)}, outcome: OutcomeFail, kind: Outage,
 		},
 		{
+			name: "wrong to the end of a baseline, whose hold window is nothing", before: "", want: allow, ended: 2 * time.Second,
+			obs:     []Observation{seen(0, Dropped), seen(1940, Dropped), seen(1990, Dropped)},
+			outcome: OutcomeFail, kind: Outage,
+		},
+		{
+			name: "answered after the end", before: deny, want: allow, ended: 650 * time.Millisecond,
+			obs:     []Observation{seen(650, Connected), with(seen(640, Connected), func(o *Observation) { o.Done += 20 * time.Millisecond })},
+			outcome: OutcomeInconclusive, reason: "only after the end",
+		},
+		{
 			name: "undefined is reported", before: undefined, want: undefined,
 			obs: []Observation{seen(0, Dropped)}, outcome: OutcomeSkipped, reason: "undefined",
 		},

@@ -56,12 +56,16 @@ func (j *Judgement) transition(c *Cell, h *history, w Window) {
 		millis(h.violation.Sent-w.Acked), millis(h.lastWrong.Sent-w.Acked))
 }
 
+// tooBlind is for how long nothing may be proved after a wrong observation that is to count
+// as the last word.
+const tooBlind = 500 * time.Millisecond
+
 // wrong is the failure of a cell whose last word is wrong. When nothing was proved for long
 // after that word, it may have become right unseen; when the step was ended before its
 // deadline, it had time left to become right.
 func (j *Judgement) wrong(c *Cell, h *history, w Window) {
-	if blind := h.last.Sent - h.lastProof.Sent; blind > w.Hold {
-		j.unproven(h)
+	if blind := h.last.Sent - h.lastProof.Sent; blind > tooBlind {
+		j.unproven(c, h)
 		j.Reason += fmt.Sprintf("; nothing was proved in the last %s", millis(blind))
 		return
 	}
@@ -99,24 +103,28 @@ func (j *Judgement) tooShort(c *Cell, h *history, w Window) {
 }
 
 // unproven explains why nothing was proved.
-func (j *Judgement) unproven(h *history) {
+func (j *Judgement) unproven(c *Cell, h *history) {
 	j.Outcome = OutcomeInconclusive
 	j.show(h.last)
-	j.Reason = whyUnproven(h.last)
+	j.Reason = whyUnproven(c, h.last)
 }
 
-func whyUnproven(o *Observation) string {
+func whyUnproven(c *Cell, o *Observation) string {
 	switch {
 	case o == nil:
 		return "never probed after the ack"
 	case o.Result == Inconclusive:
 		return "the probe itself failed: " + o.Err
+	case c.misanswered(o):
+		return fmt.Sprintf("%s, answered by %q, which is not this cell's server", o.Result, o.Answered)
+	case o.Result == Connected:
+		return "answered only after the end of the step"
 	case o.Server != ControlLive:
 		return fmt.Sprintf("%s without a live control: the server's own node %s", o.Result, controlSaid(o.Server))
 	case o.Client != ControlLive:
 		return fmt.Sprintf("%s without a live control: the client's own node %s", o.Result, controlSaid(o.Client))
 	default:
-		return fmt.Sprintf("%s, answered by %q, which is not this cell's server", o.Result, o.Answered)
+		return fmt.Sprintf("%s, but too close to the end of the step", o.Result)
 	}
 }
 
