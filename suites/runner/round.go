@@ -20,7 +20,7 @@ import (
 type round struct {
 	live     map[controlKey]bool // reached; a control that was not is absent
 	asked    map[controlKey]bool
-	up       map[endpoint]bool // clients whose network was reached, by whatever control
+	up       map[endpoint]bool // whose network was seen to work, by whatever probe
 	servers  map[string]bool   // whose own controls show that they are up
 	open     bool              // more controls will be asked
 	controls int               // batches of controls that have not reported yet
@@ -220,6 +220,10 @@ func (w *watch) receive(b batch) {
 	w.learnLag(b)
 	for i, c := range b.cells {
 		got := arrival{c, observation(b, i), b.ends[i], b.handed}
+		if got.obs.Result == probe.Connected { // which proves the networks of both ends
+			b.round.up[endpoint{c.key.client, c.key.family}] = true
+			b.round.up[endpoint{c.key.server, c.key.family}] = true
+		}
 		if !b.round.known() && got.obs.Result != probe.Connected {
 			b.round.waiting = append(b.round.waiting, got)
 			continue
