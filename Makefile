@@ -55,7 +55,8 @@ go-version:
 
 .PHONY: build
 build: go-version ## Build bin/netassay, bin/enforcer and bin/probe
-	go build -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/ ./cmd/netassay ./cmd/enforcer ./cmd/probe
+	@echo "building bin/netassay, bin/enforcer and bin/probe $(VERSION)"
+	@go build -v -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/ ./cmd/netassay ./cmd/enforcer ./cmd/probe 2>&1 | hack/progress.sh netassay
 
 .PHONY: binaries
 binaries: go-version ## Build the Kubernetes programs, once (some minutes)
@@ -84,7 +85,7 @@ fmt: $(GOLANGCI) ## Format the code
 	$(GOLANGCI) fmt
 
 $(GOLANGCI): hack/tools/go.mod hack/tools/go.sum | go-version
-	go build -C hack/tools -o $(CURDIR)/$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	go build -C hack/tools -v -o $(CURDIR)/$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint 2>&1 | hack/progress.sh golangci-lint
 
 .PHONY: bench
 bench: go-version ## Run the benchmarks
