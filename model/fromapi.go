@@ -25,12 +25,17 @@ func PodFromAPI(p *corev1.Pod) (pod Pod, ok bool) {
 	}, true
 }
 
-// NodeFromAPI keeps a node's internal and external addresses.
+// NodeFromAPI keeps a node's internal and external addresses, and its pods' ranges.
 func NodeFromAPI(n *corev1.Node) Node {
 	node := Node{Name: n.Name}
 	for _, a := range n.Status.Addresses {
 		if ip, err := netip.ParseAddr(a.Address); err == nil {
 			node.IPs = append(node.IPs, ip.Unmap())
+		}
+	}
+	for _, c := range n.Spec.PodCIDRs {
+		if p, err := netip.ParsePrefix(c); err == nil {
+			node.PodCIDRs = append(node.PodCIDRs, p.Masked())
 		}
 	}
 	return node

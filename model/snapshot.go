@@ -15,10 +15,11 @@ type Namespace struct {
 	Labels map[string]string
 }
 
-// Node is what policies can meet of a node: its addresses.
+// Node is what policies can meet of a node: its addresses, and those it gives to its pods.
 type Node struct {
-	Name string
-	IPs  []netip.Addr
+	Name     string
+	IPs      []netip.Addr
+	PodCIDRs []netip.Prefix // spec.podCIDRs, masked; empty where pods' addresses come from elsewhere
 }
 
 // Port is a named or unnamed container port. Name is empty for unnamed ports.

@@ -2,9 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -39,20 +36,9 @@ func (f *flags) cleanupBackends() ([]kernel.Backend, error) {
 	}
 	backends := []kernel.Backend{kernel.Auto}
 	for _, b := range []kernel.Backend{kernel.NFT, kernel.Legacy} {
-		if kernel.LookTools(b) == nil && (b != kernel.Legacy || legacyInUse()) {
+		if kernel.LookTools(b) == nil && (b != kernel.Legacy || kernel.LegacyInUse()) {
 			backends = append(backends, b)
 		}
 	}
 	return backends, nil
-}
-
-// legacyInUse tells whether the kernel has legacy tables to clean. Looking at them by
-// iptables would create them.
-func legacyInUse() bool {
-	for _, name := range []string{"/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"} {
-		if tables, err := os.ReadFile(name); err == nil && slices.Contains(strings.Fields(string(tables)), "mangle") {
-			return true
-		}
-	}
-	return false
 }

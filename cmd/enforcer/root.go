@@ -30,6 +30,9 @@ const (
 	gcPercent   = 50
 )
 
+// defaultAddress is where metrics, health and explanations are served.
+const defaultAddress = "127.0.0.1:10260"
+
 // flags are the command line.
 type flags struct {
 	kubeconfig     string
@@ -39,6 +42,8 @@ type flags struct {
 	minInterval    time.Duration
 	verifyInterval time.Duration
 	metricsAddress string
+	denyUnknown    bool
+	pprof          bool
 	statusFile     string
 	logLevel       string
 }
@@ -64,9 +69,11 @@ func newRoot() *cobra.Command {
 	l.StringVar(&f.existing, "existing", string(plan.Keep), "flows that are open when a policy begins to deny them: keep or cut")
 	l.DurationVar(&f.minInterval, "sync-min-interval", 50*time.Millisecond, "least time between the starts of two syncs")
 	l.DurationVar(&f.verifyInterval, "verify-interval", time.Minute, "time between checks for changes made by others; 0 is never")
-	l.StringVar(&f.metricsAddress, "metrics-address", "127.0.0.1:10260", "address for /metrics, /healthz and /readyz; empty is none")
+	l.StringVar(&f.metricsAddress, "metrics-address", defaultAddress, "address for /metrics, /healthz, /readyz and, to this node only, /explain; empty is none")
+	l.BoolVar(&f.denyUnknown, "default-deny-unknown", false, "drop what addresses of this node's podCIDRs send and get until their pod is known")
+	l.BoolVar(&f.pprof, "pprof", false, "serve profiles at /debug/pprof/ of the metrics address, to this node only")
 	l.StringVar(&f.statusFile, "status-file", "", "file that is rewritten with pid and readiness at each sync")
-	cmd.AddCommand(newCleanup(f), newVersion())
+	cmd.AddCommand(newCleanup(f), newExplain(), newVersion())
 	return cmd
 }
 
@@ -128,6 +135,7 @@ func (f *flags) config(log *slog.Logger) (agent.Config, error) {
 	return agent.Config{
 		Clients: clients, Node: node, Existing: plan.Existing(f.existing), Backend: backend,
 		MinInterval: f.minInterval, VerifyInterval: f.verifyInterval,
+		DenyUnknown: f.denyUnknown, Pprof: f.pprof,
 		MetricsAddress: f.metricsAddress, StatusFile: f.statusFile, Log: log,
 	}, nil
 }

@@ -8,11 +8,14 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/netassay/netassay/enforcer/host"
 	"github.com/netassay/netassay/enforcer/kernel"
 	"github.com/netassay/netassay/enforcer/plan"
 	"github.com/netassay/netassay/enforcer/watch"
+	"github.com/netassay/netassay/model"
 )
 
 // Config is all that an agent needs.
@@ -24,7 +27,10 @@ type Config struct {
 	Runner         kernel.Runner // nil runs the real tools
 	MinInterval    time.Duration // between syncs
 	VerifyInterval time.Duration // between checks for drift; 0 is never
+	DenyUnknown    bool          // drop addresses of the node's podCIDRs that no pod is known to own
 	MetricsAddress string        // "" is none
+	Pprof          bool          // serve profiles to the node itself, at the same address
+	Host           Host          // nil is the node that the program runs on
 	StatusFile     string        // "" is none
 	Log            *slog.Logger
 }
@@ -44,6 +50,8 @@ type Agent struct {
 	pending watch.Changes // not in the kernel yet
 	last    plan.Plan
 	planned bool
+	live    atomic.Pointer[plan.Plan] // in force, for explain
+	host    hostState
 }
 
 // New returns an agent that has not started.
@@ -58,6 +66,9 @@ func New(cfg Config) *Agent {
 		pace:     newPace(cfg.MinInterval),
 		pending:  watch.NewChanges(),
 	}
+	if a.cfg.Host == nil {
+		a.cfg.Host = host.New()
+	}
 	a.watcher.Trouble = a.trouble
 	runner := cfg.Runner
 	if runner == nil {
@@ -70,7 +81,7 @@ func New(cfg Config) *Agent {
 // Run enforces until ctx ends, and then leaves the kernel as it is. It fails only before
 // it has begun: later errors are tried again for ever.
 func (a *Agent) Run(ctx context.Context) error {
-	if err := a.kernel.Probe(ctx); err != nil {
+	if err := a.start(ctx); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -84,7 +95,7 @@ func (a *Agent) Run(ctx context.Context) error {
 			return err
 		}
 		wg.Go(func() {
-			if err := serve(ctx, l, a.metrics, a.status, a.watcher.Synced); err != nil {
+			if err := a.serve(ctx, l); err != nil {
 				a.log.Error("metrics server ended", "error", err)
 			}
 		})
@@ -136,6 +147,7 @@ func (a *Agent) loop(ctx context.Context) {
 // trouble notes requests to the API server that fail. Like those of syncs, the log has
 // ever fewer of them.
 func (a *Agent) trouble(k watch.Kind, failures int, err error) {
+	a.status.away(k, err != nil, time.Now())
 	switch {
 	case err == nil:
 		a.log.Info("API server answers again", "kind", k)
@@ -151,17 +163,20 @@ func (a *Agent) sync(ctx context.Context) {
 	snapshot, changes, ok := a.watcher.Snapshot()
 	if !ok {
 		a.past.Dirty, a.past.Retry, a.past.Failures = time.Time{}, time.Time{}, 0
+		a.guard(ctx)
 		return
 	}
 	a.pending.Merge(changes)
 	a.metrics.pending.Set(float64(a.pending.Events))
+	a.status.waiting(a.pending.Since())
 	start := time.Now()
 	a.past.Start, a.past.Dirty, a.past.Retry = start, time.Time{}, time.Time{}
-	if a.planned && a.pending.Events == 0 {
+	if a.planned && a.pending.Events == 0 && !a.host.changed {
 		a.apply(ctx, start) // only to collect what could not be destroyed last time
 		return
 	}
-	p := plan.CompileWith(snapshot, plan.Options{Node: a.cfg.Node, Existing: a.cfg.Existing})
+	a.inspect(ctx, snapshot.Nodes)
+	p := plan.CompileWith(snapshot, a.options())
 	a.past.Busy = time.Since(start)
 	a.metrics.stages.WithLabelValues("compute").Observe(a.past.Busy.Seconds())
 	a.reporter.update(p.Problems, snapshot.Policies, start)
@@ -191,6 +206,9 @@ func (a *Agent) apply(ctx context.Context, start time.Time) {
 			"lines", result.Lines, "uncollected", result.Uncollected, "took", time.Since(start))
 	}
 	a.pending, a.past.Failures = watch.NewChanges(), 0
+	a.status.waiting(time.Time{})
+	last := a.last
+	a.live.Store(&last)
 	if result.Uncollected > 0 {
 		a.past.Retry = now.Add(collectAgain)
 	}
@@ -229,6 +247,7 @@ func (a *Agent) failed(ctx context.Context, err error) {
 	delay := a.pace.retryDelay(a.past.Failures, rand.Float64())
 	if kernel.IsLocked(err) {
 		delay = min(delay, lockRetry) // the tool has already waited
+		a.metrics.lockTimeouts.Inc()
 	}
 	a.past.Retry = time.Now().Add(delay)
 	a.metrics.synced.Set(0)
@@ -258,6 +277,12 @@ func (a *Agent) transient(ip netip.Addr) bool {
 func (a *Agent) verify(ctx context.Context) {
 	if !a.planned || a.past.Failures > 0 {
 		return
+	}
+	if node, ok := a.watcher.Node(); ok {
+		a.inspect(ctx, []model.Node{node})
+	}
+	if a.host.changed && a.past.Dirty.IsZero() {
+		a.past.Dirty = time.Now()
 	}
 	drift, err := a.kernel.Verify(ctx)
 	if err != nil {

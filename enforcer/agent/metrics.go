@@ -37,6 +37,11 @@ type metrics struct {
 	entries     *prometheus.GaugeVec // kind, family
 	objects     *prometheus.GaugeVec // kind
 	labelSets   prometheus.Gauge
+	bridgeOK    prometheus.Gauge
+	ipvs        prometheus.Gauge
+	closed      *prometheus.GaugeVec // family
+
+	lockTimeouts prometheus.Counter
 }
 
 const namespace = "npenf"
@@ -51,7 +56,8 @@ func newMetrics() *metrics {
 	m.repairs = m.counter("repairs_total", "Things of ours that something else had changed or removed.", "object")
 	m.watchErrors = m.counter("watch_errors_total", "Requests to the API server that failed.", "kind")
 	m.uncollected = prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "set_destroy_failures_total", Help: "Sets that could not be destroyed yet because they are referred to."})
-	m.registry.MustRegister(m.uncollected)
+	m.lockTimeouts = prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "lock_timeouts_total", Help: "Syncs that failed because another program held the xtables lock all the time."})
+	m.registry.MustRegister(m.uncollected, m.lockTimeouts)
 	m.pending = m.gauge("pending_changes", "Watch events that the kernel does not enforce yet.")
 	m.lastSuccess = m.gauge("last_success_timestamp_seconds", "When the kernel was last known to enforce everything known.")
 	m.synced = m.gauge("synced", "1 when the watch is in sync and the last sync succeeded.")
@@ -63,6 +69,10 @@ func newMetrics() *metrics {
 	m.entries = m.gauges("set_entries", "Members of ipsets of ours.", "kind", "family")
 	m.objects = m.gauges("cache_objects", "Objects held in memory.", "kind")
 	m.labelSets = m.gauge("label_sets", "Distinct label sets of pods held in memory.")
+	m.bridgeOK = m.gauge("bridge_nf_ok", "0 when pods are on a bridge whose packets iptables does not see, else 1.")
+	m.bridgeOK.Set(1)
+	m.ipvs = m.gauge("ipvs_detected", "1 when Services are done by IPVS, which passes policies by, else 0.")
+	m.closed = m.gauges("unknown_pods_closed", "1 when pods of this node are closed until they are known, else 0.", "family")
 	m.registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -97,6 +107,7 @@ func (m *metrics) gauge(name, help string) prometheus.Gauge {
 // observePlan shows the size of what should be in the kernel.
 func (m *metrics) observePlan(p plan.Plan) {
 	m.problems.Set(float64(len(p.Problems)))
+	m.policies.WithLabelValues("local").Set(float64(p.Policies))
 	for _, f := range []plan.FamilyPlan{p.IPv4, p.IPv6} {
 		rules := 0
 		for _, c := range f.Chains {
@@ -109,10 +120,11 @@ func (m *metrics) observePlan(p plan.Plan) {
 			sets[s.Role]++
 			entries[s.Role] += len(s.Members)
 		}
-		for _, r := range []plan.Role{plan.RoleIsolation, plan.RoleSubject, plan.RolePeer, plan.RoleNamedPort, plan.RoleBlock} {
+		for _, r := range plan.Roles() {
 			m.sets.WithLabelValues(string(r), string(f.Family)).Set(float64(sets[r]))
 			m.entries.WithLabelValues(string(r), string(f.Family)).Set(float64(entries[r]))
 		}
+		m.closed.WithLabelValues(string(f.Family)).Set(float64(min(1, sets[plan.RoleKnown])))
 	}
 }
 

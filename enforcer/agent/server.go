@@ -2,21 +2,21 @@ package agent
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/pprof"
+	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/netassay/netassay/enforcer/explain"
 	"github.com/netassay/netassay/enforcer/watch"
 )
-
-// stuckAfter is how long the loop may be silent before /healthz says so. It is longer than
-// any single tool may take.
-const stuckAfter = 5 * time.Minute
 
 // listen opens the address for metrics and health at once, so that a wrong or busy one is
 // an error at the start and not a line in the log later.
@@ -29,30 +29,79 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 }
 
 // serve answers until ctx ends.
-func serve(ctx context.Context, l net.Listener, m *metrics, s *status, synced func() []watch.Kind) error {
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		if silent := time.Since(s.lastBeat()); silent > stuckAfter {
-			http.Error(w, fmt.Sprintf("the loop has been silent for %s", silent.Round(time.Second)), http.StatusServiceUnavailable)
-			return
-		}
-		fmt.Fprintln(w, "ok")
-	})
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if now := s.get(); !now.Ready {
-			http.Error(w, now.Reason+missing(synced()), http.StatusServiceUnavailable)
-			return
-		}
-		fmt.Fprintln(w, "ok")
-	})
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+func (a *Agent) serve(ctx context.Context, l net.Listener) error {
+	server := &http.Server{Handler: a.handler(), ReadHeaderTimeout: 10 * time.Second}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
 	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve metrics: %w", err)
 	}
 	return nil
+}
+
+func (a *Agent) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { tell(w, a.status.alive(time.Now())) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		reason := a.status.ready(time.Now())
+		if reason != "" {
+			reason += missing(a.watcher.Synced())
+		}
+		tell(w, reason)
+	})
+	mux.Handle("GET "+ExplainPath, local(http.HandlerFunc(a.explain)))
+	if a.cfg.Pprof {
+		mux.Handle("GET /debug/pprof/", local(http.HandlerFunc(pprof.Index)))
+		mux.Handle("GET /debug/pprof/profile", local(http.HandlerFunc(pprof.Profile)))
+		mux.Handle("GET /debug/pprof/trace", local(http.HandlerFunc(pprof.Trace)))
+	}
+	return mux
+}
+
+// tell answers a probe: all is well when there is nothing to say.
+func tell(w http.ResponseWriter, reason string) {
+	if reason != "" {
+		http.Error(w, reason, http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ok")
+}
+
+// local refuses what comes from elsewhere: policies and memory are not everybody's to see.
+func local(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if from, err := netip.ParseAddrPort(r.RemoteAddr); err != nil || !from.Addr().Unmap().IsLoopback() {
+			http.Error(w, "only for the node itself", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// ExplainPath is where an agent explains a flow. Its query is flow=CLIENT,SERVER,PROTOCOL,PORT,
+// its answer an explain.Answer as JSON.
+const ExplainPath = "/explain"
+
+func (a *Agent) explain(w http.ResponseWriter, r *http.Request) {
+	flow, err := explain.ParseFlow(r.URL.Query().Get("flow"))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	live := a.live.Load()
+	snapshot, ok := a.watcher.Peek()
+	if live == nil || !ok {
+		http.Error(w, "nothing is in force yet"+missing(a.watcher.Synced()), http.StatusServiceUnavailable)
+		return
+	}
+	answer, err := explain.Explain(explain.Question{Flow: flow, Node: a.cfg.Node, Plan: *live, Snapshot: snapshot})
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(answer) // the client may be gone
 }
 
 // missing names the kinds that have not been listed yet.

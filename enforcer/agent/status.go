@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/netassay/netassay/enforcer/watch"
 )
 
 // Status is what the agent says of itself, in /readyz and in the status file.
@@ -25,10 +27,13 @@ type status struct {
 	now  Status
 	file string    // "" is none
 	beat time.Time // when the loop was last seen alive
+
+	pending time.Time                // since when a change waits for the kernel; zero: none does
+	silent  map[watch.Kind]time.Time // since when requests for a kind fail
 }
 
 func newStatus(file string) *status {
-	return &status{file: file, now: Status{PID: os.Getpid(), Reason: "waiting for the first list from the API server"}}
+	return &status{file: file, silent: map[watch.Kind]time.Time{}, now: Status{PID: os.Getpid(), Reason: "waiting for the first list from the API server"}}
 }
 
 func (s *status) get() Status {
@@ -43,10 +48,59 @@ func (s *status) touch(now time.Time) {
 	s.beat = now
 }
 
-func (s *status) lastBeat() time.Time {
+// waiting notes since when a change waits for the kernel.
+func (s *status) waiting(since time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.beat
+	s.pending = since
+}
+
+// away notes whether requests for a kind fail.
+func (s *status) away(k watch.Kind, failing bool, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch _, before := s.silent[k]; {
+	case !failing:
+		delete(s.silent, k)
+	case !before:
+		s.silent[k] = now
+	}
+}
+
+const (
+	// stuckAfter is how long the loop may be silent before /healthz says so. It is
+	// longer than any single tool may take.
+	stuckAfter = 5 * time.Minute
+	// staleAfter is how old what is in force may be before /readyz says so.
+	staleAfter = time.Minute
+)
+
+// alive says why the agent should be started anew, "" when it should not.
+func (s *status) alive(now time.Time) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if silence := now.Sub(s.beat); silence > stuckAfter {
+		return fmt.Sprintf("the loop has been silent for %s", silence.Round(time.Second))
+	}
+	return ""
+}
+
+// ready says why what is in force is not what should be, "" when it is.
+func (s *status) ready(now time.Time) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.now.Ready {
+		return s.now.Reason
+	}
+	if wait := now.Sub(s.pending); !s.pending.IsZero() && wait > staleAfter {
+		return fmt.Sprintf("a change has been waiting for the kernel for %s", wait.Round(time.Second))
+	}
+	for _, k := range watch.Kinds() {
+		if since, ok := s.silent[k]; ok && now.Sub(since) > staleAfter {
+			return fmt.Sprintf("can't watch %s objects for %s; what is known stays in force", k, now.Sub(since).Round(time.Second))
+		}
+	}
+	return ""
 }
 
 // set changes the status and writes the file, whole or not at all.

@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 
 	netv1 "k8s.io/api/networking/v1"
@@ -25,6 +26,12 @@ const (
 type Options struct {
 	Node     string
 	Existing Existing
+	// DenyUnknown closes the addresses of the node's podCIDRs that no pod is known to
+	// own: a pod whose policies have not been seen yet, or none at all after a reboot.
+	DenyUnknown bool
+	// Own are addresses of the node's interfaces, such as the gateway of its pods, that
+	// DenyUnknown must leave alone. The Node's addresses need not be among them.
+	Own []netip.Addr
 }
 
 // Compile is CompileWith for a node with the default options.
@@ -51,6 +58,9 @@ type compiler struct {
 	chains   map[chainKey]*namespaceChain
 	problems []Problem
 	policy   *netv1.NetworkPolicy // the one at hand, for problems
+	policies int                  // that select a pod of the node
+	closed   []netip.Prefix       // where addresses that are not in known are dropped
+	known    *set
 }
 
 // chainKey names the flat chain of a namespace and direction.
@@ -75,7 +85,7 @@ func newCompiler(s model.Snapshot, opts Options, hash func(string) string) *comp
 			local = append(local, s.Pods[i])
 		}
 	}
-	return &compiler{
+	c := &compiler{
 		opts:    opts,
 		cluster: match.NewIndex(s.Namespaces, s.Pods),
 		local:   match.NewIndex(s.Namespaces, local),
@@ -83,6 +93,10 @@ func newCompiler(s model.Snapshot, opts Options, hash func(string) string) *comp
 		names:   newNamer(hash),
 		chains:  map[chainKey]*namespaceChain{},
 	}
+	if opts.DenyUnknown {
+		c.close(s.Nodes, local)
+	}
+	return c
 }
 
 func (c *compiler) compile(policies []*netv1.NetworkPolicy) Plan {
@@ -97,7 +111,7 @@ func (c *compiler) compile(policies []*netv1.NetworkPolicy) Plan {
 		s.seal(c.names)
 	}
 	chains := c.sortedChains()
-	return Plan{IPv4: c.family(IPv4, chains), IPv6: c.family(IPv6, chains), Problems: c.problems}
+	return Plan{IPv4: c.family(IPv4, chains), IPv6: c.family(IPv6, chains), Problems: c.problems, Policies: c.policies}
 }
 
 // problem records a piece of the policy at hand that allows nothing.

@@ -30,9 +30,13 @@ func (c *compiler) family(f Family, chains []*namespaceChain) FamilyPlan {
 		}
 	}
 	entry := c.shortcuts(f)
+	from, to := c.unknown(f, egress), c.unknown(f, ingress)
+	if len(from) > 0 {
+		a.use(c.known)
+	}
 	a.chains = append(a.chains,
-		Chain{Name: ChainForward, Rules: append(slices.Clone(entry), "-j "+ChainEgress, "-j "+ChainIngress)},
-		Chain{Name: ChainHost, Rules: append(slices.Clone(entry), "-j "+ChainEgress)},
+		Chain{Name: ChainForward, Rules: slices.Concat(entry, from, to, []string{"-j " + ChainEgress, "-j " + ChainIngress})},
+		Chain{Name: ChainHost, Rules: slices.Concat(entry, from, []string{"-j " + ChainEgress})},
 		Chain{Name: ChainEgress, Rules: append(dispatch[egress], "-j RETURN")},
 		Chain{Name: ChainIngress, Rules: append(dispatch[ingress], "-j RETURN")},
 	)

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"iter"
+	"slices"
 
 	netv1 "k8s.io/api/networking/v1"
 
@@ -22,6 +23,7 @@ func (c *compiler) addPolicy(p *netv1.NetworkPolicy) {
 	if none(subjects) {
 		return
 	}
+	c.policies++
 	if !readable {
 		c.problem("spec.podSelector", "%v; every pod of the namespace is isolated and this policy allows nothing", err)
 	}
@@ -145,4 +147,29 @@ func none(pods iter.Seq[*model.Pod]) bool {
 		return false
 	}
 	return true
+}
+
+// Isolating are the policies that isolate a pod, by direction, as namespace/name in order.
+func Isolating(policies []*netv1.NetworkPolicy, pod model.Pod) (in, out []string) {
+	c := newCompiler(model.Snapshot{Pods: []model.Pod{pod}}, Options{Node: pod.Node}, hash)
+	for _, p := range policies {
+		c.policy = p
+		selector, err := match.ParseSelector(&p.Spec.PodSelector)
+		if err != nil {
+			selector = match.Everything()
+		}
+		if none(c.local.InNamespace(p.Namespace, selector)) {
+			continue
+		}
+		for _, d := range c.directions(&p.Spec) {
+			list := &in
+			if d == egress {
+				list = &out
+			}
+			*list = append(*list, p.Namespace+"/"+p.Name)
+		}
+	}
+	slices.Sort(in)
+	slices.Sort(out)
+	return in, out
 }

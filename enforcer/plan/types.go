@@ -35,7 +35,13 @@ const (
 	RolePeer      Role = "peer"      // pods that a peer selector selects, cluster-wide
 	RoleNamedPort Role = "port"      // (pod IP, protocol:port) that a named port resolves to
 	RoleBlock     Role = "block"     // addresses of ipBlocks, excepts subtracted; immutable
+	RoleKnown     Role = "known"     // local addresses of pods that have been seen; what else is in the node's podCIDRs is closed
 )
+
+// Roles are all of them, in a fixed order.
+func Roles() []Role {
+	return []Role{RoleIsolation, RoleSubject, RolePeer, RoleNamedPort, RoleBlock, RoleKnown}
+}
 
 // Member is one element of a set. Prefix is a single address in hash:ip and hash:ip,port
 // sets; Protocol ("tcp", "udp", "sctp") and Port are used by hash:ip,port only. It is
@@ -95,6 +101,7 @@ type Plan struct {
 	IPv4     FamilyPlan
 	IPv6     FamilyPlan
 	Problems []Problem
+	Policies int // that select a pod of the node
 }
 
 // MaxElem is the capacity to create the set with: twice its size rounded up to a power of

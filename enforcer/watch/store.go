@@ -45,7 +45,7 @@ func (l *ledger) note(k Kind) {
 		l.changes.First[k] = l.now()
 	}
 	l.changes.Events++
-	if len(l.synced) < len(Kinds()) {
+	if len(l.synced) < len(Kinds()) && k != Nodes { // the node alone is enough to close it
 		return
 	}
 	select {
@@ -267,6 +267,16 @@ type Changes struct {
 // NewChanges are none.
 func NewChanges() Changes {
 	return Changes{First: map[Kind]time.Time{}, Transient: map[netip.Addr]struct{}{}}
+}
+
+// Since is when the first of the changes arrived; zero when there are none.
+func (c *Changes) Since() (t time.Time) {
+	for _, first := range c.First {
+		if t.IsZero() || first.Before(t) {
+			t = first
+		}
+	}
+	return t
 }
 
 // Merge adds later changes to those that could not be acted upon.

@@ -59,7 +59,8 @@ func New(clients *Clients, node string) *Watcher {
 	}
 }
 
-// Wake receives after changes, once everything is in sync; many changes may be one.
+// Wake receives after changes, once everything is in sync, and when the node becomes known;
+// many changes may be one.
 func (w *Watcher) Wake() <-chan struct{} { return w.ledger.wake }
 
 // Synced are the kinds that have been listed completely.
@@ -87,6 +88,29 @@ func (w *Watcher) Snapshot() (s model.Snapshot, c Changes, ok bool) {
 	}
 	c, w.ledger.changes = w.ledger.changes, NewChanges()
 	return s, c, true
+}
+
+// Node is the node's own object; ok is false while it is not known.
+func (w *Watcher) Node() (n model.Node, ok bool) {
+	w.ledger.mu.Lock()
+	defer w.ledger.mu.Unlock()
+	if len(w.nodes.items) == 0 {
+		return n, false
+	}
+	return w.nodes.items[0], true
+}
+
+// Peek is a copy of the cluster as it is known now, for answers to people. It takes no
+// changes away from Snapshot, and stays valid.
+func (w *Watcher) Peek() (s model.Snapshot, ok bool) {
+	w.ledger.mu.Lock()
+	defer w.ledger.mu.Unlock()
+	return model.Snapshot{
+		Pods:       slices.Clone(w.pods.items),
+		Namespaces: slices.Clone(w.namespaces.items),
+		Policies:   slices.Clone(w.policies.items),
+		Nodes:      slices.Clone(w.nodes.items),
+	}, len(w.ledger.synced) == len(Kinds())
 }
 
 // Sizes are how many objects of each kind are held, and how many distinct label sets pods
@@ -202,6 +226,8 @@ func newNodeStore(l *ledger) *store[model.Node] {
 			}
 			return key{name: n.Name}, model.NodeFromAPI(n), true, nil
 		},
-		equal: func(a, b *model.Node) bool { return slices.Equal(a.IPs, b.IPs) },
+		equal: func(a, b *model.Node) bool {
+			return slices.Equal(a.IPs, b.IPs) && slices.Equal(a.PodCIDRs, b.PodCIDRs)
+		},
 	}
 }

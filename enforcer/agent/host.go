@@ -1,0 +1,145 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/netassay/netassay/enforcer/kernel"
+	"github.com/netassay/netassay/enforcer/plan"
+	"github.com/netassay/netassay/model"
+)
+
+// Host is what the agent needs to know of its node beside the kernel's rules; see
+// enforcer/host.
+type Host interface {
+	IPVS(ctx context.Context) (evidence string)
+	BridgeNF(podCIDRs []netip.Prefix) (problem string, err error)
+	Addresses() ([]netip.Addr, error)
+}
+
+// hostState is what was last seen of the host.
+type hostState struct {
+	own     []netip.Addr
+	changed bool // since the last plan, in a way that matters to it
+	bridge  string
+	ipvs    string
+	asked   bool // whether DenyUnknown has been checked
+	guarded bool
+}
+
+// start checks that enforcing can work here at all.
+func (a *Agent) start(ctx context.Context) error {
+	if evidence := a.cfg.Host.IPVS(ctx); evidence != "" {
+		return fmt.Errorf("refuse to enforce beside IPVS: %s: packets to Services would pass every policy by: run kube-proxy in its iptables or nftables mode, and delete kube-ipvs0", evidence)
+	}
+	if err := a.kernel.Probe(ctx); err != nil {
+		return err
+	}
+	a.reportBackend(ctx)
+	return nil
+}
+
+// reportBackend logs which iptables is called, and what an agent that called the other
+// one has left. That is not removed by itself: it may belong to an agent that still runs.
+func (a *Agent) reportBackend(ctx context.Context) {
+	version, err := a.kernel.Version(ctx)
+	used, ok := kernel.BuildOf(version)
+	if err != nil || !ok {
+		a.log.Debug("can't tell which build of iptables this is", "version", version, "error", err)
+		return
+	}
+	a.log.Info("iptables", "version", version, "build", used)
+	other := kernel.NFT
+	if used == kernel.NFT {
+		other = kernel.Legacy
+	}
+	if kernel.LookTools(other) != nil || other == kernel.Legacy && !kernel.LegacyInUse() {
+		return
+	}
+	runner := a.cfg.Runner
+	if runner == nil {
+		runner = kernel.DefaultRunner()
+	}
+	found, err := kernel.Leftovers(ctx, runner, other)
+	switch {
+	case err != nil:
+		a.log.Warn("can't look for leftovers of another agent", "build", other, "error", err)
+	case len(found) > 0:
+		a.log.Warn("the other build of iptables holds rules of ours, which go on dropping packets: run enforcer cleanup --iptables-backend="+string(other), "build", other, "families", found)
+	}
+}
+
+// options are what a plan is made with.
+func (a *Agent) options() plan.Options {
+	a.host.changed = false
+	return plan.Options{Node: a.cfg.Node, Existing: a.cfg.Existing, DenyUnknown: a.cfg.DenyUnknown, Own: a.host.own}
+}
+
+// inspect looks at the host again, and tells what has changed there.
+func (a *Agent) inspect(ctx context.Context, nodes []model.Node) {
+	var prefixes []netip.Prefix
+	for _, n := range nodes {
+		if n.Name == a.cfg.Node {
+			prefixes = n.PodCIDRs
+		}
+	}
+	a.readAddresses()
+	a.readBridges(prefixes)
+	evidence := a.cfg.Host.IPVS(ctx)
+	if evidence != a.host.ipvs && evidence != "" {
+		a.log.Error("Services are done by IPVS since the start: packets to them pass every policy by", "evidence", evidence)
+	}
+	a.host.ipvs = evidence
+	a.metrics.ipvs.Set(float64(min(1, len(evidence))))
+	if a.cfg.DenyUnknown && !a.host.asked && len(prefixes) == 0 {
+		a.log.Warn("the node has no podCIDRs, so pods that are not known yet can't be told from others and are not closed", "node", a.cfg.Node)
+	}
+	a.host.asked = true
+}
+
+func (a *Agent) readAddresses() {
+	if !a.cfg.DenyUnknown {
+		return
+	}
+	own, err := a.cfg.Host.Addresses()
+	if err != nil {
+		a.log.Warn("can't read the addresses of the node", "error", err)
+		return
+	}
+	if !slices.Equal(own, a.host.own) {
+		a.host.own, a.host.changed = own, true
+	}
+}
+
+func (a *Agent) readBridges(prefixes []netip.Prefix) {
+	problem, err := a.cfg.Host.BridgeNF(prefixes)
+	if err != nil {
+		a.log.Warn("can't look at the bridges of the node", "error", err)
+		return
+	}
+	if problem != a.host.bridge && problem != "" {
+		a.log.Warn(problem)
+	}
+	a.host.bridge = problem
+	a.metrics.bridgeOK.Set(1 - float64(min(1, len(problem))))
+}
+
+// guard closes the pod addresses of a node that has nothing of ours in its kernel, as after
+// a reboot, as soon as the node is known and before everything else is. It only ever adds
+// to an empty kernel: what an earlier agent left there is newer than nothing.
+func (a *Agent) guard(ctx context.Context) {
+	node, ok := a.watcher.Node()
+	if !ok || !a.cfg.DenyUnknown || a.host.guarded || !a.kernel.Empty() {
+		return
+	}
+	a.host.guarded = true
+	a.readAddresses()
+	p := plan.CompileWith(model.Snapshot{Nodes: []model.Node{node}}, a.options())
+	if _, err := a.kernel.Sync(ctx, p, kernel.Hints{}); err != nil {
+		a.log.Warn("can't close the node's pods before they are known", "error", err)
+		return
+	}
+	a.log.Info("nothing of ours was in the kernel: the pods of this node are closed until all of them are known", "podCIDRs", node.PodCIDRs)
+}
