@@ -58,6 +58,10 @@ build: go-version ## Build bin/netassay, bin/enforcer and bin/probe
 	@echo "building bin/netassay, bin/enforcer and bin/probe $(VERSION)"
 	@go build -v -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/ ./cmd/netassay ./cmd/enforcer ./cmd/probe 2>&1 | hack/progress.sh netassay
 
+.PHONY: image
+image: build ## Build the enforcer's image without a registry: bin/enforcer-image.tar
+	go run ./hack/image bin/enforcer '$(VERSION)' bin/enforcer-image.tar bin/enforcer-root.tar
+
 .PHONY: binaries
 binaries: go-version ## Build the Kubernetes programs, once (some minutes)
 	@go run ./hack/kubernetes $(ASSETS)

@@ -38,7 +38,7 @@ func TestIPVSByInterface(t *testing.T) {
 		if got := h.IPVS(context.Background()); got != "" {
 			t.Errorf("an empty node: %q", got)
 		}
-		if err := netlink.LinkAdd(&netlink.Dummy{LinkAttrs: netlink.LinkAttrs{Name: ipvsLink}}); err != nil {
+		if err := netlink.LinkAdd(&netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: ipvsLink}}); err != nil {
 			return err
 		}
 		if got := h.IPVS(context.Background()); !strings.Contains(got, ipvsLink) {
