@@ -43,6 +43,10 @@ type bench struct {
 	log     *buffer
 	stop    func()
 
+	host        *node
+	denyUnknown bool
+	pprof       bool
+
 	mu     sync.Mutex
 	kernel *fake.Kernel
 	broken error
@@ -78,7 +82,7 @@ func (b *buffer) String() string {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{t: t, api: fakeapi.New(t), kernel: fake.New(), log: &buffer{}, status: filepath.Join(t.TempDir(), "status")}
+	b := &bench{t: t, api: fakeapi.New(t), kernel: fake.New(), log: &buffer{}, host: &node{}, status: filepath.Join(t.TempDir(), "status")}
 	// An address of its own below the ephemeral ports, so that nobody else can have it.
 	b.address = fmt.Sprintf("127.%d.%d.%d:10260", 1+rand.IntN(250), rand.IntN(250), 1+rand.IntN(250))
 	return b
@@ -94,6 +98,7 @@ func (b *bench) start() {
 	a := agent.New(agent.Config{
 		Clients: clients, Node: "n", Existing: plan.Keep, Runner: b,
 		MinInterval: time.Millisecond, VerifyInterval: 20 * time.Millisecond,
+		Host: b.host, DenyUnknown: b.denyUnknown, Pprof: b.pprof,
 		MetricsAddress: b.address, StatusFile: b.status,
 		Log: slog.New(slog.NewTextHandler(b.log, nil)),
 	})
@@ -171,7 +176,7 @@ func TestPolicyReachesTheKernel(t *testing.T) {
 	b.api.Delete(policy(1))
 	b.until("policy gone from the kernel", func() bool { return !b.isolating() })
 	_, metrics := b.get("/metrics")
-	for _, want := range []string{`npenf_programming_latency_seconds_count{kind="policy"}`, "npenf_synced 1", `npenf_cache_objects{kind="pod"} 1`} {
+	for _, want := range []string{`npenf_programming_latency_seconds_count{kind="policy"}`, "\nnpenf_synced 1\n", `npenf_cache_objects{kind="pod"} 1`} {
 		if !strings.Contains(metrics, want) {
 			t.Errorf("metrics lack %s", want)
 		}

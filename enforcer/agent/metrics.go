@@ -54,6 +54,7 @@ func newMetrics() *metrics {
 	m.execs = m.histogram("exec_duration_seconds", "Time that calls of iptables and ipset took, lock waits included.", seconds, "tool", "family")
 	m.execErrors = m.counter("exec_errors_total", "Calls of iptables and ipset that failed.", "tool", "family")
 	m.repairs = m.counter("repairs_total", "Things of ours that something else had changed or removed.", "object")
+	m.observeDrift(kernel.Drift{}) // shown as 0 from the start
 	m.watchErrors = m.counter("watch_errors_total", "Requests to the API server that failed.", "kind")
 	m.uncollected = prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "set_destroy_failures_total", Help: "Sets that could not be destroyed yet because they are referred to."})
 	m.lockTimeouts = prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "lock_timeouts_total", Help: "Syncs that failed because another program held the xtables lock all the time."})

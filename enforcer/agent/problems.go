@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/flowcontrol"
 
 	"github.com/netassay/netassay/enforcer/plan"
 )
@@ -32,10 +33,24 @@ type reporter struct {
 	known  map[plan.Problem]bool
 	events chan *corev1.Event
 	node   string
+
+	lines, posts flowcontrol.PassiveRateLimiter
+	untold       int // lines left out since the last one
 }
 
+// How much is told at once, and how much per second from then on. A client that edits a
+// policy without end must fill neither the log nor the API server; the gauge has it all.
+const (
+	linesBurst, linesRate = 40, 0.1
+	postsBurst, postsRate = 64, 1
+)
+
 func newReporter(log *slog.Logger, node string) *reporter {
-	return &reporter{log: log, node: node, known: map[plan.Problem]bool{}, events: make(chan *corev1.Event, eventQueue)}
+	return &reporter{
+		log: log, node: node, known: map[plan.Problem]bool{}, events: make(chan *corev1.Event, eventQueue),
+		lines: flowcontrol.NewTokenBucketPassiveRateLimiter(linesRate, linesBurst),
+		posts: flowcontrol.NewTokenBucketPassiveRateLimiter(postsRate, postsBurst),
+	}
 }
 
 // update compares the problems of a new plan with those told.
@@ -46,7 +61,10 @@ func (r *reporter) update(problems []plan.Problem, policies []*netv1.NetworkPoli
 		if r.known[p] {
 			continue
 		}
-		r.log.Warn("part of a policy can't be enforced and allows nothing", "namespace", p.Namespace, "policy", p.Policy, "field", p.Field, "detail", p.Detail)
+		r.line(slog.LevelWarn, "part of a policy can't be enforced and allows nothing", "namespace", p.Namespace, "policy", p.Policy, "field", p.Field, "detail", p.Detail)
+		if !r.posts.TryAccept() {
+			continue
+		}
 		select {
 		case r.events <- event(p, uidOf(policies, p), r.node, now):
 		default:
@@ -54,10 +72,23 @@ func (r *reporter) update(problems []plan.Problem, policies []*netv1.NetworkPoli
 	}
 	for p := range r.known {
 		if !current[p] {
-			r.log.Info("part of a policy that couldn't be enforced is gone", "namespace", p.Namespace, "policy", p.Policy, "field", p.Field)
+			r.line(slog.LevelInfo, "part of a policy that couldn't be enforced is gone", "namespace", p.Namespace, "policy", p.Policy, "field", p.Field)
 		}
 	}
 	r.known = current
+}
+
+// line writes to the log, unless it had too many lines already.
+func (r *reporter) line(level slog.Level, message string, attrs ...any) {
+	if !r.lines.TryAccept() {
+		r.untold++
+		return
+	}
+	if r.untold > 0 {
+		attrs = append(attrs, "linesLeftOut", r.untold)
+		r.untold = 0
+	}
+	r.log.Log(context.Background(), level, message, attrs...)
 }
 
 func uidOf(policies []*netv1.NetworkPolicy, p plan.Problem) types.UID {
