@@ -3,13 +3,19 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/netassay/netassay/enforcer/agent"
+	"github.com/netassay/netassay/enforcer/explain"
 )
 
 // TestBadInput: one line, which names what is wrong and what would be right.
@@ -33,6 +39,10 @@ func TestBadInput(t *testing.T) {
 		{[]string{}, []string{"--kubeconfig"}},
 		{[]string{"--frobnicate"}, []string{"frobnicate"}},
 		{[]string{"clean"}, []string{"clean"}},
+		{[]string{"explain"}, []string{"--flow", "CLIENT_IP,SERVER_IP,PROTOCOL,PORT"}},
+		{[]string{"explain", "--flow=10.0.0.1,10.0.0.2"}, []string{"--flow", "2 parts"}},
+		{[]string{"explain", "--flow=10.0.0.1,10.0.0.2,TCP,80", "-o=yaml"}, []string{"--output", `"yaml"`, "json"}},
+		{[]string{"explain", "--flow=10.0.0.1,10.0.0.2,TCP,80", "--address=127.255.255.254:1"}, []string{"no enforcer serves", "--address"}},
 	} {
 		t.Run(strings.Join(tc.args, " "), func(t *testing.T) {
 			t.Setenv("KUBERNETES_SERVICE_HOST", "")
@@ -54,6 +64,40 @@ func TestBadInput(t *testing.T) {
 				t.Errorf("more than one line: %q and %q", err, out.String())
 			}
 		})
+	}
+}
+
+func TestExplain(t *testing.T) {
+	answer := explain.Answer{Node: "n", Verdict: explain.Dropped, Egress: explain.Direction{Reason: "dropped: because"}}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if got := r.URL.Query().Get("flow"); r.URL.Path != agent.ExplainPath || got != "fd00::1,fd00::2,SCTP,80" {
+			http.Error(w, "asked "+r.URL.String(), http.StatusBadRequest)
+			return
+		}
+		_ = json.NewEncoder(w).Encode(answer)
+	}))
+	defer s.Close()
+	run := func(args ...string) (string, error) {
+		cmd := newRoot()
+		cmd.SetArgs(append([]string{"explain", "--address", s.Listener.Addr().String()}, args...))
+		var out bytes.Buffer
+		cmd.SetOut(&out)
+		err := cmd.ExecuteContext(context.Background())
+		return out.String(), err
+	}
+	if out, err := run("--flow", "fd00::1,fd00::2,SCTP,80"); err != nil || out != answer.String() {
+		t.Errorf("text: %q (%v)", out, err)
+	}
+	var got explain.Answer
+	out, err := run("--flow", "fd00::1,fd00::2,SCTP,80", "-o", "json")
+	if err == nil {
+		err = json.Unmarshal([]byte(out), &got)
+	}
+	if err != nil || got.Egress.Reason != answer.Egress.Reason {
+		t.Errorf("JSON: %s (%v)", out, err)
+	}
+	if _, err := run("--flow", "fd00::1,fd00::2,TCP,80"); err == nil || !strings.Contains(err.Error(), "asked ") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("an error of the agent: %v", err)
 	}
 }
 
