@@ -90,6 +90,7 @@ func show(w io.Writer, a explain.Answer, output string) error {
 	if output == "json" {
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
+		e.SetEscapeHTML(false)
 		return e.Encode(a)
 	}
 	_, err := io.WriteString(w, a.String())
