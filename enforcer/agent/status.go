@@ -36,12 +36,6 @@ func newStatus(file string) *status {
 	return &status{file: file, silent: map[watch.Kind]time.Time{}, now: Status{PID: os.Getpid(), Reason: "waiting for the first list from the API server"}}
 }
 
-func (s *status) get() Status {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.now
-}
-
 func (s *status) touch(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -50,7 +51,7 @@ func TestIPVSByInterface(t *testing.T) {
 
 func TestIPVSByProxyMode(t *testing.T) {
 	mode := "iptables"
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(mode)) }))
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, mode) }))
 	defer s.Close()
 	h := Host{ProxyMode: s.URL}
 	if got := h.IPVS(context.Background()); got != "" {
