@@ -2,7 +2,6 @@ package runner
 
 import (
 	"context"
-	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -21,7 +20,7 @@ type round struct {
 	live     map[controlKey]bool // reached; a control that was not is absent
 	asked    map[controlKey]bool
 	up       map[endpoint]bool // whose network was seen to work, by whatever probe
-	servers  map[string]bool   // whose own controls show that they are up
+	servers  map[endpoint]bool // whose own controls show that they are up
 	open     bool              // more controls will be asked
 	controls int               // batches of controls that have not reported yet
 	waiting  []arrival         // negative observations, which mean nothing without the controls
@@ -39,6 +38,9 @@ type endpoint struct {
 	key    string
 	family corev1.IPFamily
 }
+
+func (k cellKey) from() endpoint { return endpoint{k.client, k.family} }
+func (k cellKey) to() endpoint   { return endpoint{k.server, k.family} }
 
 type arrival struct {
 	cell   *cell
@@ -73,10 +75,10 @@ type batchKey struct {
 // newRound is a round over these cells.
 func newRound(cells []*cell) *round {
 	r := &round{
-		live: map[controlKey]bool{}, asked: map[controlKey]bool{}, up: map[endpoint]bool{}, servers: map[string]bool{},
+		live: map[controlKey]bool{}, asked: map[controlKey]bool{}, up: map[endpoint]bool{}, servers: map[endpoint]bool{},
 	}
 	for _, c := range cells {
-		r.servers[c.key.server] = true
+		r.servers[c.key.to()] = true
 	}
 	return r
 }
@@ -92,17 +94,24 @@ type sweep struct {
 // that a hole which is one pod's is not missed because it was not that pod's turn.
 func newSweep(cells []*cell) *sweep {
 	s := &sweep{round: newRound(cells)}
-	servers := slices.Sorted(maps.Keys(s.round.servers))
-	clients := map[string]int{}
+	clients, servers := numbering{}, numbering{}
 	for _, c := range cells {
-		if _, ok := clients[c.key.client]; !ok {
-			clients[c.key.client] = len(clients)
-		}
-		server, _ := slices.BinarySearch(servers, c.key.server)
-		i := (clients[c.key.client] + server) % sliceCount
+		i := (clients.of(c.key.client) + servers.of(c.key.server)) % sliceCount
 		s.slices[i] = append(s.slices[i], c)
 	}
 	return s
+}
+
+// numbering numbers names in the order in which they come.
+type numbering map[string]int
+
+func (n numbering) of(name string) int {
+	i, ok := n[name]
+	if !ok {
+		i = len(n)
+		n[name] = i
+	}
+	return i
 }
 
 // closeSweep ends a round over all cells early. The clients that were to be shown up in
@@ -114,9 +123,8 @@ func (w *watch) closeSweep(ctx context.Context, now time.Duration) {
 	r, controls := w.sweep.round, map[string]*batch{}
 	for _, slice := range w.sweep.slices[w.sweep.next:] {
 		for _, c := range slice {
-			if p := w.a.pod(c.key.server); p != nil && !cases.IsNodeKey(c.key.server) && r.servers[c.key.server] {
-				r.servers[c.key.server] = false // asked here, once
-				w.clientControls(r, controls, p, c.key.probe)
+			if p := w.a.pod(c.key.server); p != nil && !cases.IsNodeKey(c.key.server) {
+				w.control(r, controls, p, controlKey{c.key.server, c.key.family, kind{c.key.probe, cases.PathPod}})
 			}
 		}
 	}
@@ -144,9 +152,10 @@ func (w *watch) launch(ctx context.Context, now time.Duration, r *round, cells [
 			continue
 		}
 		w.control(r, controls, server, controlKey{c.key.server, c.key.family, c.key.kind})
-		if !cases.IsNodeKey(c.key.client) && !r.servers[c.key.client] {
-			r.servers[c.key.client] = true
-			w.clientControls(r, controls, client, c.key.probe)
+		if !cases.IsNodeKey(c.key.client) && !r.servers[c.key.from()] {
+			r.servers[c.key.from()] = true
+			// By the pod path, which has no middleman.
+			w.control(r, controls, client, controlKey{c.key.client, c.key.family, kind{c.key.probe, cases.PathPod}})
 		}
 		c.flow = model.Flow{
 			Client: addrOf(client.ips, c.key.family), Server: addrOf(server.ips, c.key.family),
@@ -165,14 +174,6 @@ func (w *watch) launch(ctx context.Context, now time.Duration, r *round, cells [
 	}
 	for _, b := range batches {
 		w.send(ctx, now, *b)
-	}
-}
-
-// clientControls shows that a client's network is up: it is taken as a server, in each
-// family, by the pod path, which has no middleman.
-func (w *watch) clientControls(r *round, batches map[string]*batch, client *pod, p cases.Probe) {
-	for _, f := range w.a.Families() {
-		w.control(r, batches, client, controlKey{client.key, f, kind{p, cases.PathPod}})
 	}
 }
 
@@ -221,8 +222,7 @@ func (w *watch) receive(b batch) {
 	for i, c := range b.cells {
 		got := arrival{c, observation(b, i), b.ends[i], b.handed}
 		if got.obs.Result == probe.Connected { // which proves the networks of both ends
-			b.round.up[endpoint{c.key.client, c.key.family}] = true
-			b.round.up[endpoint{c.key.server, c.key.family}] = true
+			b.round.up[c.key.from()], b.round.up[c.key.to()] = true, true
 		}
 		if !b.round.known() && got.obs.Result != probe.Connected {
 			b.round.waiting = append(b.round.waiting, got)
@@ -309,9 +309,9 @@ func (r *round) state(k controlKey) judge.Control {
 // the observation that it gave: nothing stands between it and the network of its node.
 func (r *round) clientState(k cellKey) judge.Control {
 	switch {
-	case cases.IsNodeKey(k.client) || r.up[endpoint{k.client, k.family}]:
+	case cases.IsNodeKey(k.client) || r.up[k.from()]:
 		return judge.ControlLive
-	case r.servers[k.client]:
+	case r.servers[k.from()]:
 		return judge.ControlDead
 	}
 	return judge.ControlMissing

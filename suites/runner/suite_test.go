@@ -56,8 +56,8 @@ func TestCorrectEnginePassesAllCases(t *testing.T) {
 				t.Errorf("%s became right after %.1f ms, but the engine takes 30 ms", cell.Case, *cell.Stable)
 			}
 		}
-		if v1.ExitCode(run.Verdict()) != 0 {
-			t.Errorf("verdict %s", run.Verdict())
+		if v1.ExitCode(run.Verdict()) != 0 || len(run.Notes) > 0 {
+			t.Errorf("verdict %s, notes %v", run.Verdict(), run.Notes)
 		}
 	})
 }
