@@ -1,0 +1,113 @@
+package runner
+
+import (
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/suites/cases"
+	"github.com/netassay/netassay/suites/judge"
+)
+
+// newWatchedArena is an arena whose engine denies all but nodes, and a watch over every
+// cell of one port, none of which is allowed.
+func newWatchedArena(t *testing.T, w *world) *watch {
+	t.Helper()
+	w.verdict = func(f model.Flow) model.Verdict {
+		if isNode(f.Client) {
+			return model.Allow
+		}
+		return model.Deny
+	}
+	cfg, err := w.config(loadCases(t, "isolation-none")...).withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSuite(cfg)
+	if err := s.describeCluster(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.startControls(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	a, err := s.newArena(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := cases.Case{Probes: []cases.Probe{{Port: 80, Protocol: corev1.ProtocolTCP}}, Paths: []cases.Path{cases.PathPod}}
+	watch := a.newWatch(wants(c, -1, a.Families()), func(cellKey) model.Verdict { return "" }, 0)
+	return &watch
+}
+
+// Every negative observation has both its controls, whatever cells a round is over: both
+// ends, in the family of the cell.
+func TestEveryRoundHasItsControls(t *testing.T) {
+	tests := []struct {
+		name string
+		in   func(cellKey) bool
+	}{
+		{"all cells", func(cellKey) bool { return true }},
+		{"one cell", func(k cellKey) bool {
+			return k.client == "x/a" && k.server == "z/b" && k.family == corev1.IPv6Protocol
+		}},
+		{"a client that is a server in the other family only", func(k cellKey) bool {
+			return (k.client == "x/a" && k.server == "x/b" && k.family == corev1.IPv4Protocol) ||
+				(k.client == "x/b" && k.server == "x/a" && k.family == corev1.IPv6Protocol)
+		}},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, world *world) {
+				w := newWatchedArena(t, world)
+				var cells []*cell
+				for _, c := range w.cells {
+					if tc.in(c.key) {
+						cells = append(cells, c)
+					}
+				}
+				w.launch(t.Context(), world.now(), newRound(cells), cells)
+				w.drain()
+				checkControls(t, cells, 1)
+			})
+		})
+	}
+}
+
+// A round that is cut off after any of its slices still has all controls of what it sent.
+func TestASweepThatIsCutOffHasItsControls(t *testing.T) {
+	for sent := 1; sent <= sliceCount; sent++ {
+		inWorld(t, func(t *testing.T, world *world) {
+			w := newWatchedArena(t, world)
+			w.sweep = newSweep(w.cells)
+			w.sweep.round.open = true
+			var cells []*cell
+			for _, slice := range w.sweep.slices[:sent] {
+				w.launch(t.Context(), world.now(), w.sweep.round, slice)
+				cells = append(cells, slice...)
+				w.sweep.next++
+			}
+			w.closeSweep(t.Context(), world.now())
+			w.drain()
+			checkControls(t, cells, 1)
+		})
+	}
+}
+
+func checkControls(t *testing.T, cells []*cell, each int) {
+	t.Helper()
+	if len(cells) == 0 {
+		t.Fatal("no cells")
+	}
+	for _, c := range cells {
+		if len(c.judge.Observations) != each || len(c.pending) != 0 {
+			t.Errorf("%+v: %d observations, want %d; %d pending", c.key, len(c.judge.Observations), each, len(c.pending))
+		}
+		for _, o := range c.judge.Observations {
+			negative := o.Result == judge.Dropped
+			if negative && (o.Server != judge.ControlLive || o.Client != judge.ControlLive) {
+				t.Errorf("%+v: server control %d, client control %d", c.key, o.Server, o.Client)
+			}
+		}
+	}
+}
