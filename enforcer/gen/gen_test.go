@@ -71,7 +71,7 @@ func TestGrammarIsCovered(t *testing.T) {
 		"op In", "op NotIn", "op Exists", "op DoesNotExist", "matchLabels", "every pod",
 		"types none", "types Ingress", "types Egress", "types Ingress Egress",
 		"any peer", "podSelector", "namespaceSelector", "both selectors", "ipBlock", "excepts", "except all", "empty peer", "ipBlock and selector",
-		"any port", "port absent", "port named", "port number", "endPort", "default protocol", "TCP", "UDP", "SCTP", "ICMP", "many ports",
+		"any port", "port absent", "port named", "port nameless", "port number", "endPort", "endPort above", "unreadable podSelector", "default protocol", "TCP", "UDP", "SCTP", "ICMP", "many ports",
 		"hostNetwork", "no address", "one family", "dual-stack",
 	} {
 		if seen[word] < 5 {
@@ -97,6 +97,9 @@ func countPolicy(seen map[string]int, p *netv1.NetworkPolicy) {
 	}
 	seen[types]++
 	countSelector(seen, &p.Spec.PodSelector)
+	if _, err := metav1.LabelSelectorAsSelector(&p.Spec.PodSelector); err != nil {
+		seen["unreadable podSelector"]++
+	}
 	for _, r := range p.Spec.Ingress {
 		countPeers(seen, r.From)
 		countPorts(seen, r.Ports)
@@ -174,10 +177,15 @@ func countPorts(seen map[string]int, ports []netv1.NetworkPolicyPort) {
 		}
 		if p.EndPort != nil {
 			seen["endPort"]++
+			if *p.EndPort > 65535 {
+				seen["endPort above"]++
+			}
 		}
 		switch {
 		case p.Port == nil:
 			seen["port absent"]++
+		case p.Port.Type == intstr.String && p.Port.StrVal == "":
+			seen["port nameless"]++
 		case p.Port.Type == intstr.String:
 			seen["port named"]++
 		default:

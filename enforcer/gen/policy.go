@@ -11,7 +11,7 @@ import (
 
 func (g *generator) policy(namespace, name string) *netv1.NetworkPolicy {
 	p := &netv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
-	p.Spec.PodSelector = g.subjects()
+	p.Spec.PodSelector = g.podSelector(45)
 	p.Spec.PolicyTypes = pick(g,
 		nil,
 		[]netv1.PolicyType{netv1.PolicyTypeIngress},
@@ -30,15 +30,6 @@ func (g *generator) policy(namespace, name string) *netv1.NetworkPolicy {
 
 // few is the length of a list: often one, at most three.
 func (g *generator) few() int { return pick(g, 0, 1, 1, 1, 2, 2, 3) }
-
-// subjects draws a policy's podSelector, never a malformed one: no sentence of the API says
-// whom such a policy would be about, so there is no verdict to compare.
-func (g *generator) subjects() metav1.LabelSelector {
-	invalid := g.invalid
-	g.invalid = false
-	defer func() { g.invalid = invalid }()
-	return g.podSelector(45)
-}
 
 func (g *generator) podSelector(everything int) metav1.LabelSelector {
 	return g.selector(everything, map[string][]string{"app": {"a", "b", "c", "d"}, "tier": {"front", "back", ""}, "absent": {"x", "y"}})
@@ -167,10 +158,11 @@ func (g *generator) policyPort() netv1.NetworkPolicyPort {
 
 // spoilPort breaks a port in ways for which every reading of the API gives no port at all.
 func (g *generator) spoilPort(p *netv1.NetworkPolicyPort) {
-	low, end := int32(0), int32(8080)
-	zero, big, name := intstr.FromInt32(0), intstr.FromInt32(65536), intstr.FromString("web")
+	low, end, above := int32(0), int32(8080), int32(65536)
+	zero, one, big := intstr.FromInt32(0), intstr.FromInt32(1), intstr.FromInt32(65536)
+	name, nameless := intstr.FromString("web"), intstr.FromString("")
 	icmp := corev1.Protocol("ICMP")
-	switch g.r.IntN(6) {
+	switch g.r.IntN(9) {
 	case 0:
 		p.Port, p.EndPort = &zero, nil
 	case 1:
@@ -183,6 +175,12 @@ func (g *generator) spoilPort(p *netv1.NetworkPolicyPort) {
 		if p.Port != nil {
 			p.EndPort = &low
 		}
+	case 5:
+		p.Port, p.EndPort = &one, &above
+	case 6:
+		p.Port, p.EndPort = &zero, &end
+	case 7:
+		p.Port, p.EndPort = &nameless, nil
 	default:
 		p.Protocol = &icmp
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	netv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/netassay/netassay/model"
 )
@@ -34,6 +35,12 @@ func Evaluate(s model.Snapshot, f model.Flow) Decision {
 		egress.Verdict == model.Deny && ingress.Verdict == model.Deny:
 		return Decision{egress.Verdict, egress.Reason + "; " + ingress.Reason}
 	case egress.Verdict == model.Deny:
+		return egress
+	case ingress.Verdict == model.Deny:
+		return ingress
+
+	// No side says no, and one side can't be known.
+	case egress.Verdict == model.Undefined:
 		return egress
 	default:
 		return ingress
@@ -119,6 +126,9 @@ func judge(s model.Snapshot, f model.Flow, d side) Decision {
 	if d.subject == nil {
 		return Decision{model.Allow, name + ": not a pod"}
 	}
+	if p := unreadable(s, d); p != nil {
+		return Decision{model.Undefined, fmt.Sprintf("%s: undefined: whom %s/%s selects, as no API server takes its podSelector", name, p.Namespace, p.Name)}
+	}
 	var isolating []string
 	for _, p := range s.Policies {
 		if !isolates(p, d) {
@@ -144,6 +154,20 @@ func judge(s model.Snapshot, f model.Flow, d side) Decision {
 	// API: "If this field is empty then this NetworkPolicy does not allow any traffic
 	// (and serves solely to ensure that the pods it selects are isolated by default)."
 	return Decision{model.Deny, fmt.Sprintf("%s: isolated by %s, no rule matches", name, strings.Join(isolating, ", "))}
+}
+
+// unreadable finds a policy that could select the subject for this direction if anybody
+// knew what its podSelector means: an operator that does not exist, or one with too many or
+// too few values. The API server refuses such objects, so no sentence is about them: not
+// that they select nobody, which would open what somebody meant to close.
+func unreadable(s model.Snapshot, d side) *netv1.NetworkPolicy {
+	for _, p := range s.Policies {
+		_, err := metav1.LabelSelectorAsSelector(&p.Spec.PodSelector)
+		if err != nil && p.Namespace == d.subject.Namespace && slices.Contains(policyTypes(&p.Spec), d.direction) {
+			return p
+		}
+	}
+	return nil
 }
 
 // isolates reports whether policy p makes the subject isolated in this direction.

@@ -76,7 +76,7 @@ func matchesNamespace(s model.Snapshot, selector *metav1.LabelSelector, name str
 //
 // API (meta/v1): "The result of matchLabels and matchExpressions are ANDed. An empty label
 // selector matches all objects." NotIn and DoesNotExist match objects without the key. A
-// selector that is not valid matches nothing.
+// selector that is not valid matches nothing; that is for peers, of subjects see unreadable.
 func matchesLabels(selector *metav1.LabelSelector, set map[string]string) bool {
 	sel, err := metav1.LabelSelectorAsSelector(selector)
 	return err == nil && sel.Matches(labels.Set(set))

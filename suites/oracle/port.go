@@ -47,18 +47,21 @@ func matchesPort(p *netv1.NetworkPolicyPort, f model.Flow, server *model.Pod) bo
 	// API: "This can either be a numerical or named port on a pod." And of endPort: it
 	// can't be defined "if the port field is defined as a named (string) port".
 	case p.Port.Type == intstr.String:
-		return p.EndPort == nil && serves(server, p.Port.StrVal, protocol, f.Port)
+		return p.EndPort == nil && p.Port.StrVal != "" && serves(server, p.Port.StrVal, protocol, f.Port)
 
 	// API: "endPort indicates that the range of ports from port to endPort if set,
-	// inclusive, should be allowed by the policy."
+	// inclusive, should be allowed by the policy." A range that ends where no port is, or
+	// begins there, is none: the API server refuses it.
 	case p.EndPort != nil:
-		return p.Port.IntVal <= int32(f.Port) && int32(f.Port) <= *p.EndPort
+		return isPort(p.Port.IntVal) && isPort(*p.EndPort) && p.Port.IntVal <= int32(f.Port) && int32(f.Port) <= *p.EndPort
 
 	// API: "If present, only traffic on the specified protocol AND port will be matched."
 	default:
 		return p.Port.IntVal == int32(f.Port)
 	}
 }
+
+func isPort(n int32) bool { return 1 <= n && n <= 65535 }
 
 // serves reports whether the destination pod declares this number under this name and
 // protocol. The name is always looked up on the destination, for egress too: the client's
