@@ -6,6 +6,7 @@ import (
 	"github.com/netassay/netassay/enforcer/gen"
 	"github.com/netassay/netassay/enforcer/iptsim"
 	"github.com/netassay/netassay/enforcer/plan"
+	"github.com/netassay/netassay/enforcer/simnet"
 	"github.com/netassay/netassay/model"
 )
 
@@ -18,7 +19,7 @@ func TestPacketsOfKnownFlows(t *testing.T) {
 		keep := loadNode(t, s.Snapshot, plan.Options{Node: "n1", Existing: plan.Keep})
 		cut := loadNode(t, s.Snapshot, plan.Options{Node: "n1", Existing: plan.Cut})
 		for _, f := range s.Flows {
-			first := packetOf(f)
+			first := simnet.PacketOf(f)
 			verdict := walk(t, keep, first)
 			later, reply, related := first, first, first
 			later.State = iptsim.Established
@@ -58,7 +59,7 @@ func TestLinkMessagesPass(t *testing.T) {
 			if f.Client.Is4() {
 				continue
 			}
-			p := packetOf(f)
+			p := simnet.PacketOf(f)
 			p.Protocol = "ipv6-icmp"
 			for _, kind := range []uint8{130, 131, 132, 133, 134, 135, 136, 137, 143} {
 				p.ICMPType = kind
@@ -77,11 +78,11 @@ func TestLinkMessagesPass(t *testing.T) {
 
 func loadNode(t *testing.T, s model.Snapshot, opts plan.Options) *iptsim.Machine {
 	t.Helper()
-	text, err := renderPlan(plan.CompileWith(s, opts))
+	text, err := simnet.Render(plan.CompileWith(s, opts))
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := load(text)
+	m, err := simnet.Load(text)
 	if err != nil {
 		t.Fatal(err)
 	}

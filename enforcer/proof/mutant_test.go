@@ -6,25 +6,26 @@ import (
 	"testing"
 
 	"github.com/netassay/netassay/enforcer/gen"
+	"github.com/netassay/netassay/enforcer/simnet"
 )
 
 // mutant is a way for the rendered text to be wrong.
 type mutant struct {
 	name string
-	edit func(text) text
+	edit func(simnet.Text) simnet.Text
 }
 
 // rules edits the rules of both families line by line; "" drops a line.
-func rules(edit func(line string) string) func(text) text {
-	return func(in text) text {
-		in.rules4, in.rules6 = eachLine(in.rules4, edit), eachLine(in.rules6, edit)
+func rules(edit func(line string) string) func(simnet.Text) simnet.Text {
+	return func(in simnet.Text) simnet.Text {
+		in.Rules4, in.Rules6 = eachLine(in.Rules4, edit), eachLine(in.Rules6, edit)
 		return in
 	}
 }
 
-func sets(edit func(line string) string) func(text) text {
-	return func(in text) text {
-		in.sets = eachLine(in.sets, edit)
+func sets(edit func(line string) string) func(simnet.Text) simnet.Text {
+	return func(in simnet.Text) simnet.Text {
+		in.Sets = eachLine(in.Sets, edit)
 		return in
 	}
 }
@@ -57,8 +58,8 @@ func replace(pattern, with string) func(string) string {
 
 // mutants are mistakes that enforcers have made, or that this one could.
 var mutants = []mutant{
-	{"no text at all", func(text) text { return text{} }},
-	{"IPv6 forgotten", func(in text) text { in.rules6 = ""; return in }},
+	{"no text at all", func(simnet.Text) simnet.Text { return simnet.Text{} }},
+	{"IPv6 forgotten", func(in simnet.Text) simnet.Text { in.Rules6 = ""; return in }},
 	{"no hook in INPUT", rules(without(`-I INPUT`))},
 	{"no hook in FORWARD", rules(without(`-I FORWARD`))},
 	{"the end of a chain passes", rules(replace(`-j DROP`, "-j RETURN"))},

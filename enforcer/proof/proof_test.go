@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/netassay/netassay/enforcer/gen"
+	"github.com/netassay/netassay/enforcer/simnet"
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/suites/oracle"
 )
@@ -25,7 +26,7 @@ type disagreement struct {
 	want     oracle.Decision
 	got      model.Verdict
 	log      string
-	mutate   func(text) text // what was done to the text; nil: nothing
+	mutate   func(simnet.Text) simnet.Text // what was done to the text; nil: nothing
 }
 
 func (d disagreement) String() string {
@@ -70,8 +71,8 @@ func checkBalance(t *testing.T, count map[model.Verdict]int) {
 
 // check compares all flows in one snapshot and returns the first disagreement, or nil.
 // Flows that the specification does not judge are skipped, and counted.
-func check(s model.Snapshot, flows []model.Flow, mutate func(text) text, count map[model.Verdict]int) (*disagreement, error) {
-	net, err := build(s, mutate)
+func check(s model.Snapshot, flows []model.Flow, mutate func(simnet.Text) simnet.Text, count map[model.Verdict]int) (*disagreement, error) {
+	net, err := simnet.Build(s, mutate)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +84,7 @@ func check(s model.Snapshot, flows []model.Flow, mutate func(text) text, count m
 		if want.Verdict == model.Undefined {
 			continue
 		}
-		got, log, err := net.judge(f)
+		got, log, err := net.Judge(f)
 		if err != nil {
 			return nil, err
 		}

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/tools/txtar"
 	"sigs.k8s.io/yaml"
 
+	"github.com/netassay/netassay/enforcer/simnet"
 	"github.com/netassay/netassay/model"
 )
 
@@ -79,7 +80,7 @@ func TestSavedInputs(t *testing.T) {
 
 // A failing input that is written and read again must fail the same way.
 func TestSaveRoundTrip(t *testing.T) {
-	d := convict(t, mutant{name: "no rules", edit: func(in text) text { return text{} }})
+	d := convict(t, mutant{name: "no rules", edit: func(in simnet.Text) simnet.Text { return simnet.Text{} }})
 	path := filepath.Join(t.TempDir(), "x.txtar")
 	if err := os.WriteFile(path, marshal(t, *d), 0o644); err != nil {
 		t.Fatal(err)
@@ -88,7 +89,7 @@ func TestSaveRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := check(s, []model.Flow{f}, func(text) text { return text{} }, nil)
+	again, err := check(s, []model.Flow{f}, func(simnet.Text) simnet.Text { return simnet.Text{} }, nil)
 	if err != nil || again == nil || again.String() != d.String() {
 		t.Errorf("read again: %v, %v\nwant %v", again, err, d)
 	}

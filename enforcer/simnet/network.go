@@ -1,4 +1,4 @@
-package proof
+package simnet
 
 import (
 	"bytes"
@@ -14,8 +14,8 @@ import (
 	"github.com/netassay/netassay/model"
 )
 
-// network is a cluster of simulated nodes that all hold their plan.
-type network struct {
+// Network is a cluster of simulated nodes.
+type Network struct {
 	nodes map[string]*iptsim.Machine
 	owner map[netip.Addr]owner
 }
@@ -26,11 +26,12 @@ type owner struct {
 	pod  bool // a pod's own address, not its node's
 }
 
-// text is what a node's kernel is told.
-type text struct{ sets, rules4, rules6 string }
+// Text is what a node's kernel is told: input of ipset restore, and of iptables-restore per
+// family.
+type Text struct{ Sets, Rules4, Rules6 string }
 
-// renderPlan gives the whole text of a plan.
-func renderPlan(p plan.Plan) (text, error) {
+// Render gives the whole text of a plan.
+func Render(p plan.Plan) (Text, error) {
 	var sets, r4, r6 bytes.Buffer
 	for _, step := range []func() error{
 		func() error { return render.Sets(&sets, p.IPv4.Sets) },
@@ -39,39 +40,47 @@ func renderPlan(p plan.Plan) (text, error) {
 		func() error { return render.Rules(&r6, render.Full(p.IPv6)) },
 	} {
 		if err := step(); err != nil {
-			return text{}, err
+			return Text{}, err
 		}
 	}
-	return text{sets.String(), r4.String(), r6.String()}, nil
+	return Text{sets.String(), r4.String(), r6.String()}, nil
 }
 
-// load gives a machine that has read the text.
-func load(t text) (*iptsim.Machine, error) {
+// Load gives a machine that has read the text.
+func Load(t Text) (*iptsim.Machine, error) {
 	m := iptsim.New()
-	if err := m.RestoreSets(strings.NewReader(t.sets), false); err != nil {
+	if err := m.RestoreSets(strings.NewReader(t.Sets), false); err != nil {
 		return nil, fmt.Errorf("read sets: %w", err)
 	}
-	if err := m.RestoreRules(iptsim.IPv4, strings.NewReader(t.rules4)); err != nil {
+	if err := m.RestoreRules(iptsim.IPv4, strings.NewReader(t.Rules4)); err != nil {
 		return nil, fmt.Errorf("read IPv4 rules: %w", err)
 	}
-	if err := m.RestoreRules(iptsim.IPv6, strings.NewReader(t.rules6)); err != nil {
+	if err := m.RestoreRules(iptsim.IPv6, strings.NewReader(t.Rules6)); err != nil {
 		return nil, fmt.Errorf("read IPv6 rules: %w", err)
 	}
 	return m, nil
 }
 
-// build compiles, renders and loads every node. mutate, if given, changes the text.
-func build(s model.Snapshot, mutate func(text) text) (*network, error) {
-	n := &network{nodes: map[string]*iptsim.Machine{}, owner: map[netip.Addr]owner{}}
-	for _, node := range s.Nodes {
-		t, err := renderPlan(plan.Compile(s, node.Name))
+// Build compiles, renders and loads every node. mutate, if given, changes the text.
+func Build(s model.Snapshot, mutate func(Text) Text) (*Network, error) {
+	return New(s, func(node string) (*iptsim.Machine, error) {
+		t, err := Render(plan.Compile(s, node))
 		if err != nil {
 			return nil, err
 		}
 		if mutate != nil {
 			t = mutate(t)
 		}
-		if n.nodes[node.Name], err = load(t); err != nil {
+		return Load(t)
+	})
+}
+
+// New is a network of the snapshot's nodes and addresses, with machines made by others.
+func New(s model.Snapshot, machine func(node string) (*iptsim.Machine, error)) (*Network, error) {
+	n := &Network{nodes: map[string]*iptsim.Machine{}, owner: map[netip.Addr]owner{}}
+	for _, node := range s.Nodes {
+		var err error
+		if n.nodes[node.Name], err = machine(node.Name); err != nil {
 			return nil, fmt.Errorf("node %s: %w", node.Name, err)
 		}
 		for _, ip := range node.IPs {
@@ -94,7 +103,7 @@ type hop struct{ node, hook string }
 // route says which hooks a flow's first packet meets: FORWARD where the client's pod lives
 // (INPUT, if it calls its own node), then FORWARD where the server's pod lives, unless
 // that is the same pass, or the client is that node itself, which sends by OUTPUT.
-func (n *network) route(f model.Flow) []hop {
+func (n *Network) route(f model.Flow) []hop {
 	c, s := n.owner[f.Client], n.owner[f.Server]
 	var hops []hop
 	if c.pod {
@@ -110,8 +119,8 @@ func (n *network) route(f model.Flow) []hop {
 	return hops
 }
 
-// packetOf is the first packet of a flow.
-func packetOf(f model.Flow) iptsim.Packet {
+// PacketOf is the first packet of a flow.
+func PacketOf(f model.Flow) iptsim.Packet {
 	return iptsim.Packet{
 		Src: f.Client, Dst: f.Server, SrcPort: 40000, DstPort: f.Port,
 		Protocol: map[corev1.Protocol]string{corev1.ProtocolTCP: "tcp", corev1.ProtocolUDP: "udp", corev1.ProtocolSCTP: "sctp"}[f.Protocol],
@@ -119,9 +128,10 @@ func packetOf(f model.Flow) iptsim.Packet {
 	}
 }
 
-// judge walks a flow's first packet through the network.
-func (n *network) judge(f model.Flow) (model.Verdict, string, error) {
-	p := packetOf(f)
+// Judge walks a flow's first packet through the network. The string tells which rules it
+// met.
+func (n *Network) Judge(f model.Flow) (model.Verdict, string, error) {
+	p := PacketOf(f)
 	var log strings.Builder
 	for _, h := range n.route(f) {
 		trace, err := n.nodes[h.node].Walk(h.hook, p)
