@@ -306,7 +306,7 @@ func TestScenario33LongNames(t *testing.T) {
 //
 // Level: pure, later packets of the flow through the rules of both modes; proof does the same for thousands of flows.
 //
-// Lab: the feature existing-flows of the suite's report, by one-way streams.
+// Lab: not judged on the lab: the API leaves it open. The engine's options have --existing, and later packets are judged here.
 func TestScenario37EstablishedFlows(t *testing.T) {
 	s := with(t, world(), "x/p", `{podSelector: {}, policyTypes: [Ingress, Egress]}`)
 	for _, f := range flows(s, "y/a > x/a:80/TCP", "x/a > y/a:80/TCP", "y/a6 > x/a6:53/UDP") {

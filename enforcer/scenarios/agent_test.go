@@ -1,0 +1,451 @@
+package scenarios
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	netv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/netassay/netassay/enforcer/iptsim"
+	"github.com/netassay/netassay/enforcer/watch"
+	"github.com/netassay/netassay/model"
+)
+
+const closedX = `{podSelector: {}}`
+
+// TestScenario03DeletedAndRecreated: a policy is deleted and made again under the same name
+// with other content, at once or when the deletion has been seen. The last content counts,
+// and nothing of the others is left.
+//
+// Source: NPM#2977, NPM#2978, NPM#2990.
+//
+// Level: agent between fake API server and simulated kernel.
+//
+// Lab: cases update-policy and update-delete-policy; make chaos deletes and recreates 100 times.
+func TestScenario03DeletedAndRecreated(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 3))
+	s := world()
+	b := newBench(t)
+	b.load(s)
+	b.start()
+	b.until("ready", b.ready)
+	version := func(i int) *netv1.NetworkPolicy {
+		p := blocks("x/p", fmt.Sprintf("203.0.113.%d/32", i))
+		p.UID = types.UID(fmt.Sprint("uid-", i))
+		return p
+	}
+	const last = 60
+	for i := range last {
+		b.api.Set(version(i))
+		if r.IntN(2) == 0 {
+			b.until("content in force", b.all(s, fmt.Sprintf("203.0.113.%d > x/a:80/TCP allow", i), "y/a > x/a:80/TCP deny"))
+		}
+		b.api.Delete(version(i))
+		if r.IntN(2) == 0 {
+			b.until("policy gone", b.all(s, "y/a > x/a:80/TCP allow"))
+		}
+	}
+	b.api.Set(version(last))
+	b.until("last content in force", b.all(s, "203.0.113.60 > x/a:80/TCP allow", "203.0.113.59 > x/a:80/TCP deny", "y/a > x/a:80/TCP deny"))
+	b.until("nothing left of the others", func() bool {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return 1 == len(slices.DeleteFunc(b.kernel.Machine.Sets(), func(name string) bool { return !strings.HasPrefix(name, "npe-b4") }))
+	})
+}
+
+// TestScenario10LockHeld: for a while every write fails since another program holds the
+// xtables lock. What is in force stays, the agent says that it is behind, does not end, and
+// catches up when the lock is free.
+//
+// Source: felix#1504, felix#2179, felix#1903, NPM#1969.
+//
+// Level: agent between fake API server and simulated kernel; TestScenario10LockHeldForReal holds the real lock.
+//
+// Lab: make chaos holds the lock for 30 s.
+func TestScenario10LockHeld(t *testing.T) {
+	s := with(t, world(), "x/p", closedX)
+	b := newBench(t)
+	b.load(s)
+	b.start()
+	b.until("policy in force", b.all(s, "y/a > x/a:80/TCP deny"))
+	b.until("ready", b.ready)
+	b.breakTools(errors.New("Another app is currently holding the xtables lock; still 4s 0us time ahead to have a chance to grab the lock..."))
+	b.api.Set(policy(t, "y/q", closedX))
+	b.api.Delete(s.Policies[0])
+	b.until("it says that it is behind", func() bool {
+		code, body := b.get("/readyz")
+		return code == http.StatusServiceUnavailable && strings.Contains(body, "xtables lock") && b.metric("npenf_pending_changes 2") && b.metric("npenf_synced 0")
+	})
+	if _, body := b.get("/metrics"); !strings.Contains(body, `npenf_exec_errors_total{family="inet",tool="iptables-restore"}`) {
+		t.Error("no metric counts the failures")
+	}
+	if !b.all(s, "y/a > x/a:80/TCP deny", "x/a > y/a:80/TCP allow")() {
+		t.Error("something has changed although nothing could be written")
+	}
+	b.breakTools(nil)
+	free := time.Now()
+	b.until("caught up", b.all(s, "y/a > x/a:80/TCP allow", "x/a > y/a:80/TCP deny"))
+	t.Logf("caught up %s after the lock was free", time.Since(free))
+	b.until("it says that all is well", func() bool { return b.ready() && b.metric("npenf_pending_changes 0") })
+}
+
+// TestScenario11DriftRepaired: another tool deletes our jump, flushes our chain, empties our
+// sets, or restores the table without us. All is repaired and counted.
+//
+// Source: Felix's refresh intervals, cal#11051.
+//
+// Level: agent between fake API server and simulated kernel; enforcer/kernel repeats the damages on both real backends.
+//
+// Lab: make chaos, where the time of the repair is the figure.
+func TestScenario11DriftRepaired(t *testing.T) {
+	s := with(t, world(), "x/p", `{podSelector: {}, ingress: [{from: [{podSelector: {matchLabels: {pod: b}}}]}]}`)
+	right := []string{"y/a > x/a:80/TCP deny", "x/b > x/a:80/TCP allow"}
+	for _, tc := range []struct {
+		name, object string
+		damage       func(b *bench)
+	}{
+		{"jump deleted", "jump", func(b *bench) { b.feed("-D FORWARD -j NPE-FWD") }},
+		{"chain flushed", "chain", func(b *bench) { b.feed("-F NPE-FWD") }},
+		{"foreign rule in our chain", "chain", func(b *bench) { b.feed("-I NPE-FWD -j RETURN") }},
+		{"set emptied", "set", func(b *bench) { b.empty("npe-i4") }},
+		{"table restored without us", "chain", func(b *bench) {
+			lines := []string{"-D FORWARD -j NPE-FWD", "-D INPUT -j NPE-HOST"}
+			for _, verb := range []string{"-F ", "-X "} {
+				for _, c := range b.chains() {
+					lines = append(lines, verb+c)
+				}
+			}
+			b.feed(lines...)
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			b := newBench(t)
+			b.load(s)
+			b.start()
+			b.until("policy in force", b.all(s, right...))
+			b.until("ready", b.ready)
+			tc.damage(b)
+			b.until("repaired", b.all(s, right...))
+			b.until("counted", func() bool {
+				_, body := b.get("/metrics")
+				return strings.Contains(body, `npenf_repairs_total{object="`+tc.object+`"} `)
+			})
+			if n := strings.Count(b.log.String(), "repairing"); n != 1 {
+				t.Errorf("%d log lines about it, want 1:\n%s", n, b.log)
+			}
+		})
+	}
+}
+
+func (b *bench) chains() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.kernel.Machine.Chains(iptsim.IPv4)
+}
+
+// empty is another tool that flushes a set, by its own ipset.
+func (b *bench) empty(prefix string) {
+	b.t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, name := range b.kernel.Machine.Sets() {
+		if strings.HasPrefix(name, prefix) {
+			if _, err := b.kernel.Run(b.t.Context(), command("ipset restore", "flush "+name+"\n")); err != nil {
+				b.t.Fatal(err)
+			}
+		}
+	}
+}
+
+// TestScenario12AddressReused: a Job's pod has completed and keeps its address in its
+// status; a pod of another namespace with other labels gets the address. Only its own
+// policies count, also when the old pod's deletion comes last.
+//
+// Source: NPM#428, NPM#562, kr#1056, antrea#6507, weave#3177.
+//
+// Level: agent between fake API server and simulated kernel.
+//
+// Lab: case life-pod-recreated; the lab gives no address twice in a run, so that reuse proper is here.
+func TestScenario12AddressReused(t *testing.T) {
+	s := with(t, world(), "x/p", closedX, "z/p", `{podSelector: {}, ingress: [{from: [{namespaceSelector: {matchLabels: {ns: x}}}]}]}`)
+	job := pod("x/job", "n1", "10.0.1.200")
+	heir := pod("y/heir", "n1", "10.0.1.200")
+	s.Pods = append(s.Pods, job)
+	b := newBench(t)
+	b.load(s)
+	b.start()
+	b.until("the job is isolated, and a peer", b.all(s, "y/a > x/job:80/TCP deny", "x/job > z/a:80/TCP allow"))
+	done := apiPod(job)
+	done.Status.Phase = corev1.PodSucceeded
+	b.api.Set(done)
+	b.api.Set(apiPod(heir))
+	b.until("the heir has its own policies", b.all(s, "y/a > x/job:80/TCP allow", "x/job > z/a:80/TCP deny"))
+	b.api.Delete(apiPod(job))
+	b.api.Set(policy(t, "y/late", closedX))
+	b.until("and keeps them", b.all(s, "y/a > x/job:80/TCP deny", "x/job > z/a:80/TCP deny"))
+}
+
+// TestScenario13PolicyBeforeAddress: the policy is there first, the pod is pending without
+// an address. It is enforced as soon as it has one.
+//
+// Source: kr#378.
+//
+// Level: agent between fake API server and simulated kernel.
+//
+// Lab: case life-pod-under-policy.
+func TestScenario13PolicyBeforeAddress(t *testing.T) {
+	s := with(t, world(), "x/p", closedX)
+	late := pod("x/late", "n1")
+	b := newBench(t)
+	b.load(s)
+	b.api.Set(apiPod(late))
+	b.start()
+	b.until("ready", b.ready)
+	late = pod("x/late", "n1", "10.0.1.200")
+	b.api.Set(apiPod(late))
+	s.Pods = append(s.Pods, late)
+	b.until("enforced", b.all(s, "y/a > x/late:80/TCP deny"))
+}
+
+// TestScenario14NamespaceComesLate: pods and policies are there, their namespaces are not
+// yet. Nothing crashes, nobody is a peer by a negation that holds because nothing is known,
+// and all is right once they come.
+//
+// Source: weave#3059.
+//
+// Level: agent between fake API server and simulated kernel; enforcer/watch holds back each kind in turn.
+//
+// Lab: case life-namespace; events are not delayed there.
+func TestScenario14NamespaceComesLate(t *testing.T) {
+	s := with(t, world(), "x/p", `{podSelector: {}, ingress: [{from: [{namespaceSelector: {matchExpressions: [{key: ns, operator: NotIn, values: [z]}]}}]}]}`)
+	b := newBench(t)
+	b.load(s)
+	b.api.Delete(apiNamespace(s.Namespaces[1]))
+	release := b.api.Hold("namespaces")
+	defer release()
+	b.start()
+	b.until("all but namespaces in sync", func() bool {
+		_, body := b.get("/readyz")
+		return strings.HasSuffix(strings.TrimSpace(body), "not listed yet: namespace")
+	})
+	if got := b.chains(); len(got) > 0 {
+		t.Fatalf("chains before sync: %v", got)
+	}
+	release()
+	b.until("y is unknown and no peer", b.all(s, "x/b > x/a:80/TCP allow", "z/a > x/a:80/TCP deny", "y/a > x/a:80/TCP deny"))
+	b.api.Set(apiNamespace(s.Namespaces[1]))
+	b.until("y is a peer", b.all(s, "y/a > x/a:80/TCP allow", "z/a > x/a:80/TCP deny"))
+}
+
+// TestScenario24ShortLivedPods: pods that live for a moment under an existing policy. The
+// time from their event until they are isolated is the window in which they leak, if nothing
+// else holds them back; it is recorded. Afterwards nothing of them is left.
+//
+// Source: kr#873, k3s#13432, knp#171, aws#83.
+//
+// Level: agent between fake API server and simulated kernel: the window of the enforcer's own part.
+//
+// Lab: the whole window, with the container's start in it, is recorded on kind later; default-deny-unknown closes it.
+func TestScenario24ShortLivedPods(t *testing.T) {
+	s := with(t, world(), "x/p", closedX)
+	b := newBench(t)
+	b.load(s)
+	b.start()
+	b.until("policy in force", b.all(s, "y/a > x/a:80/TCP deny"))
+	var windows []time.Duration
+	for i := range rounds(200) {
+		short := pod(fmt.Sprint("x/short", i), "n1", fmt.Sprintf("10.0.1.%d", 100+i%100))
+		short.UID = fmt.Sprint("short", i)
+		f := flow(s, "y/a > "+short.IPs[0].String()+":80/TCP")
+		begin := time.Now()
+		b.api.Set(apiPod(short))
+		b.until("isolated", func() bool { return !b.passes(f) })
+		windows = append(windows, time.Since(begin))
+		b.api.Delete(apiPod(short))
+		b.until("forgotten", func() bool { return b.passes(f) })
+	}
+	slices.Sort(windows)
+	t.Logf("window of %d pods: median %s, p99 %s, max %s", len(windows), windows[len(windows)/2], windows[len(windows)*99/100], windows[len(windows)-1])
+}
+
+// TestScenario31PolicyDeletedWhileAway: the agent has ended, the API server is down, and a
+// policy is deleted meanwhile. Before everything has been listed again nothing is touched;
+// then the stale policy goes.
+//
+// Source: antrea#666.
+//
+// Level: agent between fake API server and simulated kernel.
+//
+// Lab: make chaos stops the API server for 60 s and restarts agents.
+func TestScenario31PolicyDeletedWhileAway(t *testing.T) {
+	s := with(t, world(), "x/p", closedX, "y/q", closedX)
+	b := newBench(t)
+	b.load(s)
+	b.start()
+	b.until("policies in force", b.all(s, "z/a > x/a:80/TCP deny", "z/a > y/a:80/TCP deny"))
+	b.stop()
+	b.api.Delete(s.Policies[0])
+	b.api.Down(true)
+	b.start()
+	b.until("it misses the API server", func() bool { return strings.Contains(b.log.String(), "can't watch") })
+	if !b.all(s, "z/a > x/a:80/TCP deny", "z/a > y/a:80/TCP deny")() {
+		t.Error("something was touched before everything was listed")
+	}
+	b.api.Down(false)
+	b.until("stale policy gone", b.all(s, "z/a > x/a:80/TCP allow", "z/a > y/a:80/TCP deny"))
+}
+
+// TestScenario32APIServerAway: the API server is away while nothing changes. Verdicts stay,
+// and its return costs a few lists, no storm.
+//
+// Source: outages of API servers (this project's own list).
+//
+// Level: agent between fake API server and simulated kernel, requests counted.
+//
+// Lab: make chaos stops the API server for 60 s.
+func TestScenario32APIServerAway(t *testing.T) {
+	s := with(t, world(), "x/p", closedX)
+	b := newBench(t)
+	b.load(s)
+	b.start()
+	b.until("ready", b.ready)
+	resources := []string{"pods", "namespaces", "networkpolicies", "nodes"}
+	b.api.Down(true)
+	before := map[string]int{}
+	for _, r := range resources {
+		before[r] = b.api.Requests(r)
+	}
+	b.until("everybody has tried again", func() bool {
+		return !slices.ContainsFunc(resources, func(r string) bool { return b.api.Requests(r) < before[r]+2 })
+	})
+	if !b.all(s, "y/a > x/a:80/TCP deny", "x/a > y/a:80/TCP allow")() {
+		t.Error("verdicts have changed")
+	}
+	away := 0
+	for _, r := range resources {
+		away += b.api.Requests(r) - before[r]
+		before[r] = b.api.Requests(r)
+	}
+	b.mu.Lock()
+	writes := b.commands
+	b.mu.Unlock()
+	b.api.Down(false)
+	b.api.Set(policy(t, "y/q", closedX))
+	b.until("it follows again", b.all(s, "x/a > y/a:80/TCP deny"))
+	for _, r := range resources {
+		if n := b.api.Requests(r) - before[r]; n > 10 {
+			t.Errorf("%d requests for %s after the return", n, r)
+		}
+	}
+	t.Logf("%d requests while away, %d commands before the return", away, writes)
+}
+
+// TestScenario34ManyPoliciesAtOnce: a hundred policies in ten namespaces arrive at once, and
+// go at once. They are coalesced into few syncs by one writer.
+//
+// Source: antrea#2949, NPM#1969.
+//
+// Level: agent between fake API server and simulated kernel, in small; TestScenario34ManyPoliciesForReal times both backends.
+//
+// Lab: make footprint has 1,000 policies.
+func TestScenario34ManyPoliciesAtOnce(t *testing.T) {
+	s := world()
+	for i := range 10 {
+		ns := fmt.Sprint("many", i)
+		s.Namespaces = append(s.Namespaces, model.Namespace{Name: ns})
+		s.Pods = append(s.Pods, pod(ns+"/a", "n1", fmt.Sprintf("10.0.1.%d", 100+i)))
+	}
+	b := newBench(t)
+	b.load(s)
+	b.start()
+	b.until("ready", b.ready)
+	b.mu.Lock()
+	b.commands = 0
+	b.mu.Unlock()
+	var pins, gone []string
+	for i := range 100 {
+		ns := fmt.Sprint("many", i%10)
+		b.api.Set(blocks(fmt.Sprintf("%s/p%d", ns, i), fmt.Sprintf("203.0.113.%d/32", i)))
+		pins = append(pins, fmt.Sprintf("203.0.113.%d > %s/a:80/TCP allow", i, ns), fmt.Sprintf("198.51.100.1 > %s/a:80/TCP deny", ns))
+		gone = append(gone, fmt.Sprintf("198.51.100.1 > %s/a:80/TCP allow", ns))
+	}
+	b.until("all in force", b.all(s, pins...))
+	for i := range 100 {
+		b.api.Delete(blocks(fmt.Sprintf("many%d/p%d", i%10, i)))
+	}
+	b.until("all gone", b.all(s, gone...))
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.overlap {
+		t.Error("two commands ran at once")
+	}
+	t.Logf("%d commands for 200 changes", b.commands)
+}
+
+// TestScenario35LogUnderChurn: hundreds of changes of everything leave no line in the log.
+//
+// Source: NPM#598.
+//
+// Level: agent between fake API server and simulated kernel.
+//
+// Lab: make footprint runs churn at 100 events a second; an hour of it is for kind later.
+func TestScenario35LogUnderChurn(t *testing.T) {
+	s := with(t, world(), "x/p", closedX)
+	b := newBench(t)
+	b.load(s)
+	b.start()
+	b.until("ready", b.ready)
+	lines := strings.Count(b.log.String(), "\n")
+	for i := range int64(300) {
+		b.api.Set(generation(blocks("y/churn", fmt.Sprintf("203.0.113.%d/32", i%200)), i+1))
+		b.api.Set(apiPod(pod("y/churn", "n1", fmt.Sprintf("10.0.1.%d", 100+i%100))))
+	}
+	b.api.Set(policy(t, "z/last", closedX))
+	b.until("the last is in force", b.all(s, "y/a > z/a:80/TCP deny"))
+	if now := strings.Count(b.log.String(), "\n"); now > lines {
+		t.Errorf("600 changes made %d lines of log:\n%s", now-lines, b.log)
+	}
+}
+
+// TestScenario40StartWithManyPods: the agent starts into a cluster with many pods, with
+// streamed lists and without. Label sets and names are shared, whatever the way.
+//
+// Source: k8s#111370, client-go#1415.
+//
+// Level: watcher on a fake API server, 2,000 pods; counts what is held.
+//
+// Lab: make footprint measures VmHWM with 20,000 pods.
+func TestScenario40StartWithManyPods(t *testing.T) {
+	for _, streaming := range []bool{true, false} {
+		t.Run(fmt.Sprintf("streaming=%v", streaming), func(t *testing.T) {
+			b := newBench(t)
+			if !streaming {
+				b.api.WithoutStreaming()
+			}
+			s := with(t, world(), "x/p", closedX)
+			b.load(s)
+			const more = 2000
+			for i := range more {
+				p := pod(fmt.Sprint("y/more", i), fmt.Sprint("far", i%250), fmt.Sprintf("10.%d.%d.1", 10+i/250, i%250))
+				p.Labels = map[string]string{"app": fmt.Sprint(i % 20)}
+				b.api.Set(apiPod(p))
+			}
+			b.start()
+			b.until("policy in force", b.all(s, "y/a > x/a:80/TCP deny"))
+			b.until("counted", func() bool {
+				return b.metric(fmt.Sprintf(`npenf_cache_objects{kind="%s"} %d`, watch.Pods, more+len(s.Pods))) && b.metric("npenf_label_sets 23")
+			})
+		})
+	}
+}
