@@ -53,7 +53,8 @@ func pod(key, node string, ips ...string) model.Pod {
 	return p
 }
 
-// with is a snapshot with more policies, each given as NS/NAME and the YAML of its spec.
+// with is a snapshot with more policies, each given as NS/NAME and the YAML of its spec (in
+// which a bare y is a boolean).
 func with(t testing.TB, s model.Snapshot, policies ...string) model.Snapshot {
 	t.Helper()
 	s.Policies = slices.Clone(s.Policies)

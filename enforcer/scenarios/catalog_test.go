@@ -1,0 +1,160 @@
+package scenarios
+
+import (
+	"flag"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write docs/scenarios.md from the comments of the tests")
+
+const page = "../../docs/scenarios.md"
+
+// entry is what the comment of a scenario's test says.
+type entry struct {
+	number                       int
+	test, file                   string
+	story, source, proved, onLab string
+}
+
+// TestCatalog holds the list of forty complete, and docs/scenarios.md equal to what the
+// comments of the tests say.
+func TestCatalog(t *testing.T) {
+	entries := read(t)
+	have := map[int]bool{}
+	for _, e := range entries {
+		have[e.number] = true
+	}
+	for n := 1; n <= 40; n++ {
+		if !have[n] {
+			t.Errorf("scenario %02d has no test", n)
+		}
+	}
+	text := render(entries)
+	if *update {
+		if err := os.WriteFile(page, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	old, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(old), text); diff != "" {
+		t.Errorf("docs/scenarios.md is not what the tests say; run go test ./enforcer/scenarios -run TestCatalog -update (-want +got):\n%s", diff)
+	}
+}
+
+var (
+	testName = regexp.MustCompile(`^TestScenario(\d\d)[A-Z]\w+$`)
+	field    = regexp.MustCompile(`(?m)^(Source|Level|Lab): (.+)$`)
+	skips    = regexp.MustCompile(`\bt\.Skip`)
+)
+
+func read(t *testing.T) []entry {
+	t.Helper()
+	files, err := filepath.Glob("*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []entry
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if file != "catalog_test.go" && skips.Match(text) {
+			t.Errorf("%s skips: say in the comment why a scenario can't run, and test what can be", file)
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), file, text, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range f.Decls {
+			fn, ok := d.(*ast.FuncDecl)
+			if !ok || !testName.MatchString(fn.Name.Name) {
+				continue
+			}
+			e, err := parse(fn)
+			if err != nil {
+				t.Errorf("%s: %v", file, err)
+				continue
+			}
+			e.file = file
+			out = append(out, e)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b entry) int { return a.number - b.number })
+	return out
+}
+
+func parse(fn *ast.FuncDecl) (entry, error) {
+	e := entry{test: fn.Name.Name}
+	if _, err := fmt.Sscanf(testName.FindStringSubmatch(e.test)[1], "%d", &e.number); err != nil {
+		return e, err
+	}
+	story, rest, _ := strings.Cut(fn.Doc.Text(), "\n\n")
+	fields := map[string]string{}
+	for _, m := range field.FindAllStringSubmatch(rest, -1) {
+		fields[m[1]] = m[2]
+	}
+	after, named := strings.CutPrefix(strings.Join(strings.Fields(story), " "), e.test+": ")
+	e.story, e.source, e.proved, e.onLab = after, fields["Source"], fields["Level"], fields["Lab"]
+	if !named || e.source == "" || e.proved == "" || e.onLab == "" {
+		return e, fmt.Errorf("comment of %s: want %q, then paragraphs Source, Level and Lab", e.test, e.test+": what happens")
+	}
+	return e, nil
+}
+
+// trackers are where issues are that the comments name in short.
+func trackers() map[string]string {
+	return map[string]string{
+		"NPM": "Azure/azure-container-networking", "kr": "cloudnativelabs/kube-router", "felix": "projectcalico/felix", "cal": "projectcalico/calico",
+		"knp": "kubernetes-sigs/kube-network-policies", "k8s": "kubernetes/kubernetes", "antrea": "antrea-io/antrea", "weave": "weaveworks/weave",
+		"kind": "kubernetes-sigs/kind", "cilium": "cilium/cilium", "npa": "kubernetes-sigs/network-policy-api", "aws": "aws/aws-network-policy-agent",
+		"k3s": "k3s-io/k3s", "client-go": "kubernetes/client-go",
+	}
+}
+
+var issue = regexp.MustCompile(`\b([A-Za-z0-9-]+)#(\d+)\b`)
+
+// linked writes issues as links.
+func linked(text string) string {
+	repositories := trackers()
+	return issue.ReplaceAllStringFunc(text, func(short string) string {
+		m := issue.FindStringSubmatch(short)
+		if repositories[m[1]] == "" {
+			return short
+		}
+		return fmt.Sprintf("[%s](https://github.com/%s/issues/%s)", short, repositories[m[1]], m[2])
+	})
+}
+
+func render(entries []entry) string {
+	var b strings.Builder
+	b.WriteString(`# Forty scenarios
+
+Situations in which enforcers of NetworkPolicy have failed in the field, each with a test by its number in ` + "`enforcer/scenarios`" + `: ` + "`go test ./enforcer/scenarios -run 'Scenario07'`" + `. *Proved at* is the cheapest level that really shows it; *lab* is where it runs with the whole system besides, or why it can't. Those that need a machine of their own run on kind later, and their rows say so.
+
+This page is made of the comments of the tests: edit those, then run ` + "`go test ./enforcer/scenarios -run TestCatalog -update`" + `.
+
+| # | Scenario | Source | Proved at | Lab |
+|---|---|---|---|---|
+`)
+	for _, e := range entries {
+		cell := func(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
+		fmt.Fprintf(&b, "| %d | `%s` (%s): %s | %s | %s | %s |\n", e.number, e.test, e.file, cell(e.story), linked(cell(e.source)), cell(e.proved), cell(e.onLab))
+	}
+	return b.String()
+}
