@@ -176,7 +176,7 @@ func (b *bench) empty(prefix string) {
 //
 // Level: agent between fake API server and simulated kernel.
 //
-// Lab: case life-pod-recreated; the lab gives no address twice in a run, so that reuse proper is here.
+// Lab: case life-pod-recreated; that an address is used again at once is forced here only.
 func TestScenario12AddressReused(t *testing.T) {
 	s := with(t, world(), "x/p", closedX, "z/p", `{podSelector: {}, ingress: [{from: [{namespaceSelector: {matchLabels: {ns: x}}}]}]}`)
 	job := pod("x/job", "n1", "10.0.1.200")

@@ -34,6 +34,11 @@ func TestCatalog(t *testing.T) {
 	have := map[int]bool{}
 	for _, e := range entries {
 		have[e.number] = true
+		for _, name := range cases(e.onLab) {
+			if _, err := os.Stat("../../suites/cases/data/" + name + ".txtar"); err != nil {
+				t.Errorf("%s names a case that is not there: %v", e.test, err)
+			}
+		}
 	}
 	for n := 1; n <= 40; n++ {
 		if !have[n] {
@@ -139,6 +144,23 @@ func linked(text string) string {
 		}
 		return fmt.Sprintf("[%s](https://github.com/%s/issues/%s)", short, repositories[m[1]], m[2])
 	})
+}
+
+// cases are the cases of the suite that a text names: "case a-b", "cases a-b, c-d and e-f".
+func cases(text string) []string {
+	_, list, ok := strings.Cut(strings.Replace(text, "cases ", "case ", 1), "case ")
+	if !ok {
+		return nil
+	}
+	list, _, _ = strings.Cut(list, ";")
+	list = strings.TrimSuffix(strings.ReplaceAll(list, " and ", ", "), ".")
+	var names []string
+	for name := range strings.SplitSeq(list, ", ") {
+		if strings.Contains(name, "-") && !strings.Contains(name, " ") {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func render(entries []entry) string {

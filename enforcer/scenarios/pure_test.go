@@ -131,7 +131,7 @@ func TestScenario18MixedFamiliesOnSingleStack(t *testing.T) {
 //
 // Level: pure, rules against the oracle; enforcer/cidr is fuzzed.
 //
-// Lab: cases ipblock-everything and ipblock-nested; the API server of the lab refuses or warns of the odd spellings, stored objects have them.
+// Lab: cases ipblock-everything and ipblock-nested; the odd spellings are those of stored objects, which newer API servers warn of or refuse.
 func TestScenario19SpellingsOfCIDRs(t *testing.T) {
 	outside := []string{"203.0.113.9", "1.2.3.4", "10.20.0.1", "8.16.0.1", "0.0.0.1", "255.255.255.254", "2001:db8::9", "3fff::1", "64:ff9b::1", "fe80::1", "::2", "ffff::1"}
 	for _, tc := range []struct {
@@ -242,7 +242,7 @@ func TestScenario26IngressPolicyLeavesEgressAlone(t *testing.T) {
 //
 // Level: pure; a packet of the node's does not pass FORWARD at all, and exec probes send none.
 //
-// Lab: case node-to-own-pods. The probes of a real kubelet (HTTP, TCP, gRPC, exec) run on kind later: the lab's node agent has no probes.
+// Lab: case node-to-own-pods; the lab's node agent probes pods from the node's address. The probes of a real kubelet (HTTP, TCP, gRPC, exec) run on kind later.
 func TestScenario27ProbesOfTheNode(t *testing.T) {
 	s := with(t, world(), "x/p", `{podSelector: {}, policyTypes: [Ingress, Egress]}`)
 	judge(t, s, "n1 > x/a:80/TCP allow", "n16 > x/a6:80/TCP allow", "n2 > x/c:80/TCP allow", "n26 > x/c6:80/TCP allow",

@@ -139,7 +139,7 @@ func laneWorld(server string) model.Snapshot {
 //
 // Level: real kernel with packets, both backends.
 //
-// Lab: kube-proxy runs in nftables mode there, beside the enforcer of either backend.
+// Lab: kube-proxy runs there beside the enforcer, whose backend is an option of the engine.
 func TestScenario09TheOtherBackend(t *testing.T) {
 	onBackends(t, func(t *testing.T, b kernel.Backend) {
 		other := kernel.NFT
@@ -259,7 +259,7 @@ func TestScenario21LargeSets(t *testing.T) {
 //
 // Level: real kernel with packets, both backends of ours, DNAT by either.
 //
-// Lab: every case with the path "service", kube-proxy in nftables mode. IPVS is not on the lab: the kernel there has no ip_vs; the agent's refusal is for enforcer/host, the matrix of modes for kind later.
+// Lab: the cases with the path "service", in the modes of kube-proxy that the lab has. IPVS is not on the lab, whose kernel need not have ip_vs: the agent refuses to start with it (enforcer/host), the matrix of modes runs on kind later.
 func TestScenario29ServicesAreJudgedByPod(t *testing.T) {
 	rewrite := map[string]func(l *lane){
 		"iptables": func(l *lane) {
