@@ -60,7 +60,8 @@ func TestScenario03DeletedAndRecreated(t *testing.T) {
 	b.until("nothing left of the others", func() bool {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		return 1 == len(slices.DeleteFunc(b.kernel.Machine.Sets(), func(name string) bool { return !strings.HasPrefix(name, "npe-b4") }))
+		blocks := slices.DeleteFunc(b.kernel.Machine.Sets(), func(name string) bool { return !strings.HasPrefix(name, "npe-b4") })
+		return len(blocks) == 1
 	})
 }
 
