@@ -127,6 +127,7 @@ func TestParseMemberRefuses(t *testing.T) {
 		{plan.HashIPPort, "10.0.0.1"},
 		{plan.HashIPPort, "10.0.0.1,tcp"},
 		{plan.HashIPPort, "10.0.0.1,tcp:70000"},
+		{plan.HashIPPort, "10.0.0.1,:80"},
 	} {
 		if got, err := render.ParseMember(tc.kind, tc.text); err == nil {
 			t.Errorf("ParseMember(%s, %q) = %v", tc.kind, tc.text, got)

@@ -80,6 +80,9 @@ func ParseMember(kind plan.SetKind, text string) (plan.Member, error) {
 		return m, nil
 	}
 	proto, port, _ := strings.Cut(service, ":")
+	if proto == "" {
+		return plan.Member{}, fmt.Errorf("parse member %q: no protocol", text)
+	}
 	n, err := strconv.ParseUint(port, 10, 16)
 	if err != nil {
 		return plan.Member{}, fmt.Errorf("parse port of member %q: %w", text, err)
