@@ -8,6 +8,7 @@ import (
 	"io"
 	"os/exec"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -70,6 +71,9 @@ func (e Exec) Run(ctx context.Context, c Command) ([]byte, error) {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, c.Argv[0], c.Argv[1:]...)
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &stdout, &stderr, killDelay
+	// A tool must not outlive the agent: waiting for the xtables lock, it would write what
+	// an agent that was killed had wanted over what the next one has written since.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	head := &headWriter{}
 	err := e.run(cmd, c.Stdin, head)
 	if err == nil {
