@@ -47,7 +47,7 @@ func (*Engine) Unsupported() []engines.Unsupported { return nil }
 // Start starts one agent per node and returns when all are in sync.
 func (e *Engine) Start(ctx context.Context, nodes []engines.Node) error {
 	for _, n := range nodes {
-		p, err := n.Start("enforcer-"+n.Name(), e.command(n), nil)
+		p, err := n.Start("enforcer-"+n.Name(), e.Command(n), nil)
 		if err != nil {
 			return errors.Join(fmt.Errorf("start enforcer on %s: %w", n.Name(), err), e.Stop(ctx))
 		}
@@ -55,7 +55,7 @@ func (e *Engine) Start(ctx context.Context, nodes []engines.Node) error {
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	for i, n := range nodes {
-		g.Go(func() error { return waitReady(gctx, n, e.agents[i]) })
+		g.Go(func() error { return WaitReady(gctx, n, e.agents[i]) })
 	}
 	if err := g.Wait(); err != nil {
 		return errors.Join(err, e.Stop(context.WithoutCancel(ctx)))
@@ -63,7 +63,8 @@ func (e *Engine) Start(ctx context.Context, nodes []engines.Node) error {
 	return nil
 }
 
-func (e *Engine) command(n engines.Node) []string {
+// Command is the command line of the agent on a node.
+func (e *Engine) Command(n engines.Node) []string {
 	argv := []string{
 		e.Binary,
 		"--kubeconfig=" + n.Kubeconfig(),
@@ -93,8 +94,9 @@ func (e *Engine) Stop(ctx context.Context) error {
 	return nil
 }
 
-// waitReady polls the agent's readiness until it is ready, has died, or is too late.
-func waitReady(ctx context.Context, n engines.Node, p engines.Process) error {
+// WaitReady polls the readiness of the agent p on n until it is ready, has died, or is too
+// late.
+func WaitReady(ctx context.Context, n engines.Node, p engines.Process) error {
 	ctx, cancel := context.WithTimeout(ctx, readyDeadline)
 	defer cancel()
 	client := &http.Client{Transport: &http.Transport{DialContext: dialOn(n), DisableKeepAlives: true}}

@@ -54,6 +54,7 @@ into a cache; later ones start in seconds.`,
 	root.AddCommand(
 		newConformance(stdio),
 		newVerify(stdio),
+		newChaos(stdio),
 		newCases(stdio),
 		newEngines(stdio),
 		newLab(stdio),

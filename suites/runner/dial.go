@@ -18,6 +18,12 @@ type residence struct {
 	name, namespace, pod, listen string
 }
 
+// Dial is how the resident prober called name is started in the probe container of a
+// running pod, to answer on the ports of listen.
+func Dial(c clusters.Cluster, name, namespace, pod, listen string) probe.Dial {
+	return dial(c, residence{name: name, namespace: namespace, pod: pod, listen: listen})
+}
+
 // dial starts the resident prober by one exec into its pod. The stream outlives the dial's
 // context: it ends when it is closed or when the command does.
 func dial(c clusters.Cluster, r residence) probe.Dial {

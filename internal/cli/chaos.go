@@ -1,0 +1,161 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/netassay/netassay/clusters/binaries"
+	"github.com/netassay/netassay/reports"
+	v1 "github.com/netassay/netassay/reports/v1"
+	"github.com/netassay/netassay/suites/chaos"
+	"github.com/netassay/netassay/suites/chaos/account"
+)
+
+// chaosFlags are what netassay chaos can be told.
+type chaosFlags struct {
+	lab      labFlags
+	sizes    chaos.Sizes
+	timing   chaos.Timing
+	limits   account.Limits
+	backends []string
+	seed     uint64
+	out      string
+}
+
+func newChaos(stdio IO) *cobra.Command {
+	f := chaosFlags{lab: labFlags{engine: "reference", proxyMode: "iptables"}, timing: chaos.DefaultTiming()}
+	c := &cobra.Command{
+		Use:   "chaos",
+		Short: "Break the reference enforcer and all around it, and count packets that go wrong",
+		Long: `Starts a lab with the reference enforcer, sends UDP packets at 1 kHz per flow and opens
+TCP connections all the time, of flows that must always pass and of flows that must always
+be dropped, and meanwhile edits a large policy, kills agents at random instants, deletes
+and makes policies, stops the API server, holds the xtables lock, and destroys rules.
+Numbers are per backend; each phase prints its own.
+
+Exit code 0: no packet went wrong. 1: some did. 2: the run itself failed, or saw too
+little. 130: interrupted.`,
+		Example: `  netassay chaos
+  netassay chaos --backend nft --edits 50 --kills 20 --samples 10 --seed 7`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return runChaos(c.Context(), stdio, f) },
+	}
+	flags := c.Flags()
+	s, l := &f.sizes, &f.limits
+	flags.StringVar(&f.lab.family, "ip-family", "dual", "IP families of pods: ipv4, ipv6 or dual")
+	flags.IntVar(&f.lab.nodes, "nodes", 2, "number of nodes, at least 2")
+	flags.StringSliceVar(&f.backends, "backend", []string{"nft", "legacy"}, "iptables backends, one after the other")
+	flags.IntVar(&s.Edits, "edits", 1000, "edits of the large policy")
+	flags.IntVar(&s.CIDRs, "cidrs", 10000, "CIDRs of the large policy, half of each family")
+	flags.IntVar(&s.Kills, "kills", 200, "kill -9 of agents")
+	flags.IntVar(&s.Terms, "terms", 50, "SIGTERM restarts of agents")
+	flags.IntVar(&s.Recreates, "recreates", 100, "times that a policy is deleted and made again")
+	flags.IntVar(&s.Drifts, "drifts", 10, "times that another tool destroys rules or sets")
+	flags.IntVar(&s.Samples, "samples", 100, "samples of each convergence figure")
+	flags.IntVar(&s.MustDrop, "packets", 1_000_000, "UDP packets that must be dropped, at least")
+	flags.DurationVar(&s.APIOutage, "api-outage", time.Minute, "how long the API server is stopped; 0 is not at all")
+	flags.DurationVar(&s.LockHold, "lock-hold", 30*time.Second, "how long the xtables lock is held; 0 is not at all")
+	flags.DurationVar(&f.timing.Verify, "verify-interval", f.timing.Verify, "how often the agents check for changes made by others")
+	flags.Float64Var(&l.MaxMissed, "max-missed", 0.2, "share of packets that senders may be too late for")
+	flags.Float64Var(&l.MaxUnsure, "max-unsure", 0.001, "share of packets of which nothing may be known")
+	flags.Uint64Var(&f.seed, "seed", 0, "seed of the faults; 0 takes a fresh one, which is printed")
+	flags.StringVar(&f.out, "out", "", "result folder (default results/<time>-chaos)")
+	return c
+}
+
+func (f *chaosFlags) check() error {
+	if err := f.lab.check(); err != nil {
+		return err
+	}
+	for _, b := range f.backends {
+		if err := oneOf("--backend value", b, "nft", "legacy"); err != nil {
+			return err
+		}
+	}
+	s := f.sizes
+	for _, n := range []int{s.Edits, s.Kills, s.Terms, s.Recreates, s.Drifts, s.Samples, s.MustDrop, int(s.APIOutage), int(s.LockHold)} {
+		if n < 0 {
+			return errors.New("numbers and times of faults must not be negative")
+		}
+	}
+	switch {
+	case len(f.backends) == 0:
+		return errors.New("--backend is empty: give nft, legacy or both")
+	case f.lab.nodes < 2:
+		return fmt.Errorf("--nodes %d is too few: chaos needs 2", f.lab.nodes)
+	case s.CIDRs < 2 || s.CIDRs > 20_000:
+		return fmt.Errorf("--cidrs %d is not in 2..20000", s.CIDRs)
+	case f.timing.Verify < 100*time.Millisecond:
+		return fmt.Errorf("--verify-interval %v is too short: give at least 100ms", f.timing.Verify)
+	}
+	return nil
+}
+
+func runChaos(ctx context.Context, stdio IO, f chaosFlags) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	if f.out != "" {
+		if err := reports.Claim(f.out); err != nil {
+			return err
+		}
+	}
+	return inSandbox(ctx, stdio, f.lab, func(ctx context.Context) error {
+		if f.out == "" {
+			f.out = filepath.Join("results", time.Now().Format("20060102-150405")+"-chaos")
+			if err := reports.Claim(f.out); err != nil {
+				return err
+			}
+		}
+		bare := f.lab
+		bare.engine = "none" // chaos starts and ends the agents itself
+		return withLab(ctx, stdio, bare, filepath.Join(f.out, "logs"), func(ctx context.Context, s *session) error {
+			return chaosInLab(ctx, stdio, s, f)
+		})
+	})
+}
+
+// chaosInLab runs one backend after the other and leaves the results, whatever happens.
+func chaosInLab(ctx context.Context, stdio IO, s *session, f chaosFlags) error {
+	binary, err := binaries.Own(ctx, "enforcer")
+	if err != nil {
+		return err
+	}
+	client, err := kubernetes.NewForConfig(s.lab.REST())
+	if err != nil {
+		return fmt.Errorf("make client: %w", err)
+	}
+	f.seed = seedOr(f.seed)
+	fmt.Fprintf(stdio.Err, "seed %d\n", f.seed)
+	var results []*chaos.Result
+	var failed error
+	for _, backend := range f.backends {
+		var r *chaos.Result
+		r, failed = chaos.Run(ctx, chaos.Config{
+			Lab: s.lab, Client: client, Binary: binary, Backend: backend, Sizes: f.sizes, Timing: f.timing, Seed: f.seed,
+			Progress: func(line string) { fmt.Fprintln(stdio.Err, line) },
+		})
+		results = append(results, r)
+		if failed != nil {
+			failed = fmt.Errorf("backend %s: %w", backend, failed)
+			break
+		}
+	}
+	limits := f.limits
+	limits.MustDrop = uint64(f.sizes.MustDrop) * uint64(len(f.backends))
+	sum := chaos.Summarize(results, f.seed, limits, failed)
+	if err := errors.Join(chaos.Text(stdio.Out, results, sum), chaos.Write(f.out, results, sum)); err != nil {
+		return errors.Join(failed, err)
+	}
+	fmt.Fprintf(stdio.Out, "\nresults: %s\n", f.out)
+	if failed != nil {
+		return failed
+	}
+	return withCode(v1.ExitCode(sum.Verdict))
+}

@@ -1,0 +1,90 @@
+package chaos
+
+import (
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/netassay/netassay/clusters"
+	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/suites/chaos/account"
+)
+
+// Lab is what chaos needs of a lab.
+type Lab interface {
+	clusters.Cluster
+	EngineNodes() []engines.Node
+}
+
+// Sizes say how much of each fault there is, per backend.
+type Sizes struct {
+	Edits, Kills, Terms, Recreates, Drifts int
+	Samples                                int // of each convergence figure
+	CIDRs                                  int // of the large policy, half of each family
+	APIOutage, LockHold                    time.Duration
+	MustDrop                               int // packets that must be dropped, at least
+}
+
+// Timing are the paces and bounds.
+type Timing struct {
+	Interval time.Duration // between packets of a stream
+	Verify   time.Duration // the agents' own check for drift
+	Deadline time.Duration // for a change to become true, for an agent to be ready
+	Silence  time.Duration // that is taken for dropped where only the pace depends on it
+	Connect  time.Duration // that a TCP connection may take
+}
+
+// DefaultTiming is that of the figures in the documentation.
+func DefaultTiming() Timing {
+	return Timing{
+		Interval: time.Millisecond, Verify: 2 * time.Second, Deadline: 30 * time.Second,
+		Silence: 60 * time.Millisecond, Connect: 900 * time.Millisecond,
+	}
+}
+
+// Config is one run on one backend.
+type Config struct {
+	Lab     Lab
+	Client  kubernetes.Interface
+	Binary  string // of the enforcer
+	Backend string // "nft" or "legacy"
+	Sizes   Sizes
+	Timing  Timing
+	Seed    uint64
+	// Progress gets a line at the start and end of each phase, and some in between.
+	Progress func(line string)
+}
+
+// Result is what one run saw. It is complete up to the point at which Run ended.
+type Result struct {
+	Backend    string
+	Tally      account.Tally
+	Done       Done
+	Floor      Samples
+	Create     Samples
+	Edit       Samples
+	Repair     Samples
+	Seconds    float64
+	PhaseTimes []PhaseTime
+	Faults     []account.Fault
+	// BacklogDrops are packets that the machine's own receive queues had no room for: no
+	// enforcer can be blamed for as many losses.
+	BacklogDrops uint64
+}
+
+// Done counts what was done.
+type Done struct {
+	Edits, Kills, Terms, Recreates, Drifts, APIOutages, LockHolds int
+}
+
+// PhaseTime is how long a phase took.
+type PhaseTime struct {
+	Phase   string
+	Seconds float64
+}
+
+// Samples are milliseconds, from the request's start and from its answer.
+type Samples struct {
+	Call, Ack []float64
+	Void      int // changes of which nothing can be said
+}

@@ -1,0 +1,187 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/utils/ptr"
+
+	"github.com/netassay/netassay/suites/chaos/account"
+	"github.com/netassay/netassay/suites/fixture"
+	"github.com/netassay/netassay/suites/probe"
+	"github.com/netassay/netassay/suites/runner"
+)
+
+// The pods. Near clients are on the server's node, far ones on another. The toggled
+// client is in every other version of the large policy only; the subject gets a policy
+// now and then that isolates it.
+const (
+	server  = "server"
+	subject = "subject"
+	near    = "near"
+	far     = "far"
+	badNear = "bad-near"
+	badFar  = "bad-far"
+	toggled = "toggled"
+)
+
+// port is where all pods listen, TCP and UDP.
+const port = 80
+
+// pod is a running pod with its prober.
+type pod struct {
+	name, node string
+	ips        []netip.Addr
+}
+
+// placement says on which of the first two nodes each pod runs.
+func placement() map[string]int {
+	return map[string]int{server: 0, near: 0, badNear: 0, toggled: 1, far: 1, badFar: 1, subject: 1}
+}
+
+// createPods makes the pods and starts their probers.
+func (r *run) createPods(ctx context.Context) error {
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: r.namespace}}
+	if _, err := r.cfg.Client.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{}); err != nil {
+		return fmt.Errorf("create namespace: %w", err)
+	}
+	nodes := r.cfg.Lab.Nodes()
+	if len(nodes) < 2 {
+		return fmt.Errorf("chaos needs 2 nodes, the lab has %d: give --nodes 2", len(nodes))
+	}
+	for name, n := range placement() {
+		object := r.podObject(name, nodes[n])
+		if _, err := r.cfg.Client.CoreV1().Pods(r.namespace).Create(ctx, object, metav1.CreateOptions{}); err != nil {
+			return fmt.Errorf("create pod %s: %w", name, err)
+		}
+	}
+	for name := range placement() {
+		if err := r.attach(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) podObject(name, node string) *corev1.Pod {
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: r.namespace, Labels: map[string]string{"pod": name}},
+		Spec: corev1.PodSpec{
+			NodeName:                      node,
+			AutomountServiceAccountToken:  ptr.To(false),
+			TerminationGracePeriodSeconds: ptr.To[int64](1),
+			Containers: []corev1.Container{{
+				Name: fixture.ProbeContainer, Image: r.cfg.Lab.Image("probe"), Command: []string{"/probe", "idle"},
+				SecurityContext: &corev1.SecurityContext{Capabilities: &corev1.Capabilities{
+					Add: []corev1.Capability{"NET_RAW", "NET_BIND_SERVICE"},
+				}},
+			}},
+		},
+	}
+}
+
+// attach waits until the pod runs and starts its prober.
+func (r *run) attach(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timing.Deadline)
+	defer cancel()
+	p := &pod{name: name}
+	err := wait.PollUntilContextCancel(ctx, 50*time.Millisecond, true, func(ctx context.Context) (bool, error) {
+		got, err := r.cfg.Client.CoreV1().Pods(r.namespace).Get(ctx, name, metav1.GetOptions{})
+		if err != nil || got.Status.Phase != corev1.PodRunning || len(got.Status.PodIPs) == 0 {
+			return false, nil
+		}
+		p.node = got.Spec.NodeName
+		for _, ip := range got.Status.PodIPs {
+			if a, err := netip.ParseAddr(ip.IP); err == nil {
+				p.ips = append(p.ips, a)
+			}
+		}
+		return true, nil
+	})
+	if err != nil {
+		return fmt.Errorf("wait for pod %s to run: %w", name, err)
+	}
+	r.pods[name] = p
+	if err := r.fleet.Add(ctx, name, runner.Dial(r.cfg.Lab, name, r.namespace, name, "80/tcp,80/udp")); err != nil {
+		return fmt.Errorf("start prober of pod %s: %w", name, err)
+	}
+	return nil
+}
+
+// remove takes the namespace and all in it away.
+func (r *run) remove(ctx context.Context) error {
+	for name := range r.pods {
+		r.fleet.Remove(name)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.cfg.Timing.Deadline)
+	defer cancel()
+	if err := r.cfg.Client.CoreV1().Namespaces().Delete(ctx, r.namespace, metav1.DeleteOptions{}); err != nil {
+		return fmt.Errorf("delete namespace: %w", err)
+	}
+	return nil
+}
+
+// flows are those of the clients to one server, in each family.
+func (r *run) flows(duty account.Duty, to string, clients ...string) []flow {
+	var out []flow
+	for _, c := range clients {
+		for _, ip := range r.pods[to].ips {
+			f := flow{addr: netip.AddrPortFrom(ip, port)}
+			f.Flow = account.Flow{Duty: duty, Client: c, Server: to, Family: "IPv4", Place: "cross-node"}
+			if ip.Is6() {
+				f.Family = "IPv6"
+			}
+			if r.pods[c].node == r.pods[to].node {
+				f.Place = "same-node"
+			}
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// flow is an account.Flow and where it goes.
+type flow struct {
+	account.Flow
+	addr netip.AddrPort
+}
+
+// awaitVerdict polls by new TCP connections until all flows connect, or none does.
+func (r *run) awaitVerdict(ctx context.Context, flows []flow, allow bool) error {
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timing.Deadline)
+	defer cancel()
+	want, timeout := probe.Dropped, r.cfg.Timing.Silence
+	if allow {
+		want, timeout = probe.Connected, 3*r.cfg.Timing.Silence
+	}
+	targets := map[string][]probe.Target{}
+	for i, f := range flows {
+		targets[f.Client] = append(targets[f.Client], probe.Target{Cell: i, Addr: f.addr, Protocol: "TCP", Timeout: timeout})
+	}
+	return wait.PollUntilContextCancel(ctx, 10*time.Millisecond, true, func(ctx context.Context) (bool, error) {
+		for client, ts := range targets {
+			obs, err := r.fleet.Probe(ctx, client, ts)
+			if err != nil {
+				return false, fmt.Errorf("wait for flows of %s to be %s: %w", client, word(allow), err)
+			}
+			if i := slices.IndexFunc(obs, func(o probe.Observation) bool { return o.Result != want }); i >= 0 {
+				r.last = fmt.Sprintf("%s: %s %s", flows[obs[i].Cell], obs[i].Result, obs[i].Err)
+				return false, nil
+			}
+		}
+		return true, nil
+	})
+}
+
+func word(allow bool) string {
+	if allow {
+		return "allowed"
+	}
+	return "denied"
+}
