@@ -35,6 +35,15 @@ conformance: deps build ## Judge the reference enforcer by every case: ARGS="--e
 verify: deps build ## Run the AKS documentation's own check
 	bin/netassay verify $(ARGS)
 
+.PHONY: chaos
+chaos: deps build ## Break the enforcer for half an hour; no packet may go wrong
+	bin/netassay chaos $(ARGS)
+
+.PHONY: chaos-smoke
+chaos-smoke: deps build ## The same in less than 3 minutes
+	bin/netassay chaos --edits 60 --kills 15 --terms 4 --recreates 8 --drifts 2 --samples 8 \
+		--packets 60000 --api-outage 5s --lock-hold 4s --max-missed 0.5 $(ARGS)
+
 .PHONY: lab-up
 lab-up: deps build ## Start a lab that stays, for kubectl
 	bin/netassay lab up $(ARGS)
