@@ -127,7 +127,10 @@ func chaosInLab(ctx context.Context, stdio IO, s *session, f chaosFlags) error {
 	if err != nil {
 		return err
 	}
-	client, err := kubernetes.NewForConfig(s.lab.REST())
+	cfg := s.lab.REST()
+	cfg.ContentType = "application/vnd.kubernetes.protobuf" // large policies cost both ends less
+	cfg.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
+	client, err := kubernetes.NewForConfig(cfg)
 	if err != nil {
 		return fmt.Errorf("make client: %w", err)
 	}

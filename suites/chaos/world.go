@@ -164,19 +164,24 @@ func (r *run) awaitVerdict(ctx context.Context, flows []flow, allow bool) error 
 	for i, f := range flows {
 		targets[f.Client] = append(targets[f.Client], probe.Target{Cell: i, Addr: f.addr, Protocol: "TCP", Timeout: timeout})
 	}
-	return wait.PollUntilContextCancel(ctx, 10*time.Millisecond, true, func(ctx context.Context) (bool, error) {
+	last := "nothing"
+	err := wait.PollUntilContextCancel(ctx, 10*time.Millisecond, true, func(ctx context.Context) (bool, error) {
 		for client, ts := range targets {
 			obs, err := r.fleet.Probe(ctx, client, ts)
 			if err != nil {
-				return false, fmt.Errorf("wait for flows of %s to be %s: %w", client, word(allow), err)
+				return false, err
 			}
 			if i := slices.IndexFunc(obs, func(o probe.Observation) bool { return o.Result != want }); i >= 0 {
-				r.last = fmt.Sprintf("%s: %s %s", flows[obs[i].Cell], obs[i].Result, obs[i].Err)
+				last = fmt.Sprintf("%s: %s %s", flows[obs[i].Cell], obs[i].Result, obs[i].Err)
 				return false, nil
 			}
 		}
 		return true, nil
 	})
+	if err != nil {
+		return fmt.Errorf("wait for flows to be %s (last seen to be wrong: %s): %w", word(allow), last, err)
+	}
+	return nil
 }
 
 func word(allow bool) string {
