@@ -44,5 +44,5 @@
 // ".0" to ".z" once it had to be built anew: for the reason above, because it outgrew its
 // maxelem, or because something else made a set of that name. The generation in force is
 // the one that the rules refer to. There is no ipset swap: some kernels take 1000 times
-// longer for it (research/enforcer.md d.2).
+// longer for it since it waits for an RCU grace period.
 package kernel

@@ -160,7 +160,7 @@ func TestPoliciesGone(t *testing.T) {
 	})
 }
 
-// TestDriftIsFoundAndRepaired is scenario 11 of research/enforcer.md (c).
+// TestDriftIsFoundAndRepaired is scenario 11 of docs/scenarios.md.
 func TestDriftIsFoundAndRepaired(t *testing.T) {
 	for _, tc := range []struct {
 		name   string

@@ -359,7 +359,7 @@ func TestScenario32APIServerAway(t *testing.T) {
 //
 // Level: agent between fake API server and simulated kernel, in small; TestScenario34ManyPoliciesForReal times both backends.
 //
-// Lab: make footprint has 1,000 policies.
+// Lab: 1,000 policies wait for a run at scale.
 func TestScenario34ManyPoliciesAtOnce(t *testing.T) {
 	s := world()
 	for i := range 10 {
@@ -400,7 +400,7 @@ func TestScenario34ManyPoliciesAtOnce(t *testing.T) {
 //
 // Level: agent between fake API server and simulated kernel.
 //
-// Lab: make footprint runs churn at 100 events a second; an hour of it is for kind later.
+// Lab: an hour of churn is for kind later.
 func TestScenario35LogUnderChurn(t *testing.T) {
 	s := with(t, world(), "x/p", closedX)
 	b := newBench(t)
@@ -426,7 +426,7 @@ func TestScenario35LogUnderChurn(t *testing.T) {
 //
 // Level: watcher on a fake API server, 2,000 pods; counts what is held.
 //
-// Lab: make footprint measures VmHWM with 20,000 pods.
+// Lab: 20,000 pods and VmHWM wait for a run at scale.
 func TestScenario40StartWithManyPods(t *testing.T) {
 	for _, streaming := range []bool{true, false} {
 		t.Run(fmt.Sprintf("streaming=%v", streaming), func(t *testing.T) {

@@ -298,7 +298,7 @@ func TestScenario29ServicesAreJudgedByPod(t *testing.T) {
 //
 // Level: real kernel, both backends, timed.
 //
-// Lab: make footprint has 1,000 policies.
+// Lab: 1,000 policies wait for a run at scale.
 func TestScenario34ManyPoliciesForReal(t *testing.T) {
 	onBackends(t, func(t *testing.T, b kernel.Backend) {
 		const namespaces, each = 20, 10

@@ -125,7 +125,7 @@ func TestFirstSnapshot(t *testing.T) {
 	}
 }
 
-// TestNothingBeforeAllAreInSync is scenario 14 of research/enforcer.md (c): while any one
+// TestNothingBeforeAllAreInSync is scenario 14 of docs/scenarios.md: while any one
 // kind is not listed, there is no snapshot.
 func TestNothingBeforeAllAreInSync(t *testing.T) {
 	for _, late := range []string{"pods", "namespaces", "networkpolicies", "nodes"} {
