@@ -171,21 +171,21 @@ func logOptions(r *http.Request, opts *corev1.PodLogOptions, now time.Time) (pod
 }
 
 func (a *agent) serveExec(w http.ResponseWriter, r *http.Request) {
-	opts, err := remotecommand.NewOptions(r)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	c, err := a.container(r.PathValue("namespace"), r.PathValue("pod"), r.PathValue("container"))
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	remotecommand.ServeExec(w, r, streamer{c, opts}, r.PathValue("pod"), "", r.PathValue("container"),
-		r.URL.Query()["command"], opts, idleTimeout, creationTimeout, remotecommand.SupportedStreamingProtocols)
+	a.serveStreams(w, r, func(s streamer) {
+		remotecommand.ServeExec(w, r, s, r.PathValue("pod"), "", r.PathValue("container"),
+			r.URL.Query()["command"], s.opts, idleTimeout, creationTimeout, remotecommand.SupportedStreamingProtocols)
+	})
 }
 
 func (a *agent) serveAttach(w http.ResponseWriter, r *http.Request) {
+	a.serveStreams(w, r, func(s streamer) {
+		remotecommand.ServeAttach(w, r, s, r.PathValue("pod"), "", r.PathValue("container"),
+			s.opts, idleTimeout, creationTimeout, remotecommand.SupportedStreamingProtocols)
+	})
+}
+
+// serveStreams serves a container's streams, or says why it can't.
+func (a *agent) serveStreams(w http.ResponseWriter, r *http.Request, serve func(streamer)) {
 	opts, err := remotecommand.NewOptions(r)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -196,8 +196,7 @@ func (a *agent) serveAttach(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	remotecommand.ServeAttach(w, r, streamer{c, opts}, r.PathValue("pod"), "", r.PathValue("container"),
-		opts, idleTimeout, creationTimeout, remotecommand.SupportedStreamingProtocols)
+	serve(streamer{c, opts})
 }
 
 func (a *agent) servePortForward(w http.ResponseWriter, r *http.Request) {
