@@ -18,6 +18,8 @@ type Options struct {
 	Progress io.Writer
 	// CacheDir is used instead of CacheRoot when it isn't empty.
 	CacheDir string
+	// Pinned takes nothing from KUBEBUILDER_ASSETS: the programs are those of Key.
+	Pinned bool
 }
 
 // Ensure returns the paths of the programs in o.Want. It takes each from the first of
@@ -31,23 +33,25 @@ func Ensure(ctx context.Context, o Options) (Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	set, missing, err := fromAssets(os.Getenv("KUBEBUILDER_ASSETS"), want)
+	assets := os.Getenv("KUBEBUILDER_ASSETS")
+	if o.Pinned {
+		assets = ""
+	}
+	set, missing, err := fromAssets(assets, want)
 	if err != nil || len(missing) == 0 {
 		return set, err
 	}
-	c, err := openCache(o.CacheDir)
-	if err != nil {
-		return nil, err
-	}
-	if c.collect(set, missing) {
-		return set, nil
-	}
 	p := newProgress(o.Progress)
-	if err := c.complete(ctx, p, missing); err != nil {
-		return nil, err
-	}
-	if !c.collect(set, missing) {
-		return nil, fmt.Errorf("build Kubernetes binaries: %s does not hold all of %s after the build", c.dir, join(missing))
+	for len(missing) > 0 {
+		c, err := openCache(o.CacheDir, recipeOf(missing[0]))
+		if err != nil {
+			return nil, err
+		}
+		var names []Name
+		names, missing = c.split(missing)
+		if err := c.provide(ctx, p, set, names); err != nil {
+			return nil, err
+		}
 	}
 	return set, nil
 }
@@ -89,12 +93,13 @@ func isProgram(fi os.FileInfo) bool {
 	return fi.Mode().IsRegular() && fi.Mode().Perm()&0o111 != 0 && fi.Size() > 0
 }
 
-// A cache is the folder that holds the programs of one version, platform and recipe.
+// A cache is the folder that holds the programs of one recipe and platform.
 type cache struct {
-	dir string
+	dir    string
+	recipe recipe
 }
 
-func openCache(root string) (cache, error) {
+func openCache(root string, r recipe) (cache, error) {
 	if root == "" {
 		var err error
 		if root, err = CacheRoot(); err != nil {
@@ -105,7 +110,33 @@ func openCache(root string) (cache, error) {
 	if err != nil {
 		return cache{}, fmt.Errorf("resolve cache folder: %w", err)
 	}
-	return cache{dir: filepath.Join(abs, "kubernetes", cacheKey())}, nil
+	return cache{dir: filepath.Join(abs, r.name, r.key()), recipe: r}, nil
+}
+
+// split parts names into those that this cache is for and the others.
+func (c cache) split(names []Name) (own, others []Name) {
+	for _, n := range names {
+		if recipeOf(n).name == c.recipe.name {
+			own = append(own, n)
+		} else {
+			others = append(others, n)
+		}
+	}
+	return own, others
+}
+
+// provide adds names to set, and builds what the cache lacks.
+func (c cache) provide(ctx context.Context, p *progress, set Set, names []Name) error {
+	if c.collect(set, names) {
+		return nil
+	}
+	if err := c.complete(ctx, p, names); err != nil {
+		return err
+	}
+	if !c.collect(set, names) {
+		return fmt.Errorf("build %s: %s does not hold all of %s after the build", c.recipe.title, c.dir, join(names))
+	}
+	return nil
 }
 
 // missing are those of names that the cache lacks.
@@ -139,7 +170,7 @@ func (c cache) complete(ctx context.Context, p *progress, names []Name) error {
 	}
 	done := func() bool { return len(c.missing(names)) == 0 }
 	l, err := acquire(ctx, filepath.Join(c.dir, "lock"), done, func(holder string) {
-		p.line("waiting for %s, which is building Kubernetes binaries in %s", holder, c.dir)
+		p.line("waiting for %s, which is building %s in %s", holder, c.recipe.title, c.dir)
 	})
 	if err != nil || l == nil {
 		return err
@@ -155,19 +186,19 @@ func (c cache) build(ctx context.Context, p *progress, names []Name) error {
 	}
 	removeStale(c.dir)
 	module := filepath.Join(c.dir, "module")
-	if err := writeModule(module); err != nil {
+	if err := c.recipe.writeModule(module); err != nil {
 		return err
 	}
-	p.line("building Kubernetes %s from the Go module proxy into %s: %s (once; some minutes)", Version, c.dir, join(names))
+	p.line("building %s %s from the Go module proxy into %s: %s (once; some minutes)", c.recipe.title, c.recipe.version, c.dir, join(names))
 	for i, n := range names {
 		b := build{
-			name: string(n), pkg: importPath(n), flags: buildFlags(), dir: module,
+			name: string(n), pkg: importPath(n), flags: c.recipe.flags(), dir: module,
 			out: filepath.Join(c.dir, string(n)), label: fmt.Sprintf("%s (%d of %d)", n, i+1, len(names)),
 		}
 		if err := b.run(ctx, p); err != nil {
 			return err
 		}
 	}
-	p.line("Kubernetes binaries complete")
+	p.line("%s complete", c.recipe.title)
 	return nil
 }

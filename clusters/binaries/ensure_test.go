@@ -69,6 +69,40 @@ func TestEnsureTakesAssetsFirstAndCompletesThem(t *testing.T) {
 	}
 }
 
+func TestPinnedTakesNoAssets(t *testing.T) {
+	newFakeGo(t, goWorks)
+	assets := t.TempDir()
+	t.Setenv("KUBEBUILDER_ASSETS", assets)
+	program(t, filepath.Join(assets, "etcd"))
+	set, err := Ensure(t.Context(), Options{Want: []Name{Etcd}, Pinned: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := content(t, set.Path(Etcd)); got != "program of go.etcd.io/etcd/server/v3" {
+		t.Errorf("etcd holds %q, want what was built", got)
+	}
+}
+
+// Programs of several modules come from several builds and land in one set.
+func TestEnsureBuildsAcrossModules(t *testing.T) {
+	fake := newFakeGo(t, goWorks)
+	set := ensure(t, CoreDNS, Ctr, Kubelet, PTP, Pause)
+	want := []string{
+		"k8s.io/kubernetes/cmd/kubelet", "github.com/containerd/containerd/v2/cmd/ctr",
+		"github.com/containernetworking/plugins/plugins/main/ptp", ".", ".",
+	}
+	if diff := cmp.Diff(want, fake.calls(t)); diff != "" {
+		t.Errorf("packages built (-want +got):\n%s", diff)
+	}
+	folders := map[string]bool{}
+	for _, path := range set {
+		folders[filepath.Dir(path)] = true
+	}
+	if len(set) != 5 || len(folders) != 5 {
+		t.Errorf("%d programs in %d folders, want 5 in 5", len(set), len(folders))
+	}
+}
+
 func TestEnsureNeedsNoGoWhenAssetsAreComplete(t *testing.T) {
 	assets := t.TempDir()
 	program(t, filepath.Join(assets, "etcd"))
@@ -88,7 +122,7 @@ func TestEnsureErrorsNameTheCure(t *testing.T) {
 		want   Name
 		says   []string
 	}{
-		{name: "unknown name", want: "kube-scheduler", says: []string{`"kube-scheduler"`, "valid are", "kube-proxy"}},
+		{name: "unknown name", want: "kube-dns", says: []string{`"kube-dns"`, "valid are", "kube-proxy"}},
 		{name: "no go", setup: func(t *testing.T) { t.Helper(); t.Setenv("PATH", "") }, says: []string{"no go command", "install Go", "KUBEBUILDER_ASSETS"}},
 		{
 			name:   "old go",
@@ -159,7 +193,7 @@ func TestCancelKillsTheBuildAndLeavesNothing(t *testing.T) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
 	waitFor(t, "the build's child to end", func() bool { return ended(t, child) })
-	c, err := openCache("")
+	c, err := openCache("", kubernetes())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,11 +13,11 @@ import (
 
 // The constant, the module and its replacements must be one version.
 func TestModuleIsOfVersion(t *testing.T) {
-	if want := "\tk8s.io/kubernetes " + Version + "\n"; !strings.Contains(moduleMod, want) {
+	if want := "\tk8s.io/kubernetes " + Version + "\n"; !strings.Contains(kubernetesMod, want) {
 		t.Errorf("kubernetes.mod does not require %q", want)
 	}
 	replace := regexp.MustCompile(`(?m)^\t(k8s\.io/\S+) => k8s\.io/\S+ (\S+)$`)
-	found := replace.FindAllStringSubmatch(moduleMod, -1)
+	found := replace.FindAllStringSubmatch(kubernetesMod, -1)
 	if len(found) < 20 {
 		t.Fatalf("found %d replacements of staging modules, want all", len(found))
 	}
@@ -28,8 +28,39 @@ func TestModuleIsOfVersion(t *testing.T) {
 	}
 }
 
+// The constants must say what the modules require.
+func TestModulesAreOfTheirVersions(t *testing.T) {
+	for _, tc := range []struct{ name, mod, want string }{
+		{"etcd", kubernetesMod, "\tgo.etcd.io/etcd/server/v3 " + EtcdVersion},
+		{"containerd", containerdMod, "\tgithub.com/containerd/containerd/v2 " + ContainerdVersion},
+		{"cni", containerdMod, "\tgithub.com/containernetworking/plugins " + CNIVersion},
+		{"coredns", corednsMod, "require github.com/coredns/coredns " + CoreDNSVersion},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if !strings.Contains(tc.mod, tc.want+"\n") {
+				t.Errorf("the module does not require %q", tc.want)
+			}
+		})
+	}
+}
+
+// Programs of different recipes must never share a folder of the cache.
+func TestKeysTellRecipesApart(t *testing.T) {
+	names := map[string]string{}
+	for _, n := range Node() {
+		r := recipeOf(n)
+		if other, ok := names[r.key()]; ok && other != r.name {
+			t.Errorf("recipes %s and %s have one key", r.name, other)
+		}
+		names[r.key()] = r.name
+	}
+	if len(names) != 5 {
+		t.Errorf("%d recipes, want 5: %v", len(names), names)
+	}
+}
+
 func TestBuildFlagsStampTheVersion(t *testing.T) {
-	flags := buildFlags()
+	flags := kubernetes().flags()
 	want := "-s -w -X k8s.io/component-base/version.gitVersion=v1.37.2" +
 		" -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=37"
 	if diff := cmp.Diff(want, flags[len(flags)-1]); diff != "" {
@@ -38,7 +69,7 @@ func TestBuildFlagsStampTheVersion(t *testing.T) {
 }
 
 func TestEveryNameHasAnImportPath(t *testing.T) {
-	for _, n := range All() {
+	for _, n := range Node() {
 		if importPath(n) == "" {
 			t.Errorf("%s has no import path", n)
 		}
