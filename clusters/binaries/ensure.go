@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/netassay/netassay/internal/flock"
 )
 
 // Options say what Ensure finds or builds, and how.
@@ -169,13 +171,13 @@ func (c cache) complete(ctx context.Context, p *progress, names []Name) error {
 		return fmt.Errorf("make cache folder: %w: set NETASSAY_CACHE to a folder that can be written", err)
 	}
 	done := func() bool { return len(c.missing(names)) == 0 }
-	l, err := acquire(ctx, filepath.Join(c.dir, "lock"), done, func(holder string) {
+	l, err := flock.Acquire(ctx, filepath.Join(c.dir, "lock"), done, func(holder string) {
 		p.line("waiting for %s, which is building %s in %s", holder, c.recipe.title, c.dir)
 	})
 	if err != nil || l == nil {
 		return err
 	}
-	defer l.release()
+	defer l.Release()
 	return c.build(ctx, p, c.missing(names))
 }
 

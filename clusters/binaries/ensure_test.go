@@ -247,16 +247,3 @@ func TestTwoAtOnceBuildOnce(t *testing.T) {
 		t.Errorf("packages built (-want +got):\n%s", diff)
 	}
 }
-
-func TestWaitingEndsWithContext(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "lock")
-	l, err := acquire(t.Context(), path, nil, func(string) { t.Error("waited for a free lock") })
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.release()
-	ctx, cancel := context.WithCancel(t.Context())
-	if _, err := acquire(ctx, path, nil, func(string) { cancel() }); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v, want context.Canceled", err)
-	}
-}

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/netassay/netassay/internal/flock"
 )
 
 // ownModule is the module that holds the programs of Own.
@@ -53,11 +55,11 @@ func buildOwn(ctx context.Context, name string) (string, error) {
 	if err := os.MkdirAll(stage, 0o755); err != nil {
 		return "", fmt.Errorf("make cache folder: %w: set NETASSAY_CACHE to a folder that can be written", err)
 	}
-	l, err := acquire(ctx, filepath.Join(dir, name+".lock"), nil, func(string) {})
+	l, err := flock.Acquire(ctx, filepath.Join(dir, name+".lock"), nil, func(string) {})
 	if err != nil {
 		return "", err
 	}
-	defer l.release()
+	defer l.Release()
 	b := build{
 		name: name, pkg: ownModule + "/cmd/" + name, dir: checkout, label: name,
 		flags: []string{"-trimpath", "-buildvcs=false"},

@@ -24,10 +24,14 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: go run ./hack/image PROGRAM VERSION ARCHIVE ROOT")
 		os.Exit(2)
 	}
-	o := image.Options{Program: os.Args[1], Name: "netassay/enforcer", Version: os.Args[2], Archive: os.Args[3], Root: os.Args[4]}
+	const name = "netassay/enforcer"
+	o := image.Options{
+		Program: os.Args[1], Path: "/enforcer", Packages: image.EnforcerPackages(),
+		Refs: []string{image.Ref(name, os.Args[2]), name + ":latest"}, Archive: os.Args[3], Root: os.Args[4],
+	}
 	if err := image.Build(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "image:", err)
 		os.Exit(1)
 	}
-	fmt.Printf("%s: %s:%s\n", o.Archive, o.Name, o.Version)
+	fmt.Printf("%s: %s\n", o.Archive, o.Refs[0])
 }

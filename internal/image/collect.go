@@ -15,64 +15,95 @@ import (
 	"strings"
 )
 
-// packages are the Debian packages whose programs the enforcer calls. ipset looks up names
-// of protocols, which netbase has.
-var packages = [...]string{"iptables", "ipset", "netbase"}
-
 // programs are called by these names. The plain ones are the system's choice of build.
 var programs = [...]string{
 	"iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore", "ipset",
 }
 
-// collector follows files to what they need.
+// collector follows files to what they need. Names are as in the image, which are also
+// those in the system.
 type collector struct {
-	tree tree
-	libs []string // folders of shared libraries
+	tree   tree
+	system string   // where / of the system is; "" is this machine's
+	libs   []string // folders of shared libraries
 }
 
-// Collect is the root filesystem of the image: the program at /enforcer and the packages.
-func collect(ctx context.Context, program string) (tree, error) {
-	c := &collector{tree: tree{}}
+// at is where a file of the system is on this machine.
+func (c *collector) at(name string) string { return filepath.Join("/", c.system, name) }
+
+// collect is the root filesystem of the image: the program and the packages.
+func collect(ctx context.Context, o Options) (tree, error) {
+	system := o.System
+	if system != "" {
+		var err error
+		if system, err = filepath.EvalSymlinks(system); err != nil {
+			return nil, fmt.Errorf("find the system with the packages: %w", err)
+		}
+	}
+	c := &collector{tree: tree{}, system: system}
+	c.tree.put(entry{name: o.path(), mode: 0o755, source: o.Program})
+	c.skeleton(len(o.Packages) > 0)
+	if len(o.Packages) == 0 {
+		return c.tree, nil
+	}
 	for _, pattern := range []string{"/lib/*-linux-gnu*", "/usr/lib/*-linux-gnu*", "/lib", "/usr/lib", "/lib64"} {
-		dirs, err := filepath.Glob(pattern)
+		dirs, err := filepath.Glob(c.at(pattern))
 		if err != nil {
 			return nil, fmt.Errorf("find folders of libraries: %w", err)
 		}
-		c.libs = append(c.libs, dirs...)
-	}
-	c.skeleton(program)
-	for _, name := range packages {
-		files, err := filesOf(ctx, name)
-		if err != nil {
-			return nil, err
+		for _, dir := range dirs {
+			c.libs = append(c.libs, c.inside(dir))
 		}
-		for _, file := range files {
-			if !wanted(file) {
-				continue
+	}
+	for _, name := range o.Packages {
+		if err := c.addPackage(ctx, name); err != nil {
+			return nil, fmt.Errorf("collect package %s: %w", name, err)
+		}
+	}
+	if slices.Contains(o.Packages, "iptables") {
+		for _, name := range programs {
+			if err := c.add("/usr/sbin/" + name); err != nil {
+				return nil, fmt.Errorf("collect %s: %w", name, err)
 			}
-			if err := c.add(file); err != nil {
-				return nil, fmt.Errorf("collect package %s: %w", name, err)
-			}
 		}
 	}
-	for _, name := range programs {
-		if err := c.add("/usr/sbin/" + name); err != nil {
-			return nil, fmt.Errorf("collect %s: %w", name, err)
+	return c.tree, c.copyrights(ctx, o.path())
+}
+
+// inside is the name in the system of a file of this machine.
+func (c *collector) inside(file string) string {
+	return filepath.Join("/", strings.TrimPrefix(file, filepath.Clean("/"+c.system)))
+}
+
+// addPackage takes the programs of a package.
+func (c *collector) addPackage(ctx context.Context, name string) error {
+	files, err := c.filesOf(ctx, name)
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		if !wanted(file) {
+			continue
+		}
+		if err := c.add(file); err != nil {
+			return err
 		}
 	}
-	return c.tree, c.copyrights(ctx)
+	return nil
 }
 
 // skeleton is what a root filesystem has beside files of packages: the folders that are
-// mounted over, and the links of a merged /usr.
-func (c *collector) skeleton(program string) {
-	c.tree.put(entry{name: "/enforcer", mode: 0o755, source: program})
+// mounted over, and, where there will be packages, the links of a merged /usr.
+func (c *collector) skeleton(links bool) {
 	for _, dir := range []string{"/dev", "/etc", "/proc", "/run", "/sys"} {
 		c.tree.put(entry{name: dir, mode: 0o755 | fs.ModeDir})
 	}
 	c.tree.put(entry{name: "/tmp", mode: 0o777 | fs.ModeDir | fs.ModeSticky})
+	if !links {
+		return
+	}
 	for _, name := range []string{"/bin", "/sbin", "/lib", "/lib64"} {
-		if link, err := os.Readlink(name); err == nil {
+		if link, err := os.Readlink(c.at(name)); err == nil {
 			c.tree.put(entry{name: name, link: link})
 			c.tree.put(entry{name: path.Join("/", link), mode: 0o755 | fs.ModeDir})
 		}
@@ -86,22 +117,23 @@ func wanted(file string) bool {
 	case strings.Contains(file, "/xtables/"):
 		return strings.HasPrefix(base, "libxt_") || strings.HasPrefix(base, "libipt_") || strings.HasPrefix(base, "libip6t_")
 	case strings.HasPrefix(path.Dir(file), "/usr/sbin"), strings.HasPrefix(path.Dir(file), "/sbin"):
-		return (strings.HasPrefix(base, "ip") || strings.HasPrefix(base, "xtables-")) && !strings.HasSuffix(base, "-apply") && !strings.HasSuffix(base, "-translate")
+		return (strings.HasPrefix(base, "ip") || strings.HasPrefix(base, "xtables-") || base == "nft" || base == "conntrack") && !strings.HasSuffix(base, "-apply") && !strings.HasSuffix(base, "-translate")
 	}
 	return file == "/etc/protocols"
 }
 
 // add takes a file, what it links to, and the libraries that it needs.
 func (c *collector) add(file string) error {
-	dir, err := filepath.EvalSymlinks(filepath.Dir(file))
+	dir, err := filepath.EvalSymlinks(c.at(filepath.Dir(file)))
 	if err != nil {
 		return err
 	}
+	dir = c.inside(dir)
 	file = filepath.Join(dir, filepath.Base(file))
 	if _, ok := c.tree[file]; ok {
 		return nil
 	}
-	info, err := os.Lstat(file)
+	info, err := os.Lstat(c.at(file))
 	if err != nil {
 		return err
 	}
@@ -109,7 +141,7 @@ func (c *collector) add(file string) error {
 	case info.Mode().IsDir():
 		return nil
 	case info.Mode()&fs.ModeSymlink != 0:
-		link, err := os.Readlink(file)
+		link, err := os.Readlink(c.at(file))
 		if err != nil {
 			return err
 		}
@@ -119,13 +151,13 @@ func (c *collector) add(file string) error {
 		}
 		return c.add(link)
 	}
-	c.tree.put(entry{name: file, mode: info.Mode().Perm(), source: file})
+	c.tree.put(entry{name: file, mode: info.Mode().Perm(), source: c.at(file)})
 	return c.addNeeded(file)
 }
 
 // addNeeded takes the interpreter and the libraries of a dynamic program or library.
 func (c *collector) addNeeded(file string) error {
-	f, err := elf.Open(file)
+	f, err := elf.Open(c.at(file))
 	var format *elf.FormatError
 	if errors.As(err, &format) {
 		return nil // a script or a table
@@ -162,11 +194,11 @@ func (c *collector) find(lib string) (string, error) {
 		return lib, nil
 	}
 	for _, dir := range c.libs {
-		if at := filepath.Join(dir, lib); exists(at) {
-			return at, nil
+		if name := filepath.Join(dir, lib); exists(c.at(name)) {
+			return name, nil
 		}
 	}
-	return "", fmt.Errorf("library %s is not on this machine", lib)
+	return "", fmt.Errorf("library %s is not on the system", lib)
 }
 
 func exists(file string) bool {
@@ -174,23 +206,31 @@ func exists(file string) bool {
 	return err == nil
 }
 
-func filesOf(ctx context.Context, name string) ([]string, error) {
-	out, err := exec.CommandContext(ctx, "dpkg-query", "--listfiles", name).Output()
+func (c *collector) filesOf(ctx context.Context, name string) ([]string, error) {
+	out, err := c.query(ctx, "--listfiles", name)
 	if err != nil {
 		return nil, fmt.Errorf("list files of the package %s: install it on a Debian machine: %w", name, err)
 	}
 	return strings.Fields(string(out)), nil
 }
 
+// query asks the system's package database.
+func (c *collector) query(ctx context.Context, args ...string) ([]byte, error) {
+	if c.system != "" {
+		args = append([]string{"--root=" + c.system}, args...)
+	}
+	return exec.CommandContext(ctx, "dpkg-query", args...).Output()
+}
+
 // copyrights adds the terms of each package of which a file is in the tree.
-func (c *collector) copyrights(ctx context.Context) error {
+func (c *collector) copyrights(ctx context.Context, program string) error {
 	var files []string
 	for _, e := range c.tree {
-		if e.source != "" && e.name != "/enforcer" {
-			files = append(files, e.source)
+		if e.source != "" && e.name != program {
+			files = append(files, e.name)
 		}
 	}
-	owners, err := owners(ctx, files)
+	owners, err := c.owners(ctx, files)
 	if err != nil {
 		return err
 	}
@@ -204,7 +244,7 @@ func (c *collector) copyrights(ctx context.Context) error {
 
 // owners are the packages of files, which may be registered under the paths that they had
 // before /usr was merged. A file of no package is an error.
-func owners(ctx context.Context, files []string) ([]string, error) {
+func (c *collector) owners(ctx context.Context, files []string) ([]string, error) {
 	argv := []string{"--search"}
 	for _, file := range files {
 		argv = append(argv, file)
@@ -213,7 +253,7 @@ func owners(ctx context.Context, files []string) ([]string, error) {
 		}
 	}
 	// The exit code tells whether every path was found, which only one of two can be.
-	out, err := exec.CommandContext(ctx, "dpkg-query", argv...).Output()
+	out, err := c.query(ctx, argv...)
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		return nil, fmt.Errorf("ask for the packages of files: %w", err)

@@ -29,7 +29,7 @@ func build(t *testing.T) Options {
 	}
 	dir := t.TempDir()
 	o := Options{
-		Program: filepath.Join(dir, "enforcer"), Name: "netassay/enforcer", Version: "v0+test",
+		Program: filepath.Join(dir, "enforcer"), Packages: EnforcerPackages(), Refs: []string{Ref("netassay/enforcer", "v0+test"), "netassay/enforcer:latest"},
 		Archive: filepath.Join(dir, "image.tar"), Root: filepath.Join(dir, "root.tar"),
 	}
 	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", o.Program, "github.com/netassay/netassay/cmd/enforcer")

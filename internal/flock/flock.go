@@ -1,4 +1,4 @@
-package binaries
+package flock
 
 import (
 	"context"
@@ -16,15 +16,15 @@ import (
 // with a deadline, and a poll also notices that the work is done before the lock is free.
 const lockPoll = 200 * time.Millisecond
 
-// A lock is an exclusive flock. The kernel frees it when its holder dies.
-type lock struct {
+// A Lock is an exclusive flock. The kernel frees it when its holder dies.
+type Lock struct {
 	file *os.File
 }
 
-// acquire takes the lock at path. While another process holds it, acquire polls; it calls
+// Acquire takes the lock at path. While another process holds it, Acquire polls; it calls
 // waiting once, with the holder's name, and gives up with a nil lock and no error as soon
 // as done says that there is nothing left to do. done may be nil.
-func acquire(ctx context.Context, path string, done func() bool, waiting func(holder string)) (*lock, error) {
+func Acquire(ctx context.Context, path string, done func() bool, waiting func(holder string)) (*Lock, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("open lock: %w: set NETASSAY_CACHE to a folder that can be written", err)
@@ -54,11 +54,11 @@ func acquire(ctx context.Context, path string, done func() bool, waiting func(ho
 }
 
 // hold writes into the locked file who holds it, for the messages of those who wait.
-func hold(f *os.File) *lock {
+func hold(f *os.File) *Lock {
 	if f.Truncate(0) == nil {
 		fmt.Fprintf(f, "process %d", os.Getpid()) // a nicety: the lock is the flock, not the text
 	}
-	return &lock{file: f}
+	return &Lock{file: f}
 }
 
 func holder(f *os.File) string {
@@ -69,8 +69,8 @@ func holder(f *os.File) string {
 	return strings.TrimSpace(string(text))
 }
 
-// release frees the lock. The file stays: removing it would let two processes hold a lock
+// Release frees the lock. The file stays: removing it would let two processes hold a lock
 // of the same name.
-func (l *lock) release() {
+func (l *Lock) Release() {
 	_ = l.file.Close()
 }
