@@ -1,0 +1,24 @@
+package nodeimage
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// present says whether Docker has an image. An error is a Docker that doesn't answer.
+func present(ctx context.Context, ref string) (bool, error) {
+	out, err := run(ctx, "docker", "image", "ls", "--quiet", "--no-trunc", ref)
+	if err != nil {
+		return false, fmt.Errorf("ask Docker for the node image: %w: make docker-up starts one", err)
+	}
+	return strings.TrimSpace(string(out)) != "", nil
+}
+
+// load gives Docker the image in an archive.
+func load(ctx context.Context, archive string) error {
+	if _, err := run(ctx, "docker", "load", "--quiet", "--input", archive); err != nil {
+		return fmt.Errorf("load the node image: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,109 @@
+package nodeimage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/netassay/netassay/clusters/binaries"
+	"github.com/netassay/netassay/internal/flock"
+)
+
+// Options say where the image is kept and who is told.
+type Options struct {
+	// Progress gets a line per step, and one every few seconds of a long one. Nil is silent.
+	Progress io.Writer
+	// CacheDir is used instead of binaries.CacheRoot when it isn't empty.
+	CacheDir string
+}
+
+// Image is the node image that Docker has.
+type Image struct {
+	Ref     string  // name and tag
+	Built   bool    // it was built now
+	Loaded  bool    // Docker did not have it before
+	Seconds float64 // that all of this took
+	Parts   []Part  // what took how long, when there was anything to do
+}
+
+// Part is a step of making the image.
+type Part struct {
+	Name    string  `json:"name"`
+	Seconds float64 `json:"seconds"`
+}
+
+// Ref is the name of the image that Ensure makes.
+func Ref() string { return Repository + ":" + Hash() }
+
+// Ensure makes sure that Docker has the node image: nothing has to be done when it has,
+// else the archive in the cache is loaded, else it is built first, which takes minutes, root
+// and the network (the Go module proxy, Debian's packages). Processes that want it at the
+// same time build it once.
+//
+// When ctx ends, what runs is killed and nothing is left but what the cache may keep.
+func Ensure(ctx context.Context, o Options) (Image, error) {
+	start := time.Now()
+	m := &maker{progress: o.Progress}
+	if m.progress == nil {
+		m.progress = io.Discard
+	}
+	img := Image{Ref: Ref()}
+	err := m.ensure(ctx, o.CacheDir, &img)
+	img.Seconds, img.Parts = time.Since(start).Seconds(), m.parts
+	return img, err
+}
+
+// ensure fills img.
+func (m *maker) ensure(ctx context.Context, cacheDir string, img *Image) error {
+	have, err := present(ctx, img.Ref)
+	if err != nil || have {
+		return err
+	}
+	if m.cache, err = cacheFolder(cacheDir); err != nil {
+		return err
+	}
+	l, err := flock.Acquire(ctx, filepath.Join(m.cache, "lock"), nil, func(holder string) {
+		fmt.Fprintf(m.progress, "node image: waiting for %s, which is making it\n", holder)
+	})
+	if err != nil {
+		return err
+	}
+	defer l.Release()
+	if have, err = present(ctx, img.Ref); err != nil || have {
+		return err
+	}
+	archive := Archived(m.cache)
+	if _, err := os.Stat(archive); errors.Is(err, os.ErrNotExist) {
+		img.Built = true
+		if err := m.build(ctx, archive); err != nil {
+			return err
+		}
+	}
+	img.Loaded = true
+	return m.step(ctx, "load into Docker", func(ctx context.Context) error { return load(ctx, archive) })
+}
+
+// Archived is where the archive of the image is in folder, the cache of node images.
+func Archived(folder string) string { return filepath.Join(folder, "node-"+Hash()+".tar") }
+
+// cacheFolder is the folder for node images in a cache, "" for the usual one.
+func cacheFolder(root string) (string, error) {
+	if root == "" {
+		var err error
+		if root, err = binaries.CacheRoot(); err != nil {
+			return "", err
+		}
+	}
+	folder, err := filepath.Abs(filepath.Join(root, "nodeimage"))
+	if err != nil {
+		return "", fmt.Errorf("resolve cache folder: %w", err)
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return "", fmt.Errorf("make cache folder: %w: set NETASSAY_CACHE to a folder that can be written", err)
+	}
+	return folder, nil
+}
