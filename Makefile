@@ -75,6 +75,19 @@ image: build ## Build the enforcer's image without a registry: bin/enforcer-imag
 binaries: go-version ## Build the Kubernetes programs, once (some minutes)
 	@go run ./hack/kubernetes $(ASSETS)
 
+.PHONY: node-image
+node-image: docker-up ## Build the image of kind's nodes without a registry (some minutes, once)
+	@hack/deps.sh debootstrap:debootstrap
+	@go run ./hack/node-image
+
+.PHONY: docker-up
+docker-up: go-version ## Install and start Docker where none answers
+	@hack/docker-up.sh
+
+.PHONY: docker-down
+docker-down: ## Undo what docker-up did
+	@hack/docker-down.sh
+
 ##@ Check
 
 .PHONY: test

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes sure that the programs that labs and tests call are there. Installs them where that
 # can be done without asking (root on Debian or Ubuntu); says what to install elsewhere.
+# Arguments are more of them, as PROGRAM:PACKAGE.
 set -euo pipefail
 export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
@@ -12,6 +13,7 @@ need=(
 	"ip iproute2"
 	"nft nftables"
 	"conntrack conntrack"
+	"${@/:/ }"
 )
 
 packages=""

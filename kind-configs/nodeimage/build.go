@@ -21,6 +21,9 @@ type maker struct {
 	parts    []Part
 }
 
+// compile is the step that builds programs.
+const compile = "compile programs"
+
 // tellEvery is how often a step says that it is still going on.
 const tellEvery = 10 * time.Second
 
@@ -30,7 +33,9 @@ func (m *maker) step(ctx context.Context, name string, do func(context.Context) 
 	fmt.Fprintf(m.progress, "node image: %s\n", name)
 	done := make(chan struct{})
 	var wg sync.WaitGroup
-	wg.Go(func() { m.tell(name, start, done) })
+	if name != compile { // which speaks for itself
+		wg.Go(func() { m.tell(name, start, done) })
+	}
 	err := do(ctx)
 	close(done)
 	wg.Wait()
@@ -88,7 +93,7 @@ func (m *maker) assemble(ctx context.Context, work, archive string) error {
 		name string
 		do   func(context.Context) error
 	}{
-		{"compile programs", func(ctx context.Context) (err error) {
+		{compile, func(ctx context.Context) (err error) {
 			set, err = binaries.Ensure(ctx, binaries.Options{
 				Want: binaries.Node(), Pinned: true, Progress: m.progress, CacheDir: filepath.Dir(m.cache),
 			})
