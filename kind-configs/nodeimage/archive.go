@@ -44,8 +44,11 @@ func Enforcer(file string) Program {
 	return Program{Name: EnforcerName, File: file, Packages: image.EnforcerPackages()}
 }
 
-// kept is how many archives of one name stay in the cache.
-const kept = 4
+// How many archives of one name stay in the cache: those of small images, and of nodes.
+const (
+	keptPrograms = 4
+	keptNodes    = 2
+)
 
 // Archive makes an archive of a program's image, for kind's nodes to import, and returns
 // where it is and the image's name with its tag. The program is at / under the image's short
@@ -75,7 +78,7 @@ func Archive(ctx context.Context, p Program, cacheDir string) (file, ref string,
 	if err := p.build(ctx, file, ref); err != nil {
 		return "", "", fmt.Errorf("build image %s: %w", p.Name, err)
 	}
-	return file, ref, prune(folder, path.Base(p.Name))
+	return file, ref, prune(folder, path.Base(p.Name), keptPrograms)
 }
 
 // build writes file when it's complete.
@@ -95,7 +98,7 @@ func (p Program) build(ctx context.Context, file, ref string) error {
 // key is a hash of what goes into the image.
 func (p Program) key(ctx context.Context) (string, error) {
 	h := sha256.New()
-	fmt.Fprintln(h, runtime.GOARCH, p.Name, p.User, p.Packages)
+	fmt.Fprintln(h, runtime.GOARCH, p.Name, p.User, p.Packages, image.Recipe())
 	if len(p.Packages) > 0 {
 		versions, err := run(ctx, append([]string{"dpkg-query", "--show"}, p.Packages...)...)
 		if err != nil {
@@ -115,7 +118,7 @@ func (p Program) key(ctx context.Context) (string, error) {
 }
 
 // prune removes all archives of a name but the last few that were used.
-func prune(folder, name string) error {
+func prune(folder, name string, keep int) error {
 	files, err := filepath.Glob(filepath.Join(folder, name+"-*.tar"))
 	if err != nil {
 		return err
@@ -127,7 +130,7 @@ func prune(folder, name string) error {
 		}
 	}
 	slices.SortFunc(files, func(a, b string) int { return used[b].Compare(used[a]) })
-	for _, f := range files[min(kept, len(files)):] {
+	for _, f := range files[min(keep, len(files)):] {
 		if err := os.Remove(f); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("remove an old archive: %w", err)
 		}

@@ -46,7 +46,7 @@ func TestArchiveIsMadeOncePerProgram(t *testing.T) {
 func TestArchiveKeepsTheLastFew(t *testing.T) {
 	cache, file := t.TempDir(), filepath.Join(t.TempDir(), "probe")
 	var last string
-	for i := range kept + 3 {
+	for i := range keptPrograms + 3 {
 		program(t, file, string(rune('a'+i)))
 		archive, _, err := Archive(t.Context(), Probe(file), cache)
 		if err != nil {
@@ -55,8 +55,8 @@ func TestArchiveKeepsTheLastFew(t *testing.T) {
 		last = archive
 	}
 	left, err := filepath.Glob(filepath.Join(filepath.Dir(last), "probe-*.tar"))
-	if err != nil || len(left) != kept {
-		t.Errorf("%d archives left (%v), want %d", len(left), err, kept)
+	if err != nil || len(left) != keptPrograms {
+		t.Errorf("%d archives left (%v), want %d", len(left), err, keptPrograms)
 	}
 	if _, err := os.Stat(last); err != nil {
 		t.Errorf("the last one: %v", err)

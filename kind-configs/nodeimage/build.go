@@ -4,63 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"sync"
-	"time"
 
 	"github.com/netassay/netassay/clusters/binaries"
 	"github.com/netassay/netassay/internal/image"
 )
-
-// maker makes an image, step by step, and remembers what took how long.
-type maker struct {
-	cache    string // folder
-	progress io.Writer
-	parts    []Part
-}
-
-// compile is the step that builds programs.
-const compile = "compile programs"
-
-// tellEvery is how often a step says that it is still going on.
-const tellEvery = 10 * time.Second
-
-// step does a part of the work and says how far it is.
-func (m *maker) step(ctx context.Context, name string, do func(context.Context) error) error {
-	start := time.Now()
-	fmt.Fprintf(m.progress, "node image: %s\n", name)
-	done := make(chan struct{})
-	var wg sync.WaitGroup
-	if name != compile { // which speaks for itself
-		wg.Go(func() { m.tell(name, start, done) })
-	}
-	err := do(ctx)
-	close(done)
-	wg.Wait()
-	took := time.Since(start).Seconds()
-	m.parts = append(m.parts, Part{Name: name, Seconds: took})
-	if err != nil {
-		return fmt.Errorf("build node image: %s: %w", name, err)
-	}
-	fmt.Fprintf(m.progress, "node image: %s took %.1f s\n", name, took)
-	return nil
-}
-
-// tell says every so often that a step is going on, until done.
-func (m *maker) tell(name string, start time.Time, done <-chan struct{}) {
-	tick := time.NewTicker(tellEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-done:
-			return
-		case <-tick.C:
-			fmt.Fprintf(m.progress, "node image: %s, %.0f s\n", name, time.Since(start).Seconds())
-		}
-	}
-}
 
 // build makes archive. The caller holds the cache's lock.
 func (m *maker) build(ctx context.Context, archive string) error {
@@ -128,7 +77,10 @@ func (m *maker) system(ctx context.Context, work, root string) error {
 	if err := pack(ctx, root, temp); err != nil {
 		return err
 	}
-	return os.Rename(temp, base)
+	if err := publish(temp, base); err != nil {
+		return err
+	}
+	return prune(m.cache, "base", keptNodes)
 }
 
 // node makes a Debian system a node without images.
@@ -164,7 +116,22 @@ func (m *maker) finish(layer, archive string) error {
 	if err := image.Pack(temp, layer, config(), []string{Ref()}); err != nil {
 		return err
 	}
-	return os.Rename(temp, archive)
+	if err := publish(temp, archive); err != nil {
+		return err
+	}
+	return prune(m.cache, "node", keptNodes)
+}
+
+// publish makes temp durable and gives it its name: what is in the cache is complete.
+func publish(temp, name string) error {
+	f, err := os.Open(temp)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(temp, name)
 }
 
 // config is how the image is started: as kind's own.

@@ -9,6 +9,7 @@ import (
 	"runtime"
 
 	"github.com/netassay/netassay/clusters/binaries"
+	"github.com/netassay/netassay/internal/image"
 )
 
 // Repository is the name of node images, without a tag.
@@ -40,10 +41,10 @@ func packages() []string {
 	}
 }
 
-// steps are the sources of what is done with the inputs. They are an input as well: a step
-// that changes makes another image.
+// steps are the sources of what is done with the inputs. They are an input as well, as are
+// those of internal/image: a step that changes makes another image.
 //
-//go:embed debian.go kindfiles.go programs.go images.go preload.go
+//go:embed build.go debian.go kindfiles.go programs.go images.go preload.go
 var steps embed.FS
 
 // Hash identifies all that goes into the image: the steps, Debian's packages by name (their
@@ -56,7 +57,7 @@ func Hash() string {
 			fmt.Fprintf(h, "%d:%s", len(w), w)
 		}
 	}
-	add(runtime.GOARCH, suite, kindVersion, kindSum)
+	add(runtime.GOARCH, suite, kindVersion, kindSum, image.Recipe())
 	add(packages()...)
 	for _, n := range binaries.Node() {
 		add(string(n), binaries.Key(n))
