@@ -44,6 +44,24 @@ stop() {
 	ip link delete docker0 2>/dev/null || true
 }
 
+# Removes a folder of ours and what is still mounted below it.
+remove() {
+	local mount
+	while read -r mount; do
+		umount "$mount"
+	done < <(cut -d' ' -f2 /proc/mounts | grep -E "^$1(/|\$)" | sort -r)
+	rm -rf "$1"
+}
+
+# Removes the folders that dockerd made where there were none.
+remove_folders() {
+	[ -e "$state/folders" ] || return 0
+	local folder
+	while read -r folder; do
+		remove "$folder"
+	done <"$state/folders"
+}
+
 # Takes Docker's chains, and the rules that name them or its bridges, out of one table.
 clean_table() {
 	local program=$1 table=$2 forward rules family=ip
@@ -91,8 +109,10 @@ if [ -e "$state/systemd" ]; then
 else
 	stop
 	restore_firewall
-	[ ! -e "$state/etc-docker" ] || rm -rf /etc/docker
+	remove_folders
 fi
 restore_settings
-rm -rf "$state" /run/netassay-docker
+remove /run/netassay-docker
+remove $state
+rmdir "$(dirname $state)" 2>/dev/null || true # there may be more of it
 say "what docker-up did is undone; packages stay installed"

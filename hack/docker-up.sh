@@ -29,6 +29,15 @@ remember_firewall() {
 	"$1-save" | sed -n 's/^:FORWARD \([A-Z]*\) .*/\1/p' | head -1 >"$state/$1.forward"
 }
 
+# Writes down, once, which of the folders that dockerd makes outside of its own are new.
+remember_folders() {
+	[ ! -e "$state/folders" ] || return 0
+	local folder
+	for folder in /etc/docker /run/docker /run/containerd; do
+		[ -e $folder ] || echo $folder
+	done >"$state/folders"
+}
+
 # A 3-node cluster needs more inotify instances than the kernel allows by default.
 raise_inotify() {
 	local name=fs.inotify.max_user_instances
@@ -41,12 +50,15 @@ raise_inotify() {
 }
 
 install_docker() {
+	if command -v dockerd >/dev/null && command -v docker >/dev/null; then
+		return
+	fi
 	command -v apt-get >/dev/null || die "no Docker daemon answers, and this is no Debian or Ubuntu: start one"
 	local log
 	log=$(mktemp)
 	say "installing docker.io"
 	export DEBIAN_FRONTEND=noninteractive
-	if ! { (command -v dockerd || apt-get install -y --no-install-recommends docker.io ||
+	if ! { (apt-get install -y --no-install-recommends docker.io ||
 		(apt-get update && apt-get install -y --no-install-recommends docker.io)) &&
 		(command -v docker || apt-get install -y --no-install-recommends docker-cli); } >"$log" 2>&1; then
 		cat "$log" >&2
@@ -89,7 +101,7 @@ start_by_hand() {
 	remember net.ipv4.ip_forward
 	remember_firewall iptables
 	remember_firewall ip6tables
-	[ -e /etc/docker ] || touch "$state/etc-docker"
+	remember_folders
 	say "starting dockerd; its log is $state/dockerd.log"
 	setsid dockerd --config-file "$state/daemon.json" >"$state/dockerd.log" 2>&1 </dev/null &
 	local pid=$! tries=0

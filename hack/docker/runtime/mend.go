@@ -14,8 +14,7 @@ const refused = "CAP_SYS_RESOURCE"
 // object is JSON that passes through: fields that this program doesn't know are kept.
 type object = map[string]any
 
-// mendFile mends a description in place. A command without a description, as runc exec
-// with its process on the command line, leaves it alone.
+// mendFile mends a description in place.
 func mendFile(file string) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
