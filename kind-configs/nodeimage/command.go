@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -19,7 +20,11 @@ func run(ctx context.Context, argv ...string) ([]byte, error) {
 	cmd := command(ctx, argv...)
 	var out, said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &said
-	if err := cmd.Run(); err != nil {
+	ended, err := begin(cmd)
+	if err == nil {
+		err = <-ended
+	}
+	if err != nil {
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("run %s: %w", argv[0], ctx.Err())
 		}
@@ -28,10 +33,27 @@ func run(ctx context.Context, argv ...string) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
+// begin starts a command, which is killed when this process dies, and hands over how it
+// ended. That signal comes when the thread ends that started it, so one is kept for it.
+func begin(cmd *exec.Cmd) (ended chan error, err error) {
+	started := make(chan error, 1)
+	ended = make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			ended <- cmd.Wait()
+		}
+	}()
+	return ended, <-started
+}
+
 // command is a command in a process group of its own.
 func command(ctx context.Context, argv ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = killGrace
 	return cmd

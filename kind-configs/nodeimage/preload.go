@@ -3,7 +3,6 @@ package nodeimage
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os/exec"
 	"path/filepath"
@@ -35,8 +34,11 @@ disabled_plugins = ["io.containerd.cri.v1.images", "io.containerd.cri.v1.runtime
 	if err != nil {
 		return err
 	}
-	err = s.load(ctx, files)
-	return errors.Join(err, stop())
+	if err := s.load(ctx, files); err != nil {
+		_ = stop() // what went wrong first is what there is to say
+		return err
+	}
+	return stop()
 }
 
 // store is a running containerd.
@@ -53,14 +55,14 @@ func (s store) start(ctx context.Context, work, root, program string) (stop func
 	cmd.SysProcAttr.Unshareflags = syscall.CLONE_NEWNS
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
-	if err := cmd.Start(); err != nil {
+	ended, err := begin(cmd)
+	if err != nil {
 		return nil, fmt.Errorf("start containerd: %w", err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
 	stop = func() error { return terminate(cmd, ended) }
 	if err := s.await(ctx, ended); err != nil {
-		return nil, errors.Join(fmt.Errorf("%w: %s", err, tail(said.String())), stop())
+		_ = stop() // as above
+		return nil, fmt.Errorf("%w: %s", err, tail(said.String()))
 	}
 	return stop, nil
 }
@@ -90,12 +92,14 @@ func (s store) await(ctx context.Context, ended chan error) error {
 func terminate(cmd *exec.Cmd, ended <-chan error) error {
 	_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
 	select {
-	case <-ended:
+	case err := <-ended:
+		if err != nil {
+			return fmt.Errorf("stop containerd: %w", err)
+		}
 		return nil
 	case <-time.After(containerdStop):
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-		<-ended
-		return fmt.Errorf("stop containerd: it took more than %s and was killed", containerdStop)
+		return fmt.Errorf("stop containerd: it took more than %s: %w", containerdStop, <-ended)
 	}
 }
 
