@@ -3,6 +3,8 @@ package engines
 import (
 	"context"
 	"os"
+
+	corev1 "k8s.io/api/core/v1"
 )
 
 // Process is a running agent of an engine.
@@ -29,11 +31,17 @@ type Node interface {
 	Do(fn func() error) error
 }
 
-// Unsupported is a feature that an engine declares that it lacks, and why.
+// Unsupported is what an engine declares that it lacks, and why: a feature or a family.
+// Cases of the feature are reported NotSupported, and so are cases that need two families
+// when one of them is; flows of the family are not judged in any case.
 type Unsupported struct {
-	Feature string // as in suites/cases
-	Reason  string // one sentence with its source
+	Feature string          // as in suites/cases; "" when Family is set
+	Family  corev1.IPFamily // "" when Feature is set
+	Reason  string          // one sentence with its source
 }
+
+// String is what is lacked and why, in one line.
+func (u Unsupported) String() string { return u.Feature + string(u.Family) + ": " + u.Reason }
 
 // Engine is what enforces NetworkPolicies.
 type Engine interface {

@@ -149,13 +149,13 @@ func removeStale(dir string) {
 		return
 	}
 	for _, path := range left {
-		_ = os.Remove(path)
+		_ = os.RemoveAll(path)
 	}
 }
 
 // orAssets is the other cure that there is for the programs of Kubernetes.
 func orAssets(name string) string {
-	if slices.Contains(ownNames(), name) {
+	if _, peer := LookupPeer(name); peer || slices.Contains(ownNames(), name) {
 		return ""
 	}
 	return ", or set KUBEBUILDER_ASSETS to a folder that has " + name

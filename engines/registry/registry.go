@@ -6,8 +6,12 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/netassay/netassay/clusters/binaries"
 	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/engines/azurenpm"
 	"github.com/netassay/netassay/engines/denyall"
+	"github.com/netassay/netassay/engines/knp"
+	"github.com/netassay/netassay/engines/kuberouter"
 	"github.com/netassay/netassay/engines/none"
 	"github.com/netassay/netassay/engines/reference"
 	"github.com/netassay/netassay/internal/suggest"
@@ -20,6 +24,8 @@ type Binaries func(ctx context.Context, name string) (path string, err error)
 type Entry struct {
 	Name        string
 	Description string
+	// Version is that of another project's program; "" when the engine is ours.
+	Version string
 	// Programs are the binaries that New needs.
 	Programs []string
 	// New makes the engine from the paths of its programs, in their order.
@@ -36,6 +42,27 @@ func Entries() []Entry {
 			New:         func(paths []string) engines.Engine { return &reference.Engine{Binary: paths[0]} },
 		},
 		{
+			Name:        azurenpm.Name,
+			Version:     version(azurenpm.Name),
+			Description: "Azure Network Policy Manager; its start takes some 3 minutes",
+			Programs:    []string{azurenpm.Name},
+			New:         func(paths []string) engines.Engine { return &azurenpm.Engine{Binary: paths[0]} },
+		},
+		{
+			Name:        kuberouter.Name,
+			Version:     version(kuberouter.Name),
+			Description: "kube-router, as a network policy controller alone",
+			Programs:    []string{kuberouter.Name},
+			New:         func(paths []string) engines.Engine { return &kuberouter.Engine{Binary: paths[0]} },
+		},
+		{
+			Name:        knp.Name,
+			Version:     version(knp.Name),
+			Description: "kube-network-policies: verdicts in user space, by a netfilter queue",
+			Programs:    []string{knp.Name},
+			New:         func(paths []string) engines.Engine { return &knp.Engine{Binary: paths[0]} },
+		},
+		{
 			Name:        "none",
 			Description: "enforces nothing: a control that must fail every case with a deny cell",
 			New:         func([]string) engines.Engine { return none.Engine{} },
@@ -46,6 +73,12 @@ func Entries() []Entry {
 			New:         func([]string) engines.Engine { return &denyall.Engine{} },
 		},
 	}
+}
+
+// version is that of the peer's program as it is built.
+func version(name string) string {
+	p, _ := binaries.LookupPeer(name) // a test compares the names
+	return p.Version
 }
 
 // Names are the names of Entries.

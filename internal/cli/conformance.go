@@ -69,7 +69,7 @@ nothing. 130: interrupted.`,
 	flags.StringVar(&f.out, "out", "", "result folder (default results/<time>-conformance-<engine>)")
 	flags.BoolVar(&f.failFast, "fail-fast", false, "skip what remains after the first failed case")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "list the cases that would run, and run none")
-	flags.BoolVar(&f.runUnsupported, "run-unsupported", false, "also run cases of features that the engine declares unsupported")
+	flags.BoolVar(&f.runUnsupported, "run-unsupported", false, "also judge features and IP families that the engine declares unsupported")
 	return c
 }
 
@@ -117,7 +117,7 @@ func runConformance(ctx context.Context, stdio IO, s *session, f conformanceFlag
 	p := &progress{w: stdio.Err, began: s.began}
 	run, runErr := runner.Run(ctx, runner.Config{
 		Cluster: s.lab, Client: client, Fleet: fleet, Cases: chosen,
-		Engine: s.engine.Name(), Unsupported: s.engine.Unsupported(), RunUnsupported: f.runUnsupported,
+		Engine: s.engine.Name(), EngineVersion: s.engineVersion, Unsupported: s.engine.Unsupported(), RunUnsupported: f.runUnsupported,
 		RunID: randomID(), Tool: toolVersion(), Seed: seedOr(f.seed), Parallel: f.parallel, FailFast: f.failFast,
 		Timing: f.timing, Events: p.event,
 	})

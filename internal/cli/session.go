@@ -45,7 +45,7 @@ func prepare(ctx context.Context, stdio IO, f labFlags) error {
 	if err != nil {
 		return err
 	}
-	_, err = entry.Build(ctx, binaries.Own)
+	_, err = entry.Build(ctx, binaries.Finder(stdio.Err))
 	return err
 }
 
@@ -79,7 +79,9 @@ func programs(ctx context.Context, stdio IO) (lab.Programs, error) {
 type session struct {
 	lab    *lab.Lab
 	engine engines.Engine
-	began  time.Time
+	// engineVersion is that of another project's engine, "" for our own.
+	engineVersion string
+	began         time.Time
 }
 
 // withLab starts a lab and its engine, runs do in it, and takes both down again. A program
@@ -119,10 +121,12 @@ func (s *session) startEngine(ctx context.Context, name string, progress func(st
 	if err != nil {
 		return err
 	}
-	if s.engine, err = entry.Build(ctx, binaries.Own); err != nil {
+	if s.engine, err = entry.Build(ctx, binaries.Finder(nil)); err != nil {
 		return err
 	}
+	s.engineVersion = entry.Version
 	start := time.Now()
+	progress("starting engine " + name)
 	if err := s.engine.Start(ctx, s.lab.EngineNodes()); err != nil {
 		return fmt.Errorf("start engine %s: %w", name, err)
 	}

@@ -38,7 +38,10 @@ func Text(w io.Writer, run *v1.Run) error {
 func (t *text) conditions(run *v1.Run) {
 	t.line("netassay conformance: %s", strings.ToUpper(string(run.Verdict())))
 	t.line("")
-	t.line("engine       %s", run.Engine)
+	t.line("engine       %s %s", run.Engine, run.EngineVersion)
+	for _, lack := range run.Lacks {
+		t.line("not judged   %s", lack)
+	}
 	t.line("cluster      %s: Kubernetes %s, kernel %s, %d nodes", run.Cluster, run.Kubernetes, run.Kernel, run.Nodes)
 	t.line("families     %s", strings.Join(run.Families, ", "))
 	t.line("run          %s by netassay %s, seed %d, %d cases at once", run.ID, run.Tool, run.Seed, run.Parallel)

@@ -35,15 +35,20 @@ const (
 
 // Run is one run of the suite: its conditions and everything that it found.
 type Run struct {
-	Schema     string    `json:"schema"`
-	ID         string    `json:"id"`
-	Tool       string    `json:"tool"` // version of netassay
-	Cluster    string    `json:"cluster"`
-	Engine     string    `json:"engine"`
+	Schema  string `json:"schema"`
+	ID      string `json:"id"`
+	Tool    string `json:"tool"` // version of netassay
+	Cluster string `json:"cluster"`
+	Engine  string `json:"engine"`
+	// EngineVersion is empty when the engine is of the same version as the tool.
+	EngineVersion string `json:"engine_version,omitempty"`
+	// Lacks is what the engine declares that it lacks and that was therefore not judged,
+	// with the reasons, one line each.
+	Lacks      []string  `json:"lacks,omitempty"`
 	Kubernetes string    `json:"kubernetes"` // gitVersion of the API server
 	Kernel     string    `json:"kernel"`
 	Nodes      int       `json:"nodes"`
-	Families   []string  `json:"families"`        // primary first
+	Families   []string  `json:"families"`        // that were judged, primary first
 	Seed       uint64    `json:"seed"`            // of the order of the cases
 	Order      []string  `json:"order,omitempty"` // of the cases that were to run
 	Parallel   int       `json:"parallel"`        // arenas that worked at once

@@ -42,9 +42,10 @@ type Config struct {
 	Fleet   Prober
 	Cases   []cases.Case
 
-	Engine      string
-	Unsupported []engines.Unsupported // features that the engine declares that it lacks
-	// RunUnsupported runs the cases of unsupported features all the same.
+	Engine        string
+	EngineVersion string                // for the report; may be empty
+	Unsupported   []engines.Unsupported // what the engine declares that it lacks
+	// RunUnsupported judges what is unsupported all the same.
 	RunUnsupported bool
 
 	RunID    string // lowercase letters and digits, at most 10: part of namespace names
@@ -89,6 +90,15 @@ type Event struct {
 }
 
 const maxRunID = 10
+
+// conditions are what decides which cases can run and what of them is judged.
+func (c Config) conditions() conditions {
+	k := conditions{nodes: len(c.Cluster.Nodes()), families: c.Cluster.Families()}
+	if !c.RunUnsupported {
+		k.unsupported = c.Unsupported
+	}
+	return k
+}
 
 func (c Config) withDefaults() (Config, error) {
 	switch {

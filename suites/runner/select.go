@@ -7,6 +7,8 @@ import (
 	"path"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/internal/suggest"
 	v1 "github.com/netassay/netassay/reports/v1"
@@ -86,21 +88,42 @@ func shuffled(all []cases.Case, seed uint64) []cases.Case {
 
 // conditions are what decides whether a case can run at all.
 type conditions struct {
-	nodes, families int
-	unsupported     []engines.Unsupported
+	nodes       int
+	families    []corev1.IPFamily // that the cluster's pods have
+	unsupported []engines.Unsupported
+}
+
+// judged are the families that the engine does not declare unsupported.
+func (k conditions) judged() []corev1.IPFamily {
+	return slices.DeleteFunc(slices.Clone(k.families), func(f corev1.IPFamily) bool {
+		return slices.ContainsFunc(k.unsupported, func(u engines.Unsupported) bool { return u.Family == f })
+	})
+}
+
+// lacks finds what the engine declares that it lacks of what c needs.
+func (k conditions) lacks(c cases.Case) (engines.Unsupported, bool) {
+	judged := k.judged()
+	for _, u := range k.unsupported {
+		needed := c.HasFeature(cases.Feature(u.Feature))
+		if u.Family != "" {
+			needed = slices.Contains(k.families, u.Family) && (len(judged) == 0 || c.HasFeature(cases.DualStack))
+		}
+		if needed {
+			return u, true
+		}
+	}
+	return engines.Unsupported{}, false
 }
 
 // triage says that a case can't run here and why; ok when it can.
 func (k conditions) triage(c cases.Case) (outcome v1.Outcome, reason string, ok bool) {
-	for _, u := range k.unsupported {
-		if c.HasFeature(cases.Feature(u.Feature)) {
-			return v1.NotSupported, u.Feature + ": " + u.Reason, false
-		}
+	if u, lacks := k.lacks(c); lacks {
+		return v1.NotSupported, u.String(), false
 	}
 	switch {
 	case len(c.Nodes) > 0 && k.nodes < cases.FixtureNodes:
 		return v1.Skipped, fmt.Sprintf("needs %d nodes, the cluster has %d", cases.FixtureNodes, k.nodes), false
-	case c.HasFeature(cases.DualStack) && k.families < 2:
+	case c.HasFeature(cases.DualStack) && len(k.families) < 2:
 		return v1.Skipped, "needs two IP families, the cluster's pods have one", false
 	}
 	return "", "", true

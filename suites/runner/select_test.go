@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/netassay/netassay/engines"
 	v1 "github.com/netassay/netassay/reports/v1"
@@ -87,24 +88,40 @@ func TestShuffledBySeed(t *testing.T) {
 }
 
 func TestTriage(t *testing.T) {
-	full := conditions{nodes: 3, families: 2}
+	v4, dual := []corev1.IPFamily{corev1.IPv4Protocol}, []corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol}
+	no6 := []engines.Unsupported{{Family: corev1.IPv6Protocol, Reason: "IPv4 alone"}}
+	full := conditions{nodes: 3, families: dual}
 	tests := []struct {
 		name string
 		k    conditions
 		c    cases.Case
 		want v1.Outcome // "" runs
 	}{
-		{"nothing special", conditions{nodes: 1, families: 1}, cases.Case{}, ""},
+		{"nothing special", conditions{nodes: 1, families: v4}, cases.Case{}, ""},
 		{"nodes on three nodes", full, cases.Case{Nodes: []cases.NodeRole{cases.NodeClient}}, ""},
-		{"nodes on two", conditions{nodes: 2, families: 2}, cases.Case{Nodes: []cases.NodeRole{cases.NodeClient}}, v1.Skipped},
+		{"nodes on two", conditions{nodes: 2, families: dual}, cases.Case{Nodes: []cases.NodeRole{cases.NodeClient}}, v1.Skipped},
 		{"two families on two", full, cases.Case{Features: []cases.Feature{cases.DualStack}}, ""},
-		{"two families on one", conditions{nodes: 3, families: 1}, cases.Case{Features: []cases.Feature{cases.DualStack}}, v1.Skipped},
+		{"two families on one", conditions{nodes: 3, families: v4}, cases.Case{Features: []cases.Feature{cases.DualStack}}, v1.Skipped},
 		{
 			"unsupported",
-			conditions{nodes: 3, families: 2, unsupported: []engines.Unsupported{{Feature: "SCTP", Reason: "none"}}},
+			conditions{nodes: 3, families: dual, unsupported: []engines.Unsupported{{Feature: "SCTP", Reason: "none"}}},
 			cases.Case{Features: []cases.Feature{cases.SCTP}},
 			v1.NotSupported,
 		},
+		{"one family of two is unsupported", conditions{nodes: 3, families: dual, unsupported: no6}, cases.Case{}, ""},
+		{
+			"two families, one unsupported",
+			conditions{nodes: 3, families: dual, unsupported: no6},
+			cases.Case{Features: []cases.Feature{cases.DualStack}},
+			v1.NotSupported,
+		},
+		{
+			"two families on one, the other unsupported",
+			conditions{nodes: 3, families: v4, unsupported: no6},
+			cases.Case{Features: []cases.Feature{cases.DualStack}},
+			v1.Skipped,
+		},
+		{"the only family is unsupported", conditions{nodes: 3, families: dual[1:], unsupported: no6}, cases.Case{}, v1.NotSupported},
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {

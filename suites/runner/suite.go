@@ -56,31 +56,32 @@ func Run(ctx context.Context, cfg Config) (*v1.Run, error) {
 }
 
 func newSuite(cfg Config) *suite {
+	k := cfg.conditions()
 	s := &suite{
 		cfg: cfg,
 		objects: fixture.Run{
-			ID: cfg.RunID, Image: cfg.Cluster.Image, Families: cfg.Cluster.Families(), Nodes: cfg.Cluster.Nodes(),
+			ID: cfg.RunID, Image: cfg.Cluster.Image, Families: k.judged(), Nodes: cfg.Cluster.Nodes(),
 		},
 		controls: map[string]*pod{},
 	}
 	s.report = &v1.Run{
-		Schema: v1.Schema, ID: cfg.RunID, Tool: cfg.Tool, Cluster: cfg.Cluster.Name(), Engine: cfg.Engine,
+		Schema: v1.Schema, ID: cfg.RunID, Tool: cfg.Tool, Cluster: cfg.Cluster.Name(),
+		Engine: cfg.Engine, EngineVersion: cfg.EngineVersion,
 		Nodes: len(s.objects.Nodes), Seed: cfg.Seed, Parallel: cfg.Parallel, Timing: cfg.Timing.report(),
 		LabReady: cfg.LabReady,
 	}
 	for _, f := range s.objects.Families {
 		s.report.Families = append(s.report.Families, string(f))
 	}
-	s.enqueue(shuffled(cfg.Cases, cfg.Seed))
+	for _, u := range k.unsupported {
+		s.report.Lacks = append(s.report.Lacks, u.String())
+	}
+	s.enqueue(k, shuffled(cfg.Cases, cfg.Seed))
 	return s
 }
 
 // enqueue queues the cases that can run and reports the others at once.
-func (s *suite) enqueue(order []cases.Case) {
-	k := conditions{nodes: len(s.objects.Nodes), families: len(s.objects.Families)}
-	if !s.cfg.RunUnsupported {
-		k.unsupported = s.cfg.Unsupported
-	}
+func (s *suite) enqueue(k conditions, order []cases.Case) {
 	for _, c := range order {
 		if outcome, reason, ok := k.triage(c); !ok {
 			s.report.Cases = append(s.report.Cases, described(c, outcome, reason))

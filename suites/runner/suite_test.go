@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	k8stesting "k8s.io/client-go/testing"
@@ -365,6 +366,37 @@ func TestUnsupportedFeaturesAreNotJudged(t *testing.T) {
 			}
 			if run.Verdict() != v1.VerdictPass {
 				t.Errorf("verdict %s", run.Verdict())
+			}
+		})
+	}
+}
+
+func TestUnsupportedFamilyIsNotJudged(t *testing.T) {
+	unsupported := []engines.Unsupported{{Family: corev1.IPv6Protocol, Reason: "IPv4 alone"}}
+	for _, force := range []bool{false, true} {
+		inWorld(t, func(t *testing.T, w *world) {
+			cfg := w.config(loadCases(t, "isolation-deny-ingress", "ipblock-one-family")...)
+			cfg.Unsupported, cfg.RunUnsupported = unsupported, force
+			run := w.run(t, cfg)
+			seen := map[string]bool{}
+			for c := range run.EachCell {
+				seen[c.Family] = true
+			}
+			want, families := v1.NotSupported, []string{"IPv4"}
+			if force {
+				want, families = v1.Pass, []string{"IPv4", "IPv6"}
+			}
+			if diff := cmp.Diff(families, run.Families); diff != "" {
+				t.Errorf("families (-want +got):\n%s", diff)
+			}
+			if !seen["IPv4"] || seen["IPv6"] != force {
+				t.Errorf("forced %v: families of cells %v", force, seen)
+			}
+			if c := outcomeOf(t, run, "ipblock-one-family"); c.Outcome != want {
+				t.Errorf("forced %v: %s (%s), want %s", force, c.Outcome, c.Reason, want)
+			}
+			if told := len(run.Lacks) == 1; told == force {
+				t.Errorf("forced %v: report says %q", force, run.Lacks)
 			}
 		})
 	}

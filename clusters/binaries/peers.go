@@ -1,0 +1,182 @@
+package binaries
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// A Peer is another project's engine, built from its Go module with the dependencies that
+// the module itself names: as a main module, not as a dependency of this one.
+type Peer struct {
+	Name    string // file name of the program
+	Module  string
+	Version string
+	Sum     string // of the module's content, as in a go.sum
+	Package string // the main package, relative to the module
+	Stamp   string // what the linker is told of the version; may be empty
+}
+
+// Peers are the programs that FindPeer knows.
+func Peers() []Peer {
+	return []Peer{
+		{
+			Name:   "azure-npm",
+			Module: "github.com/Azure/azure-container-networking", Version: "v1.7.0",
+			Sum:     "h1:8AzGE1K7SM9Aqk0esza8MCAP3RblTviiUWvJKXFaaCc=",
+			Package: "./npm/cmd", Stamp: "-X main.version=v1.7.0",
+		},
+		{
+			Name:   "kube-router",
+			Module: "github.com/cloudnativelabs/kube-router", Version: "v1.6.1",
+			Sum:     "h1:b+DzpRig0UyZN/EOEWejai3VCiG3z3Lm4vfNYLv102Q=",
+			Package: "./cmd/kube-router", Stamp: "-X github.com/cloudnativelabs/kube-router/pkg/version.Version=v1.6.1",
+		},
+		{
+			Name:   "kube-network-policies",
+			Module: "sigs.k8s.io/kube-network-policies", Version: "v1.1.0",
+			Sum:     "h1:UM2m/TdfmWgHClGnrKA+mevqG+OH4883kfup4DnXsHs=",
+			Package: "./cmd/kube-network-policies/standard",
+		},
+	}
+}
+
+// LookupPeer is the peer of that name.
+func LookupPeer(name string) (Peer, bool) {
+	all := Peers()
+	i := slices.IndexFunc(all, func(p Peer) bool { return p.Name == name })
+	if i < 0 {
+		return Peer{}, false
+	}
+	return all[i], true
+}
+
+// Finder finds programs by name: those of this project as Own does, those of Peers in the
+// cache, built from the Go module proxy when they are not there yet (some minutes), with
+// progress as in Options.
+func Finder(progress io.Writer) func(ctx context.Context, name string) (string, error) {
+	return func(ctx context.Context, name string) (string, error) {
+		if p, ok := LookupPeer(name); ok {
+			return p.ensure(ctx, newProgress(progress))
+		}
+		return Own(ctx, name)
+	}
+}
+
+// key names the folder of the cache; it changes with everything that goes into a build
+// but the Go toolchain, as cacheKey does.
+func (p Peer) key() string {
+	h := sha256.New()
+	for _, s := range append([]string{p.Module, p.Version, p.Sum, p.Package}, p.flags()...) {
+		fmt.Fprintf(h, "%d:%s", len(s), s)
+	}
+	return fmt.Sprintf("%s-%s-%s-%s-%s", p.Name, p.Version, runtime.GOOS, runtime.GOARCH, hex.EncodeToString(h.Sum(nil))[:8])
+}
+
+// flags are those of go build. -mod=mod, because modules are tested with what their
+// go.mod resolves to and don't promise a go.sum that is complete for every package.
+func (p Peer) flags() []string {
+	return []string{"-trimpath", "-buildvcs=false", "-mod=mod", "-ldflags", strings.TrimSpace("-s -w " + p.Stamp)}
+}
+
+// ensure is the path of the finished program.
+func (p Peer) ensure(ctx context.Context, progress *progress) (string, error) {
+	root, err := CacheRoot()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(root, "peers", p.key())
+	out := filepath.Join(dir, p.Name)
+	done := func() bool {
+		fi, err := os.Stat(out)
+		return err == nil && isProgram(fi)
+	}
+	if done() {
+		return out, nil
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("make cache folder: %w: set NETASSAY_CACHE to a folder that can be written", err)
+	}
+	l, err := acquire(ctx, filepath.Join(dir, "lock"), done, func(holder string) {
+		progress.line("waiting for %s, which is building %s in %s", holder, p.Name, dir)
+	})
+	if err != nil || l == nil {
+		return out, err
+	}
+	defer l.release()
+	if done() {
+		return out, nil
+	}
+	return out, p.build(ctx, progress, out)
+}
+
+// build builds to out; the caller holds the lock of its folder.
+func (p Peer) build(ctx context.Context, progress *progress, out string) error {
+	dir := filepath.Dir(out)
+	removeStale(dir)
+	progress.line("building %s %s from the Go module proxy into %s (once; some minutes)", p.Name, p.Version, dir)
+	source := filepath.Join(dir, tempPrefix+"module")
+	defer os.RemoveAll(source)
+	if err := p.fetch(ctx, source); err != nil {
+		return err
+	}
+	b := build{name: p.Name, pkg: p.Package, flags: p.flags(), dir: source, out: out, label: p.Name}
+	return b.run(ctx, progress)
+}
+
+// fetch puts the module's source into folder, where go build may complete its go.sum: a
+// folder of the module cache can't be built in as a main module.
+func (p Peer) fetch(ctx context.Context, folder string) error {
+	got, err := p.download(ctx)
+	if err != nil {
+		return err
+	}
+	if got.Sum != p.Sum {
+		return fmt.Errorf("build %s: module %s %s has sum %s, want %s: look at GOPROXY, then clean the module cache", p.Name, p.Module, p.Version, got.Sum, p.Sum)
+	}
+	if err := os.CopyFS(folder, os.DirFS(got.Dir)); err != nil {
+		return fmt.Errorf("copy module %s: %w", p.Module, err)
+	}
+	return nil
+}
+
+// downloaded is what go mod download says of a module.
+type downloaded struct {
+	Dir, Sum, Error string
+}
+
+func (p Peer) download(ctx context.Context) (downloaded, error) {
+	var got downloaded
+	tool, err := goTool(p.Name)
+	if err != nil {
+		return got, err
+	}
+	cmd := exec.CommandContext(ctx, tool, "mod", "download", "-json", p.Module+"@"+p.Version)
+	cmd.Dir = os.TempDir() // outside of any module: the version is the one that is named
+	cmd.Env = buildEnv()
+	log := &buildLog{}
+	var stdout strings.Builder
+	cmd.Stdout, cmd.Stderr = &stdout, log
+	runErr := runGroup(ctx, cmd, func(done <-chan struct{}) { <-done })
+	if ctx.Err() != nil {
+		return got, fmt.Errorf("build %s: %w", p.Name, ctx.Err())
+	}
+	// Also when it fails, go says why in the JSON.
+	if err := json.Unmarshal([]byte(stdout.String()), &got); err == nil && got.Error != "" {
+		return got, explain(p.Name, got.Error, errors.New("download its module"))
+	}
+	if runErr != nil {
+		return got, explain(p.Name, log.tail(), runErr)
+	}
+	return got, nil
+}

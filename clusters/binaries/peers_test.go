@@ -1,0 +1,127 @@
+package binaries
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// goFetches is a go command whose mod download gives $state/source as the module with
+// that sum, and which builds in a copy of it only.
+func goFetches(sum string) string {
+	return fmt.Sprintf(`case "$pkg" in
+*@*) printf '{"Dir":"%%s/source","Sum":"%s"}' "$state"; exit 0;;
+esac
+[ -e main.go ] && [ "$PWD" != "$state/source" ] || { echo "not in a copy of the module" >&2; exit 1; }
+`, sum) + goWorks
+}
+
+func newPeerGo(t *testing.T, script string) fakeGo {
+	t.Helper()
+	fake := newFakeGo(t, script)
+	if err := os.Mkdir(filepath.Join(fake.dir, "source"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	// As in the module cache, nothing can be written.
+	if err := os.WriteFile(filepath.Join(fake.dir, "source", "main.go"), []byte("package main"), 0o444); err != nil {
+		t.Fatal(err)
+	}
+	return fake
+}
+
+func kubeRouter(t *testing.T) Peer {
+	t.Helper()
+	p, ok := LookupPeer("kube-router")
+	if !ok {
+		t.Fatal("kube-router is unknown")
+	}
+	return p
+}
+
+func TestPeerIsBuiltOnce(t *testing.T) {
+	p := kubeRouter(t)
+	fake := newPeerGo(t, goFetches(p.Sum))
+	var progress logWriter
+	for range 2 {
+		path, err := Finder(&progress)(t.Context(), p.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := content(t, path); got != "program of "+p.Package {
+			t.Errorf("it holds %q", got)
+		}
+		if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), tempPrefix+"*")); len(left) > 0 {
+			t.Errorf("left behind: %v", left)
+		}
+	}
+	if diff := cmp.Diff([]string{p.Module + "@" + p.Version, p.Package}, fake.calls(t)); diff != "" {
+		t.Errorf("calls of go (-want +got):\n%s", diff)
+	}
+	for _, say := range []string{"building kube-router v1.6.1", "some minutes", "built kube-router"} {
+		if !strings.Contains(progress.String(), say) {
+			t.Errorf("progress does not say %q:\n%s", say, &progress)
+		}
+	}
+}
+
+func TestPeerErrorsNameTheCure(t *testing.T) {
+	p := kubeRouter(t)
+	for _, tc := range []struct {
+		name, script string
+		says         []string
+	}{
+		{"another content", goFetches("h1:other"), []string{"has sum h1:other", "want " + p.Sum, "GOPROXY"}},
+		{
+			"no network", `printf '{"Error":"a.b/c@v1: Get \\"https://proxy\\": dial tcp: lookup proxy: no such host"}'; exit 1`,
+			[]string{"can't be reached", "no such host", "GOPROXY"},
+		},
+		{"no such version", `printf '{"Error":"a.b/c@v1: unknown revision v1"}'; exit 1`, []string{"unknown revision"}},
+		{"does not say why", `echo 'x.go:3: broken' >&2; exit 2`, []string{"exit status 2", "x.go:3: broken"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			newPeerGo(t, tc.script)
+			_, err := Finder(nil)(t.Context(), p.Name)
+			if err == nil {
+				t.Fatal("found")
+			}
+			if strings.ContainsAny(err.Error(), "\n") {
+				t.Errorf("more than one line: %s", err)
+			}
+			for _, say := range append(tc.says, "build kube-router") {
+				if !strings.Contains(err.Error(), say) {
+					t.Errorf("error does not say %q: %s", say, err)
+				}
+			}
+			if strings.Contains(err.Error(), "KUBEBUILDER_ASSETS") {
+				t.Errorf("a cure that does not help: %s", err)
+			}
+		})
+	}
+}
+
+// The folder of the cache changes with what goes into the build, and with nothing else.
+func TestPeerKeys(t *testing.T) {
+	seen := map[string]string{}
+	note := func(what string, p Peer) {
+		if was, ok := seen[p.key()]; ok {
+			t.Errorf("%s has the key of %s", what, was)
+		}
+		seen[p.key()] = what
+	}
+	for _, p := range Peers() {
+		note(p.Name, p)
+		if p.key() != p.key() {
+			t.Errorf("%s has two keys", p.Name)
+		}
+	}
+	p := kubeRouter(t)
+	p.Sum = "h1:other"
+	note("another sum", p)
+	p = kubeRouter(t)
+	p.Stamp = ""
+	note("another stamp", p)
+}

@@ -1,0 +1,129 @@
+package agents
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/netassay/netassay/engines"
+)
+
+// stopGrace is how long agents may take to end after SIGTERM.
+const stopGrace = 10 * time.Second
+
+// readyPoll is how often an agent is asked.
+const readyPoll = 50 * time.Millisecond
+
+// Spec says how an engine's agent runs on a node.
+type Spec struct {
+	// Name is the program, for logs ("NAME-NODE") and messages.
+	Name string
+	// Argv is the command line on a node.
+	Argv func(n engines.Node) []string
+	// Env is added to the environment, as KEY=VALUE; may be nil.
+	Env func(n engines.Node) []string
+	// Prepare makes on a node what the agent needs to find; may be nil.
+	Prepare func(ctx context.Context, n engines.Node) error
+	// Ready makes the question to put to the agent of a node, again and again.
+	Ready func(ctx context.Context, n engines.Node) (Question, error)
+	// Deadline is how long an agent may take from its start to being in sync.
+	Deadline time.Duration
+}
+
+// Question asks an agent whether it is in sync. When it is not, the answer says what is
+// missing, for the message of a start that took too long.
+type Question func(ctx context.Context) (ok bool, answer string)
+
+// Set is the running agents of an engine. Its zero value has none.
+type Set struct {
+	processes []engines.Process
+}
+
+// Start starts an agent on each node and returns when all are in sync, or stops them and
+// returns the error of the first that can't be.
+func (s *Set) Start(ctx context.Context, nodes []engines.Node, spec Spec) error {
+	for _, n := range nodes {
+		if err := s.startOne(ctx, n, spec); err != nil {
+			return errors.Join(err, s.Stop(context.WithoutCancel(ctx)))
+		}
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	for i, n := range nodes {
+		p := s.processes[i]
+		g.Go(func() error { return waitReady(gctx, n, p, spec) })
+	}
+	if err := g.Wait(); err != nil {
+		return errors.Join(err, s.Stop(context.WithoutCancel(ctx)))
+	}
+	return nil
+}
+
+func (s *Set) startOne(ctx context.Context, n engines.Node, spec Spec) error {
+	if spec.Prepare != nil {
+		if err := spec.Prepare(ctx, n); err != nil {
+			return fmt.Errorf("prepare %s for %s: %w", n.Name(), spec.Name, err)
+		}
+	}
+	var env []string
+	if spec.Env != nil {
+		env = spec.Env(n)
+	}
+	p, err := n.Start(spec.logName(n), spec.Argv(n), env)
+	if err != nil {
+		return fmt.Errorf("start %s on %s: %w", spec.Name, n.Name(), err)
+	}
+	s.processes = append(s.processes, p)
+	return nil
+}
+
+func (s Spec) logName(n engines.Node) string { return s.Name + "-" + n.Name() }
+
+// waitReady asks until the answer is yes, the process has ended, or it is too late.
+func waitReady(ctx context.Context, n engines.Node, p engines.Process, spec Spec) error {
+	ctx, cancel := context.WithTimeout(ctx, spec.Deadline)
+	defer cancel()
+	ask, err := spec.Ready(ctx, n)
+	if err != nil {
+		return fmt.Errorf("find out what %s on %s has to know: %w", spec.Name, n.Name(), err)
+	}
+	tick := time.NewTicker(readyPoll)
+	defer tick.Stop()
+	for {
+		ok, last := ask(ctx)
+		if ok {
+			return nil
+		}
+		select {
+		case <-p.Done():
+			return fmt.Errorf("%s on %s ended before it was in sync: see the log %s", spec.Name, n.Name(), spec.logName(n))
+		case <-ctx.Done():
+			return fmt.Errorf("wait for %s on %s to be in sync (last: %s): %w", spec.Name, n.Name(), last, ctx.Err())
+		case <-tick.C:
+		}
+	}
+}
+
+// Stop ends the agents with SIGTERM, and with SIGKILL those that take too long. What they
+// put into the kernel stays.
+func (s *Set) Stop(ctx context.Context) error {
+	processes := s.processes
+	s.processes = nil
+	for _, p := range processes {
+		_ = p.Signal(syscall.SIGTERM) // an error means that it has ended
+	}
+	ctx, cancel := context.WithTimeout(ctx, stopGrace)
+	defer cancel()
+	for _, p := range processes {
+		select {
+		case <-p.Done():
+		case <-ctx.Done():
+			_ = p.Signal(os.Kill)
+		}
+	}
+	return nil
+}

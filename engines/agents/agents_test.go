@@ -1,0 +1,164 @@
+package agents
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/engines/enginestest"
+)
+
+// spec is an engine whose agent says that it is in sync at the third question.
+func spec(asked *atomic.Int32) Spec {
+	return Spec{
+		Name:     "thing",
+		Argv:     func(n engines.Node) []string { return []string{"/bin/thing", n.Name()} },
+		Env:      func(engines.Node) []string { return []string{"A=1"} },
+		Deadline: time.Minute,
+		Prepare: func(ctx context.Context, n engines.Node) error {
+			return n.Run(ctx, "text", "tool")
+		},
+		Ready: func(context.Context, engines.Node) (Question, error) {
+			return func(context.Context) (bool, string) { return asked.Add(1) >= 3, "not yet" }, nil
+		},
+	}
+}
+
+func TestStartAsksUntilInSync(t *testing.T) {
+	var asked atomic.Int32
+	var s Set
+	n := &enginestest.Node{}
+	if err := s.Start(t.Context(), []engines.Node{n}, spec(&asked)); err != nil {
+		t.Fatal(err)
+	}
+	if asked.Load() != 3 {
+		t.Errorf("asked %d times, want 3", asked.Load())
+	}
+	want := "run tool\n\ttext\nstart thing-node1\n\tA=1\n\t/bin/thing\n\tnode1\n"
+	if diff := cmp.Diff(want, n.Calls()); diff != "" {
+		t.Errorf("on the node (-want +got):\n%s", diff)
+	}
+	if err := s.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]os.Signal{syscall.SIGTERM}, n.Processes()[0].Signals()); diff != "" {
+		t.Errorf("signals (-want +got):\n%s", diff)
+	}
+}
+
+// A start that fails says why and leaves no agent running.
+func TestStartThatFails(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		spoil func(s *Spec, n *enginestest.Node)
+		says  []string
+	}{
+		{"prepare", func(s *Spec, _ *enginestest.Node) {
+			s.Prepare = func(context.Context, engines.Node) error { return errors.New("no iptables") }
+		}, []string{"prepare node1 for thing", "no iptables"}},
+		{"start", func(_ *Spec, n *enginestest.Node) {
+			n.OnStart = func() (*enginestest.Process, error) { return nil, errors.New("no such file") }
+		}, []string{"start thing on node1", "no such file"}},
+		{"what to know", func(s *Spec, _ *enginestest.Node) {
+			s.Ready = func(context.Context, engines.Node) (Question, error) { return nil, errors.New("no API") }
+		}, []string{"thing on node1 has to know", "no API"}},
+		{"too late", func(s *Spec, _ *enginestest.Node) {
+			s.Deadline = time.Millisecond
+			s.Ready = func(context.Context, engines.Node) (Question, error) {
+				return func(context.Context) (bool, string) { return false, "1 of 2 pods" }, nil
+			}
+		}, []string{"wait for thing on node1", "last: 1 of 2 pods"}},
+		{"dies", func(s *Spec, n *enginestest.Node) {
+			n.OnStart = func() (*enginestest.Process, error) {
+				p := enginestest.NewProcess(func(os.Signal) bool { return true })
+				return p, p.Signal(os.Kill)
+			}
+			s.Ready = func(context.Context, engines.Node) (Question, error) {
+				return func(context.Context) (bool, string) { return false, "" }, nil
+			}
+		}, []string{"thing on node1 ended", "see the log thing-node1"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var asked atomic.Int32
+			var s Set
+			n := &enginestest.Node{}
+			broken := spec(&asked)
+			tc.spoil(&broken, n)
+			err := s.Start(t.Context(), []engines.Node{n}, broken)
+			if err == nil {
+				t.Fatal("started")
+			}
+			for _, say := range tc.says {
+				if !strings.Contains(err.Error(), say) {
+					t.Errorf("error does not say %q: %v", say, err)
+				}
+			}
+			for _, p := range n.Processes() {
+				select {
+				case <-p.Done():
+				default:
+					t.Error("an agent still runs")
+				}
+			}
+		})
+	}
+}
+
+func TestStopKillsWhatDoesNotEnd(t *testing.T) {
+	var asked atomic.Int32
+	var s Set
+	n := &enginestest.Node{OnStart: func() (*enginestest.Process, error) {
+		return enginestest.NewProcess(func(sig os.Signal) bool { return sig == os.Kill }), nil
+	}}
+	if err := s.Start(t.Context(), []engines.Node{n}, spec(&asked)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // stands for the grace being over
+	if err := s.Stop(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]os.Signal{syscall.SIGTERM, os.Kill}, n.Processes()[0].Signals()); diff != "" {
+		t.Errorf("signals (-want +got):\n%s", diff)
+	}
+}
+
+func TestSum(t *testing.T) {
+	text := []byte(`# HELP a_count Some.
+# TYPE a_count summary
+a{operation="create",had_error="false",quantile="0.5"} NaN
+a_count{had_error="false",operation="create"} 3
+a_count{had_error="true",operation="create"} 1
+a_count{had_error="false",operation="update"} 10
+a_count_more 7
+plain 1.5e+02
+broken x
+`)
+	for _, tc := range []struct {
+		metric string
+		labels []string
+		want   float64
+		ok     bool
+	}{
+		{"a_count", nil, 14, true},
+		{"a_count", []string{`operation="create"`}, 4, true},
+		{"a_count", []string{`operation="create"`, `had_error="true"`}, 1, true},
+		{"a_count", []string{`operation="crea"`}, 0, false},
+		{"plain", nil, 150, true},
+		{"broken", nil, 0, false},
+		{"absent", nil, 0, false},
+	} {
+		got, ok := Sum(text, tc.metric, tc.labels...)
+		if got != tc.want || ok != tc.ok {
+			t.Errorf("%s%v: %g %v, want %g %v", tc.metric, tc.labels, got, ok, tc.want, tc.ok)
+		}
+	}
+}

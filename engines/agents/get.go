@@ -1,0 +1,64 @@
+package agents
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/netassay/netassay/engines"
+)
+
+const (
+	getTimeout = 5 * time.Second
+	// getLimit bounds an answer; the metrics of a large engine have a few MiB.
+	getLimit = 64 << 20
+)
+
+// DialOn opens connections from the node's own network namespace.
+func DialOn(n engines.Node) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	return func(ctx context.Context, network, addr string) (conn net.Conn, err error) {
+		doErr := n.Do(func() error {
+			conn, err = (&net.Dialer{}).DialContext(ctx, network, addr)
+			return nil
+		})
+		return conn, errors.Join(doErr, err)
+	}
+}
+
+// Getter fetches from servers on a node's loopback.
+type Getter struct {
+	client *http.Client
+}
+
+// NewGetter makes a Getter for n.
+func NewGetter(n engines.Node) *Getter {
+	return &Getter{client: &http.Client{
+		Transport: &http.Transport{DialContext: DialOn(n), DisableKeepAlives: true},
+		Timeout:   getTimeout,
+	}}
+}
+
+// Get fetches url; any status but 200 is an error.
+func (g *Getter) Get(ctx context.Context, url string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, fmt.Errorf("make request: %w", err)
+	}
+	resp, err := g.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, getLimit))
+	if err != nil {
+		return nil, fmt.Errorf("read answer of %s: %w", url, err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("get %s: status %d", url, resp.StatusCode)
+	}
+	return body, nil
+}

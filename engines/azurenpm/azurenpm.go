@@ -1,0 +1,71 @@
+package azurenpm
+
+import (
+	"context"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/engines/agents"
+)
+
+// Name is the engine's name, and that of its program.
+const Name = "azure-npm"
+
+// readyDeadline is the three minutes of telemetry and then generous: NPM calls ipset once
+// for each pod that it finds.
+const readyDeadline = 15 * time.Minute
+
+// hint is the chain by which a kubelet shows which iptables it uses:
+// https://kubernetes.io/blog/2022/09/07/iptables-chains-not-api/#use-case-iptables-mode
+const hint = `*mangle
+:KUBE-IPTABLES-HINT - [0:0]
+COMMIT
+`
+
+// Engine is Azure NPM for Linux, version 2 of its data plane.
+type Engine struct {
+	// Binary is the path of the program.
+	Binary string
+
+	agents agents.Set
+}
+
+// Name is "azure-npm".
+func (*Engine) Name() string { return Name }
+
+// Unsupported declares IPv6. What NPM lacks on Windows (named ports, SCTP, negative
+// selectors, except) it has on Linux, which is what runs here.
+func (*Engine) Unsupported() []engines.Unsupported {
+	return []engines.Unsupported{{
+		Family: corev1.IPv6Protocol,
+		Reason: "Azure NPM has no support for IPv6 (https://learn.microsoft.com/azure/aks/use-network-policies)",
+	}}
+}
+
+// Start starts one agent per node and returns when all are in sync, after some minutes.
+func (e *Engine) Start(ctx context.Context, nodes []engines.Node) error {
+	return e.agents.Start(ctx, nodes, agents.Spec{
+		Name: Name, Argv: e.Command, Env: Environment, Prepare: prepare, Ready: ready, Deadline: readyDeadline,
+	})
+}
+
+// Stop ends the agents. Their rules stay in the kernel.
+func (e *Engine) Stop(ctx context.Context) error { return e.agents.Stop(ctx) }
+
+// Command is the command line of the agent on a node.
+func (e *Engine) Command(n engines.Node) []string {
+	return []string{e.Binary, "start", "--kubeconfig=" + n.Kubeconfig()}
+}
+
+// Environment names the node, and a configuration that does not exist: then NPM takes its
+// own defaults, which are those of its manifest, whatever this machine has in /etc.
+func Environment(n engines.Node) []string {
+	return []string{"HOSTNAME=" + n.Name(), "NPM_CONFIG=/nonexistent/azure-npm.json"}
+}
+
+// prepare makes the hint chain with the iptables that kube-proxy uses here too.
+func prepare(ctx context.Context, n engines.Node) error {
+	return n.Run(ctx, hint, "iptables-restore", "-w", "5", "--noflush")
+}

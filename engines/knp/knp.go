@@ -1,0 +1,98 @@
+// Package knp starts kube-network-policies, one agent per node, and waits until each has
+// its rules and its queue in the kernel.
+//
+// It judges nothing; what the agents enforce is found out by suites.
+package knp
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/engines/agents"
+)
+
+// Name is the engine's name, and that of its program.
+const Name = "kube-network-policies"
+
+const (
+	// queue is the number of the netfilter queue, the program's own default.
+	queue = "100"
+	// metricsAddress is loopback: the default is a port on all of the node's addresses.
+	metricsAddress = "127.0.0.1:9080"
+	// queues lists the queues of the reading thread's network namespace that have a
+	// program listening.
+	queues        = "/proc/thread-self/net/netfilter/nfnetlink_queue"
+	readyDeadline = 2 * time.Minute
+)
+
+// Engine is kube-network-policies for the standard NetworkPolicy API.
+type Engine struct {
+	// Binary is the path of the program.
+	Binary string
+
+	agents agents.Set
+}
+
+// Name is "kube-network-policies".
+func (*Engine) Name() string { return Name }
+
+// Unsupported is empty: the project documents no part of the API that it leaves out.
+func (*Engine) Unsupported() []engines.Unsupported { return nil }
+
+// Start starts one agent per node and returns when all are in sync.
+func (e *Engine) Start(ctx context.Context, nodes []engines.Node) error {
+	return e.agents.Start(ctx, nodes, agents.Spec{Name: Name, Argv: e.Command, Ready: ready, Deadline: readyDeadline})
+}
+
+// Stop ends the agents. Their rules stay and, as the program's default is to fail open,
+// let everything pass.
+func (e *Engine) Stop(ctx context.Context) error { return e.agents.Stop(ctx) }
+
+// Command is the command line of the agent on a node: the program's own defaults, but for
+// the container runtime's NRI socket, which a lab does not have.
+func (e *Engine) Command(n engines.Node) []string {
+	return []string{
+		e.Binary,
+		"--kubeconfig=" + n.Kubeconfig(),
+		"--hostname-override=" + n.Name(),
+		"--metrics-bind-address=" + metricsAddress,
+		"--nfqueue-id=" + queue,
+		"--disable-nri=true",
+	}
+}
+
+// ready asks whether the agent listens to its queue. It opens the queue after its
+// informers are in sync and after the first write of its rules (Run in
+// pkg/dataplane/controller.go of v1.1.0); it has no readiness endpoint of its own.
+func ready(_ context.Context, n engines.Node) (agents.Question, error) {
+	return func(context.Context) (bool, string) {
+		var text []byte
+		err := n.Do(func() (err error) {
+			text, err = os.ReadFile(queues)
+			return err
+		})
+		if err != nil {
+			return false, err.Error()
+		}
+		if !listens(text, queue) {
+			return false, fmt.Sprintf("nobody listens to queue %s", queue)
+		}
+		return true, ""
+	}, nil
+}
+
+// listens says whether a list of queues has that number: the first field of a line.
+func listens(list []byte, number string) bool {
+	for lines := bufio.NewScanner(bytes.NewReader(list)); lines.Scan(); {
+		if fields := strings.Fields(lines.Text()); len(fields) > 0 && fields[0] == number {
+			return true
+		}
+	}
+	return false
+}
