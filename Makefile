@@ -98,6 +98,10 @@ test: deps binaries ## Run all tests: PKGS=./suites/... ARGS="-run Name"
 test-rootless: deps binaries ## Run the lab's tests as an unprivileged user, when root
 	hack/test-rootless.sh $(ASSETS)
 
+.PHONY: test-peers
+test-peers: deps binaries ## Build other projects' engines and run each on a lab (not part of test; many minutes)
+	KUBEBUILDER_ASSETS=$(ASSETS) NETASSAY_TEST_PEERS=1 go test ./internal/cli -run '^TestPeers$$' -v -timeout 3h $(ARGS)
+
 .PHONY: test-race
 test-race: deps binaries ## Run all tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 KUBEBUILDER_ASSETS=$(ASSETS) go test -race $(PKGS) $(ARGS)

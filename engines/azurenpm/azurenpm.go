@@ -40,7 +40,7 @@ func (*Engine) Name() string { return Name }
 func (*Engine) Unsupported() []engines.Unsupported {
 	return []engines.Unsupported{{
 		Family: corev1.IPv6Protocol,
-		Reason: "Azure NPM has no support for IPv6 (https://learn.microsoft.com/azure/aks/use-network-policies)",
+		Reason: "Azure NPM has no support for IPv6 (https://learn.microsoft.com/azure/aks/use-network-policies; ErrUnsupportedIPAddress in npm/pkg/controlplane/translation)",
 	}}
 }
 

@@ -46,7 +46,7 @@ func (*Engine) Name() string { return Name }
 func (*Engine) Unsupported() []engines.Unsupported {
 	return []engines.Unsupported{{
 		Family: corev1.IPv6Protocol,
-		Reason: "version 1 of kube-router enforces on IPv4 alone; IPv6 came with version 2 (https://github.com/cloudnativelabs/kube-router/releases/tag/v2.0.0)",
+		Reason: "version 1 of kube-router enforces on IPv4 alone, IPv6 belongs to the v2.0.0 release line (https://github.com/cloudnativelabs/kube-router/blob/v1.6.1/docs/ipv6.md)",
 	}}
 }
 

@@ -16,7 +16,8 @@ func TestCommand(t *testing.T) {
 	enginestest.Golden(t, "testdata/command.txt", strings.Join(e.Command(&enginestest.Node{}), "\n")+"\n", *update)
 }
 
-// The metrics are those of an agent on a lab, before and after its first sync.
+// The metrics are those of an agent on a lab; before.metrics is the same with the
+// histogram of syncs at zero.
 func TestSynced(t *testing.T) {
 	for file, want := range map[string]bool{"before.metrics": false, "after.metrics": true} {
 		text, err := os.ReadFile("testdata/" + file)
