@@ -1,6 +1,6 @@
 // Package binaries finds or builds the programs that a lab runs: Kubernetes' own
-// (kube-apiserver, etcd, kubectl and so on, one pinned version) and this project's
-// (netassay, enforcer, probe).
+// (kube-apiserver, etcd, kubectl and so on, one pinned version), this project's (netassay,
+// enforcer, probe) and other projects' engines (Peers, pinned by version and content).
 //
 // It decides where a program comes from: KUBEBUILDER_ASSETS first, then the cache, else
 // a build from the Go module proxy, and that only for what the caller wants. A program

@@ -28,8 +28,16 @@ const (
 	// queues lists the queues of the reading thread's network namespace that have a
 	// program listening.
 	queues        = "/proc/thread-self/net/netfilter/nfnetlink_queue"
+	table         = "kube-network-policies"
 	readyDeadline = 2 * time.Minute
 )
+
+// trial is the one statement that all of the program's rules end in and that a kernel may
+// lack; nft only checks it, and the check leaves nothing.
+const trial = `add table inet netassay-trial
+add chain inet netassay-trial c { type filter hook postrouting priority 95; }
+add rule inet netassay-trial c queue num ` + queue + ` bypass
+`
 
 // Engine is kube-network-policies for the standard NetworkPolicy API.
 type Engine struct {
@@ -47,7 +55,9 @@ func (*Engine) Unsupported() []engines.Unsupported { return nil }
 
 // Start starts one agent per node and returns when all are in sync.
 func (e *Engine) Start(ctx context.Context, nodes []engines.Node) error {
-	return e.agents.Start(ctx, nodes, agents.Spec{Name: Name, Argv: e.Command, Ready: ready, Deadline: readyDeadline})
+	return e.agents.Start(ctx, nodes, agents.Spec{
+		Name: Name, Argv: e.Command, Prepare: prepare, Ready: ready, Deadline: readyDeadline,
+	})
 }
 
 // Stop ends the agents. Their rules stay and, as the program's default is to fail open,
@@ -67,11 +77,20 @@ func (e *Engine) Command(n engines.Node) []string {
 	}
 }
 
-// ready asks whether the agent listens to its queue. It opens the queue after its
-// informers are in sync and after the first write of its rules (Run in
-// pkg/dataplane/controller.go of v1.1.0); it has no readiness endpoint of its own.
+// prepare refuses a kernel on which the program would start, fail to write its rules every
+// second, and let everything pass.
+func prepare(ctx context.Context, n engines.Node) error {
+	if err := n.Run(ctx, trial, "nft", "--check", "--file", "-"); err != nil {
+		return fmt.Errorf("this kernel can't send packets to a queue by nftables: use one with CONFIG_NFT_QUEUE: %w", err)
+	}
+	return nil
+}
+
+// ready asks whether the agent listens to its queue and its rules are there. It opens the
+// queue after its informers are in sync and after its first attempt to write its rules (Run
+// in pkg/dataplane/controller.go of v1.1.0); it has no readiness endpoint of its own.
 func ready(_ context.Context, n engines.Node) (agents.Question, error) {
-	return func(context.Context) (bool, string) {
+	return func(ctx context.Context) (bool, string) {
 		var text []byte
 		err := n.Do(func() (err error) {
 			text, err = os.ReadFile(queues)
@@ -82,6 +101,9 @@ func ready(_ context.Context, n engines.Node) (agents.Question, error) {
 		}
 		if !listens(text, queue) {
 			return false, fmt.Sprintf("nobody listens to queue %s", queue)
+		}
+		if err := n.Run(ctx, "", "nft", "list", "table", "inet", table); err != nil {
+			return false, err.Error()
 		}
 		return true, ""
 	}, nil

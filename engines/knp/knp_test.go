@@ -3,7 +3,6 @@ package knp
 import (
 	"flag"
 	"os"
-	"strings"
 	"testing"
 
 	"github.com/netassay/netassay/engines/enginestest"
@@ -12,11 +11,17 @@ import (
 var update = flag.Bool("update", false, "write what the code gives into the golden files")
 
 func TestCommand(t *testing.T) {
-	e := &Engine{Binary: "/bin/" + Name}
-	enginestest.Golden(t, "testdata/command.txt", strings.Join(e.Command(&enginestest.Node{}), "\n")+"\n", *update)
+	e, n := &Engine{Binary: "/bin/" + Name}, &enginestest.Node{}
+	if err := prepare(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.Start("knp", e.Command(n), nil); err != nil {
+		t.Fatal(err)
+	}
+	enginestest.Golden(t, "testdata/command.txt", n.Calls(), *update)
 }
 
-// The list is one of a node of a lab, with the agent's queue and without.
+// The list is one of a network namespace in which two programs listen.
 func TestListens(t *testing.T) {
 	list, err := os.ReadFile("testdata/nfnetlink_queue")
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -35,7 +36,11 @@ func TestPeers(t *testing.T) {
 			cmd := exec.CommandContext(ctx, path, "conformance", "--engine", p.Name, "--ip-family", "ipv4",
 				"--case", "isolation-deny-ingress", "--case", "port-number", "--out", dir)
 			cmd.Stdout, cmd.Stderr = &log, &log
-			if err := cmd.Run(); err != nil {
+			err := cmd.Run()
+			if strings.Contains(log.String(), "this kernel can't") && os.Getenv("CI") != "true" {
+				t.Skipf("%v\n%s", err, &log)
+			}
+			if err != nil {
 				t.Fatalf("%v\n%s", err, &log)
 			}
 			text, err := os.ReadFile(filepath.Join(dir, "run.json"))
