@@ -112,10 +112,11 @@ func TestPeerKeys(t *testing.T) {
 		}
 		seen[p.key()] = what
 	}
-	for _, p := range Peers() {
+	first := Peers()
+	for i, p := range Peers() {
 		note(p.Name, p)
-		if p.key() != p.key() {
-			t.Errorf("%s has two keys", p.Name)
+		if got := first[i].key(); got != p.key() {
+			t.Errorf("%s has two keys: %s, %s", p.Name, got, p.key())
 		}
 	}
 	p := kubeRouter(t)
