@@ -81,7 +81,8 @@ func (e *Engine) Command(n engines.Node) []string {
 // second, and let everything pass.
 func prepare(ctx context.Context, n engines.Node) error {
 	if err := n.Run(ctx, trial, "nft", "--check", "--file", "-"); err != nil {
-		return fmt.Errorf("this kernel can't send packets to a queue by nftables: use one with CONFIG_NFT_QUEUE: %w", err)
+		reason, _, _ := strings.Cut(err.Error(), "\n") // nft points at the place on more lines
+		return fmt.Errorf("this kernel can't send packets to a queue by nftables: use one with CONFIG_NFT_QUEUE (%s)", reason)
 	}
 	return nil
 }
