@@ -14,6 +14,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"github.com/netassay/netassay/internal/flock"
 )
 
 // A Peer is another project's engine, built from its Go module with the dependencies that
@@ -107,13 +109,13 @@ func (p Peer) ensure(ctx context.Context, progress *progress) (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("make cache folder: %w: set NETASSAY_CACHE to a folder that can be written", err)
 	}
-	l, err := acquire(ctx, filepath.Join(dir, "lock"), done, func(holder string) {
+	l, err := flock.Acquire(ctx, filepath.Join(dir, "lock"), done, func(holder string) {
 		progress.line("waiting for %s, which is building %s in %s", holder, p.Name, dir)
 	})
 	if err != nil || l == nil {
 		return out, err
 	}
-	defer l.release()
+	defer l.Release()
 	if done() {
 		return out, nil
 	}
