@@ -20,14 +20,14 @@ type Churn struct {
 
 // Mix are shares of changes by kind.
 type Mix struct {
-	Replace   int // ipBlocks in place
-	Except    int // an except added
-	Unexcept  int // an except removed
-	Rotate    int // a policy deleted, another created
-	Recreate  int // a policy deleted, the same created again
-	PodLabel  int // a pod's label changed, and the next time back
-	NSLabel   int // a namespace's
-	Restart   int // two pods restarted that swap their addresses
+	Replace  int // ipBlocks in place
+	Except   int // an except added
+	Unexcept int // an except removed
+	Rotate   int // a policy deleted, another created
+	Recreate int // a policy deleted, the same created again
+	PodLabel int // a pod's label changed, and the next time back
+	NSLabel  int // a namespace's
+	Restart  int // two pods restarted that swap their addresses
 }
 
 // DefaultChurn is one change per second for a minute, every kind as often as each other.

@@ -1,0 +1,262 @@
+package load
+
+import (
+	"fmt"
+	"iter"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"net/netip"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	netv1 "k8s.io/api/networking/v1"
+
+	"github.com/netassay/netassay/scale/profile"
+)
+
+// Kind is what a change is. Kinds are measured apart.
+type Kind string
+
+// The kinds, in the order of profile.Mix.
+const (
+	ReplaceBlocks Kind = "ipblock-replace"
+	AddExcept     Kind = "except-add"
+	RemoveExcept  Kind = "except-remove"
+	RotatePolicy  Kind = "policy-rotate"
+	Recreate      Kind = "policy-recreate"
+	PodLabel      Kind = "pod-label"
+	NSLabel       Kind = "namespace-label"
+	RestartPods   Kind = "pod-restart"
+)
+
+// Verb is what a write does to its object.
+type Verb string
+
+// The verbs. Update replaces labels or spec as a whole.
+const (
+	Create Verb = "create"
+	Update Verb = "update"
+	Delete Verb = "delete"
+)
+
+// Write is one request. Exactly one of the objects is set, whole even when it is deleted.
+type Write struct {
+	Verb      Verb
+	Policy    *netv1.NetworkPolicy
+	Namespace *corev1.Namespace
+	Pod       *Pod
+}
+
+// Change is one change of a churn: its writes go out one after another, without waiting
+// for what they do.
+type Change struct {
+	N      int
+	Due    time.Duration // from the start of the churn; latencies count from here
+	Burst  int           // which burst it belongs to; 0 in a steady stream
+	Kind   Kind
+	Writes []Write
+}
+
+// Schedule is the churn of a load, in order of time. It is drawn as it is consumed and
+// leaves o as it is. Where a kind has nothing to change (no ipBlock, no except), the next
+// kind of the mix that has takes its turn; the churn ends early if none has.
+func Schedule(o *Objects, c profile.Churn) iter.Seq[Change] {
+	return func(yield func(Change) bool) {
+		s := newState(o, c)
+		for n := 0; ; n++ {
+			due, burst := Due(c, n)
+			if due >= c.For {
+				return
+			}
+			kind, writes := s.change()
+			if len(writes) == 0 || !yield(Change{N: n, Due: due, Burst: burst, Kind: kind, Writes: writes}) {
+				return
+			}
+		}
+	}
+}
+
+// Due is when change n of a churn falls due, and in which burst.
+func Due(c profile.Churn, n int) (due time.Duration, burst int) {
+	after := func(n int) time.Duration {
+		if c.Rate == 0 {
+			return 0
+		}
+		return time.Duration(math.Round(float64(n) * float64(time.Second) / c.Rate))
+	}
+	if c.Burst == 0 {
+		return after(n), 0
+	}
+	burst = n / c.Burst
+	return time.Duration(burst)*(after(c.Burst-1)+c.Quiet) + after(n%c.Burst), burst
+}
+
+// state is the load as the changes so far have left it.
+type state struct {
+	r        *rand.Rand
+	w        *writer
+	c        profile.Churn
+	policies []*netv1.NetworkPolicy
+	kinds    []int // of each policy's peers
+	types    []int
+	blocked  []int // policies that have ipBlocks
+	spaces   []corev1.Namespace
+	pods     []Pod
+	made     int // policies so far
+	lives    int // of restarted pods
+	edits    int
+}
+
+func newState(o *Objects, c profile.Churn) *state {
+	s := &state{
+		r: random(c.Seed, streamChurn, 0), w: newWriter(o.Profile), c: c, made: len(o.Policies),
+		spaces: append([]corev1.Namespace(nil), o.Namespaces...), pods: append([]Pod(nil), o.Pods...),
+	}
+	if o.Profile.Dedupe == profile.Friendly {
+		s.w.blocks(friendlyLists - 1) // new policies share the lists that the old ones share
+	}
+	used := &s.w.pool.used
+	used.V4, used.V6 = max(used.V4, o.Networks.V4), max(used.V6, o.Networks.V6)
+	for i := range o.Policies {
+		p := &o.Policies[i]
+		kind, typ := classify(p)
+		if kind == peersIP {
+			s.blocked = append(s.blocked, i)
+		}
+		s.policies, s.kinds, s.types = append(s.policies, p), append(s.kinds, kind), append(s.types, typ)
+	}
+	return s
+}
+
+// classify is the kind and the type that a policy was drawn with.
+func classify(p *netv1.NetworkPolicy) (kind, typ int) {
+	switch {
+	case len(ipBlocks(p)) > 0:
+		kind = peersIP
+	case hasNamespacePeers(p):
+		kind = peersNS
+	}
+	switch {
+	case len(p.Spec.PolicyTypes) == 2:
+		typ = typeBoth
+	case p.Spec.PolicyTypes[0] == netv1.PolicyTypeEgress:
+		typ = typeOut
+	}
+	return kind, typ
+}
+
+func hasNamespacePeers(p *netv1.NetworkPolicy) bool {
+	for _, rule := range p.Spec.Ingress {
+		if len(rule.From) > 0 {
+			return rule.From[0].NamespaceSelector != nil
+		}
+	}
+	for _, rule := range p.Spec.Egress {
+		if len(rule.To) > 0 {
+			return rule.To[0].NamespaceSelector != nil
+		}
+	}
+	return false
+}
+
+// change draws one: by the weights of the mix, or the next kind that can be.
+func (s *state) change() (Kind, []Write) {
+	kinds := []struct {
+		kind Kind
+		draw func() []Write
+	}{
+		{ReplaceBlocks, s.replace}, {AddExcept, s.addExcept}, {RemoveExcept, s.removeExcept},
+		{RotatePolicy, s.rotate}, {Recreate, s.recreate},
+		{PodLabel, s.podLabel}, {NSLabel, s.nsLabel}, {RestartPods, s.restart},
+	}
+	_, weights := s.c.Mix.Shares()
+	first := pick(s.r, weights)
+	for i := range kinds {
+		k := (first + i) % len(kinds)
+		if weights[k] == 0 {
+			continue
+		}
+		if writes := kinds[k].draw(); len(writes) > 0 {
+			return kinds[k].kind, writes
+		}
+	}
+	return "", nil
+}
+
+// pick is an index, drawn by weights.
+func pick(r *rand.Rand, weights []int) int {
+	total := 0
+	for _, w := range weights {
+		total += w
+	}
+	n := r.IntN(total)
+	for i, w := range weights {
+		if n -= w; n < 0 {
+			return i
+		}
+	}
+	return len(weights) - 1
+}
+
+// podLabel moves a pod between tiers: policies select by them.
+func (s *state) podLabel() []Write {
+	if len(s.pods) == 0 {
+		return nil
+	}
+	i := s.r.IntN(len(s.pods))
+	s.pods[i].Labels = flipped(s.pods[i].Labels, "tier", "frontend", "backend")
+	return []Write{{Verb: Update, Pod: copied(s.pods[i])}}
+}
+
+// nsLabel moves a namespace between teams.
+func (s *state) nsLabel() []Write {
+	i := s.r.IntN(len(s.spaces))
+	s.spaces[i].Labels = flipped(s.spaces[i].Labels, "team", "team-0", "team-1")
+	ns := s.spaces[i]
+	return []Write{{Verb: Update, Namespace: &ns}}
+}
+
+// flipped are the labels with key at one of two values: the one that it isn't at.
+func flipped(labels map[string]string, key, one, other string) map[string]string {
+	out := maps.Clone(labels)
+	if out[key] == one {
+		one = other
+	}
+	out[key] = one
+	return out
+}
+
+// restart deletes two pods of a node and makes two that have each other's addresses: what
+// an address was allowed before is now another pod's.
+func (s *state) restart() []Write {
+	n := len(s.pods)
+	if n < 2 {
+		return nil
+	}
+	i := s.r.IntN(n)
+	for k := 1; k < n; k++ { // pods of a node come at a constant distance
+		j := (i + k*s.w.p.Nodes) % n
+		if j == i || s.pods[j].Node != s.pods[i].Node {
+			continue
+		}
+		a, b := s.pods[i], s.pods[j]
+		s.pods[i], s.pods[j] = s.reborn(a, b.IPs), s.reborn(b, a.IPs)
+		return []Write{
+			{Verb: Delete, Pod: &a},
+			{Verb: Delete, Pod: &b},
+			{Verb: Create, Pod: copied(s.pods[i])},
+			{Verb: Create, Pod: copied(s.pods[j])},
+		}
+	}
+	return nil
+}
+
+func (s *state) reborn(p Pod, ips []netip.Addr) Pod {
+	s.lives++
+	p.IPs = ips
+	p.Name = fmt.Sprintf("app-%s-r%06d", p.Labels["app"][len("app-"):], s.lives)
+	return p
+}
+
+func copied(p Pod) *Pod { return &p }
