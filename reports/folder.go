@@ -72,15 +72,20 @@ func WriteFolder(dir string, run *v1.Run) error {
 	return nil
 }
 
-// writeFile never leaves a file that is not whole under its name.
-func writeFile(path string, run *v1.Run, write func(io.Writer, *v1.Run) error) (err error) {
+// writeFile writes one file of a run.
+func writeFile(path string, run *v1.Run, write func(io.Writer, *v1.Run) error) error {
+	return writeWhole(path, func(w io.Writer) error { return write(w, run) })
+}
+
+// writeWhole never leaves a file that is not whole under its name.
+func writeWhole(path string, write func(io.Writer) error) (err error) {
 	partial := path + ".partial"
 	f, err := os.OpenFile(partial, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
 	if err != nil {
 		return err
 	}
 	w := bufio.NewWriter(f)
-	if err := errors.Join(write(w, run), w.Flush(), f.Close()); err != nil {
+	if err := errors.Join(write(w), w.Flush(), f.Close()); err != nil {
 		return errors.Join(err, os.Remove(partial))
 	}
 	return os.Rename(partial, path)

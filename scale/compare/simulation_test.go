@@ -118,13 +118,9 @@ func TestErrorRates(t *testing.T) {
 		{"identical, one after the other, host 60 % slower", 10, 100, 0.6, 1, 1, true, NoChange, 0, 0.9},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			n := trials
-			if testing.Short() {
-				n = 50
-			}
-			got := verdicts(seed, n, tc.repeats, tc.samples, tc.drift, tc.slower, tc.larger, tc.sequential)
-			share := float64(got[tc.verdict]) / float64(n)
-			t.Logf("%s in %.1f %% of %d comparisons; all: %v", tc.verdict, 100*share, n, got)
+			got := verdicts(seed, trials, tc.repeats, tc.samples, tc.drift, tc.slower, tc.larger, tc.sequential)
+			share := float64(got[tc.verdict]) / float64(trials)
+			t.Logf("%s in %.1f %% of %d comparisons; all: %v", tc.verdict, 100*share, trials, got)
 			if share < tc.min || share > tc.max {
 				t.Errorf("seed %d: %s in %.3f, want %g to %g", seed, tc.verdict, share, tc.min, tc.max)
 			}

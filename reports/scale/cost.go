@@ -1,0 +1,239 @@
+package scale
+
+import (
+	"slices"
+
+	"github.com/netassay/netassay/scale/stats"
+)
+
+// memory are the readings by phase: per repeat the largest of the phase, of these the
+// median.
+func (d *Data) memory(engine string, counts map[int]bool) []MemoryRow {
+	rows := []MemoryRow{}
+	type cell struct {
+		name, phase string
+		repeat      int
+	}
+	largest := map[cell]float64{}
+	for _, r := range d.Readings {
+		if r.Engine != engine || !counts[r.Repeat] || !slices.Contains(Phases(), r.Phase) {
+			continue
+		}
+		if !slices.ContainsFunc(rows, func(row MemoryRow) bool { return row.Name == r.Name }) {
+			rows = append(rows, MemoryRow{Name: r.Name, Unit: r.Unit})
+		}
+		c := cell{r.Name, r.Phase, r.Repeat}
+		if v, ok := largest[c]; !ok || r.Value > v {
+			largest[c] = r.Value
+		}
+	}
+	for i := range rows {
+		row := &rows[i]
+		for _, phase := range Phases() {
+			var values []float64
+			for repeat := range counts {
+				if v, ok := largest[cell{row.Name, phase, repeat}]; ok {
+					values = append(values, v)
+				}
+			}
+			var median *float64
+			if len(values) > 0 {
+				median = finite(stats.Median(values))
+			}
+			row.Phases = append(row.Phases, median)
+		}
+		if first, last := row.Phases[0], row.Phases[len(row.Phases)-1]; first != nil && last != nil && *first > 0 && row.Name != HWM { // the most that was ever never comes back
+			row.Return = finite(*last / *first)
+		}
+	}
+	return rows
+}
+
+// slopes are the growth of each reading over the cycles. Repeats that have too few cycles
+// give none; several repeats give one each.
+func (d *Data) slopes(engine string, counts map[int]bool) []Slope {
+	type series struct {
+		name, unit string
+		repeat     int
+		x, y       []float64
+	}
+	var all []*series
+	for _, r := range d.Readings {
+		if r.Engine != engine || r.Phase != Cycle || !counts[r.Repeat] {
+			continue
+		}
+		i := slices.IndexFunc(all, func(s *series) bool { return s.name == r.Name && s.repeat == r.Repeat })
+		if i < 0 {
+			i = len(all)
+			all = append(all, &series{name: r.Name, unit: r.Unit, repeat: r.Repeat})
+		}
+		all[i].x, all[i].y = append(all[i].x, float64(r.Cycle)), append(all[i].y, r.Value)
+	}
+	out := []Slope{}
+	for _, s := range all {
+		fit, err := stats.TheilSen(s.x, s.y)
+		if err != nil {
+			continue
+		}
+		out = append(out, Slope{
+			Name: s.name, Unit: s.unit, Slope: round(fit.Value), Lo: round(fit.Lo), Hi: round(fit.Hi),
+			Level: round(fit.Level), Cycles: fit.N, Differs: fit.Differs(),
+		})
+	}
+	return out
+}
+
+// Cost is what one more of something costs, by regression over sizes.
+type Cost struct {
+	Name  string `json:"name"` // of the reading
+	Unit  string `json:"unit"`
+	Terms []Term `json:"terms"` // null when Why says so
+	// R2 is the share of the variance that the terms explain, N the number of points.
+	R2  float64 `json:"r2"`
+	N   int     `json:"n"`
+	Why string  `json:"why,omitempty"` // there are no terms
+}
+
+// Term is a coefficient with its 95 % interval.
+type Term struct {
+	Per   string  `json:"per"` // "pod", "policy", "CIDR"; "nothing" is the intercept
+	Value float64 `json:"value"`
+	Lo    float64 `json:"lo"`
+	Hi    float64 `json:"hi"`
+}
+
+// Growth is the exponent of a cost in one dimension: 1 is proportional, 2 is four times
+// the cost at twice the size.
+type Growth struct {
+	Name     string  `json:"name"`
+	In       string  `json:"in"`
+	Exponent float64 `json:"exponent"`
+	Lo       float64 `json:"lo"`
+	Hi       float64 `json:"hi"`
+	R2       float64 `json:"r2"`
+	N        int     `json:"n"`
+}
+
+// dimensions are what sizes differ in.
+func dimensions() []dimension {
+	return []dimension{
+		{"node", func(p *Point) float64 { return float64(p.Nodes) }},
+		{"pod", func(p *Point) float64 { return float64(p.Pods) }},
+		{"policy", func(p *Point) float64 { return float64(p.Policies) }},
+		{"CIDR", func(p *Point) float64 { return float64(p.CIDRs) }},
+	}
+}
+
+type dimension struct {
+	name string
+	of   func(*Point) float64
+}
+
+// named are an engine's points by name, in the order of the first of each.
+func (d *Data) named(engine string) (names []string, of map[string][]*Point) {
+	of = map[string][]*Point{}
+	for i := range d.Points {
+		p := &d.Points[i]
+		if p.Engine != engine {
+			continue
+		}
+		if of[p.Name] == nil {
+			names = append(names, p.Name)
+		}
+		of[p.Name] = append(of[p.Name], p)
+	}
+	return names, of
+}
+
+// costs fits each reading over what it can depend on: pods, policies and CIDRs. Dimensions
+// that never vary are left out; what can't be told apart is said.
+func (d *Data) costs(engine string) []Cost {
+	out := []Cost{}
+	names, of := d.named(engine)
+	for _, name := range names {
+		points := of[name]
+		var dims []dimension
+		for _, dim := range dimensions()[1:] {
+			if slices.ContainsFunc(points, func(p *Point) bool { return dim.of(p) != dim.of(points[0]) }) {
+				dims = append(dims, dim)
+			}
+		}
+		if len(dims) == 0 {
+			continue
+		}
+		out = append(out, fit(name, dims, points))
+	}
+	return out
+}
+
+func fit(name string, dims []dimension, points []*Point) Cost {
+	c := Cost{Name: name, Unit: points[0].Unit, N: len(points)}
+	terms := make([]string, len(dims))
+	for j, dim := range dims {
+		terms[j] = dim.name
+	}
+	var x [][]float64
+	var y []float64
+	for _, p := range points {
+		row := make([]float64, len(dims))
+		for j, dim := range dims {
+			row[j] = dim.of(p)
+		}
+		x, y = append(x, row), append(y, p.Value)
+	}
+	f, err := stats.Linear(terms, x, y)
+	if err != nil {
+		c.Why = err.Error()
+		return c
+	}
+	c.R2 = round(f.R2)
+	f.Intercept.Name = "nothing"
+	for _, t := range append([]stats.Term{f.Intercept}, f.Terms...) {
+		c.Terms = append(c.Terms, Term{Per: t.Name, Value: round(t.Value), Lo: round(t.Lo), Hi: round(t.Hi)})
+	}
+	return c
+}
+
+// growth fits an exponent for each dimension over the points that differ in it alone, or,
+// when everything grew together, over all: then every dimension has the same.
+func (d *Data) growth(engine string) []Growth {
+	out := []Growth{}
+	names, of := d.named(engine)
+	for _, name := range names {
+		for _, dim := range dimensions() {
+			sizes, costs := along(dim, of[name])
+			g, err := stats.Exponent(sizes, costs)
+			if err != nil {
+				continue
+			}
+			out = append(out, Growth{Name: name, In: dim.name, Exponent: round(g.Exponent), Lo: round(g.Lo), Hi: round(g.Hi), R2: round(g.R2), N: g.N})
+		}
+	}
+	return out
+}
+
+// along are the points of the largest group that agrees in all other dimensions; without
+// such a group, all points.
+func along(dim dimension, points []*Point) (sizes, costs []float64) {
+	group := map[[4]float64][]*Point{}
+	var best []*Point
+	for _, p := range points {
+		var key [4]float64
+		for i, other := range dimensions() {
+			if other.name != dim.name {
+				key[i] = other.of(p)
+			}
+		}
+		group[key] = append(group[key], p)
+		if len(group[key]) > len(best) {
+			best = group[key]
+		}
+	}
+	if len(best) < stats.MinSizes {
+		best = points
+	}
+	for _, p := range best {
+		sizes, costs = append(sizes, dim.of(p)), append(costs, p.Value)
+	}
+	return sizes, costs
+}

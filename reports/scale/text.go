@@ -1,0 +1,215 @@
+package scale
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// Text writes the report for people: conditions, convergence, memory, growth, and why what
+// is void is void.
+func Text(w io.Writer, d *Data, s *Summary) error {
+	var b strings.Builder
+	conditions(&b, &d.Run, s)
+	for _, table := range []func(io.Writer, *Summary){convergence, memoryTable, slopesTable, costsTable} {
+		var rows strings.Builder
+		t := tabwriter.NewWriter(&rows, 0, 0, 2, ' ', 0)
+		table(t, s)
+		if err := t.Flush(); err != nil {
+			return err
+		}
+		if rows.Len() > 0 {
+			for line := range strings.Lines(rows.String()) {
+				b.WriteString(strings.TrimRight(line, " \n") + "\n")
+			}
+			b.WriteString("\n")
+		}
+	}
+	notes(&b, &d.Run, s)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func conditions(w io.Writer, r *Run, s *Summary) {
+	fmt.Fprintf(w, "netassay scale: %s\n\n", strings.ToUpper(string(s.Verdict)))
+	fmt.Fprintf(w, "profile   %s\n", r.Profile)
+	if r.Churn != "" {
+		fmt.Fprintf(w, "churn     %s\n", r.Churn)
+	}
+	fmt.Fprintf(w, "cluster   %s: Kubernetes %s, kernel %s, %d CPUs, %s\n", r.Cluster, r.Kubernetes, r.Kernel, r.CPUs, quantity(float64(r.Memory), UnitB))
+	fmt.Fprintf(w, "run       %s by netassay %s, %s, took %.0f s\n", r.ID, r.Tool, r.Started.UTC().Format(time.RFC3339), r.Finished.Sub(r.Started).Seconds())
+	fmt.Fprintf(w, "probing   a packet each %g ms, hold %g ms, deadline %g ms\n\n", r.Timing.Period, r.Timing.Hold, r.Timing.Deadline)
+}
+
+// convergence is a line per engine and transition, from the ack of the change to right on
+// the slowest pair.
+func convergence(w io.Writer, s *Summary) {
+	fmt.Fprintln(w, "engine\ttransition\tn\tp50 ms\tp99 ms\tmax ms\tfrom due p99\tlate\tvoid\tleaked\tlost\tleak s\toutage s")
+	for i := range s.Engines {
+		e := &s.Engines[i]
+		rows := e.Transitions
+		if e.Floor != nil {
+			rows = append([]Transition{*e.Floor}, rows...)
+		}
+		for _, t := range rows {
+			fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%.3f\t%.3f\n", e.Engine, t.Transition, t.N,
+				t.P50, t.P99, t.Max.bare(), t.DueP99.bare(), t.Censored, t.Void, t.LeakPackets, t.LostPackets, t.LeakSeconds, t.OutSeconds)
+		}
+		for _, l := range e.Lacks {
+			fmt.Fprintf(w, "%s\t%s\tNotSupported: %s\n", e.Engine, l.What, l.Reason)
+		}
+		if len(rows) == 0 {
+			fmt.Fprintf(w, "%s\t-\t0\n", e.Engine)
+		}
+	}
+}
+
+func memoryTable(w io.Writer, s *Summary) {
+	head := false
+	for i := range s.Engines {
+		for _, row := range s.Engines[i].Memory {
+			if !head {
+				fmt.Fprintf(w, "engine\tcost\t%s\tdeleted/baseline\n", strings.Join(Phases(), "\t"))
+				head = true
+			}
+			fmt.Fprintf(w, "%s\t%s", s.Engines[i].Engine, row.Name)
+			for _, v := range row.Phases {
+				fmt.Fprintf(w, "\t%s", optional(v, row.Unit))
+			}
+			back := "-"
+			if row.Return != nil {
+				back = fmt.Sprintf("%.0f %%", 100**row.Return)
+			}
+			fmt.Fprintf(w, "\t%s\n", back)
+		}
+	}
+}
+
+func slopesTable(w io.Writer, s *Summary) {
+	head := false
+	for i := range s.Engines {
+		for _, l := range s.Engines[i].Slopes {
+			if !head {
+				fmt.Fprintln(w, "engine\tcost\tper cycle\t95 % interval\tcycles\tfrom 0")
+				head = true
+			}
+			differs := "not different"
+			if l.Differs {
+				differs = "different"
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s to %s\t%d\t%s\n", s.Engines[i].Engine, l.Name, quantity(l.Slope, l.Unit), quantity(l.Lo, l.Unit), quantity(l.Hi, l.Unit), l.Cycles, differs)
+		}
+	}
+}
+
+func costsTable(w io.Writer, s *Summary) {
+	head := false
+	for i := range s.Engines {
+		e := &s.Engines[i]
+		if !head && len(e.Costs)+len(e.Growth) > 0 {
+			fmt.Fprintln(w, "engine\tcost\tper\tvalue\t95 % interval\tn\tR²")
+			head = true
+		}
+		for _, c := range e.Costs {
+			for _, t := range c.Terms {
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s to %s\t%d\t%.3f\n", e.Engine, c.Name, t.Per, quantity(t.Value, c.Unit), quantity(t.Lo, c.Unit), quantity(t.Hi, c.Unit), c.N, c.R2)
+			}
+			if c.Why != "" {
+				fmt.Fprintf(w, "%s\t%s\t-\t%s\n", e.Engine, c.Name, c.Why)
+			}
+		}
+		for _, g := range e.Growth {
+			fmt.Fprintf(w, "%s\t%s\t%s^x\tx = %.2f\t%.2f to %.2f\t%d\t%.3f\n", e.Engine, g.Name, g.In, g.Exponent, g.Lo, g.Hi, g.N, g.R2)
+		}
+	}
+}
+
+func notes(w io.Writer, r *Run, s *Summary) {
+	for _, reason := range s.Reasons {
+		fmt.Fprintln(w, reason)
+	}
+	for _, n := range r.Notes {
+		fmt.Fprintf(w, "note: %s\n", n)
+	}
+	fmt.Fprint(w, `Times count from the API server's answer to right on the slowest pair, and may be below 0;
+"from due" counts from when the change was to be made. [low, high] is the 95 % bootstrap
+interval, "…" an open end: too few samples to bound it. Late is beyond the deadline, kept
+as later than all others. The floor is what the method takes without an engine; nothing is
+subtracted. Leak s and outage s are wrong-verdict-seconds, summed over pairs.
+`)
+}
+
+// String is "12.3 [10.1, 15]".
+func (f Figure) String() string {
+	if f.Value == nil && f.Lo == nil && f.Over == nil {
+		return "-"
+	}
+	high := f.ms(f.Hi)
+	if f.Open {
+		high = "…"
+	}
+	return fmt.Sprintf("%s [%s, %s]", f.ms(f.Value), f.ms(f.Lo), high)
+}
+
+// bare is the value alone.
+func (f Figure) bare() string {
+	if f.Value == nil && f.Over == nil {
+		return "-"
+	}
+	return f.ms(f.Value)
+}
+
+func (f Figure) ms(v *float64) string {
+	if v == nil {
+		return fmt.Sprintf("> %g", *f.Over)
+	}
+	return fmt.Sprintf("%.1f", *v)
+}
+
+func optional(v *float64, unit string) string {
+	if v == nil {
+		return "-"
+	}
+	return quantity(*v, unit)
+}
+
+// quantity is a number with its unit; bytes in the unit that leaves few digits.
+func quantity(v float64, unit string) string {
+	if unit != UnitB {
+		return strings.TrimSpace(fmt.Sprintf("%.4g %s", v, unit))
+	}
+	switch size := math.Abs(v); {
+	case size >= 1<<30:
+		return fmt.Sprintf("%.1f GiB", v/(1<<30))
+	case size >= 1<<20:
+		return fmt.Sprintf("%.1f MiB", v/(1<<20))
+	case size >= 1<<10:
+		return fmt.Sprintf("%.1f KiB", v/(1<<10))
+	default:
+		return fmt.Sprintf("%.1f B", v)
+	}
+}
+
+// JSON writes v for machines and for diffs.
+func JSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+// Lines writes each of the list as one line of JSON.
+func Lines[T any](w io.Writer, list []T) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	for i := range list {
+		if err := enc.Encode(&list[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
