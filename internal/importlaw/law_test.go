@@ -28,7 +28,8 @@ func pure() []string {
 	return []string{
 		"./model", "./suites/oracle", "./suites/judge", "./suites/cases", "./suites/fixture",
 		"./enforcer/plan", "./enforcer/render", "./enforcer/cidr", "./enforcer/match",
-		"./enforcer/iptsim", "./enforcer/gen", "./reports/v1",
+		"./enforcer/iptsim", "./enforcer/gen", "./reports/v1", "./reports/scale",
+		"./scale/profile", "./scale/load", "./scale/stats", "./scale/compare",
 	}
 }
 
@@ -125,6 +126,11 @@ func law() []rule {
 			why:    "reports outlive the code that made them: other programs read their types",
 			from:   []string{"./reports/v1"},
 			only:   []string{},
+			forbid: []string{"./suites/...", "./enforcer/...", "./model"},
+		},
+		{
+			why:    "loads and figures are the same for every engine: they know neither enforcer nor suite",
+			from:   []string{"./scale/profile", "./scale/load", "./scale/stats", "./scale/compare", "./reports/scale"},
 			forbid: []string{"./suites/...", "./enforcer/...", "./model"},
 		},
 		{

@@ -1,0 +1,97 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/netassay/netassay/reports"
+	"github.com/netassay/netassay/reports/scale"
+	"github.com/netassay/netassay/scale/compare"
+)
+
+func newScaleCompare(stdio IO) *cobra.Command {
+	o := compare.DefaultOptions()
+	c := &cobra.Command{
+		Use:   "compare BASE HEAD",
+		Short: "Say whether HEAD is slower or larger than BASE, or whether it is noise",
+		Long: `Compares two results of scale runs. Each is a result folder, a folder of result folders
+(their runs are repeats of one), or a bench.txt.
+
+Each metric has one value per repeat. At least ten repeats of each side, taken in turn,
+meet in a Mann-Whitney test, corrected for the number of metrics; a change counts when it
+is no accident, worth a verdict (--min-effect), and above what the method resolves. If the
+floor of the method moved, the host changed, and there is no verdict.
+
+Exit code 0: no change, or an improvement. 1: a regression. 2: the two can't be compared.`,
+		Example: `  netassay scale compare results/main results/branch
+  netassay scale compare --min-effect 0.1 old/bench.txt new/bench.txt --sequential`,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) != 2 {
+				return fmt.Errorf("got %d results: give two, %s BASE HEAD", len(args), c.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error { return scaleCompare(stdio, args[0], args[1], o) },
+	}
+	flags := c.Flags()
+	flags.Float64Var(&o.Alpha, "alpha", o.Alpha, "chance that noise alone gives a verdict of change")
+	flags.Float64Var(&o.MinEffect, "min-effect", o.MinEffect, "change that is worth a verdict: 0.05 is 5 %")
+	flags.IntVar(&o.MinRepeats, "min-repeats", o.MinRepeats, "repeats that each side must have, at least 4")
+	flags.BoolVar(&o.Sequential, "sequential", o.Sequential, "accept repeats that were not taken in turn")
+	return c
+}
+
+func scaleCompare(stdio IO, basePath, headPath string, o compare.Options) error {
+	switch {
+	case !(o.Alpha > 0 && o.Alpha < 1):
+		return fmt.Errorf("--alpha %g: give a chance between 0 and 1, such as 0.01", o.Alpha)
+	case !(o.MinEffect >= 0 && o.MinEffect < 100):
+		return fmt.Errorf("--min-effect %g: give a share, such as 0.05 for 5 %%", o.MinEffect)
+	case o.MinRepeats < 4:
+		return fmt.Errorf("--min-repeats %d: with fewer than 4 no difference can be shown", o.MinRepeats)
+	}
+	base, err := scaleSide(basePath)
+	if err != nil {
+		return err
+	}
+	head, err := scaleSide(headPath)
+	if err != nil {
+		return err
+	}
+	base.Name, head.Name = "base", "head"
+	r := compare.Compare(base, head, o)
+	if err := r.Text(stdio.Out, basePath, headPath); err != nil {
+		return fmt.Errorf("write comparison: %w", err)
+	}
+	switch r.Verdict {
+	case compare.Regression:
+		return withCode(exitFail)
+	case compare.Void:
+		return withCode(exitBroken)
+	default:
+		return nil
+	}
+}
+
+// scaleSide reads a result folder, or the benchmarks of one.
+func scaleSide(path string) (compare.Side, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return compare.Side{}, fmt.Errorf("read results: %w", err)
+	}
+	if info.IsDir() {
+		d, err := reports.ReadScale(path)
+		if err != nil {
+			return compare.Side{}, err
+		}
+		return scale.Side(path, d), nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return compare.Side{}, fmt.Errorf("read results: %w", err)
+	}
+	defer f.Close()
+	return compare.ReadBench(f, path)
+}

@@ -1,0 +1,75 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/netassay/netassay/reports"
+	"github.com/netassay/netassay/reports/scale"
+)
+
+// scaleRuns writes ten runs of one repeat each into a folder, in turn with another's.
+func scaleRuns(t *testing.T, seed uint64, turn int, slower float64) string {
+	t.Helper()
+	dir := t.TempDir()
+	r := rand.New(rand.NewPCG(seed, 0))
+	for i := range 10 {
+		started := time.Unix(1_800_000_000+int64(120*i+60*turn), 0).UTC()
+		d := &scale.Data{Run: scale.Run{
+			Schema: scale.Schema, ID: fmt.Sprintf("r%d", i), Profile: "seed=1", Started: started, Finished: started.Add(time.Minute),
+			Engines: []scale.Engine{{Name: "reference"}}, Turns: []scale.Turn{{Engine: "reference", Started: started}},
+		}}
+		for _, transition := range []string{scale.Floor, scale.PolicyCreate, scale.Revoke} {
+			for change := range 40 {
+				ms := 2.0
+				if transition != scale.Floor {
+					ms = slower * (40 + 10*r.ExpFloat64())
+				}
+				d.Samples = append(d.Samples, scale.Sample{Engine: "reference", Transition: transition, Change: change, Want: "deny", Stable: &ms})
+			}
+		}
+		if err := reports.WriteScale(filepath.Join(dir, fmt.Sprint(i)), d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestScaleCompare(t *testing.T) {
+	base, same := scaleRuns(t, 1, 0, 1), scaleRuns(t, 2, 1, 1)
+	slow, fast := scaleRuns(t, 3, 1, 1.2), scaleRuns(t, 4, 1, 0.8)
+	late := scaleRuns(t, 5, 100, 1)
+	for _, tc := range []struct {
+		name string
+		args []string
+		code int
+		out  string // in what is printed, wherever
+	}{
+		{"identical", []string{base, same}, exitPass, "netassay scale compare: NO CHANGE"},
+		{"itself", []string{base, base}, exitPass, "NO CHANGE"},
+		{"20 % slower", []string{base, slow}, exitFail, "REGRESSION"},
+		{"20 % faster", []string{base, fast}, exitPass, "IMPROVEMENT"},
+		{"one after the other", []string{base, late}, exitBroken, "not taken in turn"},
+		{"accepted", []string{base, late, "--sequential"}, exitPass, "NO CHANGE"},
+		{"too few", []string{filepath.Join(base, "0"), filepath.Join(same, "0")}, exitBroken, "has 1 repeats, give at least 10"},
+		{"one only", []string{base}, exitBroken, "netassay: got 1 results: give two, netassay scale compare BASE HEAD"},
+		{"not there", []string{base, "nowhere"}, exitBroken, "netassay: read results: stat nowhere"},
+		{"no results", []string{base, t.TempDir()}, exitBroken, "give a result folder of netassay scale"},
+		{"benchmarks", []string{filepath.Join(base, "0", "bench.txt"), filepath.Join(base, "0", "bench.txt"), "--sequential"}, exitBroken, "has 1 repeats"},
+		{"bad flag", []string{base, same, "--alpha", "2"}, exitBroken, "--alpha 2: give a chance between 0 and 1"},
+		{"mistyped", []string{base, same, "--sequentia"}, exitBroken, "did you mean --sequential?"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var out, errs bytes.Buffer
+			code := Main(t.Context(), append([]string{"scale", "compare"}, tc.args...), IO{Out: &out, Err: &errs})
+			if all := out.String() + errs.String(); code != tc.code || !strings.Contains(all, tc.out) {
+				t.Errorf("exit code %d, want %d and %q:\n%s", code, tc.code, tc.out, all)
+			}
+		})
+	}
+}
