@@ -6,14 +6,16 @@ import (
 	"github.com/netassay/netassay/scale/stats"
 )
 
+// cell is a reading in one phase of one repeat.
+type cell struct {
+	name, phase string
+	repeat      int
+}
+
 // memory are the readings by phase: per repeat the largest of the phase, of these the
 // median.
 func (d *Data) memory(engine string, counts map[int]bool) []MemoryRow {
 	rows := []MemoryRow{}
-	type cell struct {
-		name, phase string
-		repeat      int
-	}
 	largest := map[cell]float64{}
 	for _, r := range d.Readings {
 		if r.Engine != engine || !counts[r.Repeat] || !slices.Contains(Phases(), r.Phase) {
@@ -28,25 +30,30 @@ func (d *Data) memory(engine string, counts map[int]bool) []MemoryRow {
 		}
 	}
 	for i := range rows {
-		row := &rows[i]
-		for _, phase := range Phases() {
-			var values []float64
-			for repeat := range counts {
-				if v, ok := largest[cell{row.Name, phase, repeat}]; ok {
-					values = append(values, v)
-				}
-			}
-			var median *float64
-			if len(values) > 0 {
-				median = finite(stats.Median(values))
-			}
-			row.Phases = append(row.Phases, median)
-		}
-		if first, last := row.Phases[0], row.Phases[len(row.Phases)-1]; first != nil && last != nil && *first > 0 && row.Name != HWM { // the most that was ever never comes back
-			row.Return = finite(*last / *first)
-		}
+		rows[i].fill(largest, counts)
 	}
 	return rows
+}
+
+// fill takes the median over repeats for each phase.
+func (row *MemoryRow) fill(largest map[cell]float64, counts map[int]bool) {
+	for _, phase := range Phases() {
+		var values []float64
+		for repeat := range counts {
+			if v, ok := largest[cell{row.Name, phase, repeat}]; ok {
+				values = append(values, v)
+			}
+		}
+		var median *float64
+		if len(values) > 0 {
+			median = finite(stats.Median(values))
+		}
+		row.Phases = append(row.Phases, median)
+	}
+	first, last := row.Phases[0], row.Phases[len(row.Phases)-1]
+	if first != nil && last != nil && *first > 0 && row.Name != HWM { // the most that was ever never comes back
+		row.Return = finite(*last / *first)
+	}
 }
 
 // slopes are the growth of each reading over the cycles. Repeats that have too few cycles

@@ -26,7 +26,17 @@ func (l *Limits) breaches(s *EngineSummary) (bad, unknown []string) {
 		bad = append(bad, fmt.Sprintf("%d packets leaked, limit %d", s.LeakPackets, *l.LeakPackets))
 	}
 	moreBad, moreUnknown := l.memory(s)
-	return append(bad, moreBad...), append(unknown, moreUnknown...)
+	bad, unknown = append(bad, moreBad...), append(unknown, moreUnknown...)
+	if l.Slope && len(s.Slopes) == 0 {
+		unknown = append(unknown, "growth of memory: too few cycles")
+	}
+	for _, slope := range s.Slopes {
+		if l.Slope && slope.Lo > 0 {
+			bad = append(bad, fmt.Sprintf("%s grows by %s per cycle [%s, %s]", slope.Name,
+				quantity(slope.Slope, slope.Unit), quantity(slope.Lo, slope.Unit), quantity(slope.Hi, slope.Unit)))
+		}
+	}
+	return bad, unknown
 }
 
 func (l *Limits) memory(s *EngineSummary) (bad, unknown []string) {
@@ -56,17 +66,6 @@ func (l *Limits) memory(s *EngineSummary) (bad, unknown []string) {
 			unknown = append(unknown, "memory after delete: no reading")
 		case *got > *l.Return:
 			bad = append(bad, fmt.Sprintf("memory after delete is %.0f %% of baseline, limit %.0f %%", 100**got, 100**l.Return))
-		}
-	}
-	if l.Slope {
-		if len(s.Slopes) == 0 {
-			unknown = append(unknown, "growth of memory: too few cycles")
-		}
-		for _, slope := range s.Slopes {
-			if slope.Lo > 0 {
-				bad = append(bad, fmt.Sprintf("%s grows by %s per cycle [%s, %s]", slope.Name,
-					quantity(slope.Slope, slope.Unit), quantity(slope.Lo, slope.Unit), quantity(slope.Hi, slope.Unit)))
-			}
 		}
 	}
 	return bad, unknown

@@ -73,8 +73,8 @@ func (d *Data) latencies(engine, transition string, repeats []int) []compare.Met
 			continue
 		}
 		sorted := stats.Ordered(samples)
-		p50.Values = append(p50.Values, stats.Quantile(sorted, 0.5).Value)
-		p90.Values = append(p90.Values, stats.Quantile(sorted, 0.9).Value)
+		p50.Values = append(p50.Values, stats.At(sorted, 0.5))
+		p90.Values = append(p90.Values, stats.At(sorted, 0.9))
 		leaked.Values = append(leaked.Values, packets[repeat])
 	}
 	if transition == Floor {

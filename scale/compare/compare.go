@@ -59,13 +59,14 @@ type Options struct {
 	MinRepeats int                // of each side
 	Resolution map[string]float64 // by unit: medians closer than that are equal
 	Sequential bool               // accept repeats that were not taken in turn
-	Seed       uint64             // of the intervals' resampling
+	Resamples  int                // of each interval; verdicts don't depend on it
+	Seed       uint64             // of the resampling
 }
 
 // DefaultOptions convict a change of 5 % and are wrong about equal sides once in a hundred.
 func DefaultOptions() Options {
 	return Options{
-		Alpha: 0.01, MinEffect: 0.05, MinRepeats: 10, Seed: 1,
+		Alpha: 0.01, MinEffect: 0.05, MinRepeats: 10, Resamples: stats.Resamples, Seed: 1,
 		// The prober sends a packet each millisecond; a page cache and a collector move
 		// memory by some pages.
 		Resolution: map[string]float64{Millis: 1, Bytes: 64 << 10, Packets: 1},
@@ -224,7 +225,7 @@ func (o Options) row(base, head *Metric) Row {
 		Engine: base.Engine, Name: base.Name, Unit: base.Unit,
 		N:    [2]int{len(b.Values), len(h.Values)},
 		Base: stats.Median(slices.Clone(base.Values)), Head: stats.Median(slices.Clone(head.Values)),
-		Ratio: stats.RatioOfMedians(base.Values, head.Values, o.Seed),
+		Ratio: stats.RatioOfMedians(base.Values, head.Values, max(o.Resamples, 40), o.Seed),
 		Delta: stats.CliffsDelta(base.Values, head.Values),
 		P:     benchmath.AssumeNothing.Compare(b, h).P,
 	}

@@ -166,9 +166,14 @@ func (s *state) change() (Kind, []Write) {
 		kind Kind
 		draw func() []Write
 	}{
-		{ReplaceBlocks, s.replace}, {AddExcept, s.addExcept}, {RemoveExcept, s.removeExcept},
-		{RotatePolicy, s.rotate}, {Recreate, s.recreate},
-		{PodLabel, s.podLabel}, {NSLabel, s.nsLabel}, {RestartPods, s.restart},
+		{ReplaceBlocks, s.replace},
+		{AddExcept, s.addExcept},
+		{RemoveExcept, s.removeExcept},
+		{RotatePolicy, s.rotate},
+		{Recreate, s.recreate},
+		{PodLabel, s.podLabel},
+		{NSLabel, s.nsLabel},
+		{RestartPods, s.restart},
 	}
 	_, weights := s.c.Mix.Shares()
 	first := pick(s.r, weights)

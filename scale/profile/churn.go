@@ -86,9 +86,14 @@ func (m Mix) Shares() (names []string, weights []int) {
 
 func (m *Mix) shares() []share {
 	return []share{
-		{"replace", &m.Replace}, {"except", &m.Except}, {"unexcept", &m.Unexcept},
-		{"rotate", &m.Rotate}, {"recreate", &m.Recreate},
-		{"podlabel", &m.PodLabel}, {"nslabel", &m.NSLabel}, {"restart", &m.Restart},
+		{"replace", &m.Replace},
+		{"except", &m.Except},
+		{"unexcept", &m.Unexcept},
+		{"rotate", &m.Rotate},
+		{"recreate", &m.Recreate},
+		{"podlabel", &m.PodLabel},
+		{"nslabel", &m.NSLabel},
+		{"restart", &m.Restart},
 	}
 }
 

@@ -30,12 +30,13 @@ func Ratio(base, head float64) float64 {
 	}
 }
 
-// resamples is enough for the third digit of a bound.
-const resamples = 2000
+// Resamples is enough for the third digit of a bound.
+const Resamples = 2000
 
 // RatioOfMedians is the effect of head against base, with a bootstrap interval: both sides
-// are drawn anew from their own values. The seed makes it the same each time.
-func RatioOfMedians(base, head []float64, seed uint64) Estimate {
+// are drawn anew from their own values, resamples times, of which there must be 40. The
+// seed makes it the same each time.
+func RatioOfMedians(base, head []float64, resamples int, seed uint64) Estimate {
 	r := rand.New(rand.NewPCG(seed, 0x6d656469616e))
 	a, b := newBag(base), newBag(head)
 	ratios := make([]float64, resamples)
@@ -43,7 +44,7 @@ func RatioOfMedians(base, head []float64, seed uint64) Estimate {
 		ratios[i] = Ratio(a.median(r), b.median(r))
 	}
 	slices.Sort(ratios)
-	tail := int(resamples * (1 - Confidence) / 2)
+	tail := int(float64(resamples) * (1 - Confidence) / 2)
 	return Estimate{
 		Value: Ratio(Median(a.values), Median(b.values)),
 		Lo:    ratios[tail], Hi: ratios[resamples-1-tail],

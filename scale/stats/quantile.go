@@ -66,8 +66,11 @@ func Ordered(samples []Sample) []float64 {
 // rank is the nearest rank of quantile q among n, counted from 1.
 func rank(n int, q float64) int { return min(max(int(math.Ceil(q*float64(n)-1e-9)), 1), n) }
 
-// Quantile is the nearest-rank quantile q of values in ascending order, of which there must
-// be some, with its bootstrap interval.
+// At is the nearest-rank quantile q of values in ascending order, of which there must be
+// some, alone.
+func At(sorted []float64, q float64) float64 { return sorted[rank(len(sorted), q)-1] }
+
+// Quantile is At with its bootstrap interval.
 //
 // The bootstrap needs no drawing here: a resample's r-th value is at most the i-th sample
 // exactly when r or more of its n draws are among the first i, which is a binomial

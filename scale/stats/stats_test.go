@@ -298,11 +298,11 @@ func TestEffects(t *testing.T) {
 	if CliffsDelta(a, b) != 1 || CliffsDelta(b, a) != -1 || CliffsDelta(a, a) != 0 {
 		t.Error("Cliff's delta")
 	}
-	e := RatioOfMedians(a, b, 1)
+	e := RatioOfMedians(a, b, Resamples, 1)
 	if e.Value != 2.5 || e.Lo > 2.5 || !math.IsInf(e.Hi, 1) {
 		t.Errorf("%+v", e)
 	}
-	if diff := cmp.Diff(e, RatioOfMedians(a, b, 1)); diff != "" {
+	if diff := cmp.Diff(e, RatioOfMedians(a, b, Resamples, 1)); diff != "" {
 		t.Error(diff)
 	}
 	if !slices.Equal(a, []float64{1, 2, 3}) {

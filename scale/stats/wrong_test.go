@@ -43,8 +43,12 @@ func TestCurve(t *testing.T) {
 	}
 	got := Curve(pairs, 0, 50*ms)
 	if diff := cmp.Diff([]Backlog{
-		{At: 0}, {At: 10 * ms, Leaks: 2}, {At: 20 * ms, Leaks: 1, Outages: 1}, {At: 30 * ms, Outages: 1},
-		{At: 40 * ms, Leaks: 1, Outages: 1}, {At: 50 * ms},
+		{At: 0},
+		{At: 10 * ms, Leaks: 2},
+		{At: 20 * ms, Leaks: 1, Outages: 1},
+		{At: 30 * ms, Outages: 1},
+		{At: 40 * ms, Leaks: 1, Outages: 1},
+		{At: 50 * ms},
 	}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
