@@ -39,6 +39,7 @@ into a cache; later ones start in seconds.`,
 		Example: `  netassay conformance                     # judge the reference enforcer, all cases
   netassay conformance --engine none       # the harness must convict an engine that does nothing
   netassay conformance --feature EndPort   # only what has to do with endPort
+  netassay footprint                       # what one agent costs at 250 nodes, 20,000 pods
   netassay verify                          # the AKS documentation's own check
   netassay lab up                          # a cluster to play with; kubectl works`,
 		SilenceUsage:      true,
@@ -56,6 +57,7 @@ into a cache; later ones start in seconds.`,
 		newVerify(stdio),
 		newChaos(stdio),
 		newScale(stdio),
+		newFootprint(stdio),
 		newCases(stdio),
 		newEngines(stdio),
 		newLab(stdio),

@@ -1,0 +1,8 @@
+// Package hollow fills a cluster with objects that have no machine behind them: nodes with
+// podCIDRs, pods with a status and addresses of both families, and policies, at the size
+// that a test asks for. An agent that watches the API server can't tell them from real ones.
+//
+// Size draws objects: the same size and seed give the same objects. Cluster writes them and
+// churns them. It decides nothing about what is measured, and must never make a pod that is
+// bound to a node with a kubelet, or nobody knows whose status it has.
+package hollow
