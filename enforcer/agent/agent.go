@@ -40,6 +40,7 @@ type Agent struct {
 	cfg      Config
 	log      *slog.Logger
 	watcher  *watch.Watcher
+	compiler plan.Compiler
 	kernel   *kernel.Kernel
 	metrics  *metrics
 	status   *status
@@ -176,7 +177,7 @@ func (a *Agent) sync(ctx context.Context) {
 		return
 	}
 	a.inspect(ctx, snapshot.Nodes)
-	p := plan.CompileWith(snapshot, a.options())
+	p := a.compiler.Compile(snapshot, a.options())
 	a.past.Busy = time.Since(start)
 	a.metrics.stages.WithLabelValues("compute").Observe(a.past.Busy.Seconds())
 	a.reporter.update(p.Problems, snapshot.Policies, start)

@@ -102,6 +102,9 @@ func (d *differ) compareSets() error {
 			continue
 		}
 		d.names[s.Name] = name
+		if shared(d.have.sets[name].Members, s.Members) {
+			continue
+		}
 		del, add := diffMembers(d.have.sets[name].Members, sorted(s.Members))
 		if len(del)+len(add) == 0 {
 			continue

@@ -26,9 +26,15 @@ func sorted(ms []plan.Member) []plan.Member {
 	return ms
 }
 
+// shared tells lists that are one and the same, as those of plans are that leave a set as
+// it was.
+func shared(a, b []plan.Member) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
+}
+
 // diffMembers lists what is in only one of two sorted lists.
 func diffMembers(have, want []plan.Member) (del, add []plan.Member) {
-	if len(have) == len(want) && (len(have) == 0 || &have[0] == &want[0]) {
+	if shared(have, want) {
 		return nil, nil
 	}
 	for len(have) > 0 && len(want) > 0 {

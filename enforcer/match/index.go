@@ -1,185 +1,113 @@
 package match
 
 import (
-	"iter"
-	"maps"
-	"slices"
+	"net/netip"
 
 	"github.com/netassay/netassay/model"
 )
 
-// Index answers which pods a selector names. It refers to the snapshot's pods and does
-// not copy them. It is not safe for concurrent use: it remembers answers.
+// Index answers which pods a selector names. It can be brought up to date, at a cost that
+// depends on what has changed. It is not safe for concurrent use: it remembers answers.
 type Index struct {
-	pods       []model.Pod
+	pods       []model.Pod // as of the last Update, in its order
+	spots      []spot      // where each of them is
+	byName     map[string]int32
 	namespaces []namespace
-	byName     map[string]int32    // namespace name → place in namespaces
+	byText     map[string]int32    // canonical text of a label set → place in labelSets
 	labelSets  []map[string]string // the distinct label sets of pods
-	answers    map[string]answer   // pod selector key → its answer per label set
+	groups     map[groupKey]*group
+	answers    map[string]answer // pod selector key → its answer per label set
+	change     change
+	clock      uint64 // counts Updates
+	scratch    scratch
 }
 
-// namespace is a namespace that has pods.
+// namespace is a namespace that has, or had, pods.
 type namespace struct {
 	known  bool // the snapshot has the object, so its labels are known
 	labels map[string]string
-	groups []group // by label set
+	groups []*group // by label set
+	seen   uint64   // the Update that last had the object
 }
 
 // group is the pods of one namespace with one label set.
 type group struct {
-	labels int32 // place in labelSets
-	pods   []int32
+	groupKey
+	pods    []int32
+	version uint64 // the last Update that changed it
+}
+
+// groupKey is a place in namespaces and one in labelSets.
+type groupKey struct{ namespace, labels int32 }
+
+// spot is a pod's group and its place there; the group of a pod on the host's network is
+// nil.
+type spot struct {
+	group *group
+	at    int32
+}
+
+// change is what the last Update has changed.
+type change struct {
+	fresh      bool // nothing is known about what there was before
+	namespaces bool // labels of a namespace with pods
+	nodes      map[string]struct{}
+	touched    map[netip.Addr]struct{}
+	owners     []int32 // pods with a touched address
 }
 
 // answer holds, per label set, whether the selector matches it.
-type answer []bool
+type answer struct {
+	selector Selector
+	matches  []bool
+}
+
+// manyAnswers is when to forget those of selectors that may be gone.
+const manyAnswers = 8192
 
 // NewIndex indexes the given pods, which need not be all of the snapshot's, leaving out
 // those on the host's network.
 func NewIndex(namespaces []model.Namespace, pods []model.Pod) *Index {
-	b := builder{
-		index:  &Index{pods: pods, byName: map[string]int32{}, answers: map[string]answer{}},
-		labels: map[string]int32{},
-		groups: map[groupKey]int32{},
-	}
-	for i := range pods {
-		if !pods[i].HostNetwork {
-			b.add(int32(i))
-		}
-	}
-	for _, ns := range namespaces {
-		if at, ok := b.index.byName[ns.Name]; ok {
-			b.index.namespaces[at].known = true
-			b.index.namespaces[at].labels = ns.Labels
-		}
-	}
-	return b.index
-}
-
-// InNamespace yields the pods of one namespace that sel selects.
-func (x *Index) InNamespace(name string, sel Selector) iter.Seq[*model.Pod] {
-	return func(yield func(*model.Pod) bool) {
-		if at, ok := x.byName[name]; ok {
-			x.eachPod(&x.namespaces[at], x.answer(sel), yield)
-		}
-	}
-}
-
-// Across yields the pods that sel selects in all namespaces that namespaces selects. A
-// namespace whose object is not in the snapshot has unknown labels and is selected by
-// nothing: a negative requirement must not hold just because an event is late.
-func (x *Index) Across(namespaces, sel Selector) iter.Seq[*model.Pod] {
-	return func(yield func(*model.Pod) bool) {
-		a := x.answer(sel)
-		for i := range x.namespaces {
-			ns := &x.namespaces[i]
-			if !ns.known || !namespaces.match(ns.labels) {
-				continue
-			}
-			if !x.eachPod(ns, a, yield) {
-				return
-			}
-		}
-	}
-}
-
-// All yields every indexed pod.
-func (x *Index) All() iter.Seq[*model.Pod] {
-	return func(yield func(*model.Pod) bool) {
-		for i := range x.namespaces {
-			for _, g := range x.namespaces[i].groups {
-				for _, p := range g.pods {
-					if !yield(&x.pods[p]) {
-						return
-					}
-				}
-			}
-		}
-	}
+	x := &Index{}
+	x.Update(namespaces, pods)
+	return x
 }
 
 // LabelSets is the number of distinct label sets among the pods.
 func (x *Index) LabelSets() int { return len(x.labelSets) }
 
-func (x *Index) eachPod(ns *namespace, a answer, yield func(*model.Pod) bool) bool {
-	for _, g := range ns.groups {
-		if !a[g.labels] {
-			continue
-		}
-		for _, p := range g.pods {
-			if !yield(&x.pods[p]) {
-				return false
-			}
-		}
-	}
-	return true
+// Fresh tells that the last Update can't say what it has changed: it was the first, or has
+// changed most of everything.
+func (x *Index) Fresh() bool { return x.change.fresh }
+
+// Relabelled tells that the last Update has changed the labels of a namespace with pods,
+// or whether they are known.
+func (x *Index) Relabelled() bool { return x.change.namespaces }
+
+// TouchedNode tells whether the last Update has changed a pod of the node, or one that was
+// there before.
+func (x *Index) TouchedNode(node string) bool {
+	_, ok := x.change.nodes[node]
+	return x.change.fresh || ok
 }
+
+// Touched are the addresses of all pods that the last Update has changed, with those that
+// they had before. What any selector says about other addresses is as it was.
+func (x *Index) Touched() map[netip.Addr]struct{} { return x.change.touched }
 
 // answer evaluates a selector once per distinct label set, and remembers.
-func (x *Index) answer(sel Selector) answer {
-	if a, ok := x.answers[sel.key]; ok {
-		return a
+func (x *Index) answer(sel Selector) []bool {
+	a, ok := x.answers[sel.key]
+	if ok && len(a.matches) == len(x.labelSets) {
+		return a.matches
 	}
-	a := make(answer, len(x.labelSets))
-	for i, set := range x.labelSets {
-		a[i] = sel.match(set)
+	a.selector = sel
+	for _, set := range x.labelSets[len(a.matches):] {
+		a.matches = append(a.matches, sel.match(set))
+	}
+	if len(x.answers) >= manyAnswers {
+		clear(x.answers)
 	}
 	x.answers[sel.key] = a
-	return a
-}
-
-// builder interns label sets and groups pods while an index is built.
-type builder struct {
-	index  *Index
-	labels map[string]int32   // canonical text → place in labelSets
-	groups map[groupKey]int32 // → place in the namespace's groups
-	keys   []string           // scratch
-	text   []byte             // scratch
-}
-
-type groupKey struct{ namespace, labels int32 }
-
-func (b *builder) add(pod int32) {
-	p := &b.index.pods[pod]
-	ns := b.namespace(p.Namespace)
-	key := groupKey{ns, b.intern(p.Labels)}
-	groups := &b.index.namespaces[ns].groups
-	at, ok := b.groups[key]
-	if !ok {
-		at = int32(len(*groups))
-		b.groups[key] = at
-		*groups = append(*groups, group{labels: key.labels})
-	}
-	(*groups)[at].pods = append((*groups)[at].pods, pod)
-}
-
-func (b *builder) namespace(name string) int32 {
-	at, ok := b.index.byName[name]
-	if !ok {
-		at = int32(len(b.index.namespaces))
-		b.index.byName[name] = at
-		b.index.namespaces = append(b.index.namespaces, namespace{})
-	}
-	return at
-}
-
-// intern finds the label set's number. The text is built in a scratch buffer and becomes
-// a string only for a set that was not seen before.
-func (b *builder) intern(set map[string]string) int32 {
-	b.keys = slices.AppendSeq(b.keys[:0], maps.Keys(set))
-	slices.Sort(b.keys)
-	b.text = b.text[:0]
-	for _, k := range b.keys {
-		b.text = append(b.text, k...)
-		b.text = append(b.text, 0)
-		b.text = append(b.text, set[k]...)
-		b.text = append(b.text, 0)
-	}
-	at, ok := b.labels[string(b.text)]
-	if !ok {
-		at = int32(len(b.index.labelSets))
-		b.labels[string(b.text)] = at
-		b.index.labelSets = append(b.index.labelSets, set)
-	}
-	return at
+	return a.matches
 }

@@ -68,7 +68,7 @@ func TestIndex(t *testing.T) {
 	noTeam := parse(t, expr(metav1.LabelSelectorRequirement{Key: "team", Operator: metav1.LabelSelectorOpDoesNotExist}))
 	for _, tc := range []struct {
 		name string
-		seq  iter.Seq[*model.Pod]
+		seq  Choice
 		want []string
 	}{
 		{"by label", x.InNamespace("x", web), []string{"x/a", "x/b"}},
@@ -80,7 +80,7 @@ func TestIndex(t *testing.T) {
 		{"all", x.All(), []string{"unknown/a", "x/a", "x/b", "x/c", "y/a"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if diff := cmp.Diff(tc.want, keys(tc.seq)); diff != "" {
+			if diff := cmp.Diff(tc.want, keys(tc.seq.Pods())); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})

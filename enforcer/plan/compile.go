@@ -45,12 +45,13 @@ func Compile(s model.Snapshot, node string) Plan {
 // A piece of a policy that cannot be translated becomes a Problem and allows nothing,
 // while the pods that the policy selects stay isolated.
 func CompileWith(s model.Snapshot, opts Options) Plan {
-	return newCompiler(s, opts, hash).compile(s.Policies)
+	return new(Compiler).Compile(s, opts)
 }
 
 // compiler is the state of one compilation.
 type compiler struct {
 	opts     Options
+	kept     *Compiler    // what is kept between compilations
 	cluster  *match.Index // all pods, for peers
 	local    *match.Index // the node's pods, for subjects
 	sets     registry
@@ -78,7 +79,7 @@ type namespaceChain struct {
 	allows   []allow
 }
 
-func newCompiler(s model.Snapshot, opts Options, hash func(string) string) *compiler {
+func newCompiler(s model.Snapshot, opts Options, kept *Compiler, hash func(string) string) *compiler {
 	var local []model.Pod
 	for i := range s.Pods {
 		if s.Pods[i].Node == opts.Node {
@@ -87,7 +88,8 @@ func newCompiler(s model.Snapshot, opts Options, hash func(string) string) *comp
 	}
 	c := &compiler{
 		opts:    opts,
-		cluster: match.NewIndex(s.Namespaces, s.Pods),
+		kept:    kept,
+		cluster: &kept.cluster,
 		local:   match.NewIndex(s.Namespaces, local),
 		sets:    newRegistry(),
 		names:   newNamer(hash),

@@ -124,7 +124,7 @@ func TestNamesSurviveCollisions(t *testing.T) {
 func TestCompileSurvivesCollisions(t *testing.T) {
 	for seed := range uint64(100) {
 		s := gen.New(seed, 0).Snapshot
-		p := newCompiler(s, Options{Node: "n1"}, func(s string) string { return hash(s)[:2] }).compile(s.Policies)
+		p := new(Compiler).compile(s, Options{Node: "n1"}, func(s string) string { return hash(s)[:2] })
 		full := Compile(s, "n1")
 		for i, f := range []FamilyPlan{p.IPv4, p.IPv6} {
 			checkFamily(t, fmt.Sprintf("seed %d, %s", seed, f.Family), f)
@@ -360,5 +360,40 @@ func typical(i int) *netv1.NetworkPolicy {
 				Ports: []netv1.NetworkPolicyPort{{Port: &port}, {Port: &name}},
 			}},
 		},
+	}
+}
+
+// BenchmarkCompileChurn is BenchmarkCompile by a Compiler, with ten of the pods of other
+// nodes replaced each time.
+func BenchmarkCompileChurn(b *testing.B) {
+	s := cluster(20000)
+	for i := range 1000 {
+		s.Policies = append(s.Policies, typical(i))
+	}
+	var c Compiler
+	c.Compile(s, Options{Node: "n1", Existing: Keep})
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n++ {
+		for i := range 10 {
+			at := 100 + (n*10+i)*7%19000
+			p := &s.Pods[at]
+			p.IPs = []netip.Addr{netip.AddrFrom4([4]byte{11, byte(n >> 8), byte(n), byte(i)})}
+		}
+		c.Compile(s, Options{Node: "n1", Existing: Keep})
+	}
+}
+
+// BenchmarkCompileEdit is BenchmarkCompile by a Compiler, with a policy replaced each time.
+func BenchmarkCompileEdit(b *testing.B) {
+	s := cluster(20000)
+	for i := range 1000 {
+		s.Policies = append(s.Policies, typical(i))
+	}
+	var c Compiler
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n++ {
+		s.Policies[n%1000] = s.Policies[n%1000].DeepCopy()
+		s.Policies[n%1000].Spec.PolicyTypes = []netv1.PolicyType{[]netv1.PolicyType{"Ingress", "Egress"}[n%2]}
+		c.Compile(s, Options{Node: "n1", Existing: Keep})
 	}
 }

@@ -2,13 +2,11 @@ package plan
 
 import (
 	"fmt"
-	"iter"
 
 	netv1 "k8s.io/api/networking/v1"
 
 	"github.com/netassay/netassay/enforcer/cidr"
 	"github.com/netassay/netassay/enforcer/match"
-	"github.com/netassay/netassay/model"
 )
 
 // scopedPeer is a peer together with the pods that it can be, which is where a named port
@@ -16,7 +14,7 @@ import (
 type scopedPeer struct {
 	peer
 	scope string // equal for equal pods
-	pods  iter.Seq[*model.Pod]
+	pods  match.Choice
 }
 
 // parsePeers checks the peers of one rule. A rule without peers covers every peer, in the
@@ -77,7 +75,7 @@ func (c *compiler) parseSelectors(field string, p *netv1.NetworkPolicyPeer) (sco
 		scoped.scope = "namespaces " + namespaces.Key() + " pods " + pods.Key()
 		scoped.pods = c.cluster.Across(namespaces, pods)
 	}
-	scoped.set = c.sets.pods(RolePeer, scoped.scope, scoped.pods)
+	scoped.set = c.clusterSet(RolePeer, HashIP, scoped.scope, scoped.pods, (*set).addPod)
 	return scoped, true
 }
 

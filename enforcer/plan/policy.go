@@ -20,7 +20,7 @@ func (c *compiler) addPolicy(p *netv1.NetworkPolicy) {
 		selector = match.Everything() // nobody knows whom it protects: protect all
 	}
 	subjects := c.local.InNamespace(p.Namespace, selector)
-	if none(subjects) {
+	if none(subjects.Pods()) {
 		return
 	}
 	c.policies++
@@ -29,7 +29,7 @@ func (c *compiler) addPolicy(p *netv1.NetworkPolicy) {
 	}
 	for _, d := range c.directions(&p.Spec) {
 		ch := c.chain(p.Namespace, d)
-		for pod := range subjects {
+		for pod := range subjects.Pods() {
 			ch.isolate(pod)
 		}
 		if readable {
@@ -122,21 +122,23 @@ func (c *compiler) subjectSet(s subject) *set {
 	if s.selector.Everything() {
 		return nil
 	}
-	return c.sets.pods(RoleSubject, s.key(), c.local.InNamespace(s.namespace, s.selector))
+	return c.sets.pods(RoleSubject, s.key(), c.local.InNamespace(s.namespace, s.selector).Pods())
 }
 
 // namedSet resolves a named port on every pod that can be the destination: a subject for
 // ingress, a peer for egress. Each pod may number the port differently, and a pod without
 // the port is allowed nothing.
 func (c *compiler) namedSet(d direction, subj subject, p scopedPeer, n namedPort) *set {
-	scope, pods := p.scope, p.pods
+	scope := p.scope
 	if d == ingress {
 		scope = subj.key()
-		pods = c.local.InNamespace(subj.namespace, subj.selector)
 	}
 	key := d.String() + " " + scope + " " + n.name + "/" + string(n.protocol)
+	if d == egress {
+		return c.clusterSet(RoleNamedPort, HashIPPort, key, p.pods, func(s *set, pod *model.Pod) { s.addPort(pod, n) })
+	}
 	return c.sets.get(RoleNamedPort, HashIPPort, key, func(s *set) {
-		for pod := range pods {
+		for pod := range c.local.InNamespace(subj.namespace, subj.selector).Pods() {
 			s.addPort(pod, n)
 		}
 	})
@@ -151,14 +153,14 @@ func none(pods iter.Seq[*model.Pod]) bool {
 
 // Isolating are the policies that isolate a pod, by direction, as namespace/name in order.
 func Isolating(policies []*netv1.NetworkPolicy, pod model.Pod) (in, out []string) {
-	c := newCompiler(model.Snapshot{Pods: []model.Pod{pod}}, Options{Node: pod.Node}, hash)
+	c := newCompiler(model.Snapshot{Pods: []model.Pod{pod}}, Options{Node: pod.Node}, new(Compiler), hash)
 	for _, p := range policies {
 		c.policy = p
 		selector, err := match.ParseSelector(&p.Spec.PodSelector)
 		if err != nil {
 			selector = match.Everything()
 		}
-		if none(c.local.InNamespace(p.Namespace, selector)) {
+		if none(c.local.InNamespace(p.Namespace, selector).Pods()) {
 			continue
 		}
 		for _, d := range c.directions(&p.Spec) {

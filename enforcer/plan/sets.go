@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"iter"
 	"net/netip"
-	"slices"
 	"strconv"
 
 	"github.com/netassay/netassay/model"
@@ -52,6 +51,7 @@ type set struct {
 	key     string // what it is for, in words that are equal for equal purposes
 	members [2][]Member
 	names   [2]string
+	cluster *clusterSet // whose members these are, sorted; nil: its own
 }
 
 func (s *set) addPod(p *model.Pod) {
@@ -72,11 +72,13 @@ func (s *set) empty(f Family) bool { return !s.role.mutable() && len(s.members[f
 // seal sorts the members and names the ipsets. Nothing may be added afterwards.
 func (s *set) seal(n namer) {
 	for _, f := range families {
-		members := s.members[f.index()]
-		slices.SortFunc(members, compareMembers)
-		members = slices.Compact(members)
-		s.members[f.index()] = members
+		if s.cluster == nil {
+			s.members[f.index()] = sortMembers(s.members[f.index()])
+		}
 		s.names[f.index()] = n.name(SetPrefix+s.role.letter()+f.digit()+"-", s.nameKey(f))
+	}
+	if s.cluster != nil {
+		s.cluster.names = s.names
 	}
 }
 

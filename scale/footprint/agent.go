@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/netassay/netassay/engines"
@@ -14,8 +16,9 @@ import (
 )
 
 const (
-	address   = "127.0.0.1:10260" // of the agent's metrics, on the loopback of its node
-	setPrefix = "npe-"            // of the agent's ipsets
+	address   = "127.0.0.1:10260"      // of the agent's metrics, on the loopback of its node
+	setPrefix = "npe-"                 // of the agent's ipsets
+	cgroupDir = "/run/netassay-cgroup" // in the sandbox's own memory
 	poll      = 50 * time.Millisecond
 	stopGrace = 10 * time.Second
 )
@@ -44,7 +47,7 @@ func startAgent(cfg Config) (*agent, error) {
 		"--metrics-address=" + address,
 	}
 	var err error
-	if a.cgroup, err = measure.NewCgroup(); err != nil {
+	if a.cgroup, err = measure.NewCgroup(cgroupDir); err != nil {
 		cfg.Log(fmt.Sprintf("no cgroup peak: %v", err))
 	} else {
 		argv = a.cgroup.Wrap(argv)
@@ -117,19 +120,33 @@ func (a *agent) untilSteady(ctx context.Context, s *Summary) error {
 func (a *agent) until(ctx context.Context, what string, ok func(context.Context) (bool, error)) error {
 	tick := time.NewTicker(poll)
 	defer tick.Stop()
+	var last error
 	for {
 		done, err := ok(ctx)
 		if done {
 			return nil
 		}
+		if ctx.Err() == nil {
+			last = err
+		}
 		select {
 		case <-a.process.Done():
 			return fmt.Errorf("wait for enforcer to %s: it has ended: see its log", what)
 		case <-ctx.Done():
-			return fmt.Errorf("wait for enforcer to %s (last: %w): %w", what, err, ctx.Err())
+			return fmt.Errorf("wait for enforcer to %s (%s; last: %w): %w", what, a.state(), last, ctx.Err())
 		case <-tick.C:
 		}
 	}
+}
+
+// state is what the process looks like from the outside, for errors.
+func (a *agent) state() string {
+	memory, err := measure.ReadMemory(a.process.Pid())
+	cpu, cpuErr := measure.ReadCPU(a.process.Pid())
+	if err := errors.Join(err, cpuErr); err != nil {
+		return err.Error()
+	}
+	return fmt.Sprintf("VmHWM %.1f MiB, VmRSS %.1f MiB, %.1f s of CPU", mib(memory.HWM), mib(memory.RSS), cpu.Total().Seconds())
 }
 
 func (a *agent) ready(ctx context.Context) (bool, error) {
@@ -143,7 +160,8 @@ func (a *agent) ready(ctx context.Context) (bool, error) {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return false, fmt.Errorf("readyz says %s", resp.Status)
+		body, _ := io.ReadAll(io.LimitReader(resp.Body, 200))
+		return false, fmt.Errorf("readyz says %s", strings.TrimSpace(string(body)))
 	}
 	return true, nil
 }

@@ -32,7 +32,7 @@ type Config struct {
 	ChurnFor     time.Duration // 0: no churn
 	Log          func(line string)
 	SteadyFor    time.Duration // that memory must not grow; default 10 s
-	SyncDeadline time.Duration // default 2 min
+	SyncDeadline time.Duration // default 5 min
 }
 
 // Check refuses wrong values, naming the flag.
@@ -56,7 +56,7 @@ func (c *Config) complete() error {
 		c.SteadyFor = 10 * time.Second
 	}
 	if c.SyncDeadline == 0 {
-		c.SyncDeadline = 2 * time.Minute
+		c.SyncDeadline = 5 * time.Minute
 	}
 	return c.Check()
 }

@@ -7,62 +7,86 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Cgroup is a control group of its own for one process and its children.
 type Cgroup struct {
-	dir  string
+	root string // where the hierarchy is mounted
+	dir  string // "" while there is none
 	peak string // the file of the peak
 }
 
 // stem starts the names of our groups, by which left-overs are found.
 const stem = "netassay-footprint-"
 
-// NewCgroup makes a group below the caller's own in the memory hierarchy, of version 1 or
-// 2. The error says why none can be made; callers then go on without.
-func NewCgroup() (*Cgroup, error) {
+// NewCgroup makes a group in the memory hierarchy, of version 1 or 2, below the caller's own
+// where that can be seen. The error says why none can be made; callers then go on without.
+// It needs a mount namespace of the caller's own, in which the hierarchy is mounted at dir.
+func NewCgroup(dir string) (*Cgroup, error) {
 	self, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
 		return nil, fmt.Errorf("make cgroup: %w", err)
 	}
-	root, path, peak, err := memoryHierarchy(string(self))
+	h, err := memoryHierarchy(string(self))
 	if err != nil {
 		return nil, err
 	}
-	parent := filepath.Join(root, path)
-	if _, err := os.Stat(parent); err != nil { // in a container, which sees its part of the tree only
-		parent = root
-	}
-	removeLeftovers(parent)
-	dir, err := os.MkdirTemp(parent, stem)
-	if err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make cgroup: %w", err)
 	}
-	g := &Cgroup{dir: dir, peak: filepath.Join(dir, peak)}
-	if _, err := os.Stat(g.peak); err != nil {
-		return nil, errors.Join(fmt.Errorf("make cgroup: the memory controller gives no peak: %w", err), g.Close())
+	if err := unix.Mount("netassay", dir, h.kind, unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, h.options); err != nil {
+		return nil, fmt.Errorf("make cgroup: mount the memory hierarchy: %w", err)
+	}
+	g := &Cgroup{root: dir}
+	if err := g.make(h); err != nil {
+		return nil, errors.Join(fmt.Errorf("make cgroup: %w", err), g.Close())
 	}
 	return g, nil
 }
 
-// memoryHierarchy is where the hierarchy that counts memory is, and the caller in it.
-func memoryHierarchy(self string) (root, path, peak string, err error) {
-	unified := ""
+// make makes the group in the mounted hierarchy.
+func (g *Cgroup) make(h hierarchy) (err error) {
+	parent := filepath.Join(g.root, h.self)
+	if _, err := os.Stat(parent); err != nil { // in a container, which sees its part of the tree only
+		parent = g.root
+	}
+	removeLeftovers(parent)
+	if g.dir, err = os.MkdirTemp(parent, stem); err != nil {
+		return err
+	}
+	g.peak = filepath.Join(g.dir, h.peak)
+	if _, err := os.Stat(g.peak); err != nil {
+		return fmt.Errorf("the memory controller gives no peak: %w", err)
+	}
+	return nil
+}
+
+// hierarchy is the one that counts memory.
+type hierarchy struct {
+	kind, options string // of its mount
+	self          string // where the caller is in it
+	peak          string // the file of the peak
+}
+
+func memoryHierarchy(self string) (hierarchy, error) {
+	h := hierarchy{}
 	for line := range strings.Lines(self) {
 		_, rest, _ := strings.Cut(strings.TrimSpace(line), ":")
 		controllers, place, ok := strings.Cut(rest, ":")
 		switch {
 		case !ok:
 		case controllers == "":
-			unified = place
+			h = hierarchy{kind: "cgroup2", self: place, peak: "memory.peak"}
 		case strings.Contains(","+controllers+",", ",memory,"):
-			return "/sys/fs/cgroup/memory", place, "memory.max_usage_in_bytes", nil
+			return hierarchy{kind: "cgroup", options: "memory", self: place, peak: "memory.max_usage_in_bytes"}, nil
 		}
 	}
-	if unified == "" {
-		return "", "", "", errors.New("make cgroup: no memory controller here")
+	if h.kind == "" {
+		return h, errors.New("make cgroup: no memory controller here")
 	}
-	return "/sys/fs/cgroup", unified, "memory.peak", nil
+	return h, nil
 }
 
 // removeLeftovers removes groups of runs that were killed; those in use can't be removed.
@@ -88,9 +112,13 @@ func (g *Cgroup) Peak() (int64, error) {
 	return strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
 }
 
-// Close removes the group, whose processes must have ended.
+// Close removes the group, whose processes must have ended, and the mount.
 func (g *Cgroup) Close() error {
-	if err := os.Remove(g.dir); err != nil {
+	var errs []error
+	if g.dir != "" {
+		errs = append(errs, os.Remove(g.dir))
+	}
+	if err := errors.Join(append(errs, unix.Unmount(g.root, unix.MNT_DETACH))...); err != nil {
 		return fmt.Errorf("remove cgroup: %w", err)
 	}
 	return nil

@@ -1,0 +1,227 @@
+package match
+
+import (
+	"maps"
+	"net/netip"
+	"reflect"
+	"slices"
+
+	"github.com/netassay/netassay/model"
+)
+
+// Update brings the index to another state of the cluster. It copies the pods' records;
+// what these refer to (labels, ports, addresses) must never be changed afterwards. Pods are
+// compared place by place, so the cost is small when most of them are where they were.
+func (x *Index) Update(namespaces []model.Namespace, pods []model.Pod) {
+	x.begin()
+	for i := range min(len(x.pods), len(pods)) {
+		if !same(&x.pods[i], &pods[i]) {
+			x.drop(int32(i))
+			x.pods[i] = pods[i]
+			x.place(int32(i))
+		}
+	}
+	for i := len(pods); i < len(x.pods); i++ {
+		x.drop(int32(i))
+	}
+	if len(pods) < len(x.pods) {
+		clear(x.pods[len(pods):])
+		x.pods, x.spots = x.pods[:len(pods)], x.spots[:len(pods)]
+	}
+	x.pods = slices.Grow(x.pods, len(pods)-len(x.pods))
+	x.spots = slices.Grow(x.spots, len(pods)-len(x.spots))
+	for i := len(x.pods); i < len(pods); i++ {
+		x.pods, x.spots = append(x.pods, pods[i]), append(x.spots, spot{})
+		x.place(int32(i))
+	}
+	x.relabel(namespaces)
+	x.findOwners()
+}
+
+// sparse is how many groups without pods are kept beside as many with some.
+const sparse = 1024
+
+// begin forgets the last change; and everything when it is the first, or too much of what
+// is remembered is of pods that are gone.
+func (x *Index) begin() {
+	live := 0
+	for _, g := range x.groups {
+		if len(g.pods) > 0 {
+			live++
+		}
+	}
+	fresh := x.clock == 0 || len(x.groups) > 2*live+sparse
+	if fresh {
+		*x = Index{
+			clock: x.clock, byName: map[string]int32{}, byText: map[string]int32{},
+			groups: map[groupKey]*group{}, answers: map[string]answer{},
+		}
+	}
+	x.clock++
+	x.change = change{fresh: fresh, nodes: map[string]struct{}{}, touched: map[netip.Addr]struct{}{}}
+}
+
+// touch notes that what is said about a pod's addresses may change.
+func (x *Index) touch(p *model.Pod) {
+	if x.change.fresh {
+		return
+	}
+	x.change.nodes[p.Node] = struct{}{}
+	for _, ip := range p.IPs {
+		x.change.touched[ip] = struct{}{}
+	}
+}
+
+// drop takes a pod out of its group.
+func (x *Index) drop(pod int32) {
+	s := x.spots[pod]
+	x.spots[pod] = spot{}
+	if s.group == nil {
+		return
+	}
+	x.touch(&x.pods[pod])
+	g, last := s.group, len(s.group.pods)-1
+	g.version = x.clock
+	moved := g.pods[last]
+	g.pods[s.at] = moved
+	g.pods = g.pods[:last]
+	if moved != pod {
+		x.spots[moved].at = s.at
+	}
+}
+
+// place puts a pod into its group, unless it is on the host's network.
+func (x *Index) place(pod int32) {
+	p := &x.pods[pod]
+	if p.HostNetwork {
+		return
+	}
+	x.touch(p)
+	g := x.group(groupKey{x.namespace(p.Namespace), x.intern(p.Labels)})
+	g.version = x.clock
+	x.spots[pod] = spot{g, int32(len(g.pods))}
+	g.pods = append(g.pods, pod)
+}
+
+func (x *Index) group(key groupKey) *group {
+	g, ok := x.groups[key]
+	if !ok {
+		g = &group{groupKey: key}
+		x.groups[key] = g
+		ns := &x.namespaces[key.namespace]
+		ns.groups = append(ns.groups, g)
+	}
+	return g
+}
+
+func (x *Index) namespace(name string) int32 {
+	at, ok := x.byName[name]
+	if !ok {
+		at = int32(len(x.namespaces))
+		x.byName[name] = at
+		x.namespaces = append(x.namespaces, namespace{})
+	}
+	return at
+}
+
+// relabel brings the labels of namespaces up to date.
+func (x *Index) relabel(namespaces []model.Namespace) {
+	for _, now := range namespaces {
+		at, ok := x.byName[now.Name]
+		if !ok {
+			continue
+		}
+		ns := &x.namespaces[at]
+		ns.seen = x.clock
+		if !ns.known || !sameLabels(ns.labels, now.Labels) {
+			ns.known, ns.labels = true, now.Labels
+			x.touchNamespace(ns)
+		}
+	}
+	for at := range x.namespaces {
+		if ns := &x.namespaces[at]; ns.known && ns.seen != x.clock {
+			ns.known, ns.labels = false, nil
+			x.touchNamespace(ns)
+		}
+	}
+}
+
+func (x *Index) touchNamespace(ns *namespace) {
+	x.change.namespaces = true
+	for _, g := range ns.groups {
+		g.version = x.clock
+		for _, p := range g.pods {
+			x.touch(&x.pods[p])
+		}
+	}
+}
+
+// findOwners looks for the pods that have a touched address now: a pod that has it may
+// not be the one that has changed. When most addresses are touched, it is cheaper to begin
+// anew.
+func (x *Index) findOwners() {
+	if len(x.change.touched) > len(x.pods)/2 {
+		x.change.fresh = true
+	}
+	if x.change.fresh || len(x.change.touched) == 0 {
+		return
+	}
+	for i := range x.pods {
+		if x.spots[i].group != nil && slices.ContainsFunc(x.pods[i].IPs, x.isTouched) {
+			x.change.owners = append(x.change.owners, int32(i))
+		}
+	}
+}
+
+func (x *Index) isTouched(ip netip.Addr) bool {
+	_, ok := x.change.touched[ip]
+	return ok
+}
+
+func same(a, b *model.Pod) bool {
+	return a.UID == b.UID && a.Name == b.Name && a.Namespace == b.Namespace && a.Node == b.Node &&
+		a.HostNetwork == b.HostNetwork && sameSlice(a.IPs, b.IPs) && sameSlice(a.Ports, b.Ports) &&
+		sameLabels(a.Labels, b.Labels)
+}
+
+// sameSlice looks at the elements only of slices that don't share them.
+func sameSlice[T comparable](a, b []T) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	return len(a) == 0 || &a[0] == &b[0] || slices.Equal(a, b)
+}
+
+// sameLabels looks at the entries only of maps that are not one: label sets are mostly
+// shared.
+func sameLabels(a, b map[string]string) bool {
+	return reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer() || maps.Equal(a, b)
+}
+
+// scratch is memory that intern uses again.
+type scratch struct {
+	keys []string
+	text []byte
+}
+
+// intern finds the label set's number. The text is built in a scratch buffer and becomes
+// a string only for a set that was not seen before.
+func (x *Index) intern(set map[string]string) int32 {
+	s := &x.scratch
+	s.keys = slices.AppendSeq(s.keys[:0], maps.Keys(set))
+	slices.Sort(s.keys)
+	s.text = s.text[:0]
+	for _, k := range s.keys {
+		s.text = append(s.text, k...)
+		s.text = append(s.text, 0)
+		s.text = append(s.text, set[k]...)
+		s.text = append(s.text, 0)
+	}
+	at, ok := x.byText[string(s.text)]
+	if !ok {
+		at = int32(len(x.labelSets))
+		x.byText[string(s.text)] = at
+		x.labelSets = append(x.labelSets, set)
+	}
+	return at
+}

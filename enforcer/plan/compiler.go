@@ -1,0 +1,211 @@
+package plan
+
+import (
+	"net/netip"
+	"reflect"
+	"slices"
+
+	netv1 "k8s.io/api/networking/v1"
+
+	"github.com/netassay/netassay/enforcer/match"
+	"github.com/netassay/netassay/model"
+)
+
+// Compiler compiles one snapshot after another and keeps between them what does not change:
+// the index of pods, and the members of sets that pods of the whole cluster are in. Its
+// plans are those of CompileWith, byte for byte, whatever came before; they share memory
+// and must not be changed, and neither must what snapshots refer to.
+//
+// The zero value is ready to use. It is not safe for concurrent use.
+type Compiler struct {
+	cluster  match.Index
+	sets     map[string]*clusterSet
+	last     Plan
+	opts     Options
+	policies []*netv1.NetworkPolicy // that last was made of; nil: there is no last
+}
+
+// clusterSet is a set whose members are pods of the whole cluster, or ports of theirs.
+type clusterSet struct {
+	pods    match.Choice
+	add     func(*set, *model.Pod)
+	filled  bool
+	version match.Version
+	members [2][]Member // sorted and unique
+	names   [2]string   // in the last plan
+	used    bool        // by the compilation at hand
+}
+
+// Compile is CompileWith.
+func (c *Compiler) Compile(s model.Snapshot, opts Options) Plan {
+	return c.compile(s, opts, hash)
+}
+
+func (c *Compiler) compile(s model.Snapshot, opts Options, hash func(string) string) Plan {
+	c.cluster.Update(s.Namespaces, s.Pods)
+	if c.onlyMembers(s, opts) && c.refresh() {
+		c.last = c.withMembers(c.last)
+		return c.last
+	}
+	if c.sets == nil {
+		c.sets = map[string]*clusterSet{}
+	}
+	for _, k := range c.sets {
+		k.used = false
+	}
+	c.last = newCompiler(s, opts, c, hash).compile(s.Policies)
+	for id, k := range c.sets {
+		if !k.used {
+			delete(c.sets, id)
+		}
+	}
+	c.opts, c.policies = opts, append(make([]*netv1.NetworkPolicy, 0, len(s.Policies)), s.Policies...)
+	return c.last
+}
+
+// onlyMembers tells whether nothing has changed but pods of other nodes, which can only be
+// members of cluster sets.
+func (c *Compiler) onlyMembers(s model.Snapshot, opts Options) bool {
+	return c.policies != nil && reflect.DeepEqual(opts, c.opts) && slices.Equal(s.Policies, c.policies) &&
+		!c.cluster.Fresh() && !c.cluster.Relabelled() && !c.cluster.TouchedNode(opts.Node)
+}
+
+// refresh brings all cluster sets up to date. It is false when one has outgrown its
+// capacity, or fits a smaller one again: its name changes, and rules with it.
+func (c *Compiler) refresh() bool {
+	same := true
+	for _, k := range c.sets {
+		before := k.members
+		k.refresh(&c.cluster)
+		for i := range before {
+			same = same && maxElem(len(before[i])) == maxElem(len(k.members[i]))
+		}
+	}
+	return same
+}
+
+// withMembers is the plan with the cluster sets as they are now. A plan that stays equal
+// stays the same.
+func (c *Compiler) withMembers(p Plan) Plan {
+	now := map[string][]Member{}
+	for _, k := range c.sets {
+		for i, name := range k.names {
+			now[name] = k.members[i]
+		}
+	}
+	for _, f := range []*FamilyPlan{&p.IPv4, &p.IPv6} {
+		sets := slices.Clone(f.Sets)
+		for i := range sets {
+			if members, ok := now[sets[i].Name]; ok {
+				sets[i].Members = members
+			}
+		}
+		f.Sets = sets
+	}
+	return p
+}
+
+// clusterSet returns the set of what add adds for each of the pods, made at its first use.
+func (c *compiler) clusterSet(role Role, kind SetKind, key string, pods match.Choice, add func(*set, *model.Pod)) *set {
+	return c.sets.get(role, kind, key, func(s *set) {
+		id := string(role) + " " + key
+		k, ok := c.kept.sets[id]
+		if !ok {
+			k = &clusterSet{}
+			c.kept.sets[id] = k
+		}
+		k.pods, k.add, k.used = pods, add, true
+		k.refresh(&c.kept.cluster)
+		s.members, s.cluster = k.members, k
+	})
+}
+
+// refresh brings the members up to date. It was called after the previous Update too, or
+// the set is new.
+func (k *clusterSet) refresh(x *match.Index) {
+	version := k.pods.Version()
+	switch {
+	case !k.filled || x.Fresh():
+		var s set
+		for p := range k.pods.Pods() {
+			k.add(&s, p)
+		}
+		for i := range s.members {
+			k.members[i] = sortMembers(s.members[i])
+		}
+	case version != k.version:
+		k.patch(x)
+	}
+	k.filled, k.version = true, version
+}
+
+// patch replaces the members with touched addresses by what the owners of these addresses
+// are now. Nothing else can have changed.
+func (k *clusterSet) patch(x *match.Index) {
+	var now set
+	for p := range k.pods.Touched() {
+		k.add(&now, p)
+	}
+	touched := x.Touched()
+	for i := range k.members {
+		add := slices.DeleteFunc(now.members[i], func(m Member) bool {
+			_, ok := touched[m.Prefix.Addr()]
+			return !ok
+		})
+		k.members[i] = replaceMembers(k.members[i], families[i], touched, sortMembers(add))
+	}
+}
+
+// replaceMembers replaces the members of the touched addresses by others, both sorted. It
+// gives back the slice itself when nothing changes.
+func replaceMembers(members []Member, f Family, touched map[netip.Addr]struct{}, by []Member) []Member {
+	var gone [][2]int // from, to
+	var old []Member
+	for ip := range touched {
+		if familyOf(ip) != f {
+			continue
+		}
+		from, _ := slices.BinarySearchFunc(members, ip, func(m Member, ip netip.Addr) int { return m.Prefix.Addr().Compare(ip) })
+		to := from
+		for to < len(members) && members[to].Prefix.Addr() == ip {
+			to++
+		}
+		if to > from {
+			gone = append(gone, [2]int{from, to})
+			old = append(old, members[from:to]...)
+		}
+	}
+	slices.SortFunc(old, compareMembers)
+	if slices.Equal(old, by) {
+		return members
+	}
+	if len(members)-len(old)+len(by) == 0 {
+		return nil // as from scratch
+	}
+	slices.SortFunc(gone, func(a, b [2]int) int { return a[0] - b[0] })
+	rest := make([]Member, 0, len(members)-len(old)+len(by))
+	from := 0
+	for _, g := range append(gone, [2]int{len(members), len(members)}) {
+		rest = mergeInto(rest, members[from:g[0]], &by)
+		from = g[1]
+	}
+	return append(rest, by...)
+}
+
+// mergeInto appends a run of members, with those of by that sort before its last one.
+func mergeInto(out, run []Member, by *[]Member) []Member {
+	for len(*by) > 0 && len(run) > 0 {
+		at, _ := slices.BinarySearchFunc(run, (*by)[0], compareMembers)
+		out, run = append(out, run[:at]...), run[at:]
+		if len(run) > 0 {
+			out, *by = append(out, (*by)[0]), (*by)[1:]
+		}
+	}
+	return append(out, run...)
+}
+
+// sortMembers sorts in place, and drops what is there twice.
+func sortMembers(members []Member) []Member {
+	slices.SortFunc(members, compareMembers)
+	return slices.Compact(members)
+}

@@ -1,0 +1,111 @@
+package plan_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/netassay/netassay/enforcer/gen"
+	"github.com/netassay/netassay/enforcer/plan"
+	"github.com/netassay/netassay/model"
+)
+
+// comparePlans lets cmp compare addresses.
+var comparePlans = cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })
+
+// TestCompilerEqualsFromScratch holds the incremental compiler against the one without a
+// memory, over random edits of random clusters: one to three edits at a time, lists in
+// another order now and then, and other options once in a while.
+func TestCompilerEqualsFromScratch(t *testing.T) {
+	for seed := range uint64(40) {
+		r := rand.New(rand.NewPCG(seed, 11))
+		var c plan.Compiler
+		s := gen.New(seed, 0).Snapshot
+		opts := plan.Options{Node: "n1", Existing: plan.Keep}
+		for step := range 30 {
+			equal(t, &c, s, opts, fmt.Sprintf("seed %d step %d", seed, step))
+			for range 1 + r.IntN(3) {
+				s = gen.Edit(s, seed<<20|uint64(r.Uint32()))
+			}
+			switch r.IntN(20) {
+			case 0:
+				r.Shuffle(len(s.Pods), func(i, j int) { s.Pods[i], s.Pods[j] = s.Pods[j], s.Pods[i] })
+			case 1:
+				opts.Node = fmt.Sprint("n", 1+r.IntN(3))
+			case 2: // a namespace whose object is late, or has gone before its pods
+				s.Namespaces = s.Namespaces[:max(1, len(s.Namespaces)-1)]
+			}
+		}
+	}
+}
+
+// TestCompilerFollowsChurn is the same for a larger cluster in which only pods change, a
+// few of many: what the compiler is made for.
+func TestCompilerFollowsChurn(t *testing.T) {
+	for seed := range uint64(5) {
+		r := rand.New(rand.NewPCG(seed, 12))
+		var c plan.Compiler
+		s := gen.New(seed, 0).Snapshot
+		for i := range 300 {
+			s.Pods = append(s.Pods, another(r, i))
+		}
+		opts := plan.Options{Node: "n1", Existing: plan.Keep}
+		for step := range 40 {
+			equal(t, &c, s, opts, fmt.Sprintf("seed %d step %d", seed, step))
+			s.Pods = append([]model.Pod(nil), s.Pods...)
+			for range 1 + r.IntN(4) {
+				churnPod(r, &s, step)
+			}
+		}
+	}
+}
+
+// another is a pod of a few kinds; some addresses are had by more than one.
+func another(r *rand.Rand, i int) model.Pod {
+	node := fmt.Sprint("n", 2+r.IntN(2))
+	if r.IntN(30) == 0 {
+		node = "n1"
+	}
+	n := byte(r.IntN(250))
+	p := model.Pod{
+		UID: fmt.Sprint("uid", i, "-", r.Uint32()), Namespace: string(rune('x' + r.IntN(3))), Name: fmt.Sprint("more", i), Node: node,
+		Labels:      map[string]string{"app": string(rune('a' + r.IntN(3)))},
+		IPs:         []netip.Addr{netip.AddrFrom4([4]byte{10, 9, 0, n})},
+		HostNetwork: r.IntN(40) == 0,
+		Ports:       []model.Port{{Name: "web", Number: uint16(80 + r.IntN(2)), Protocol: "TCP"}},
+	}
+	if r.IntN(2) == 0 {
+		p.IPs = append(p.IPs, netip.AddrFrom16([16]byte{0: 0xfd, 15: n}))
+	}
+	if r.IntN(20) == 0 {
+		p.IPs = nil
+	}
+	return p
+}
+
+func churnPod(r *rand.Rand, s *model.Snapshot, step int) {
+	i := r.IntN(len(s.Pods))
+	switch r.IntN(4) {
+	case 0: // as the watch's store removes
+		s.Pods[i] = s.Pods[len(s.Pods)-1]
+		s.Pods = s.Pods[:len(s.Pods)-1]
+	case 1:
+		s.Pods = append(s.Pods, another(r, 1000+step))
+	case 2: // another pod with the address
+		ips := s.Pods[i].IPs
+		s.Pods[i] = another(r, 2000+step)
+		s.Pods[i].IPs = ips
+	default:
+		s.Pods[i].Labels = map[string]string{"app": string(rune('a' + r.IntN(3)))}
+	}
+}
+
+func equal(t *testing.T, c *plan.Compiler, s model.Snapshot, opts plan.Options, where string) {
+	t.Helper()
+	if diff := cmp.Diff(plan.CompileWith(s, opts), c.Compile(s, opts), comparePlans); diff != "" {
+		t.Fatalf("%s: incremental plan (-from scratch +incremental):\n%s", where, diff)
+	}
+}

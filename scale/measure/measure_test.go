@@ -1,0 +1,126 @@
+package measure
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestReadMemoryOfSelf(t *testing.T) {
+	m, err := ReadMemory(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.HWM < m.RSS || m.RSS < m.Anon || m.Anon <= 0 || m.PSS <= 0 {
+		t.Errorf("memory of this process can't be: %+v", m)
+	}
+	if _, err := ReadMemory(-1); err == nil {
+		t.Error("a process that can't be has memory")
+	}
+}
+
+func TestReadCPUOfSelf(t *testing.T) {
+	before, err := ReadCPU(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(time.Minute); ; {
+		now, err := ReadCPU(os.Getpid())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if now.Minus(before).Own > 0 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal("a busy loop of a minute took no CPU time")
+		}
+	}
+}
+
+func TestParseStat(t *testing.T) {
+	got, err := parseStat("7 (a) b (c) S 1 7 7 0 -1 4194560 100 200 0 0 150 50 30 20 20 0 9 0 100 1 2 3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (CPU{Own: 2 * time.Second, Children: 500 * time.Millisecond}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	for _, bad := range []string{"", "7 (a) S 1", "7 (a) S 1 7 7 0 -1 4194560 100 200 0 0 x 50 30 20 20 0 9 0"} {
+		if _, err := parseStat(bad); err == nil {
+			t.Errorf("no error for %q", bad)
+		}
+	}
+}
+
+const listing = `Name: npe-e4-one
+Type: hash:ip
+Revision: 6
+Header: family inet hashsize 1024 maxelem 65536 bucketsize 12 initval 0x1
+Size in memory: 456
+References: 0
+Number of entries: 0
+
+Name: KUBE-LOOP
+Type: hash:ip
+Header: family inet hashsize 64 maxelem 65536
+Size in memory: 1000
+Number of entries: 9
+
+Name: npe-b6-two
+Type: hash:net
+Header: family inet6 hashsize 2048 maxelem 65536 bucketsize 12 initval 0x2
+Size in memory: 2000
+References: 1
+Number of entries: 30
+`
+
+func TestParseSets(t *testing.T) {
+	got, err := parseSets(listing, "npe-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Sets{Sets: 2, Entries: 30, Bytes: 456 + 2000 + 8*(1024+2048)}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if _, err := parseSets(strings.ReplaceAll(listing, "456", "many"), "npe-"); err == nil {
+		t.Error("no error for a size that is no number")
+	}
+}
+
+func TestParseMetrics(t *testing.T) {
+	m, err := parseMetrics(strings.NewReader("# HELP a b\n# TYPE a gauge\na{f=\"4\"} 1.5\na{f=\"6\"} 2\nab 7\nnan NaN\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Sum("a") != 3.5 || m[`a{f="6"}`] != 2 || m["ab"] != 7 {
+		t.Errorf("read %v", m)
+	}
+	if _, err := parseMetrics(strings.NewReader("a x\n")); err == nil {
+		t.Error("no error for a value that is no number")
+	}
+}
+
+func TestMemoryHierarchy(t *testing.T) {
+	for _, tc := range []struct {
+		name, self string
+		want       hierarchy
+	}{
+		{"version 1", "4:memory:/a/b\n3:cpu,cpuacct:/\n0::/c\n", hierarchy{kind: "cgroup", options: "memory", self: "/a/b", peak: "memory.max_usage_in_bytes"}},
+		{"version 2", "0::/user.slice\n", hierarchy{kind: "cgroup2", self: "/user.slice", peak: "memory.peak"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got, err := memoryHierarchy(tc.self)
+			if err != nil || got != tc.want {
+				t.Errorf("%+v (%v), want %+v", got, err, tc.want)
+			}
+		})
+	}
+	if _, err := memoryHierarchy("3:cpu:/\n"); err == nil {
+		t.Error("no error without a memory controller")
+	}
+}
