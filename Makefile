@@ -44,6 +44,10 @@ chaos-smoke: deps build ## The same, small: some 2 minutes
 	bin/netassay chaos --edits 60 --kills 15 --terms 4 --recreates 8 --drifts 2 --samples 8 \
 		--packets 60000 --api-outage 5s --lock-hold 4s --max-missed 0.5 --max-unsure 0.01 $(ARGS)
 
+.PHONY: footprint
+footprint: deps build ## Measure an agent at 250 nodes and 20,000 pods (some minutes): ARGS="--pods 1000"
+	bin/netassay footprint $(ARGS)
+
 .PHONY: lab-up
 lab-up: deps build ## Start a lab that stays, for kubectl
 	bin/netassay lab up $(ARGS)

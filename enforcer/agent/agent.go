@@ -136,6 +136,7 @@ func (a *Agent) loop(ctx context.Context) {
 			if a.past.Dirty.IsZero() {
 				a.past.Dirty = time.Now()
 			}
+			a.past.Urgent = a.watcher.BeyondPods()
 		case <-timer.C:
 			a.sync(ctx)
 		case <-verify:
@@ -171,7 +172,7 @@ func (a *Agent) sync(ctx context.Context) {
 	a.metrics.pending.Set(float64(a.pending.Events))
 	a.status.waiting(a.pending.Since())
 	start := time.Now()
-	a.past.Start, a.past.Dirty, a.past.Retry = start, time.Time{}, time.Time{}
+	a.past.begin(start)
 	if a.planned && a.pending.Events == 0 && !a.host.changed {
 		a.apply(ctx, start) // only to collect what could not be destroyed last time
 		return

@@ -6,6 +6,7 @@ import "time"
 type pace struct {
 	Settle      time.Duration // wait for companions of the first change after a quiet time
 	MinInterval time.Duration // between the starts of syncs
+	Churn       time.Duration // the same while pods come and go all the time
 	RetryMin    time.Duration // after the first failure, doubled with each
 	RetryMax    time.Duration
 
@@ -16,10 +17,20 @@ type pace struct {
 // this many times as long as the sync took to compute.
 const restShare = 9
 
+// While pods come and go all the time, syncs are gathered: each costs some processes, and
+// a node has better uses for its processor. That begins when there have been some syncs in
+// a row without a pause, and ends with a pause, or at once for other changes than pods'.
+const (
+	churnInterval = 250 * time.Millisecond
+	churnPause    = 500 * time.Millisecond
+	churnRow      = 5
+)
+
 func newPace(minInterval time.Duration) pace {
 	return pace{
 		Settle:      min(10*time.Millisecond, minInterval),
 		MinInterval: minInterval,
+		Churn:       max(churnInterval, minInterval),
 		RetryMin:    100 * time.Millisecond,
 		RetryMax:    30 * time.Second,
 
@@ -32,8 +43,19 @@ type past struct {
 	Dirty    time.Time     // when the first change not synced yet was seen; zero: none
 	Start    time.Time     // of the last sync; zero: none yet
 	Busy     time.Duration // the CPU-heavy part of the last sync
+	Row      int           // syncs without a pause between them, up to the last
+	Urgent   bool          // something else than pods has changed
 	Failures int           // in a row
 	Retry    time.Time     // when to try again although nothing has changed; zero: never
+}
+
+// begin takes note of a sync that starts.
+func (s *past) begin(now time.Time) {
+	if s.Start.IsZero() || now.Sub(s.Start) > churnPause {
+		s.Row = 0
+	}
+	s.Row++
+	s.Start, s.Dirty, s.Retry, s.Urgent = now, time.Time{}, time.Time{}, false
 }
 
 // due is when the next sync should start; ok is false when there is nothing to do.
@@ -51,7 +73,11 @@ func (p pace) due(s past) (at time.Time, ok bool) {
 	if s.Start.IsZero() {
 		return at, ok
 	}
-	for _, rest := range []time.Duration{p.MinInterval, s.Busy * restShare} {
+	interval := p.MinInterval
+	if s.Row >= churnRow && !s.Urgent {
+		interval = p.Churn
+	}
+	for _, rest := range []time.Duration{interval, s.Busy * restShare} {
 		if earliest := s.Start.Add(rest); at.Before(earliest) {
 			at = earliest
 		}

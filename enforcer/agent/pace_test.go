@@ -23,6 +23,9 @@ func TestPace(t *testing.T) {
 		{"changes in a row keep the interval", past{Dirty: at(20 * ms), Start: t0}, 50 * ms, true},
 		{"long work rests", past{Dirty: at(20 * ms), Start: t0, Busy: 40 * ms}, 360 * ms, true},
 		{"rest is over", past{Dirty: at(time.Second), Start: t0, Busy: 40 * ms}, 1010 * ms, true},
+		{"churn gathers", past{Dirty: at(20 * ms), Start: t0, Row: churnRow}, 250 * ms, true},
+		{"churn does not hold up others", past{Dirty: at(20 * ms), Start: t0, Row: churnRow, Urgent: true}, 50 * ms, true},
+		{"a few in a row are no churn", past{Dirty: at(20 * ms), Start: t0, Row: churnRow - 1}, 50 * ms, true},
 		{"failure waits", past{Failures: 3, Start: t0, Retry: at(400 * ms)}, 400 * ms, true},
 		{"failure is not hurried by churn", past{Failures: 3, Start: t0, Retry: at(400 * ms), Dirty: at(ms)}, 400 * ms, true},
 		{"a change cuts a long wait", past{Failures: 9, Start: t0, Retry: at(30 * time.Second), Dirty: at(ms)}, 2 * time.Second, true},
@@ -32,6 +35,23 @@ func TestPace(t *testing.T) {
 		got, ok := p.due(tc.past)
 		if ok != tc.ok || ok && !got.Equal(at(tc.want)) {
 			t.Errorf("%s: due after %v (%v), want %v (%v)", tc.name, got.Sub(t0), ok, tc.want, tc.ok)
+		}
+	}
+}
+
+func TestRow(t *testing.T) {
+	var p past
+	t0 := time.Unix(1000, 0)
+	for i, tc := range []struct {
+		after time.Duration // ms
+		row   int
+	}{
+		{0, 1}, {50, 2}, {100, 3}, {100 + churnPause/time.Millisecond, 4}, {2000, 1}, {2001, 2},
+	} {
+		p.Urgent = true
+		p.begin(t0.Add(tc.after * time.Millisecond))
+		if p.Row != tc.row || p.Urgent {
+			t.Errorf("sync %d: %d in a row (urgent %v), want %d", i, p.Row, p.Urgent, tc.row)
 		}
 	}
 }

@@ -70,6 +70,14 @@ func (w *Watcher) Synced() []Kind {
 	return slices.DeleteFunc(Kinds(), func(k Kind) bool { return !w.ledger.synced[k] })
 }
 
+// BeyondPods tells whether something else than pods has changed since the last Snapshot.
+func (w *Watcher) BeyondPods() bool {
+	w.ledger.mu.Lock()
+	defer w.ledger.mu.Unlock()
+	_, pods := w.ledger.changes.First[Pods]
+	return len(w.ledger.changes.First) > 1 || len(w.ledger.changes.First) == 1 && !pods
+}
+
 // Snapshot is the cluster as it is known now, and what has changed since the last call.
 // ok is false while not everything has been listed once. The lists are valid until the
 // next call; their order means nothing.

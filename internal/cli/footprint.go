@@ -128,4 +128,3 @@ func writeFootprint(dir string, s footprint.Summary) error {
 	}
 	return errors.Join(s.Text(report), report.Close())
 }
-
