@@ -61,12 +61,16 @@ func (x *Index) begin() {
 	x.change = change{fresh: fresh, nodes: map[string]struct{}{}, touched: map[netip.Addr]struct{}{}}
 }
 
-// touch notes that what is said about a pod's addresses may change.
+// touch notes that what is said about a pod's addresses may change. About those of pods on
+// the host's network nothing is said, but their node has changed.
 func (x *Index) touch(p *model.Pod) {
 	if x.change.fresh {
 		return
 	}
 	x.change.nodes[p.Node] = struct{}{}
+	if p.HostNetwork {
+		return
+	}
 	for _, ip := range p.IPs {
 		x.change.touched[ip] = struct{}{}
 	}
@@ -76,10 +80,10 @@ func (x *Index) touch(p *model.Pod) {
 func (x *Index) drop(pod int32) {
 	s := x.spots[pod]
 	x.spots[pod] = spot{}
+	x.touch(&x.pods[pod])
 	if s.group == nil {
 		return
 	}
-	x.touch(&x.pods[pod])
 	g, last := s.group, len(s.group.pods)-1
 	g.version = x.clock
 	moved := g.pods[last]
@@ -93,10 +97,10 @@ func (x *Index) drop(pod int32) {
 // place puts a pod into its group, unless it is on the host's network.
 func (x *Index) place(pod int32) {
 	p := &x.pods[pod]
+	x.touch(p)
 	if p.HostNetwork {
 		return
 	}
-	x.touch(p)
 	g := x.group(groupKey{x.namespace(p.Namespace), x.intern(p.Labels)})
 	g.version = x.clock
 	x.spots[pod] = spot{g, int32(len(g.pods))}

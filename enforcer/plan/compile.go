@@ -79,7 +79,18 @@ type namespaceChain struct {
 	allows   []allow
 }
 
-func newCompiler(s model.Snapshot, opts Options, kept *Compiler, hash func(string) string) *compiler {
+// newCompiler begins a compilation that has no memory.
+func newCompiler(s model.Snapshot, opts Options, hash func(string) string) *compiler {
+	kept := new(Compiler)
+	kept.cluster.Update(s.Namespaces, s.Pods)
+	return kept.begin(s, opts, hash)
+}
+
+// begin begins a compilation of the snapshot that the index is of.
+func (c *Compiler) begin(s model.Snapshot, opts Options, hash func(string) string) *compiler {
+	if c.sets == nil {
+		c.sets = map[string]*clusterSet{}
+	}
 	var local []model.Pod
 	for i := range s.Pods {
 		if s.Pods[i].Node == opts.Node {
@@ -88,8 +99,8 @@ func newCompiler(s model.Snapshot, opts Options, kept *Compiler, hash func(strin
 	}
 	c := &compiler{
 		opts:    opts,
-		kept:    kept,
-		cluster: &kept.cluster,
+		kept:    c,
+		cluster: &c.cluster,
 		local:   match.NewIndex(s.Namespaces, local),
 		sets:    newRegistry(),
 		names:   newNamer(hash),

@@ -22,6 +22,7 @@ type Compiler struct {
 	sets     map[string]*clusterSet
 	last     Plan
 	opts     Options
+	nodes    []model.Node
 	policies []*netv1.NetworkPolicy // that last was made of; nil: there is no last
 }
 
@@ -47,26 +48,25 @@ func (c *Compiler) compile(s model.Snapshot, opts Options, hash func(string) str
 		c.last = c.withMembers(c.last)
 		return c.last
 	}
-	if c.sets == nil {
-		c.sets = map[string]*clusterSet{}
-	}
 	for _, k := range c.sets {
 		k.used = false
 	}
-	c.last = newCompiler(s, opts, c, hash).compile(s.Policies)
+	c.last = c.begin(s, opts, hash).compile(s.Policies)
 	for id, k := range c.sets {
 		if !k.used {
 			delete(c.sets, id)
 		}
 	}
-	c.opts, c.policies = opts, append(make([]*netv1.NetworkPolicy, 0, len(s.Policies)), s.Policies...)
+	c.opts, c.nodes = opts, slices.Clone(s.Nodes)
+	c.policies = append(make([]*netv1.NetworkPolicy, 0, len(s.Policies)), s.Policies...)
 	return c.last
 }
 
 // onlyMembers tells whether nothing has changed but pods of other nodes, which can only be
 // members of cluster sets.
 func (c *Compiler) onlyMembers(s model.Snapshot, opts Options) bool {
-	return c.policies != nil && reflect.DeepEqual(opts, c.opts) && slices.Equal(s.Policies, c.policies) &&
+	return c.policies != nil && slices.Equal(s.Policies, c.policies) &&
+		reflect.DeepEqual(opts, c.opts) && reflect.DeepEqual(s.Nodes, c.nodes) &&
 		!c.cluster.Fresh() && !c.cluster.Relabelled() && !c.cluster.TouchedNode(opts.Node)
 }
 
