@@ -17,6 +17,9 @@ type pace struct {
 // this many times as long as the sync took to compute.
 const restShare = 9
 
+// maxRest bounds that: on a starved node the work takes long by the clock.
+const maxRest = 2 * time.Second
+
 // While pods come and go all the time, syncs are gathered: each costs some processes, and
 // a node has better uses for its processor. That begins when there have been some syncs in
 // a row without a pause, and ends with a pause, or at once for other changes than pods'.
@@ -77,7 +80,7 @@ func (p pace) due(s past) (at time.Time, ok bool) {
 	if s.Row >= churnRow && !s.Urgent {
 		interval = p.Churn
 	}
-	for _, rest := range []time.Duration{interval, s.Busy * restShare} {
+	for _, rest := range []time.Duration{interval, min(s.Busy*restShare, maxRest)} {
 		if earliest := s.Start.Add(rest); at.Before(earliest) {
 			at = earliest
 		}

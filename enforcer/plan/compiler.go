@@ -20,6 +20,7 @@ import (
 type Compiler struct {
 	cluster  match.Index
 	sets     map[string]*clusterSet
+	scratch  set // where members are gathered, so that sets have no more room than they need
 	last     Plan
 	opts     Options
 	nodes    []model.Node
@@ -57,6 +58,7 @@ func (c *Compiler) compile(s model.Snapshot, opts Options, hash func(string) str
 			delete(c.sets, id)
 		}
 	}
+	c.scratch = set{}
 	c.opts, c.nodes = opts, slices.Clone(s.Nodes)
 	c.policies = append(make([]*netv1.NetworkPolicy, 0, len(s.Policies)), s.Policies...)
 	return c.last
@@ -76,7 +78,7 @@ func (c *Compiler) refresh() bool {
 	same := true
 	for _, k := range c.sets {
 		before := k.members
-		k.refresh(&c.cluster)
+		k.refresh(&c.cluster, &c.scratch)
 		for i := range before {
 			same = same && maxElem(len(before[i])) == maxElem(len(k.members[i]))
 		}
@@ -115,23 +117,25 @@ func (c *compiler) clusterSet(role Role, kind SetKind, key string, pods match.Ch
 			c.kept.sets[id] = k
 		}
 		k.pods, k.add, k.used = pods, add, true
-		k.refresh(&c.kept.cluster)
+		k.refresh(&c.kept.cluster, &c.kept.scratch)
 		s.members, s.cluster = k.members, k
 	})
 }
 
 // refresh brings the members up to date. It was called after the previous Update too, or
-// the set is new.
-func (k *clusterSet) refresh(x *match.Index) {
+// the set is new. Members are gathered in scratch.
+func (k *clusterSet) refresh(x *match.Index, scratch *set) {
 	version := k.pods.Version()
 	switch {
 	case !k.filled || x.Fresh():
-		var s set
-		for p := range k.pods.Pods() {
-			k.add(&s, p)
+		for i := range scratch.members {
+			scratch.members[i] = scratch.members[i][:0]
 		}
-		for i := range s.members {
-			k.members[i] = sortMembers(s.members[i])
+		for p := range k.pods.Pods() {
+			k.add(scratch, p)
+		}
+		for i := range scratch.members {
+			k.members[i] = append([]Member(nil), sortMembers(scratch.members[i])...)
 		}
 	case version != k.version:
 		k.patch(x)

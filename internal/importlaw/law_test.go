@@ -134,6 +134,11 @@ func law() []rule {
 			forbid: []string{"./suites/...", "./enforcer/...", "./model"},
 		},
 		{
+			why:    "what measures sees the agent as a process, from the outside",
+			from:   []string{"./scale/..."},
+			forbid: []string{"./enforcer/...", "./suites/..."},
+		},
+		{
 			why:    "the command line is the outermost layer",
 			from:   []string{"./..."},
 			except: []string{"./internal/cli", "./cmd/netassay"},
