@@ -34,6 +34,10 @@ type Options struct {
 	Own []netip.Addr
 }
 
+func (o Options) equal(other Options) bool {
+	return o.Node == other.Node && o.Existing == other.Existing && o.DenyUnknown == other.DenyUnknown && slices.Equal(o.Own, other.Own)
+}
+
 // Compile is CompileWith for a node with the default options.
 func Compile(s model.Snapshot, node string) Plan {
 	return CompileWith(s, Options{Node: node, Existing: Keep})
@@ -79,13 +83,6 @@ type namespaceChain struct {
 	allows   []allow
 }
 
-// newCompiler begins a compilation that has no memory.
-func newCompiler(s model.Snapshot, opts Options, hash func(string) string) *compiler {
-	kept := new(Compiler)
-	kept.cluster.Update(s.Namespaces, s.Pods)
-	return kept.begin(s, opts, hash)
-}
-
 // begin begins a compilation of the snapshot that the index is of.
 func (c *Compiler) begin(s model.Snapshot, opts Options, hash func(string) string) *compiler {
 	if c.sets == nil {
@@ -97,7 +94,7 @@ func (c *Compiler) begin(s model.Snapshot, opts Options, hash func(string) strin
 			local = append(local, s.Pods[i])
 		}
 	}
-	c := &compiler{
+	b := &compiler{
 		opts:    opts,
 		kept:    c,
 		cluster: &c.cluster,
@@ -107,9 +104,9 @@ func (c *Compiler) begin(s model.Snapshot, opts Options, hash func(string) strin
 		chains:  map[chainKey]*namespaceChain{},
 	}
 	if opts.DenyUnknown {
-		c.close(s.Nodes, local)
+		b.close(s.Nodes, local)
 	}
-	return c
+	return b
 }
 
 func (c *compiler) compile(policies []*netv1.NetworkPolicy) Plan {

@@ -124,7 +124,7 @@ func TestNamesSurviveCollisions(t *testing.T) {
 func TestCompileSurvivesCollisions(t *testing.T) {
 	for seed := range uint64(100) {
 		s := gen.New(seed, 0).Snapshot
-		p := newCompiler(s, Options{Node: "n1"}, func(s string) string { return hash(s)[:2] }).compile(s.Policies)
+		p := new(Compiler).compile(s, Options{Node: "n1"}, func(s string) string { return hash(s)[:2] })
 		full := Compile(s, "n1")
 		for i, f := range []FamilyPlan{p.IPv4, p.IPv6} {
 			checkFamily(t, fmt.Sprintf("seed %d, %s", seed, f.Family), f)

@@ -2,7 +2,6 @@ package plan
 
 import (
 	"net/netip"
-	"reflect"
 	"slices"
 
 	netv1 "k8s.io/api/networking/v1"
@@ -60,6 +59,7 @@ func (c *Compiler) compile(s model.Snapshot, opts Options, hash func(string) str
 	}
 	c.scratch = set{}
 	c.opts, c.nodes = opts, slices.Clone(s.Nodes)
+	c.opts.Own = slices.Clone(opts.Own)
 	c.policies = append(make([]*netv1.NetworkPolicy, 0, len(s.Policies)), s.Policies...)
 	return c.last
 }
@@ -68,8 +68,12 @@ func (c *Compiler) compile(s model.Snapshot, opts Options, hash func(string) str
 // members of cluster sets.
 func (c *Compiler) onlyMembers(s model.Snapshot, opts Options) bool {
 	return c.policies != nil && slices.Equal(s.Policies, c.policies) &&
-		reflect.DeepEqual(opts, c.opts) && reflect.DeepEqual(s.Nodes, c.nodes) &&
+		opts.equal(c.opts) && slices.EqualFunc(s.Nodes, c.nodes, sameNode) &&
 		!c.cluster.Fresh() && !c.cluster.Relabelled() && !c.cluster.TouchedNode(opts.Node)
+}
+
+func sameNode(a, b model.Node) bool {
+	return a.Name == b.Name && slices.Equal(a.IPs, b.IPs) && slices.Equal(a.PodCIDRs, b.PodCIDRs)
 }
 
 // refresh brings all cluster sets up to date. It is false when one has outgrown its

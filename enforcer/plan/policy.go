@@ -153,7 +153,7 @@ func none(pods iter.Seq[*model.Pod]) bool {
 
 // Isolating are the policies that isolate a pod, by direction, as namespace/name in order.
 func Isolating(policies []*netv1.NetworkPolicy, pod model.Pod) (in, out []string) {
-	c := newCompiler(model.Snapshot{Pods: []model.Pod{pod}}, Options{Node: pod.Node}, new(Compiler), hash)
+	c := new(Compiler).begin(model.Snapshot{Pods: []model.Pod{pod}}, Options{Node: pod.Node}, hash)
 	for _, p := range policies {
 		c.policy = p
 		selector, err := match.ParseSelector(&p.Spec.PodSelector)
