@@ -174,7 +174,7 @@ func (d *differ) kinds() int {
 
 func (d *differ) stable(ms []plan.Member) bool {
 	return slices.ContainsFunc(ms, func(m plan.Member) bool {
-		return !m.Prefix.IsSingleIP() || !d.transient(m.Prefix.Addr())
+		return !m.IsSingleIP() || !d.transient(m.Addr())
 	})
 }
 

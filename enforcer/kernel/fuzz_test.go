@@ -23,7 +23,7 @@ func FuzzParseSet(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if !slices.IsSortedFunc(s.Members, compareMembers) {
+		if !slices.IsSortedFunc(s.Members, plan.Member.Compare) {
 			t.Fatalf("members are not sorted: %v", s.Members)
 		}
 		if !s.known() {

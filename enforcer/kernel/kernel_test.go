@@ -330,7 +330,7 @@ func TestSetOutgrowsItsCapacity(t *testing.T) {
 			a := netip.MustParseAddr("10.1.0.0")
 			for range 70_000 {
 				a = a.Next()
-				p.IPv4.Sets[i].Members = append(p.IPv4.Sets[i].Members, plan.Member{Prefix: netip.PrefixFrom(a, 32)})
+				p.IPv4.Sets[i].Members = append(p.IPv4.Sets[i].Members, plan.HostMember(a))
 			}
 		}
 		r := w.sync(k, p)

@@ -1,28 +1,18 @@
 package kernel
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/netassay/netassay/enforcer/plan"
 )
 
-func compareMembers(a, b plan.Member) int {
-	return cmp.Or(
-		a.Prefix.Addr().Compare(b.Prefix.Addr()),
-		cmp.Compare(a.Prefix.Bits(), b.Prefix.Bits()),
-		cmp.Compare(a.Protocol, b.Protocol),
-		cmp.Compare(a.Port, b.Port),
-	)
-}
-
 // sorted is ms in this package's order: ms itself when it already is.
 func sorted(ms []plan.Member) []plan.Member {
-	if slices.IsSortedFunc(ms, compareMembers) {
+	if slices.IsSortedFunc(ms, plan.Member.Compare) {
 		return ms
 	}
 	ms = slices.Clone(ms)
-	slices.SortFunc(ms, compareMembers)
+	slices.SortFunc(ms, plan.Member.Compare)
 	return ms
 }
 
@@ -38,7 +28,7 @@ func diffMembers(have, want []plan.Member) (del, add []plan.Member) {
 		return nil, nil
 	}
 	for len(have) > 0 && len(want) > 0 {
-		switch c := compareMembers(have[0], want[0]); {
+		switch c := have[0].Compare(want[0]); {
 		case c < 0:
 			del, have = append(del, have[0]), have[1:]
 		case c > 0:

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -88,13 +89,13 @@ func parseSet(saved string) (*set, error) {
 			s.header(words[2], words[3:])
 		case len(words) >= 3 && words[0] == "add" && s.known():
 			m, err := render.ParseMember(s.Kind, words[2])
-			if err != nil {
+			if err != nil && !errors.Is(err, render.ErrForeign) {
 				return nil, err
 			}
-			if len(words) > 3 { // an option of a member, such as nomatch, is none of ours
-				s.Kind = ""
-			}
 			s.Members = append(s.Members, m)
+			if err != nil || len(words) > 3 { // a member, or an option of one such as nomatch, that is none of ours
+				s.Kind, s.Members = "", nil
+			}
 		}
 	}
 	s.Members = sorted(s.Members)

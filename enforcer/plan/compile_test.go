@@ -80,11 +80,11 @@ func checkMembers(t *testing.T, label string, s Set) {
 	t.Helper()
 	for i, m := range s.Members {
 		switch {
-		case i > 0 && compareMembers(s.Members[i-1], m) >= 0:
+		case i > 0 && s.Members[i-1].Compare(m) >= 0:
 			t.Errorf("%s: set %s: %v is out of order", label, s.Name, m)
-		case familyOf(m.Prefix.Addr()) != s.Family, m.Prefix.Masked() != m.Prefix, m.Prefix.Bits() == 0:
+		case familyOf(m.Addr()) != s.Family, m.Prefix().Masked() != m.Prefix(), m.Prefix().Bits() == 0:
 			t.Errorf("%s: set %s: %v is not canonical", label, s.Name, m)
-		case s.Kind != HashNet && !m.Prefix.IsSingleIP(), (m.Protocol != "") != (s.Kind == HashIPPort):
+		case s.Kind != HashNet && !m.IsSingleIP(), (m.Protocol() != "") != (s.Kind == HashIPPort):
 			t.Errorf("%s: set %s of kind %s holds %v", label, s.Name, s.Kind, m)
 		}
 	}
@@ -143,7 +143,7 @@ func TestNameFollowsCapacity(t *testing.T) {
 	for _, n := range []int{0, 1, 32768, 32769, 65536, 65537} {
 		s := &set{role: RolePeer, kind: HashIP, key: "k"}
 		for i := range n {
-			s.add(Member{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 32)})
+			s.add(HostMember(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})))
 		}
 		s.seal(newNamer(hash))
 		names[n] = s.names[0]

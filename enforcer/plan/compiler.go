@@ -157,7 +157,7 @@ func (k *clusterSet) patch(x *match.Index) {
 	touched := x.Touched()
 	for i := range k.members {
 		add := slices.DeleteFunc(now.members[i], func(m Member) bool {
-			_, ok := touched[m.Prefix.Addr()]
+			_, ok := touched[m.Addr()]
 			return !ok
 		})
 		k.members[i] = replaceMembers(k.members[i], families[i], touched, sortMembers(add))
@@ -173,9 +173,9 @@ func replaceMembers(members []Member, f Family, touched map[netip.Addr]struct{},
 		if familyOf(ip) != f {
 			continue
 		}
-		from, _ := slices.BinarySearchFunc(members, ip, func(m Member, ip netip.Addr) int { return m.Prefix.Addr().Compare(ip) })
+		from, _ := slices.BinarySearchFunc(members, ip, func(m Member, ip netip.Addr) int { return m.Addr().Compare(ip) })
 		to := from
-		for to < len(members) && members[to].Prefix.Addr() == ip {
+		for to < len(members) && members[to].Addr() == ip {
 			to++
 		}
 		if to > from {
@@ -183,7 +183,7 @@ func replaceMembers(members []Member, f Family, touched map[netip.Addr]struct{},
 			old = append(old, members[from:to]...)
 		}
 	}
-	slices.SortFunc(old, compareMembers)
+	slices.SortFunc(old, Member.Compare)
 	if slices.Equal(old, by) {
 		return members
 	}
@@ -203,7 +203,7 @@ func replaceMembers(members []Member, f Family, touched map[netip.Addr]struct{},
 // mergeInto appends a run of members, with those of by that sort before its last one.
 func mergeInto(out, run []Member, by *[]Member) []Member {
 	for len(*by) > 0 && len(run) > 0 {
-		at, _ := slices.BinarySearchFunc(run, (*by)[0], compareMembers)
+		at, _ := slices.BinarySearchFunc(run, (*by)[0], Member.Compare)
 		out, run = append(out, run[:at]...), run[at:]
 		if len(run) > 0 {
 			out, *by = append(out, (*by)[0]), (*by)[1:]
@@ -214,6 +214,6 @@ func mergeInto(out, run []Member, by *[]Member) []Member {
 
 // sortMembers sorts in place, and drops what is there twice.
 func sortMembers(members []Member) []Member {
-	slices.SortFunc(members, compareMembers)
+	slices.SortFunc(members, Member.Compare)
 	return slices.Compact(members)
 }

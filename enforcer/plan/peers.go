@@ -117,7 +117,7 @@ func (c *compiler) blockPeers(field string, blocks []cidr.Block) []scopedPeer {
 			continue
 		}
 		for _, p := range prefixes {
-			union.add(Member{Prefix: p})
+			union.add(AddressMember(p))
 		}
 	}
 	if union.empty(IPv4) && union.empty(IPv6) {
@@ -136,7 +136,7 @@ func (c *compiler) singleBlocks(field string, blocks []cidr.Block) []scopedPeer 
 		excepts := c.sets.get(RoleBlock, HashNet, key, func(s *set) {
 			for _, e := range cidr.SplitZero(b.Excepts) {
 				if e.Addr().Is4() == b.Is4() {
-					s.add(Member{Prefix: e})
+					s.add(AddressMember(e))
 				}
 			}
 		})

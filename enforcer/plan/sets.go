@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"iter"
@@ -56,12 +55,12 @@ type set struct {
 
 func (s *set) addPod(p *model.Pod) {
 	for _, ip := range p.IPs {
-		s.add(Member{Prefix: netip.PrefixFrom(ip, ip.BitLen())})
+		s.add(HostMember(ip))
 	}
 }
 
 func (s *set) add(m Member) {
-	i := familyOf(m.Prefix.Addr()).index()
+	i := familyOf(m.Addr()).index()
 	s.members[i] = append(s.members[i], m)
 }
 
@@ -101,23 +100,14 @@ func content(members []Member) string {
 	h := sha256.New()
 	var line []byte
 	for _, m := range members {
-		line = m.Prefix.AppendTo(line[:0])
+		line = m.Prefix().AppendTo(line[:0])
 		line = append(line, ' ')
-		line = append(line, m.Protocol...)
+		line = append(line, m.Protocol()...)
 		line = append(line, ' ')
-		line = strconv.AppendUint(line, uint64(m.Port), 10)
+		line = strconv.AppendUint(line, uint64(m.Port()), 10)
 		h.Write(append(line, '\n'))
 	}
 	return hex.EncodeToString(h.Sum(nil))
-}
-
-func compareMembers(a, b Member) int {
-	return cmp.Or(
-		a.Prefix.Addr().Compare(b.Prefix.Addr()),
-		cmp.Compare(a.Prefix.Bits(), b.Prefix.Bits()),
-		cmp.Compare(a.Protocol, b.Protocol),
-		cmp.Compare(a.Port, b.Port),
-	)
 }
 
 // registry holds every logical set of a compilation, one per role and key.
@@ -158,7 +148,9 @@ func (s *set) addPort(p *model.Pod, n namedPort) {
 			continue
 		}
 		for _, ip := range p.IPs {
-			s.add(Member{Prefix: netip.PrefixFrom(ip, ip.BitLen()), Protocol: protocolName(n.protocol), Port: port.Number})
+			if m, ok := PortMember(netip.PrefixFrom(ip, ip.BitLen()), protocolName(n.protocol), port.Number); ok {
+				s.add(m)
+			}
 		}
 	}
 }

@@ -1,9 +1,6 @@
 package plan
 
-import (
-	"math/bits"
-	"net/netip"
-)
+import "math/bits"
 
 // Family is an IP family in the words of ipset and iptables.
 type Family string
@@ -41,15 +38,6 @@ const (
 // Roles are all of them, in a fixed order.
 func Roles() []Role {
 	return []Role{RoleIsolation, RoleSubject, RolePeer, RoleNamedPort, RoleBlock, RoleKnown}
-}
-
-// Member is one element of a set. Prefix is a single address in hash:ip and hash:ip,port
-// sets; Protocol ("tcp", "udp", "sctp") and Port are used by hash:ip,port only. It is
-// comparable, canonical (masked, unmapped), and never a /0.
-type Member struct {
-	Prefix   netip.Prefix
-	Protocol string
-	Port     uint16
 }
 
 // Set is a desired ipset of one family. Members are sorted and unique. A set whose role

@@ -37,7 +37,7 @@ func (c *compiler) know(ips []netip.Addr) {
 	for _, ip := range ips {
 		ip = ip.Unmap().WithZone("")
 		if slices.ContainsFunc(c.closed, func(p netip.Prefix) bool { return p.Contains(ip) }) {
-			c.known.add(Member{Prefix: netip.PrefixFrom(ip, ip.BitLen())})
+			c.known.add(HostMember(ip))
 		}
 	}
 }

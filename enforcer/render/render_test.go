@@ -101,7 +101,7 @@ func TestMemberRoundTrip(t *testing.T) {
 		{plan.HashNet, "10.0.0.0/8", member("10.0.0.0/8")},
 		{plan.HashNet, "10.0.0.1", member("10.0.0.1/32")},
 		{plan.HashNet, "8000::/1", member("8000::/1")},
-		{plan.HashIPPort, "fd00::1,sctp:3868", plan.Member{Prefix: netip.MustParsePrefix("fd00::1/128"), Protocol: "sctp", Port: 3868}},
+		{plan.HashIPPort, "fd00::1,sctp:3868", service("fd00::1/128", "sctp", 3868)},
 	} {
 		t.Run(tc.text, func(t *testing.T) {
 			got, err := render.ParseMember(tc.kind, tc.text)
@@ -128,6 +128,8 @@ func TestParseMemberRefuses(t *testing.T) {
 		{plan.HashIPPort, "10.0.0.1,tcp"},
 		{plan.HashIPPort, "10.0.0.1,tcp:70000"},
 		{plan.HashIPPort, "10.0.0.1,:80"},
+		{plan.HashIPPort, "10.0.0.1,udplite:80"},
+		{plan.HashIP, "fe80::1%eth0"},
 	} {
 		if got, err := render.ParseMember(tc.kind, tc.text); err == nil {
 			t.Errorf("ParseMember(%s, %q) = %v", tc.kind, tc.text, got)
@@ -144,4 +146,9 @@ func TestHashSize(t *testing.T) {
 	}
 }
 
-func member(prefix string) plan.Member { return plan.Member{Prefix: netip.MustParsePrefix(prefix)} }
+func member(prefix string) plan.Member { return plan.AddressMember(netip.MustParsePrefix(prefix)) }
+
+func service(prefix, protocol string, port uint16) plan.Member {
+	m, _ := plan.PortMember(netip.MustParsePrefix(prefix), protocol, port)
+	return m
+}

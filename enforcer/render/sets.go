@@ -2,6 +2,7 @@ package render
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"math/bits"
@@ -54,16 +55,10 @@ func HashSize(n int) int {
 }
 
 // MemberText spells a member as ipset prints it: single addresses without a length.
-func MemberText(m plan.Member) string {
-	text := m.Prefix.String()
-	if m.Prefix.IsSingleIP() {
-		text = m.Prefix.Addr().String()
-	}
-	if m.Protocol != "" {
-		text += "," + m.Protocol + ":" + strconv.Itoa(int(m.Port))
-	}
-	return text
-}
+func MemberText(m plan.Member) string { return m.String() }
+
+// ErrForeign is that of a member that no plan has.
+var ErrForeign = errors.New("no protocol of ours")
 
 // ParseMember reads a member as ipset save and ipset list print it, options cut off.
 func ParseMember(kind plan.SetKind, text string) (plan.Member, error) {
@@ -71,23 +66,24 @@ func ParseMember(kind plan.SetKind, text string) (plan.Member, error) {
 	if hasService != (kind == plan.HashIPPort) {
 		return plan.Member{}, fmt.Errorf("parse member %q of a %s set: wrong number of parts", text, kind)
 	}
-	var m plan.Member
-	var err error
-	if m.Prefix, err = parsePrefix(addr); err != nil {
+	prefix, err := parsePrefix(addr)
+	if err != nil {
 		return plan.Member{}, fmt.Errorf("parse member %q: %w", text, err)
 	}
 	if !hasService {
-		return m, nil
+		return plan.AddressMember(prefix), nil
 	}
-	proto, port, _ := strings.Cut(service, ":")
-	if proto == "" {
-		return plan.Member{}, fmt.Errorf("parse member %q: no protocol", text)
-	}
+	protocol, port, _ := strings.Cut(service, ":")
 	n, err := strconv.ParseUint(port, 10, 16)
-	if err != nil {
+	m, ok := plan.PortMember(prefix, protocol, uint16(n))
+	switch {
+	case protocol == "":
+		return plan.Member{}, fmt.Errorf("parse member %q: no protocol", text)
+	case !ok:
+		return plan.Member{}, fmt.Errorf("parse member %q: %w", text, ErrForeign)
+	case err != nil:
 		return plan.Member{}, fmt.Errorf("parse port of member %q: %w", text, err)
 	}
-	m.Protocol, m.Port = proto, uint16(n)
 	return m, nil
 }
 
@@ -99,6 +95,9 @@ func parsePrefix(text string) (netip.Prefix, error) {
 	a, err := netip.ParseAddr(text)
 	if err != nil {
 		return netip.Prefix{}, err
+	}
+	if a.Zone() != "" {
+		return netip.Prefix{}, errors.New("an address with a zone")
 	}
 	return netip.PrefixFrom(a, a.BitLen()), nil
 }

@@ -1,0 +1,105 @@
+package plan
+
+import (
+	"bytes"
+	"cmp"
+	"net/netip"
+	"strconv"
+)
+
+// Member is one element of a set: a prefix, which is a single address in hash:ip and
+// hash:ip,port sets, and in the latter a protocol and a port. It is comparable. Those of
+// plans are canonical (masked, unmapped), and never a /0.
+//
+// A large cluster's plan has hundreds of thousands of them. So they are small, and have no
+// pointers that a garbage collector would have to follow.
+type Member struct {
+	ip   [16]byte // IPv4 as mapped into IPv6
+	bits uint8
+	kind uint8 // isIPv4 and a place in memberProtocols
+	port uint16
+}
+
+// isIPv4 tells an IPv4 address from one that is mapped into IPv6.
+const isIPv4 = 0x80
+
+// memberProtocols are those that NetworkPolicy defines, as ipset spells and sorts them.
+var memberProtocols = [...]string{"", "sctp", "tcp", "udp"}
+
+// AddressMember is a prefix.
+func AddressMember(p netip.Prefix) Member {
+	m := Member{ip: p.Addr().As16(), bits: uint8(max(0, p.Bits()))}
+	if p.Addr().Is4() {
+		m.kind = isIPv4
+	}
+	return m
+}
+
+// HostMember is a single address.
+func HostMember(ip netip.Addr) Member { return AddressMember(netip.PrefixFrom(ip, ip.BitLen())) }
+
+// PortMember is a port of a prefix. ok is false for protocols other than "tcp", "udp" and
+// "sctp".
+func PortMember(p netip.Prefix, protocol string, port uint16) (m Member, ok bool) {
+	m = AddressMember(p)
+	m.port = port
+	for i, name := range memberProtocols[1:] {
+		if name == protocol {
+			m.kind |= uint8(i + 1)
+			return m, true
+		}
+	}
+	return Member{}, false
+}
+
+// Addr is the address, or the first of the prefix.
+func (m Member) Addr() netip.Addr {
+	ip := netip.AddrFrom16(m.ip)
+	if m.kind&isIPv4 != 0 {
+		return ip.Unmap()
+	}
+	return ip
+}
+
+// Prefix is the prefix; that of a single address has its full length.
+func (m Member) Prefix() netip.Prefix { return netip.PrefixFrom(m.Addr(), int(m.bits)) }
+
+// IsSingleIP tells a single address from a prefix with more.
+func (m Member) IsSingleIP() bool {
+	if m.kind&isIPv4 != 0 {
+		return m.bits == 32
+	}
+	return m.bits == 128
+}
+
+// Protocol is "tcp", "udp" or "sctp" in hash:ip,port sets, else "".
+func (m Member) Protocol() string { return memberProtocols[m.kind&^isIPv4] }
+
+// Port is used by hash:ip,port sets only.
+func (m Member) Port() uint16 { return m.port }
+
+// Compare orders by family, address, length, protocol and port.
+func (m Member) Compare(other Member) int {
+	if c := cmp.Compare(other.kind&isIPv4, m.kind&isIPv4); c != 0 {
+		return c
+	}
+	if c := bytes.Compare(m.ip[:], other.ip[:]); c != 0 {
+		return c
+	}
+	return cmp.Or(cmp.Compare(m.bits, other.bits), cmp.Compare(m.kind, other.kind), cmp.Compare(m.port, other.port))
+}
+
+// Equal is for go-cmp, which does not look into other packages' fields.
+func (m Member) Equal(other Member) bool { return m == other }
+
+// String is the member as ipset prints it: single addresses without a length.
+func (m Member) String() string {
+	text := m.Addr().String()
+	if !m.IsSingleIP() {
+		text = m.Prefix().String()
+	}
+	if p := m.Protocol(); p != "" {
+		text += "," + p + ":" + strconv.Itoa(int(m.port))
+	}
+	return text
+}
