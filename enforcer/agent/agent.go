@@ -7,9 +7,12 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	netv1 "k8s.io/api/networking/v1"
 
 	"github.com/netassay/netassay/enforcer/host"
 	"github.com/netassay/netassay/enforcer/kernel"
@@ -136,7 +139,7 @@ func (a *Agent) loop(ctx context.Context) {
 			if a.past.Dirty.IsZero() {
 				a.past.Dirty = time.Now()
 			}
-			a.past.Urgent = a.watcher.BeyondPods()
+			a.past.Urgent = a.past.Urgent || a.watcher.Urgent()
 		case <-timer.C:
 			a.sync(ctx)
 		case <-verify:
@@ -160,32 +163,43 @@ func (a *Agent) trouble(k watch.Kind, failures int, err error) {
 	a.metrics.watchErrors.WithLabelValues(string(k)).Inc()
 }
 
-// sync brings the kernel to the newest snapshot.
+// sync brings the kernel to the newest state of the cluster.
 func (a *Agent) sync(ctx context.Context) {
-	snapshot, changes, ok := a.watcher.Snapshot()
-	if !ok {
+	if len(a.watcher.Synced()) < len(watch.Kinds()) {
 		a.past.Dirty, a.past.Retry, a.past.Failures = time.Time{}, time.Time{}, 0
 		a.guard(ctx)
 		return
 	}
-	a.pending.Merge(changes)
-	a.metrics.pending.Set(float64(a.pending.Events))
-	a.status.waiting(a.pending.Since())
 	start := time.Now()
 	a.past.begin(start)
-	if a.planned && a.pending.Events == 0 && !a.host.changed {
-		a.apply(ctx, start) // only to collect what could not be destroyed last time
-		return
+	a.inspect(ctx)
+	if a.compile(start) {
+		a.metrics.observePlan(a.last)
+		a.metrics.observeCache(a.watcher)
 	}
-	a.inspect(ctx, snapshot.Nodes)
-	p := a.compiler.Compile(snapshot, a.options())
-	a.past.Busy = time.Since(start)
-	a.metrics.stages.WithLabelValues("compute").Observe(a.past.Busy.Seconds())
-	a.reporter.update(p.Problems, snapshot.Policies, start)
-	a.last, a.planned = p, true
 	a.apply(ctx, start)
-	a.metrics.observePlan(p)
-	a.metrics.observeCache(a.watcher)
+}
+
+// compile makes a new plan, unless nothing has changed. Then there only is something to
+// collect that could not be destroyed last time.
+func (a *Agent) compile(start time.Time) (changed bool) {
+	var policies []*netv1.NetworkPolicy
+	a.watcher.Read(func(snapshot model.Snapshot, changes watch.Changes) {
+		a.pending.Merge(changes)
+		if changed = !a.planned || a.pending.Events > 0 || a.host.changed; changed {
+			began := time.Now()
+			a.last, a.planned = a.compiler.Compile(snapshot, a.options()), true
+			a.past.Busy = time.Since(began)
+			policies = slices.Clone(snapshot.Policies)
+		}
+	})
+	a.metrics.pending.Set(float64(a.pending.Events))
+	a.status.waiting(a.pending.Since())
+	if changed {
+		a.metrics.stages.WithLabelValues("compute").Observe(a.past.Busy.Seconds())
+		a.reporter.update(a.last.Problems, policies, start)
+	}
+	return changed
 }
 
 // apply syncs the kernel to the last plan and takes note of how it went.
@@ -280,11 +294,10 @@ func (a *Agent) verify(ctx context.Context) {
 	if !a.planned || a.past.Failures > 0 {
 		return
 	}
-	if node, ok := a.watcher.Node(); ok {
-		a.inspect(ctx, []model.Node{node})
-	}
+	a.host.seen = time.Time{}
+	a.inspect(ctx)
 	if a.host.changed && a.past.Dirty.IsZero() {
-		a.past.Dirty = time.Now()
+		a.past.Dirty, a.past.Urgent = time.Now(), true
 	}
 	drift, err := a.kernel.Verify(ctx)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/netassay/netassay/enforcer/kernel"
 	"github.com/netassay/netassay/enforcer/plan"
@@ -27,7 +28,14 @@ type hostState struct {
 	ipvs    string
 	asked   bool // whether DenyUnknown has been checked
 	guarded bool
+
+	seen     time.Time // when all of it was last looked at
+	prefixes []netip.Prefix
 }
+
+// inspectEvery is how often syncs look at all of the host. Each time costs more than the
+// plan of a small change.
+const inspectEvery = 10 * time.Second
 
 // start checks that enforcing can work here at all.
 func (a *Agent) start(ctx context.Context) error {
@@ -77,15 +85,16 @@ func (a *Agent) options() plan.Options {
 	return plan.Options{Node: a.cfg.Node, Existing: a.cfg.Existing, DenyUnknown: a.cfg.DenyUnknown, Own: a.host.own}
 }
 
-// inspect looks at the host again, and tells what has changed there.
-func (a *Agent) inspect(ctx context.Context, nodes []model.Node) {
-	var prefixes []netip.Prefix
-	for _, n := range nodes {
-		if n.Name == a.cfg.Node {
-			prefixes = n.PodCIDRs
-		}
-	}
+// inspect looks at the host again, and tells what has changed there. Its addresses go into
+// the plan, the others are for the operator, who can wait.
+func (a *Agent) inspect(ctx context.Context) {
 	a.readAddresses()
+	node, _ := a.watcher.Node()
+	prefixes := node.PodCIDRs
+	if time.Since(a.host.seen) < inspectEvery && slices.Equal(prefixes, a.host.prefixes) {
+		return
+	}
+	a.host.seen, a.host.prefixes = time.Now(), prefixes
 	a.readBridges(prefixes)
 	evidence := a.cfg.Host.IPVS(ctx)
 	if evidence != a.host.ipvs && evidence != "" {

@@ -13,16 +13,18 @@ type pace struct {
 	RetryAfterChange time.Duration // after the start of a sync that failed, when something has changed since
 }
 
-// restShare keeps the loop from working all the time under churn: after a sync it rests
-// this many times as long as the sync took to compute.
-const restShare = 9
-
-// maxRest bounds that: on a starved node the work takes long by the clock.
-const maxRest = 2 * time.Second
+// The loop must not work all the time: from the start of a sync it rests this many times as
+// long as the plan took to compute. Those who wait for a policy or a pod of this node are
+// less patient, and on a starved node the work takes long by the clock.
+const (
+	restShare, maxRest   = 9, 2 * time.Second
+	urgentShare, maxWait = 2, 200 * time.Millisecond
+)
 
 // While pods come and go all the time, syncs are gathered: each costs some processes, and
 // a node has better uses for its processor. That begins when there have been some syncs in
-// a row without a pause, and ends with a pause, or at once for other changes than pods'.
+// a row without a pause, and ends with a pause, or at once for other changes than those of
+// pods of other nodes.
 const (
 	churnInterval = 250 * time.Millisecond
 	churnPause    = 500 * time.Millisecond
@@ -47,7 +49,7 @@ type past struct {
 	Start    time.Time     // of the last sync; zero: none yet
 	Busy     time.Duration // the CPU-heavy part of the last sync
 	Row      int           // syncs without a pause between them, up to the last
-	Urgent   bool          // something else than pods has changed
+	Urgent   bool          // something else than pods of other nodes has changed
 	Failures int           // in a row
 	Retry    time.Time     // when to try again although nothing has changed; zero: never
 }
@@ -76,16 +78,22 @@ func (p pace) due(s past) (at time.Time, ok bool) {
 	if s.Start.IsZero() {
 		return at, ok
 	}
-	interval := p.MinInterval
-	if s.Row >= churnRow && !s.Urgent {
-		interval = p.Churn
-	}
-	for _, rest := range []time.Duration{interval, min(s.Busy*restShare, maxRest)} {
-		if earliest := s.Start.Add(rest); at.Before(earliest) {
-			at = earliest
-		}
+	if earliest := s.Start.Add(p.interval(s)); at.Before(earliest) {
+		at = earliest
 	}
 	return at, ok
+}
+
+// interval is the least time between the start of the last sync and that of the next.
+func (p pace) interval(s past) time.Duration {
+	switch {
+	case s.Urgent:
+		return max(p.MinInterval, min(s.Busy*urgentShare, maxWait))
+	case s.Row >= churnRow:
+		return max(p.Churn, min(s.Busy*restShare, maxRest))
+	default:
+		return max(p.MinInterval, min(s.Busy*restShare, maxRest))
+	}
 }
 
 // afterFailure is the time of the next attempt: the one set, or sooner when the cluster has

@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	netv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/netassay/netassay/enforcer/gen"
 	"github.com/netassay/netassay/enforcer/plan"
@@ -18,25 +21,99 @@ var comparePlans = cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })
 
 // TestCompilerEqualsFromScratch holds the incremental compiler against the one without a
 // memory, over random edits of random clusters: one to three edits at a time, lists in
-// another order now and then, and other options once in a while.
+// another order now and then, and other options or another node, with or without an edit.
 func TestCompilerEqualsFromScratch(t *testing.T) {
 	for seed := range uint64(40) {
 		r := rand.New(rand.NewPCG(seed, 11))
 		var c plan.Compiler
 		s := gen.New(seed, 0).Snapshot
 		opts := plan.Options{Node: "n1", Existing: plan.Keep}
-		for step := range 30 {
-			equal(t, &c, s, opts, fmt.Sprintf("seed %d step %d", seed, step))
-			for range 1 + r.IntN(3) {
+		for step := range 40 {
+			equal(t, &c, s, opts, fmt.Sprintf("seed %d step %d (%+v)", seed, step, opts))
+			for range r.IntN(4) {
 				s = gen.Edit(s, seed<<20|uint64(r.Uint32()))
+			}
+			if r.IntN(4) == 0 {
+				s.Nodes = changeNode(r, s.Nodes)
+			}
+			if r.IntN(4) == 0 {
+				changeOptions(r, &opts)
 			}
 			switch r.IntN(20) {
 			case 0:
 				r.Shuffle(len(s.Pods), func(i, j int) { s.Pods[i], s.Pods[j] = s.Pods[j], s.Pods[i] })
-			case 1:
-				opts.Node = fmt.Sprint("n", 1+r.IntN(3))
-			case 2: // a namespace whose object is late, or has gone before its pods
+			case 1: // a namespace whose object is late, or has gone before its pods
 				s.Namespaces = s.Namespaces[:max(1, len(s.Namespaces)-1)]
+			}
+		}
+	}
+}
+
+// changeNode gives a node other podCIDRs or addresses, or takes it away or back.
+func changeNode(r *rand.Rand, nodes []model.Node) []model.Node {
+	nodes = slices.Clone(nodes)
+	if len(nodes) == 0 || r.IntN(8) == 0 {
+		return append(nodes, model.Node{Name: fmt.Sprint("n", 1+r.IntN(3))})
+	}
+	i := r.IntN(len(nodes))
+	switch r.IntN(8) {
+	case 0:
+		return slices.Delete(nodes, i, i+1)
+	case 1, 2:
+		nodes[i].IPs = []netip.Addr{netip.AddrFrom4([4]byte{192, 0, 2, byte(r.IntN(4))})}
+	default:
+		nodes[i].PodCIDRs = nil
+		for range r.IntN(3) {
+			nodes[i].PodCIDRs = append(nodes[i].PodCIDRs, netip.MustParsePrefix([]string{"10.0.0.0/8", "192.0.0.0/16", "fd00::/16"}[r.IntN(3)]))
+		}
+	}
+	return nodes
+}
+
+// changeOptions changes one of them. Own is changed in place half of the time: whoever
+// calls may use the list again.
+func changeOptions(r *rand.Rand, o *plan.Options) {
+	switch r.IntN(4) {
+	case 0:
+		o.Node = fmt.Sprint("n", 1+r.IntN(3))
+	case 1:
+		o.Existing = []plan.Existing{plan.Keep, plan.Cut}[r.IntN(2)]
+	case 2:
+		o.DenyUnknown = !o.DenyUnknown
+	default:
+		ip := netip.AddrFrom4([4]byte{10, 0, byte(r.IntN(3)), 1})
+		if len(o.Own) > 0 && r.IntN(2) == 0 {
+			o.Own[0] = ip
+			return
+		}
+		o.Own = []netip.Addr{ip, netip.MustParseAddr("fd00::1")}[:r.IntN(3)]
+	}
+}
+
+// TestCompilerFollowsOptions changes nothing but options and the node.
+func TestCompilerFollowsOptions(t *testing.T) {
+	s := model.Snapshot{
+		Namespaces: []model.Namespace{{Name: "x"}},
+		Nodes:      []model.Node{{Name: "n1", PodCIDRs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/16")}}},
+		Pods: []model.Pod{
+			{Namespace: "x", Name: "a", Node: "n1", IPs: []netip.Addr{netip.MustParseAddr("10.0.0.9")}},
+			{Namespace: "x", Name: "b", Node: "n2", IPs: []netip.Addr{netip.MustParseAddr("10.0.9.9")}},
+		},
+		Policies: []*netv1.NetworkPolicy{{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "x", Name: "p"},
+			Spec:       netv1.NetworkPolicySpec{Ingress: []netv1.NetworkPolicyIngressRule{{From: []netv1.NetworkPolicyPeer{{PodSelector: &metav1.LabelSelector{}}}}}},
+		}},
+	}
+	for seed := range uint64(20) {
+		r := rand.New(rand.NewPCG(seed, 13))
+		var c plan.Compiler
+		opts := plan.Options{Node: "n1", Existing: plan.Keep, DenyUnknown: true}
+		for step := range 40 {
+			equal(t, &c, s, opts, fmt.Sprintf("seed %d step %d (%+v)", seed, step, opts))
+			if r.IntN(4) == 0 {
+				s.Nodes = changeNode(r, s.Nodes)
+			} else {
+				changeOptions(r, &opts)
 			}
 		}
 	}

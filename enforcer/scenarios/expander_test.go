@@ -247,7 +247,7 @@ func observe(t *testing.T, o order, r *rand.Rand, hs []history, s model.Snapshot
 	api.Set(apiPod(mark.Pods[0]))
 	api.Set(blocks("end/end"))
 	for {
-		if got, _, ok := w.Snapshot(); ok && marked(got, mark) {
+		if got, ok := w.Peek(); ok && marked(got, mark) {
 			return got
 		}
 		select {

@@ -30,7 +30,7 @@ func Kinds() []Kind { return []Kind{Pods, Namespaces, Policies, Nodes} }
 type key struct{ namespace, name string }
 
 // ledger is what all stores write to: which kinds are in sync, what has changed since the
-// last Snapshot.
+// last Read.
 type ledger struct {
 	mu      sync.Mutex
 	synced  map[Kind]bool
@@ -45,6 +45,7 @@ func (l *ledger) note(k Kind) {
 		l.changes.First[k] = l.now()
 	}
 	l.changes.Events++
+	l.changes.Urgent = l.changes.Urgent || k != Pods
 	if len(l.synced) < len(Kinds()) && k != Nodes { // the node alone is enough to close it
 		return
 	}
@@ -175,12 +176,13 @@ func (s *store[T]) swapped(old, now *T) {
 // that change hands.
 type podStore struct {
 	store[model.Pod]
+	node    string // whose pods are urgent
 	pool    pool
 	nursery pool // of pods that are still being streamed
 }
 
-func newPodStore(l *ledger) *podStore {
-	s := &podStore{store: store[model.Pod]{kind: Pods, ledger: l, index: map[key]int32{}}, pool: newPool(), nursery: newPool()}
+func newPodStore(l *ledger, node string) *podStore {
+	s := &podStore{node: node, store: store[model.Pod]{kind: Pods, ledger: l, index: map[key]int32{}}, pool: newPool(), nursery: newPool()}
 	s.convert = func(obj any) (key, model.Pod, bool, error) {
 		p, ok := obj.(*pod)
 		if !ok {
@@ -227,6 +229,11 @@ func (s *podStore) swapPod(old, now *model.Pod) {
 	if old != nil {
 		s.pool.release(old)
 	}
+	for _, p := range []*model.Pod{old, now} {
+		if p != nil && p.Node == s.node {
+			s.ledger.changes.Urgent = true
+		}
+	}
 	if !s.ledger.synced[Pods] || old != nil && now != nil && old.UID == now.UID && slices.Equal(old.IPs, now.IPs) {
 		return
 	}
@@ -257,9 +264,10 @@ func equalLabels(a, b map[string]string) bool {
 	return true
 }
 
-// Changes say what has happened since the last Snapshot.
+// Changes say what has happened since the last Read.
 type Changes struct {
 	Events    int                // that made a difference
+	Urgent    bool               // something else than pods of other nodes
 	First     map[Kind]time.Time // when the first of a kind arrived
 	Transient map[netip.Addr]struct{}
 }
@@ -282,6 +290,7 @@ func (c *Changes) Since() (t time.Time) {
 // Merge adds later changes to those that could not be acted upon.
 func (c *Changes) Merge(later Changes) {
 	c.Events += later.Events
+	c.Urgent = c.Urgent || later.Urgent
 	for k, t := range later.First {
 		if first, ok := c.First[k]; !ok || t.Before(first) {
 			c.First[k] = t

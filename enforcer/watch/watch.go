@@ -37,8 +37,6 @@ type Watcher struct {
 	policies   *store[*netv1.NetworkPolicy]
 	nodes      *store[model.Node]
 
-	podBuf []model.Pod // handed out by Snapshot, and used again
-
 	// Trouble, if set before Run, is told of each request for a kind that failed, with
 	// the number of failures in a row, and with none when the kind can be watched again.
 	// Calls may be concurrent.
@@ -52,7 +50,7 @@ func New(clients *Clients, node string) *Watcher {
 		clients:    clients,
 		node:       node,
 		ledger:     l,
-		pods:       newPodStore(l),
+		pods:       newPodStore(l, node),
 		namespaces: newNamespaceStore(l),
 		policies:   newPolicyStore(l),
 		nodes:      newNodeStore(l),
@@ -70,32 +68,30 @@ func (w *Watcher) Synced() []Kind {
 	return slices.DeleteFunc(Kinds(), func(k Kind) bool { return !w.ledger.synced[k] })
 }
 
-// BeyondPods tells whether something else than pods has changed since the last Snapshot.
-func (w *Watcher) BeyondPods() bool {
+// Urgent tells whether something else than pods of other nodes has changed since the last
+// Read.
+func (w *Watcher) Urgent() bool {
 	w.ledger.mu.Lock()
 	defer w.ledger.mu.Unlock()
-	_, pods := w.ledger.changes.First[Pods]
-	return len(w.ledger.changes.First) > 1 || len(w.ledger.changes.First) == 1 && !pods
+	return w.ledger.changes.Urgent
 }
 
-// Snapshot is the cluster as it is known now, and what has changed since the last call.
-// ok is false while not everything has been listed once. The lists are valid until the
-// next call; their order means nothing.
-func (w *Watcher) Snapshot() (s model.Snapshot, c Changes, ok bool) {
+// Read shows the cluster as it is known now, and what has changed since the last call. It
+// is false, and nothing is shown, while not everything has been listed once. The lists are
+// valid until read returns, and events wait for that: copies of them would be a good part
+// of the agent's memory. What they refer to never changes, and their order means nothing.
+func (w *Watcher) Read(read func(s model.Snapshot, c Changes)) (ok bool) {
 	w.ledger.mu.Lock()
 	defer w.ledger.mu.Unlock()
 	if len(w.ledger.synced) < len(Kinds()) {
-		return s, c, false
+		return false
 	}
-	w.podBuf = append(w.podBuf[:0], w.pods.items...)
-	s = model.Snapshot{
-		Pods:       w.podBuf,
-		Namespaces: slices.Clone(w.namespaces.items),
-		Policies:   slices.Clone(w.policies.items),
-		Nodes:      slices.Clone(w.nodes.items),
-	}
-	c, w.ledger.changes = w.ledger.changes, NewChanges()
-	return s, c, true
+	changes := w.ledger.changes
+	w.ledger.changes = NewChanges()
+	read(model.Snapshot{
+		Pods: w.pods.items, Namespaces: w.namespaces.items, Policies: w.policies.items, Nodes: w.nodes.items,
+	}, changes)
+	return true
 }
 
 // Node is the node's own object; ok is false while it is not known.
@@ -109,7 +105,7 @@ func (w *Watcher) Node() (n model.Node, ok bool) {
 }
 
 // Peek is a copy of the cluster as it is known now, for answers to people. It takes no
-// changes away from Snapshot, and stays valid.
+// changes away from Read, and stays valid.
 func (w *Watcher) Peek() (s model.Snapshot, ok bool) {
 	w.ledger.mu.Lock()
 	defer w.ledger.mu.Unlock()

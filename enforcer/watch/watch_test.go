@@ -37,6 +37,18 @@ func start(t *testing.T, api *fakeapi.Server) *watch.Watcher {
 	return w
 }
 
+// read keeps what Read shows.
+func read(w *watch.Watcher) (s model.Snapshot, c watch.Changes, ok bool) {
+	ok = w.Read(func(now model.Snapshot, changes watch.Changes) {
+		s = model.Snapshot{
+			Namespaces: slices.Clone(now.Namespaces), Nodes: slices.Clone(now.Nodes),
+			Pods: slices.Clone(now.Pods), Policies: slices.Clone(now.Policies),
+		}
+		c = changes
+	})
+	return s, c, ok
+}
+
 // until takes snapshots at each wake until one is right. Changes of all are merged.
 func until(t *testing.T, w *watch.Watcher, right func(model.Snapshot) bool) (model.Snapshot, watch.Changes) {
 	t.Helper()
@@ -44,7 +56,7 @@ func until(t *testing.T, w *watch.Watcher, right func(model.Snapshot) bool) (mod
 	defer cancel()
 	all := watch.NewChanges()
 	for {
-		s, c, ok := w.Snapshot()
+		s, c, ok := read(w)
 		if ok {
 			all.Merge(c)
 			if right(s) {
@@ -142,7 +154,7 @@ func TestNothingBeforeAllAreInSync(t *testing.T) {
 					t.Fatalf("in sync: %v, want all but %s", w.Synced(), late)
 				}
 			}
-			if s, _, ok := w.Snapshot(); ok {
+			if s, _, ok := read(w); ok {
 				t.Fatalf("there is a snapshot without %s: %+v", late, s)
 			}
 			release()
@@ -244,7 +256,7 @@ func TestAPIServerAway(t *testing.T) {
 			t.Fatal("nobody tried to reconnect")
 		}
 	}
-	if s, _, ok := w.Snapshot(); !ok || len(s.Pods) != 1 || len(s.Policies) != 1 {
+	if s, _, ok := read(w); !ok || len(s.Pods) != 1 || len(s.Policies) != 1 {
 		t.Errorf("away, the snapshot is %+v (ok=%v)", s, ok)
 	}
 	api.Delete(pod("a"))
