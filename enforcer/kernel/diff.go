@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -58,6 +59,7 @@ type differ struct {
 	want      plan.FamilyPlan
 	transient func(netip.Addr) bool
 
+	settled  bool              // chains and names are as they were
 	names    map[string]string // from the plan to the kernel
 	inPlace  []edit            // sets that are there and hold something else
 	renewed  []newSet
@@ -75,10 +77,7 @@ func diff(have *family, want plan.FamilyPlan, transient func(netip.Addr) bool) (
 	if err := checkNames(want); err != nil {
 		return nil, err
 	}
-	d := &differ{have: have, want: want, transient: transient, names: map[string]string{}, allNames: map[string]*set{}}
-	for name, s := range have.sets {
-		d.allNames[name] = s
-	}
+	d := &differ{have: have, want: want, transient: transient, settled: have.settled.by(want), names: map[string]string{}}
 	if err := d.compareSets(); err != nil {
 		return nil, err
 	}
@@ -120,12 +119,15 @@ func (d *differ) compareSets() error {
 
 // fits tells whether the set in the kernel can hold what the plan wants.
 func (s *set) fits(want plan.Set) bool {
-	return s.Kind == want.Kind && s.Family == want.Family && len(want.Members) <= s.MaxElem
+	return s != nil && s.Kind == want.Kind && s.Family == want.Family && len(want.Members) <= s.MaxElem
 }
 
 // current maps the plan's names to the generations in force: those that rules refer to,
 // else any that is complete.
 func (d *differ) current() map[string]string {
+	if d.settled {
+		return d.have.settled.current
+	}
 	names := map[string]string{}
 	refs := d.have.referenced()
 	for _, actual := range sortedKeys(d.have.sets) {
@@ -142,6 +144,9 @@ func (d *differ) current() map[string]string {
 }
 
 func (d *differ) renew(s plan.Set) error {
+	if d.allNames == nil {
+		d.allNames = maps.Clone(d.have.sets)
+	}
 	name, err := freeName(s.Name, d.allNames)
 	if err != nil {
 		return err
@@ -180,6 +185,9 @@ func (d *differ) stable(ms []plan.Member) bool {
 
 // rewrites tells whether any chain differs.
 func (d *differ) rewrites() bool {
+	if d.settled && len(d.renewed) == 0 {
+		return false
+	}
 	if slices.ContainsFunc(d.want.Chains, d.differs) {
 		return true
 	}
@@ -246,7 +254,7 @@ func (d *differ) renewStable() error {
 }
 
 func (d *differ) change() *change {
-	c := &change{create: d.renewed, commit: d.commit(), after: map[string][]plan.Member{}}
+	c := &change{create: d.renewed, after: map[string][]plan.Member{}}
 	for _, e := range d.inPlace {
 		name := d.names[e.set.Name]
 		c.after[name] = sorted(e.set.Members)
@@ -257,6 +265,10 @@ func (d *differ) change() *change {
 		c.restrict = append(c.restrict, del...)
 		c.loosen = append(c.loosen, add...)
 	}
+	if d.settled && len(d.renewed) == 0 {
+		return c
+	}
+	c.commit = d.commit()
 	used := map[string]bool{}
 	for _, name := range d.names {
 		used[name] = true
@@ -267,6 +279,10 @@ func (d *differ) change() *change {
 		} else if !used[name] {
 			c.collect = append(c.collect, name)
 		}
+	}
+	d.have.settled = nil
+	if c.commit == nil && len(c.create)+len(c.discard)+len(c.collect) == 0 {
+		d.have.settled = &settled{chains: d.want.Chains, current: d.names}
 	}
 	return c
 }

@@ -60,7 +60,7 @@ func (k *Kernel) readSetNames(ctx context.Context) ([]string, error) {
 	var names []string
 	for line := range strings.Lines(string(out)) {
 		if name := strings.TrimSpace(line); strings.HasPrefix(name, plan.SetPrefix) {
-			names = append(names, name)
+			names = append(names, strings.Clone(name))
 		}
 	}
 	return names, nil
@@ -103,11 +103,11 @@ func parseSet(saved string) (*set, error) {
 }
 
 func (s *set) header(kind string, options []string) {
-	s.Kind, s.Family = plan.SetKind(kind), plan.IPv4
+	s.Kind, s.Family = plan.SetKind(strings.Clone(kind)), plan.IPv4
 	for i := 0; i+1 < len(options); i++ {
 		switch options[i] {
 		case "family":
-			s.Family = plan.Family(options[i+1])
+			s.Family = plan.Family(strings.Clone(options[i+1]))
 		case "maxelem":
 			s.MaxElem, _ = strconv.Atoi(options[i+1])
 		}

@@ -34,6 +34,20 @@ type family struct {
 	chains  map[string]chain
 	hooks   map[plan.Hook]int   // jumps from built-in chains to ours, counted
 	foreign map[string]struct{} // chains of ours that rules of others refer to
+	settled *settled            // nil: what is there must be compared anew
+}
+
+// settled is what a plan needs no more than members of sets to change from, as the kernel
+// holds its chains and all its sets, and nothing else of ours. Under churn of pods that is
+// so all the time, and hashing thousands of rules would be most of a sync's work.
+type settled struct {
+	chains  []plan.Chain
+	current map[string]string // names of sets from the plan to the kernel
+}
+
+// by tells whether the plan has these very chains, and as many sets.
+func (s *settled) by(p plan.FamilyPlan) bool {
+	return s != nil && len(s.chains) > 0 && len(s.chains) == len(p.Chains) && &s.chains[0] == &p.Chains[0] && len(s.current) == len(p.Sets)
 }
 
 func newFamily() *family {
@@ -65,6 +79,7 @@ func (f *family) members() int {
 // adopt replaces what is known of rules by what the kernel has been seen to hold.
 func (f *family) adopt(t table) {
 	f.chains, f.hooks, f.foreign = t.chains, t.hooks, t.foreign
+	f.settled = nil
 }
 
 // table is what the mangle table of one family holds that is ours or refers to ours.
@@ -74,7 +89,8 @@ type table struct {
 	foreign map[string]struct{}
 }
 
-// parseTable reads the output of iptables-save -t mangle.
+// parseTable reads the output of iptables-save -t mangle. What it gives back does not hold
+// on to the text, which is large.
 func parseTable(saved string) table {
 	t := table{chains: map[string]chain{}, hooks: map[plan.Hook]int{}, foreign: map[string]struct{}{}}
 	for line := range strings.Lines(saved) {
@@ -82,7 +98,7 @@ func parseTable(saved string) table {
 		switch {
 		case strings.HasPrefix(line, ":"+plan.ChainPrefix):
 			name, _, _ := strings.Cut(line[1:], " ")
-			t.chains[name] = chain{} // declarations come before rules
+			t.chains[strings.Clone(name)] = chain{} // declarations come before rules
 		case strings.HasPrefix(line, "-A "):
 			t.rule(line)
 		}
@@ -98,11 +114,12 @@ func (t table) rule(line string) {
 	}
 	c := t.chains[name]
 	c.Rules++
-	c.Hash, _ = render.HashOf(spec)
+	hash, _ := render.HashOf(spec)
+	c.Hash = strings.Clone(hash)
 	c.Print = fingerprint(c.Print, spec)
 	for _, s := range setsOf(spec) {
 		if !slices.Contains(c.Sets, s) {
-			c.Sets = append(c.Sets, s)
+			c.Sets = append(c.Sets, strings.Clone(s))
 		}
 	}
 	t.chains[name] = c
@@ -115,7 +132,7 @@ func (t table) jump(from, spec string) {
 		if (w != "-j" && w != "-g") || i+1 == len(words) || !strings.HasPrefix(words[i+1], plan.ChainPrefix) {
 			continue
 		}
-		h := plan.Hook{From: from, To: words[i+1]}
+		h := plan.Hook{From: strings.Clone(from), To: strings.Clone(words[i+1])}
 		if spec == render.HookSpec(h) && builtin(from) {
 			t.hooks[h]++
 		} else {

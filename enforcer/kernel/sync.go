@@ -26,6 +26,9 @@ func (k *Kernel) syncFamily(ctx context.Context, want plan.FamilyPlan, transient
 	if err != nil || c.empty() {
 		return err
 	}
+	if c.commit == nil { // nothing comes between them: one tool does both
+		c.restrict, c.loosen = append(c.restrict, c.loosen...), nil
+	}
 	r.Changed = true
 	start := time.Now()
 	if err := k.before(ctx, have, c, r); err != nil {
