@@ -207,6 +207,39 @@ func TestPodLives(t *testing.T) {
 	}
 }
 
+// TestUrgent: everything but pods that are, and were, on other nodes.
+func TestUrgent(t *testing.T) {
+	api := fakeapi.New(t)
+	fill(api)
+	w := start(t, api)
+	until(t, w, func(s model.Snapshot) bool { return len(s.Pods) == 1 })
+	on := func(node string) func(*corev1.Pod) { return func(p *corev1.Pod) { p.Spec.NodeName = node } }
+	pods := func(n int) func(model.Snapshot) bool {
+		return func(s model.Snapshot) bool { return len(s.Pods) == n }
+	}
+	for _, tc := range []struct {
+		name  string
+		do    func()
+		right func(model.Snapshot) bool
+		want  bool
+	}{
+		{"pod elsewhere", func() { api.Set(pod("b", on("other"))) }, pods(2), false},
+		{"pod without a node", func() { api.Set(pod("c", on(""))) }, pods(3), false},
+		{"pod of another node gone", func() { api.Delete(pod("b", on("other"))) }, pods(2), false},
+		{"pod comes to this node", func() { api.Set(pod("c", ips("10.0.0.7"))) }, func(s model.Snapshot) bool { return find(s, "c") == "10.0.0.7" }, true},
+		{"pod of this node gone", func() { api.Delete(pod("c")) }, pods(1), true},
+		{"namespace", func() { api.Set(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "new"}}) }, func(s model.Snapshot) bool { return len(s.Namespaces) == 2 }, true},
+	} {
+		tc.do()
+		if _, c := until(t, w, tc.right); c.Urgent != tc.want {
+			t.Errorf("%s: urgent %v, want %v", tc.name, c.Urgent, tc.want)
+		}
+		if w.Urgent() {
+			t.Errorf("%s: still urgent after it has been read", tc.name)
+		}
+	}
+}
+
 func find(s model.Snapshot, name string) string {
 	for _, p := range s.Pods {
 		if p.Name == name && len(p.IPs) > 0 {

@@ -13,10 +13,10 @@ import (
 	"github.com/netassay/netassay/scale/measure"
 )
 
-// The bounds that a run is judged by.
+// The bounds that a run at the default size is judged by.
 const (
-	MaxHWM      = 64 << 20 // bytes, of VmHWM
-	MaxChurnCPU = 10.0     // percent of one core
+	MaxHWM      = 64.0 // MiB, of VmHWM
+	MaxChurnCPU = 10.0 // percent of one core
 )
 
 // Config says what to measure, and where.
@@ -26,11 +26,14 @@ type Config struct {
 	Enforcer string       // path of the program
 	Image    string       // that local pods run, with the command /probe idle
 
-	Size         hollow.Size
-	LocalPods    int           // real pods on Node
-	ChurnRate    float64       // pod events per second
-	ChurnFor     time.Duration // 0: no churn
-	Log          func(line string)
+	Size        hollow.Size
+	LocalPods   int           // real pods on Node
+	ChurnRate   float64       // pod events per second
+	ChurnFor    time.Duration // 0: no churn
+	Log         func(line string)
+	MaxHWM      float64 // MiB; default MaxHWM
+	MaxChurnCPU float64 // percent of one core; default MaxChurnCPU
+
 	SteadyFor    time.Duration // that memory must not grow; default 10 s
 	SyncDeadline time.Duration // default 5 min
 }
@@ -44,6 +47,8 @@ func (c Config) Check() error {
 		return fmt.Errorf("--churn-rate %v: give pod events per second, above 0", c.ChurnRate)
 	case c.ChurnFor < 0:
 		return fmt.Errorf("--churn-seconds %v: must not be negative", c.ChurnFor.Seconds())
+	case c.MaxHWM <= 0 || c.MaxChurnCPU <= 0:
+		return fmt.Errorf("--max-vmhwm-mib %v, --max-churn-cpu %v: give bounds above 0", c.MaxHWM, c.MaxChurnCPU)
 	}
 	return c.Size.Check()
 }
@@ -58,6 +63,12 @@ func (c *Config) complete() error {
 	if c.SyncDeadline == 0 {
 		c.SyncDeadline = 5 * time.Minute
 	}
+	if c.MaxHWM == 0 {
+		c.MaxHWM = MaxHWM
+	}
+	if c.MaxChurnCPU == 0 {
+		c.MaxChurnCPU = MaxChurnCPU
+	}
 	return c.Check()
 }
 
@@ -68,7 +79,7 @@ func Run(ctx context.Context, cfg Config) (s Summary, err error) {
 	}
 	s = Summary{
 		Nodes: cfg.Size.Nodes, Pods: cfg.Size.Pods, Namespaces: cfg.Size.Namespaces, Policies: cfg.Size.Policies,
-		LocalPods: cfg.LocalPods, Seed: cfg.Size.Seed, BoundHWM: mib(MaxHWM), BoundChurnCPU: MaxChurnCPU,
+		LocalPods: cfg.LocalPods, Seed: cfg.Size.Seed, BoundHWM: cfg.MaxHWM, BoundChurnCPU: cfg.MaxChurnCPU,
 	}
 	cluster, err := hollow.New(cfg.REST, cfg.Size, progress(cfg.Log))
 	if err != nil {

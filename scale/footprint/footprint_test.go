@@ -92,7 +92,7 @@ func TestJudge(t *testing.T) {
 		{"rate not reached", Summary{HWM: 10, ChurnCPU: 1, ChurnSeconds: 60, ChurnRate: 90, ChurnWanted: 100}, Inconclusive},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			tc.s.BoundHWM, tc.s.BoundChurnCPU = mib(MaxHWM), MaxChurnCPU
+			tc.s.BoundHWM, tc.s.BoundChurnCPU = MaxHWM, MaxChurnCPU
 			tc.s.judge()
 			if tc.s.Verdict != tc.want || (tc.want == Pass) != (len(tc.s.Reasons) == 0) {
 				t.Errorf("%s %v, want %s", tc.s.Verdict, tc.s.Reasons, tc.want)

@@ -116,7 +116,7 @@ func (c *Cluster) start(ctx context.Context, i, life int) error {
 // retry tries again what an API server under load refuses or drops.
 func retry(ctx context.Context, do func() error) error {
 	var last error
-	backoff := wait.Backoff{Duration: 50 * time.Millisecond, Factor: 2, Jitter: 0.5, Steps: 6}
+	backoff := wait.Backoff{Duration: 50 * time.Millisecond, Factor: 2, Jitter: 0.5, Steps: 9}
 	err := wait.ExponentialBackoffWithContext(ctx, backoff, func(context.Context) (bool, error) {
 		last = do()
 		return last == nil || apierrors.IsAlreadyExists(last), fatal(last)
@@ -127,9 +127,10 @@ func retry(ctx context.Context, do func() error) error {
 	return err
 }
 
-// fatal are the answers that will not change.
+// fatal are the answers that will not change. "Forbidden" may: admission says so as well
+// when a starved API server can't reach itself.
 func fatal(err error) error {
-	if apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) || apierrors.IsBadRequest(err) {
+	if apierrors.IsInvalid(err) || apierrors.IsUnauthorized(err) || apierrors.IsBadRequest(err) {
 		return err
 	}
 	return nil

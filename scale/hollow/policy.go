@@ -3,6 +3,7 @@ package hollow
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
@@ -97,10 +98,14 @@ func (w writer) block() *netv1.IPBlock {
 		format = fmt.Sprintf("2001:db8:%x:%%x::/64", b)
 	}
 	for range 1 + w.r.IntN(4) {
-		block.Except = append(block.Except, fmt.Sprintf(format, w.r.IntN(256)))
+		block.Except = append(block.Except, canonical(fmt.Sprintf(format, w.r.IntN(256))))
 	}
+	block.CIDR = canonical(block.CIDR)
 	return block
 }
+
+// canonical spells a prefix as the API server likes it; it warns of others.
+func canonical(prefix string) string { return netip.MustParsePrefix(prefix).String() }
 
 func (w writer) ports() []netv1.NetworkPolicyPort {
 	var out []netv1.NetworkPolicyPort
