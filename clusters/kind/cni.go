@@ -1,0 +1,173 @@
+package kind
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// The CNI configuration is all that makes a node's pods reachable, and it is as dumb as
+// can be: a routed veth per pod, addresses from the node's podCIDRs, host ports. Nothing in
+// it enforces a policy.
+const (
+	cniFile    = "/etc/cni/net.d/10-netassay.conflist"
+	cniName    = "netassay"
+	cniVersion = "1.0.0"
+	cniState   = "/run/netassay-cni" // a tmpfs: a node that restarts has no pods
+)
+
+// place is where a node is in the cluster's network.
+type place struct {
+	name     string
+	podCIDRs []netip.Prefix // in the cluster's order of families
+	ips      []netip.Addr   // of the node itself, one per family
+}
+
+// object is a piece of JSON.
+type object = map[string]any
+
+// conflist is the CNI configuration of a node.
+func conflist(podCIDRs []netip.Prefix) ([]byte, error) {
+	var ranges [][]object
+	var routes []object
+	for _, cidr := range podCIDRs {
+		ranges = append(ranges, []object{{"subnet": cidr.String()}})
+		routes = append(routes, object{"dst": everything(cidr.Addr()).String()})
+	}
+	text, err := json.MarshalIndent(object{
+		"cniVersion": cniVersion,
+		"name":       cniName,
+		"plugins": []object{
+			{
+				"type":   "ptp",
+				"ipMasq": false,
+				"ipam":   object{"type": "host-local", "dataDir": cniState, "ranges": ranges, "routes": routes},
+			},
+			{"type": "portmap", "capabilities": object{"portMappings": true}},
+		},
+	}, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("encode CNI configuration: %w", err)
+	}
+	return append(text, '\n'), nil
+}
+
+// everything is the prefix of all addresses of a's family.
+func everything(a netip.Addr) netip.Prefix {
+	if a.Is4() {
+		return netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+	}
+	return netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+}
+
+// routesOf are the commands that lead from a node to the pods of all others. Services get a
+// route as well: a node that connects to a Service looks for one before kube-proxy's rules
+// see the packet, and has no default route to fall back on.
+func routesOf(self string, all []place, services []netip.Prefix) ([]string, error) {
+	var commands []string
+	for _, other := range all {
+		if other.name == self {
+			continue
+		}
+		for _, cidr := range other.podCIDRs {
+			via := slices.IndexFunc(other.ips, func(ip netip.Addr) bool { return ip.Is4() == cidr.Addr().Is4() })
+			if via < 0 {
+				return nil, fmt.Errorf("route to pods of node %s: it has pods in %s and no address of that family", other.name, cidr)
+			}
+			commands = append(commands, fmt.Sprintf("ip %s route replace %s via %s", familyFlag(cidr.Addr()), cidr, other.ips[via]))
+		}
+	}
+	for _, cidr := range services {
+		commands = append(commands, fmt.Sprintf("ip %s route replace %s dev eth0", familyFlag(cidr.Addr()), cidr))
+	}
+	return commands, nil
+}
+
+func familyFlag(a netip.Addr) string {
+	if a.Is4() {
+		return "-4"
+	}
+	return "-6"
+}
+
+// networkScript is what a node's shell runs to connect its pods. It can be run again.
+func networkScript(self place, all []place, services []netip.Prefix) (string, error) {
+	conf, err := conflist(self.podCIDRs)
+	if err != nil {
+		return "", err
+	}
+	routes, err := routesOf(self.name, all, services)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "set -eu\nmkdir -p %s\n", cniState)
+	for _, r := range routes {
+		b.WriteString(r + "\n")
+	}
+	// Last, and in one step: with this file containerd begins to start pods.
+	fmt.Fprintf(&b, "mkdir -p /etc/cni/net.d\ncat >%[1]s.new <<'END'\n%[2]sEND\nmv %[1]s.new %[1]s\n", cniFile, conf)
+	return b.String(), nil
+}
+
+// closeScript takes a node's default routes and fails when one is left.
+const closeScript = `set -eu
+for family in -4 -6; do
+	for _ in 1 2 3 4; do
+		ip $family route del default 2>/dev/null || break
+	done
+	left=$(ip $family route show default)
+	if [ -n "$left" ]; then echo "still there: $left" >&2; exit 1; fi
+done
+`
+
+// placeOf reads a node's place; ok is false as long as it has none.
+func placeOf(n *corev1.Node) (p place, ok bool) {
+	p.name = n.Name
+	for _, text := range n.Spec.PodCIDRs {
+		if cidr, err := netip.ParsePrefix(text); err == nil {
+			p.podCIDRs = append(p.podCIDRs, cidr.Masked())
+		}
+	}
+	for _, a := range n.Status.Addresses {
+		if a.Type != corev1.NodeInternalIP {
+			continue
+		}
+		if ip, err := netip.ParseAddr(a.Address); err == nil {
+			p.ips = append(p.ips, ip.Unmap())
+		}
+	}
+	return p, len(p.podCIDRs) > 0 && len(p.ips) >= len(p.podCIDRs)
+}
+
+// familiesOf are the families of a node's pods, primary first.
+func familiesOf(p place) []corev1.IPFamily {
+	var out []corev1.IPFamily
+	for _, cidr := range p.podCIDRs {
+		family := corev1.IPv6Protocol
+		if cidr.Addr().Is4() {
+			family = corev1.IPv4Protocol
+		}
+		if !slices.Contains(out, family) {
+			out = append(out, family)
+		}
+	}
+	return out
+}
+
+// prefixes reads a comma-separated list, as kind's configuration has it.
+func prefixes(list string) ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for text := range strings.SplitSeq(list, ",") {
+		p, err := netip.ParsePrefix(strings.TrimSpace(text))
+		if err != nil {
+			return nil, fmt.Errorf("read subnet %q: %w", text, err)
+		}
+		out = append(out, p.Masked())
+	}
+	return out, nil
+}

@@ -1,0 +1,252 @@
+package kind
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
+	"sigs.k8s.io/kind/pkg/cluster"
+	"sigs.k8s.io/kind/pkg/cluster/nodes"
+
+	"github.com/netassay/netassay/clusters"
+)
+
+// Cluster is a running cluster of kind, or what was made of one. It implements
+// clusters.Cluster.
+type Cluster struct {
+	clusters.Cluster // what reaches the API server
+
+	// ImageSeconds is how long its images took, ClusterSeconds how long the rest, from the
+	// first container to all nodes being ready.
+	ImageSeconds, ClusterSeconds float64
+
+	name     string
+	cfg      Config
+	spec     *v1alpha4.Cluster
+	docker   docker
+	provider *cluster.Provider
+	claim    *claim
+	log      io.WriteCloser
+	nodes    []nodes.Node
+	rest     *rest.Config
+	client   kubernetes.Interface
+	keep     bool
+}
+
+var _ clusters.Cluster = (*Cluster)(nil)
+
+// closeTime bounds the removal of a cluster and the export of its logs, each.
+const closeTime = 5 * time.Minute
+
+// Start makes a cluster and returns when all its nodes are ready and none has a way out.
+// When that fails, or ctx ends, everything that was made is removed again, after the nodes'
+// logs were written to Config.LogDir.
+func Start(ctx context.Context, cfg Config) (*Cluster, error) {
+	cfg = cfg.withDefaults()
+	if err := Available(ctx); err != nil {
+		return nil, err
+	}
+	m, err := prepare(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	root, err := stateRoot()
+	if err != nil {
+		return nil, err
+	}
+	c, err := begin(cfg, m, root)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.up(ctx, m); err != nil {
+		if ctx.Err() == nil {
+			err = errors.Join(err, c.ExportLogs(ctx))
+		}
+		return nil, errors.Join(err, c.Close(ctx))
+	}
+	return c, nil
+}
+
+// begin claims the name of a cluster. Nothing is in Docker yet.
+func begin(cfg Config, m materials, root string) (*Cluster, error) {
+	name, err := clusterName(cfg.ID)
+	if err != nil {
+		return nil, err
+	}
+	log, err := openLog(cfg.LogDir)
+	if err != nil {
+		return nil, err
+	}
+	own, err := take(filepath.Join(root, name))
+	if err != nil {
+		return nil, errors.Join(err, log.Close())
+	}
+	l := &logger{w: log}
+	return &Cluster{
+		ImageSeconds: m.seconds,
+		name:         name, cfg: cfg, spec: m.spec, docker: dockerCLI, claim: own, log: log,
+		provider: cluster.NewProvider(cluster.ProviderWithLogger(l), cluster.ProviderWithDocker()),
+	}, nil
+}
+
+// openLog opens the file for what kind's library says.
+func openLog(dir string) (io.WriteCloser, error) {
+	if dir == "" {
+		return nopCloser{io.Discard}, nil
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("make log folder: %w", err)
+	}
+	f, err := os.Create(filepath.Join(dir, "kind.log"))
+	if err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	return f, nil
+}
+
+type nopCloser struct{ io.Writer }
+
+func (nopCloser) Close() error { return nil }
+
+// up makes everything that is in Docker.
+func (c *Cluster) up(ctx context.Context, m materials) error {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Patience)
+	defer cancel()
+	began := time.Now()
+	if err := c.docker.makeNetwork(ctx, c.name, c.claim.dir, hasIPv6(m.spec)); err != nil {
+		return err
+	}
+	if err := c.create(ctx,
+		cluster.CreateWithRawConfig(m.raw),
+		cluster.CreateWithNodeImage(m.nodeImage),
+		cluster.CreateWithKubeconfigPath(c.claim.kubeconfig()),
+		cluster.CreateWithRetain(true), // until the logs are exported
+	); err != nil {
+		return err
+	}
+	c.cfg.Progress(fmt.Sprintf("cluster %s: %s, control plane up (%.1f s)", c.name, describe(c.spec), time.Since(began).Seconds()))
+	if err := c.connect(); err != nil {
+		return err
+	}
+	places, err := c.furnish(ctx, m)
+	if err != nil {
+		return err
+	}
+	if err := c.onNodes(ctx, func(ctx context.Context, n nodes.Node) error { return runScript(ctx, n, closeScript) }); err != nil {
+		return fmt.Errorf("take default routes: %w", err)
+	}
+	c.Cluster = reach(c.name, c.rest, places, m.images)
+	c.ClusterSeconds = time.Since(began).Seconds()
+	c.cfg.Progress(fmt.Sprintf("cluster %s: all nodes ready, no way out (%.1f s)", c.name, c.ClusterSeconds))
+	return nil
+}
+
+// furnish loads images and connects pods, on all nodes at once, and waits until the
+// cluster is fit for use.
+func (c *Cluster) furnish(ctx context.Context, m materials) ([]place, error) {
+	var places []place
+	g, gctx := errgroup.WithContext(ctx)
+	for _, a := range m.archives {
+		g.Go(func() error {
+			return c.onNodes(gctx, func(ctx context.Context, n nodes.Node) error { return load(ctx, n, a) })
+		})
+	}
+	g.Go(func() (err error) {
+		if places, err = c.connectPods(gctx); err != nil {
+			return err
+		}
+		return c.awaitReady(gctx)
+	})
+	return places, g.Wait()
+}
+
+// connect makes the clients.
+func (c *Cluster) connect() (err error) {
+	if c.rest, err = clientcmd.BuildConfigFromFlags("", c.claim.kubeconfig()); err != nil {
+		return fmt.Errorf("read kubeconfig of cluster: %w", err)
+	}
+	c.rest.QPS = -1 // the suite paces itself
+	if c.client, err = kubernetes.NewForConfig(c.rest); err != nil {
+		return fmt.Errorf("make client: %w", err)
+	}
+	if c.nodes, err = c.provider.ListInternalNodes(c.name); err != nil {
+		return fmt.Errorf("list nodes of cluster: %w", err)
+	}
+	return nil
+}
+
+// onNodes does something on all nodes at once.
+func (c *Cluster) onNodes(ctx context.Context, do func(context.Context, nodes.Node) error) error {
+	g, gctx := errgroup.WithContext(ctx)
+	for _, n := range c.nodes {
+		g.Go(func() error {
+			if err := do(gctx, n); err != nil {
+				return fmt.Errorf("node %s: %w", n, err)
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// Name is the cluster's name, "netassay-<id>".
+func (c *Cluster) Name() string { return c.name }
+
+// Kubeconfig is the path of the cluster's own kubeconfig, which lives as long as it.
+func (c *Cluster) Kubeconfig() string { return c.claim.kubeconfig() }
+
+// Keep lets the cluster outlive its process: Close then leaves it, and so does Clean,
+// unless it is asked for all.
+func (c *Cluster) Keep() { c.keep = true }
+
+// Close removes the cluster, all of it. It does its work also when ctx has ended.
+func (c *Cluster) Close(ctx context.Context) error {
+	defer c.log.Close()
+	if c.keep {
+		return c.claim.keep()
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
+	defer cancel()
+	if err := c.docker.remove(ctx, c.name); err != nil {
+		return fmt.Errorf("%w (netassay clean removes it)", err)
+	}
+	return c.claim.release()
+}
+
+// ExportLogs writes the nodes' logs to Config.LogDir, also when ctx has ended.
+func (c *Cluster) ExportLogs(ctx context.Context) error {
+	if c.cfg.LogDir == "" {
+		return nil
+	}
+	if ids, err := c.docker.containers(context.WithoutCancel(ctx), c.name); err != nil || len(ids) == 0 {
+		return err
+	}
+	done := make(chan error, 1)
+	go func() { done <- c.provider.CollectLogs(c.name, filepath.Join(c.cfg.LogDir, "nodes")) }()
+	timer := time.NewTimer(closeTime)
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		if err != nil { // some of many files; what could be had is there
+			fmt.Fprintf(c.log, "error: export logs: %v\n", err)
+		}
+		return nil
+	case <-timer.C:
+		return fmt.Errorf("export logs of cluster %s: not done after %s", c.name, closeTime)
+	}
+}
+
+// services are the subnets of Services.
+func (c *Cluster) services() ([]netip.Prefix, error) {
+	return prefixes(c.spec.Networking.ServiceSubnet)
+}
