@@ -1,0 +1,105 @@
+package existing
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// Options say which cluster, and what is special about it. The zero value is what kubectl
+// would use, with published images.
+type Options struct {
+	// Kubeconfig is a file and Context one of its contexts. When both are empty: the files
+	// of the environment variable KUBECONFIG, else ~/.kube/config, with the current
+	// context; in a pod without any of these, its service account.
+	Kubeconfig, Context string
+	// Images are the references that nodes pull, by the names that suites use ("agnhost",
+	// "probe"). What is missing comes from Registry.
+	Images map[string]string
+	// Registry, "host[:port]/path", is where a copy of the published images is, by their
+	// last names and tags. Empty: where they are published.
+	Registry string
+	// Families is "ipv4", "ipv6" or "dual"; empty: found out.
+	Families string
+	// Tolerations allow nodes whose taints would keep pods away.
+	Tolerations []corev1.Toleration
+}
+
+// Open connects to a cluster and finds out its nodes and families. That is as far as it
+// goes: see Preflight.
+func Open(ctx context.Context, o Options) (*Cluster, error) {
+	cfg, name, err := reach(o)
+	if err != nil {
+		return nil, err
+	}
+	client, err := kubernetes.NewForConfig(unhurried(cfg))
+	if err != nil {
+		return nil, fmt.Errorf("make client: %w", err)
+	}
+	nodes, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("list nodes of %s: %w", name, err)
+	}
+	families, err := familiesOf(ctx, client, o.Families, nodes.Items)
+	if err != nil {
+		return nil, err
+	}
+	return FromREST(cfg, name, usable(nodes.Items, o.Tolerations), families, o.images()), nil
+}
+
+// reach is the configuration by kubectl's rules, and a name for the cluster.
+func reach(o Options) (*rest.Config, string, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = o.Kubeconfig
+	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.Context})
+	cfg, err := loader.ClientConfig()
+	if err != nil {
+		return nil, "", fmt.Errorf("read kubeconfig: %w: name one by --kubeconfig, and a context by --context", err)
+	}
+	raw, err := loader.RawConfig()
+	if err != nil {
+		return nil, "", fmt.Errorf("read kubeconfig: %w", err)
+	}
+	return cfg, cmp.Or(o.Context, raw.CurrentContext, hostOf(cfg.Host)), nil
+}
+
+// hostOf is the host of an API server's address.
+func hostOf(address string) string {
+	if u, err := url.Parse(address); err == nil && u.Host != "" {
+		return u.Host
+	}
+	return address
+}
+
+// published is where an image of a suite is to be had.
+func published() map[string]string {
+	return map[string]string{
+		"agnhost": "registry.k8s.io/e2e-test-images/agnhost:2.66.1",
+		"probe":   "ghcr.io/netassay/probe:latest",
+	}
+}
+
+func (o Options) images() map[string]string {
+	images := published()
+	for name, ref := range images {
+		if o.Registry != "" {
+			images[name] = strings.TrimSuffix(o.Registry, "/") + ref[strings.LastIndex(ref, "/"):]
+		}
+		if own := o.Images[name]; own != "" {
+			images[name] = own
+		}
+	}
+	return images
+}
+
+// errNoFamilies is for clusters that tell nothing about the addresses of their pods.
+var errNoFamilies = errors.New("find IP families: neither nodes nor pods nor Services tell: name them by --ip-family")
