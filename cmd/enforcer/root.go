@@ -73,7 +73,7 @@ func newRoot() *cobra.Command {
 	l.BoolVar(&f.denyUnknown, "default-deny-unknown", false, "drop what addresses of this node's podCIDRs send and get until their pod is known")
 	l.BoolVar(&f.pprof, "pprof", false, "serve profiles at /debug/pprof/ of the metrics address, to this node only")
 	l.StringVar(&f.statusFile, "status-file", "", "file that is rewritten with pid and readiness at each sync")
-	cmd.AddCommand(newCleanup(f), newExplain(), newVersion())
+	cmd.AddCommand(newCleanup(f), newExplain(), newManifests(), newVersion())
 	return cmd
 }
 

@@ -75,6 +75,37 @@ func TestDaemonSet(t *testing.T) {
 	}
 }
 
+func TestManifests(t *testing.T) {
+	text, err := Manifests("registry.example/enforcer@sha256:0f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs := strings.Split(text, "\n---\n")
+	kinds := make([]string, len(docs))
+	for i, doc := range docs {
+		var object struct{ Kind string }
+		if err := yaml.Unmarshal([]byte(doc), &object); err != nil {
+			t.Fatalf("document %d: %v", i+1, err)
+		}
+		kinds[i] = object.Kind
+	}
+	if diff := cmp.Diff([]string{"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "DaemonSet"}, kinds); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	var ds appsv1.DaemonSet
+	if err := yaml.UnmarshalStrict([]byte(docs[3]), &ds); err != nil {
+		t.Fatal(err)
+	}
+	if got := ds.Spec.Template.Spec.Containers[0].Image; got != "registry.example/enforcer@sha256:0f" {
+		t.Errorf("image %q", got)
+	}
+	for _, bad := range []string{"", "a b", "a\nhostPID: true", "'", "a#b"} {
+		if _, err := Manifests(bad); err == nil {
+			t.Errorf("image %q was taken", bad)
+		}
+	}
+}
+
 func TestKustomization(t *testing.T) {
 	var k struct {
 		APIVersion, Kind string

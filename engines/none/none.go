@@ -22,3 +22,9 @@ func (Engine) Start(context.Context, []engines.Node) error { return nil }
 
 // Stop does nothing.
 func (Engine) Stop(context.Context) error { return nil }
+
+// Deploy does nothing.
+func (Engine) Deploy(context.Context, engines.Target) error { return nil }
+
+// Undeploy does nothing.
+func (Engine) Undeploy(context.Context) error { return nil }

@@ -35,7 +35,8 @@ type Engine struct {
 	// Args are added to each agent's command line.
 	Args []string
 
-	agents []engines.Process
+	agents   []engines.Process
+	deployed *deployment
 }
 
 // Name is "reference".
