@@ -63,8 +63,30 @@ func (c cleaner) clean(ctx context.Context, all bool) (done []string, err error)
 		errs = append(errs, c.removeFolder(n.dir, n.name))
 		done = append(done, fmt.Sprintf("removed kind cluster %s", n.name))
 	}
+	strays, err := c.strays(ctx, nets)
+	done, errs = append(done, strays...), append(errs, err)
 	folders, err := c.folders(nets)
 	return append(done, folders...), errors.Join(append(errs, err)...)
+}
+
+// strays removes containers whose network is gone.
+func (c cleaner) strays(ctx context.Context, nets []marked) (done []string, err error) {
+	names, err := c.docker.strays(ctx, nets)
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	for _, name := range names {
+		if look(filepath.Join(c.root, name), mountSpace()) == inUse {
+			continue // it began after nets was listed
+		}
+		if err := c.docker.remove(ctx, name); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		done = append(done, fmt.Sprintf("removed containers of kind cluster %s", name))
+	}
+	return done, errors.Join(errs...)
 }
 
 // withoutDocker: kind never worked here, or its daemon is away. The latter is an error

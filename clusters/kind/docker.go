@@ -48,6 +48,11 @@ func Available(ctx context.Context) error {
 	return fmt.Errorf("kind needs Docker, and its daemon does not answer (%w): make docker-up, or use the lab", err)
 }
 
+const (
+	networkTime = 2 * time.Minute // bounds the making of a network
+	lookEvery   = 100 * time.Millisecond
+)
+
 // oneLine is the last line that says something.
 func oneLine(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
@@ -65,6 +70,9 @@ func (d docker) makeNetwork(ctx context.Context, name, dir string, ipv6 bool) er
 	if ipv6 {
 		args = append(args, "--ipv6", "--subnet", subnet6(name).String())
 	}
+	// Not interrupted: the daemon would finish it after we have cleaned up.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), networkTime)
+	defer cancel()
 	if _, err := d(ctx, append(args, name)...); err != nil {
 		return fmt.Errorf("make network %s: %w", name, err)
 	}
@@ -72,10 +80,26 @@ func (d docker) makeNetwork(ctx context.Context, name, dir string, ipv6 bool) er
 }
 
 // remove takes a cluster's containers, with their volumes, and its network. What is gone
-// already is no error.
+// already is no error. It looks until it has found nothing twice: a docker run that was
+// interrupted may still be at work in the daemon.
 func (d docker) remove(ctx context.Context, name string) error {
-	if err := d.removeContainers(ctx, name); err != nil {
-		return err
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for quiet := 0; quiet < 2; {
+		quiet++
+		ids, err := d.containers(ctx, name)
+		if err == nil && len(ids) > 0 {
+			quiet = 0
+			err = d.removeContainers(ctx, name)
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("remove containers of %s: %w", name, ctx.Err())
+		}
 	}
 	left, err := d.networks(ctx, name)
 	if err != nil || len(left) == 0 {
@@ -113,6 +137,26 @@ func (d docker) containers(ctx context.Context, name string) ([]string, error) {
 // marked is a network of ours.
 type marked struct {
 	name, dir, space string
+}
+
+// strays are the names of clusters of ours that have containers but, not being among
+// known, no network any more. Their containers tell by the network that they were made for:
+// that of a cluster of somebody else never has the cluster's own name in our form.
+func (d docker) strays(ctx context.Context, known []marked) ([]string, error) {
+	const columns = `{{.Label "` + kindLabel + `"}}` + "\t" + `{{.Networks}}`
+	out, err := d(ctx, "ps", "--all", "--filter", "label="+kindLabel, "--format", columns)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for line := range strings.Lines(out) {
+		name, network, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		found := slices.ContainsFunc(known, func(m marked) bool { return m.name == name })
+		if isOurs(name) && network == name && !found && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names, nil
 }
 
 // networks are the networks with our marker; those of one cluster when name is not "".

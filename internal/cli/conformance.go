@@ -23,7 +23,7 @@ import (
 
 // conformanceFlags are what netassay conformance can be told.
 type conformanceFlags struct {
-	lab            labFlags
+	where          whereFlags
 	selection      runner.Selection
 	timing         runner.Timing
 	parallel       int
@@ -43,6 +43,11 @@ func newConformance(stdio IO) *cobra.Command {
 policies through the API server; probes every cell (client, server, family, port) with
 real packets until it is right and stays right; and prints a verdict.
 
+With --provider kind it makes a cluster of kind instead, with real kubelets and containers,
+deploys the engine to it, and removes it at the end, however it ends. With --provider
+existing it uses the cluster of a kubeconfig and the engine that is installed there, unless
+--engine names one to deploy; it touches no namespace that it has not made.
+
 Cells whose verdict a step does not change are watched while it does: one wrong packet is
 a failure. A deny counts only while the same server is reachable by a control client.
 
@@ -52,11 +57,13 @@ nothing. 130: interrupted.`,
   netassay conformance --engine none
   netassay conformance --ip-family ipv6 --feature EndPort,NamedPort
   netassay conformance --case 'ipblock-*' --out /tmp/ipblock
+  netassay conformance --provider kind --topology ipv6
+  netassay conformance --provider existing --context my-cluster
   netassay conformance --dry-run`,
 		Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return conformance(c.Context(), stdio, f) },
+		RunE: func(c *cobra.Command, _ []string) error { return conformance(c.Context(), stdio, &f) },
 	}
-	f.lab.register(c.Flags())
+	f.where.register(c.Flags())
 	flags := c.Flags()
 	flags.StringSliceVar(&f.selection.Cases, "case", nil, "only these cases: names or globs, may be repeated (see netassay cases list)")
 	flags.StringSliceVar(&f.selection.Features, "feature", nil, "only cases with one of these features (see netassay cases features)")
@@ -73,8 +80,8 @@ nothing. 130: interrupted.`,
 	return c
 }
 
-func conformance(ctx context.Context, stdio IO, f conformanceFlags) error {
-	if err := f.lab.check(); err != nil {
+func conformance(ctx context.Context, stdio IO, f *conformanceFlags) error {
+	if err := f.where.check(); err != nil {
 		return err
 	}
 	all, err := cases.Load()
@@ -93,22 +100,25 @@ func conformance(ctx context.Context, stdio IO, f conformanceFlags) error {
 			return err
 		}
 	}
-	return inSandbox(ctx, stdio, f.lab, func(ctx context.Context) error {
-		if f.out == "" {
-			f.out = filepath.Join("results", time.Now().Format("20060102-150405")+"-conformance-"+f.lab.engine)
-			if err := reports.Claim(f.out); err != nil {
-				return err
-			}
-		}
-		return withLab(ctx, stdio, f.lab, filepath.Join(f.out, "logs"), func(ctx context.Context, s *session) error {
-			return runConformance(ctx, stdio, s, f, chosen)
-		})
+	return f.where.within(ctx, stdio, f.logs, func(ctx context.Context, s *session) error {
+		return runConformance(ctx, stdio, s, f, chosen)
 	})
 }
 
+// logs is the folder for logs in the result folder, which it makes when none was named.
+func (f *conformanceFlags) logs() (string, error) {
+	if f.out == "" {
+		f.out = filepath.Join("results", time.Now().Format("20060102-150405")+"-conformance-"+f.where.label())
+		if err := reports.Claim(f.out); err != nil {
+			return "", err
+		}
+	}
+	return filepath.Join(f.out, "logs"), nil
+}
+
 // runConformance runs the cases and leaves their results, whatever happens to the run.
-func runConformance(ctx context.Context, stdio IO, s *session, f conformanceFlags, chosen []cases.Case) error {
-	client, err := kubernetes.NewForConfig(s.lab.REST())
+func runConformance(ctx context.Context, stdio IO, s *session, f *conformanceFlags, chosen []cases.Case) error {
+	client, err := kubernetes.NewForConfig(s.cluster.REST())
 	if err != nil {
 		return fmt.Errorf("make client: %w", err)
 	}
@@ -116,15 +126,18 @@ func runConformance(ctx context.Context, stdio IO, s *session, f conformanceFlag
 	defer fleet.Close()
 	p := &progress{w: stdio.Err, began: s.began}
 	run, runErr := runner.Run(ctx, runner.Config{
-		Cluster: s.lab, Client: client, Fleet: fleet, Cases: chosen,
+		Cluster: s.cluster, Client: client, Fleet: fleet, Cases: chosen,
 		Engine: s.engine.Name(), EngineVersion: s.engineVersion, Unsupported: s.engine.Unsupported(), RunUnsupported: f.runUnsupported,
 		RunID: randomID(), Tool: toolVersion(), Seed: seedOr(f.seed), Parallel: f.parallel, FailFast: f.failFast,
-		Timing: f.timing, Events: p.event,
+		Timing: s.timing(f.timing), Events: p.event, Keep: s.keep,
 	})
 	if run == nil {
 		return runErr
 	}
-	run.LabReady = p.ready
+	run.LabReady, run.ImageSeconds, run.ClusterSeconds = p.ready, s.imageSeconds, s.clusterSeconds
+	if s.wasThere {
+		run.LabReady = nil
+	}
 	if err := reports.WriteFolder(f.out, run); err != nil {
 		return errors.Join(runErr, err)
 	}
@@ -135,6 +148,15 @@ func runConformance(ctx context.Context, stdio IO, s *session, f conformanceFlag
 		return runErr
 	}
 	return withCode(v1.ExitCode(run.Verdict()))
+}
+
+// timing is how to probe: where pods are containers, which come and go slower than
+// processes do, the fixture gets more time.
+func (s *session) timing(t runner.Timing) runner.Timing {
+	if s.lab == nil && t.Fixture == 0 {
+		t.Fixture = 4 * time.Minute
+	}
+	return t
 }
 
 func printReport(w io.Writer, dir string, run *v1.Run) error {
@@ -149,7 +171,7 @@ func printReport(w io.Writer, dir string, run *v1.Run) error {
 type progress struct {
 	w     io.Writer
 	began time.Time
-	ready *float64 // seconds from the start of the lab to its first fixture being ready
+	ready *float64 // seconds from the start of the cluster to its first fixture being ready
 }
 
 func (p *progress) event(e runner.Event) {
@@ -160,7 +182,7 @@ func (p *progress) event(e runner.Event) {
 		if p.ready == nil {
 			seconds := time.Since(p.began).Seconds()
 			p.ready = &seconds
-			fmt.Fprintf(p.w, "lab, engine and first 9 pods ready after %.1f s\n", seconds)
+			fmt.Fprintf(p.w, "cluster, engine and first 9 pods ready after %.1f s\n", seconds)
 		}
 	case runner.CaseStarted:
 	case runner.CaseEnded:

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/netassay/netassay/clusters/kind"
 	"github.com/netassay/netassay/clusters/lab"
 	"github.com/netassay/netassay/internal/suggest"
 )
@@ -185,8 +186,9 @@ func newClean(stdio IO) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "clean",
 		Short: "Remove what killed runs have left behind",
-		Long: `Removes what is left of labs whose processes were killed. Running labs stay, unless
---all is given.`,
+		Long: `Removes what is left of labs and of kind clusters whose processes were killed: folders,
+containers, networks. Those that run stay, and so do clusters that were kept by --keep,
+unless --all is given. Clusters that this program has not made are never touched.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			labs, err := lab.DefaultLabs()
@@ -194,6 +196,8 @@ func newClean(stdio IO) *cobra.Command {
 				return err
 			}
 			done, err := labs.Clean(c.Context(), all)
+			more, kindErr := kind.Clean(c.Context(), all)
+			done, err = append(done, more...), errors.Join(err, kindErr)
 			for _, line := range done {
 				fmt.Fprintln(stdio.Out, line)
 			}
@@ -203,7 +207,7 @@ func newClean(stdio IO) *cobra.Command {
 			return err
 		},
 	}
-	c.Flags().BoolVar(&all, "all", all, "also stop the labs that are running")
+	c.Flags().BoolVar(&all, "all", all, "also stop the labs and remove the kind clusters that are in use or were kept")
 	return c
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/clusters/binaries"
 	"github.com/netassay/netassay/clusters/lab"
 	"github.com/netassay/netassay/engines"
@@ -75,13 +76,19 @@ func programs(ctx context.Context, stdio IO) (lab.Programs, error) {
 	}, nil
 }
 
-// session is a running lab with an engine at work in it.
+// session is a running cluster with an engine at work in it.
 type session struct {
-	lab    *lab.Lab
-	engine engines.Engine
+	cluster clusters.Cluster
+	lab     *lab.Lab // the same, when it is a lab
+	engine  engines.Engine
 	// engineVersion is that of another project's engine, "" for our own.
 	engineVersion string
-	began         time.Time
+	began         time.Time // the making of the cluster
+
+	keep     bool // leave what the suite makes
+	wasThere bool // the cluster was there before the run
+	// imageSeconds and clusterSeconds are of clusters that are made of images, else nil.
+	imageSeconds, clusterSeconds *float64
 }
 
 // withLab starts a lab and its engine, runs do in it, and takes both down again. A program
@@ -100,6 +107,7 @@ func withLab(ctx context.Context, stdio IO, f labFlags, logDir string, do func(c
 	if err != nil {
 		return err
 	}
+	s.cluster = s.lab
 	defer func() { err = errors.Join(err, s.lab.Close()) }()
 	if err := s.startEngine(ctx, f.engine, progress); err != nil {
 		return err
@@ -111,7 +119,7 @@ func withLab(ctx context.Context, stdio IO, f labFlags, logDir string, do func(c
 // ServeLab is the part of the program that runs as a lab: see lab.ServeIfAsked.
 func ServeLab() {
 	lab.ServeIfAsked(func(ctx context.Context, l *lab.Lab, name string) error {
-		s := &session{lab: l}
+		s := &session{lab: l, cluster: l}
 		return s.startEngine(ctx, name, func(string) {})
 	})
 }

@@ -12,7 +12,7 @@ import (
 )
 
 func newVerify(stdio IO) *cobra.Command {
-	var f labFlags
+	var f whereFlags
 	opts := verify.Options{Deadline: 20 * time.Second, Confirmations: 2}
 	c := &cobra.Command{
 		Use:   "verify",
@@ -23,16 +23,19 @@ switching them on: a server pod, a client pod, /agnhost connect before the polic
 
 Exit code 0: every step went as the page says. 1: one did not. 2: it could not be done.`,
 		Example: `  netassay verify
-  netassay verify --engine none      # must end with exit code 1`,
+  netassay verify --engine none      # must end with exit code 1
+  netassay verify --provider kind    # on real kubelets and containers`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := f.check(); err != nil {
 				return err
 			}
-			return inSandbox(c.Context(), stdio, f, func(ctx context.Context) error {
-				return withLab(ctx, stdio, f, "", func(ctx context.Context, s *session) error {
-					return runVerify(ctx, stdio.Out, s, opts)
-				})
+			if f.provider != onLab && !c.Flags().Changed("timeout") {
+				opts.Deadline = time.Minute // containers start more slowly than processes
+			}
+			noLogs := func() (string, error) { return "", nil }
+			return f.within(c.Context(), stdio, noLogs, func(ctx context.Context, s *session) error {
+				return runVerify(ctx, stdio.Out, s, opts)
 			})
 		},
 	}
@@ -44,7 +47,7 @@ Exit code 0: every step went as the page says. 1: one did not. 2: it could not b
 
 func runVerify(ctx context.Context, w io.Writer, s *session, opts verify.Options) error {
 	opts.Report = func(step verify.Step) { printStep(w, step) }
-	pass, err := verify.Run(ctx, s.lab, opts)
+	pass, err := verify.Run(ctx, s.cluster, opts)
 	if err != nil {
 		return err
 	}

@@ -34,6 +34,8 @@ type Figures struct {
 	Probes        int `json:"probes"`
 
 	CellsPerSecond  *float64 `json:"cells_per_second"`
+	ImageSeconds    *float64 `json:"image_seconds"`   // see Run
+	ClusterSeconds  *float64 `json:"cluster_seconds"` // see Run
 	LabReadySeconds *float64 `json:"lab_ready_seconds"`
 	RunSeconds      *float64 `json:"run_seconds"`
 
@@ -69,6 +71,8 @@ func (r *Run) Figures() Figures {
 		NotSupported:    r.Count(NotSupported),
 		Errors:          r.Count(Error),
 		Unfinished:      r.Count(Unfinished),
+		ImageSeconds:    r.ImageSeconds,
+		ClusterSeconds:  r.ClusterSeconds,
 		LabReadySeconds: r.LabReady,
 	}
 	var stable, resolution []float64

@@ -58,6 +58,10 @@ type Run struct {
 	// LabReady is the time from the start of the cluster to ready pods, in seconds; nil
 	// when the cluster was there before the run.
 	LabReady *float64 `json:"lab_ready_seconds"`
+	// ImageSeconds is how long the images of a cluster of containers took, ClusterSeconds
+	// how long it took from its first container until its nodes were ready; nil elsewhere.
+	ImageSeconds   *float64 `json:"image_seconds"`
+	ClusterSeconds *float64 `json:"cluster_seconds"`
 	// Notes are troubles that belong to no case, one line each.
 	Notes []string `json:"notes,omitempty"`
 	Cases []Case   `json:"cases"`

@@ -168,7 +168,7 @@ func TestSummaryNames(t *testing.T) {
 	}
 	for _, name := range []string{
 		"cases", "passed", "failed", "inconclusive", "cells", "cells_per_second", "lab_ready_seconds", "run_seconds",
-		"convergence_p50_ms", "convergence_p99_ms",
+		"convergence_p50_ms", "convergence_p99_ms", "image_seconds", "cluster_seconds",
 	} {
 		if _, ok := got.Figures[name]; !ok {
 			t.Errorf("figure %s is missing in %s", name, b)

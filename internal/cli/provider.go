@@ -1,0 +1,238 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/netassay/netassay/clusters"
+	"github.com/netassay/netassay/clusters/binaries"
+	"github.com/netassay/netassay/clusters/existing"
+	"github.com/netassay/netassay/clusters/kind"
+	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/engines/registry"
+	kindconfigs "github.com/netassay/netassay/kind-configs"
+)
+
+// The providers of clusters.
+const (
+	onLab      = "lab"
+	onKind     = "kind"
+	onExisting = "existing"
+)
+
+// whereFlags say on what cluster a suite runs.
+type whereFlags struct {
+	lab        labFlags
+	provider   string
+	topology   string
+	nodeImage  string
+	keep       bool
+	kubeconfig string
+	context    string
+	registry   string
+	images     map[string]string
+
+	flags *pflag.FlagSet // to know which were given
+}
+
+func (f *whereFlags) register(flags *pflag.FlagSet) {
+	f.flags = flags
+	f.lab.register(flags)
+	flags.StringVar(&f.provider, "provider", onLab, "where to run: lab (no Docker), kind, or existing (a kubeconfig)")
+	flags.StringVar(&f.topology, "topology", kindconfigs.Default, "kind: "+strings.Join(kindconfigs.Names(), ", "))
+	flags.StringVar(&f.nodeImage, "node-image", "", "kind: image of the nodes (default: our own, built when need be)")
+	flags.BoolVar(&f.keep, "keep", false, "kind and existing: leave the cluster, and what the suite made in it, as it is at the end")
+	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "existing: path of a kubeconfig (default: as kubectl)")
+	flags.StringVar(&f.context, "context", "", "existing: context of the kubeconfig")
+	flags.StringVar(&f.registry, "registry", "", "existing: host[:port]/path of a registry with copies of the images")
+	flags.StringToStringVar(&f.images, "image", nil, "existing: what nodes pull, e.g. probe=registry.example/probe:v1; names are agnhost, probe and enforcer")
+}
+
+// servedBy are the flags that belong to one provider or two.
+func servedBy() map[string][]string {
+	return map[string][]string{
+		"ip-family": {onLab}, "proxy-mode": {onLab}, "nodes": {onLab},
+		"topology": {onKind}, "node-image": {onKind}, "keep": {onKind, onExisting},
+		"kubeconfig": {onExisting}, "context": {onExisting}, "registry": {onExisting}, "image": {onExisting},
+	}
+}
+
+// check refuses wrong values, and flags that would be without effect, before anything
+// starts.
+func (f *whereFlags) check() error {
+	if err := oneOf("--provider value", f.provider, onLab, onKind, onExisting); err != nil {
+		return err
+	}
+	served := servedBy()
+	var wrong error
+	f.flags.Visit(func(flag *pflag.Flag) {
+		if by := served[flag.Name]; wrong == nil && by != nil && !slices.Contains(by, f.provider) {
+			wrong = fmt.Errorf("--%s is for --provider %s, not %s", flag.Name, strings.Join(by, " and "), f.provider)
+		}
+	})
+	if wrong != nil {
+		return wrong
+	}
+	if err := oneOf("--topology value", f.topology, kindconfigs.Names()...); err != nil {
+		return err
+	}
+	return f.lab.check()
+}
+
+// chosen says that the user named an engine.
+func (f *whereFlags) chosen() bool { return f.flags.Changed("engine") }
+
+// label tells result folders apart.
+func (f *whereFlags) label() string {
+	engine := f.lab.engine
+	if f.provider == onExisting && !f.chosen() {
+		engine = installed{}.Name()
+	}
+	if f.provider == onLab {
+		return engine
+	}
+	return f.provider + "-" + engine
+}
+
+// within runs do on the cluster that the flags ask for, with the engine at work in it, and
+// takes down afterwards what it has put up. logs, asked once, gives the folder for logs; ""
+// is none.
+func (f *whereFlags) within(ctx context.Context, stdio IO, logs func() (string, error), do func(context.Context, *session) error) error {
+	if f.provider == onLab {
+		return inSandbox(ctx, stdio, f.lab, func(ctx context.Context) error {
+			dir, err := logs()
+			if err != nil {
+				return err
+			}
+			return withLab(ctx, stdio, f.lab, dir, do)
+		})
+	}
+	dir, err := logs()
+	if err != nil {
+		return err
+	}
+	if f.provider == onKind {
+		return withKind(ctx, stdio, f, dir, do)
+	}
+	return withExisting(ctx, stdio, f, do)
+}
+
+// deployable is the engine called name, if it can work where nodes are out of reach.
+func deployable(ctx context.Context, name, provider string) (engines.Deployable, error) {
+	entry, err := registry.Lookup(name)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := entry.Build(ctx, binaries.Own)
+	if err != nil {
+		return nil, err
+	}
+	d, ok := engine.(engines.Deployable)
+	if !ok {
+		return nil, fmt.Errorf("engine %s works on --provider %s only, not on %s", name, onLab, provider)
+	}
+	return d, nil
+}
+
+// withKind makes a cluster of kind, runs do on it and removes it. When anything fails, a
+// case too, the nodes' logs are kept.
+func withKind(ctx context.Context, stdio IO, f *whereFlags, logDir string, do func(context.Context, *session) error) (err error) {
+	progress := func(line string) { fmt.Fprintln(stdio.Err, line) }
+	engine, err := deployable(ctx, f.lab.engine, onKind)
+	if err != nil {
+		return err
+	}
+	c, err := kind.Start(ctx, kind.Config{Topology: f.topology, NodeImage: f.nodeImage, LogDir: logDir, Progress: progress})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, endKind(ctx, c, f.keep, err, progress)) }()
+	s := &session{
+		cluster: c, engine: engine, keep: f.keep,
+		began:        time.Now().Add(-seconds(c.ClusterSeconds)),
+		imageSeconds: &c.ImageSeconds, clusterSeconds: &c.ClusterSeconds,
+	}
+	if err := s.deploy(ctx, progress); err != nil {
+		return err
+	}
+	return do(ctx, s)
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// endKind takes a cluster down after a run that ended with failed.
+func endKind(ctx context.Context, c *kind.Cluster, keep bool, failed error, progress func(string)) error {
+	var err error
+	if failed != nil && ctx.Err() == nil {
+		err = c.ExportLogs(ctx)
+	}
+	if keep {
+		c.Keep()
+		progress(fmt.Sprintf("kept: kubectl --kubeconfig %s get pods -A; netassay clean --all removes it", c.Kubeconfig()))
+		return errors.Join(err, c.Close(ctx))
+	}
+	start := time.Now()
+	err = errors.Join(err, c.Close(ctx))
+	if err == nil {
+		progress(fmt.Sprintf("cluster %s is gone (%.1f s)", c.Name(), time.Since(start).Seconds()))
+	}
+	return err
+}
+
+// withExisting runs do on a cluster that is there. Its engine is what is installed, unless
+// the user names one that is to be deployed.
+func withExisting(ctx context.Context, stdio IO, f *whereFlags, do func(context.Context, *session) error) (err error) {
+	progress := func(line string) { fmt.Fprintln(stdio.Err, line) }
+	c, err := existing.Open(ctx, existing.Options{
+		Kubeconfig: f.kubeconfig, Context: f.context, Registry: f.registry, Images: f.images,
+	})
+	if err != nil {
+		return err
+	}
+	s := &session{cluster: c, engine: installed{}, began: time.Now(), keep: f.keep, wasThere: true}
+	if f.chosen() {
+		engine, err := deployable(ctx, f.lab.engine, onExisting)
+		if err != nil {
+			return err
+		}
+		s.engine = engine
+		if err := s.deploy(ctx, progress); err != nil {
+			return errors.Join(err, engine.Undeploy(context.WithoutCancel(ctx)))
+		}
+		if !f.keep {
+			defer func() { err = errors.Join(err, engine.Undeploy(context.WithoutCancel(ctx))) }()
+		}
+	}
+	return do(ctx, s)
+}
+
+// deploy puts the session's engine to work on a cluster whose nodes are out of reach.
+func (s *session) deploy(ctx context.Context, progress func(string)) error {
+	start := time.Now()
+	d, ok := s.engine.(engines.Deployable)
+	if !ok {
+		return nil
+	}
+	target := engines.Target{REST: s.cluster.REST(), Image: s.cluster.Image, Nodes: s.cluster.Nodes()}
+	if err := d.Deploy(ctx, target); err != nil {
+		return fmt.Errorf("deploy engine %s: %w", d.Name(), err)
+	}
+	progress(fmt.Sprintf("engine %s in sync on %d nodes (%.1f s)", d.Name(), len(target.Nodes), time.Since(start).Seconds()))
+	return nil
+}
+
+// installed is the engine of a cluster that is there: whatever it is.
+type installed struct{}
+
+func (installed) Name() string                                { return "installed" }
+func (installed) Unsupported() []engines.Unsupported          { return nil }
+func (installed) Start(context.Context, []engines.Node) error { return nil }
+func (installed) Stop(context.Context) error                  { return nil }
+
+var _ clusters.Cluster = (*kind.Cluster)(nil)
