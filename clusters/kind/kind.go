@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/kind/pkg/cluster/nodes"
 
 	"github.com/netassay/netassay/clusters"
+	kindconfigs "github.com/netassay/netassay/kind-configs"
 )
 
 // Cluster is a running cluster of kind, or what was made of one. It implements
@@ -32,11 +33,13 @@ type Cluster struct {
 
 	name     string
 	cfg      Config
+	raw      []byte // kind's configuration
 	spec     *v1alpha4.Cluster
 	docker   docker
 	provider *cluster.Provider
 	claim    *claim
-	log      io.WriteCloser
+	log      io.Writer
+	logFile  io.Closer
 	nodes    []nodes.Node
 	rest     *rest.Config
 	client   kubernetes.Interface
@@ -56,19 +59,15 @@ func Start(ctx context.Context, cfg Config) (*Cluster, error) {
 	if err := Available(ctx); err != nil {
 		return nil, err
 	}
-	m, err := prepare(ctx, cfg)
-	if err != nil {
-		return nil, err
-	}
 	root, err := stateRoot()
 	if err != nil {
 		return nil, err
 	}
-	c, err := begin(cfg, m, root)
+	c, err := begin(cfg, root)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.up(ctx, m); err != nil {
+	if err := c.start(ctx); err != nil {
 		if ctx.Err() == nil {
 			err = errors.Join(err, c.ExportLogs(ctx))
 		}
@@ -78,25 +77,41 @@ func Start(ctx context.Context, cfg Config) (*Cluster, error) {
 }
 
 // begin claims the name of a cluster. Nothing is in Docker yet.
-func begin(cfg Config, m materials, root string) (*Cluster, error) {
+func begin(cfg Config, root string) (*Cluster, error) {
 	name, err := clusterName(cfg.ID)
 	if err != nil {
 		return nil, err
 	}
-	log, err := openLog(cfg.LogDir)
+	raw, err := kindconfigs.Config(cfg.Topology)
+	if err != nil {
+		return nil, err
+	}
+	spec, err := parse(raw)
+	if err != nil {
+		return nil, err
+	}
+	file, err := openLog(cfg.LogDir)
 	if err != nil {
 		return nil, err
 	}
 	own, err := take(filepath.Join(root, name))
 	if err != nil {
-		return nil, errors.Join(err, log.Close())
+		return nil, errors.Join(err, file.Close())
 	}
-	l := &logger{w: log}
+	l := &logger{w: file}
 	return &Cluster{
-		ImageSeconds: m.seconds,
-		name:         name, cfg: cfg, spec: m.spec, docker: dockerCLI, claim: own, log: log,
+		name: name, cfg: cfg, raw: raw, spec: spec, docker: dockerCLI, claim: own, log: l, logFile: file,
 		provider: cluster.NewProvider(cluster.ProviderWithLogger(l), cluster.ProviderWithDocker()),
 	}, nil
+}
+
+func (c *Cluster) start(ctx context.Context) error {
+	m, err := prepare(ctx, c.cfg, c.claim.dir)
+	if err != nil {
+		return err
+	}
+	c.ImageSeconds = m.seconds
+	return c.up(ctx, m)
 }
 
 // openLog opens the file for what kind's library says.
@@ -123,11 +138,11 @@ func (c *Cluster) up(ctx context.Context, m materials) error {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Patience)
 	defer cancel()
 	began := time.Now()
-	if err := c.docker.makeNetwork(ctx, c.name, c.claim.dir, hasIPv6(m.spec)); err != nil {
+	if err := c.docker.makeNetwork(ctx, c.name, c.claim.dir, hasIPv6(c.spec)); err != nil {
 		return err
 	}
 	if err := c.create(ctx,
-		cluster.CreateWithRawConfig(m.raw),
+		cluster.CreateWithRawConfig(c.raw),
 		cluster.CreateWithNodeImage(m.nodeImage),
 		cluster.CreateWithKubeconfigPath(c.claim.kubeconfig()),
 		cluster.CreateWithRetain(true), // until the logs are exported
@@ -211,7 +226,7 @@ func (c *Cluster) Keep() { c.keep = true }
 
 // Close removes the cluster, all of it. It does its work also when ctx has ended.
 func (c *Cluster) Close(ctx context.Context) error {
-	defer c.log.Close()
+	defer c.logFile.Close()
 	if c.keep {
 		return c.claim.keep()
 	}

@@ -2,16 +2,18 @@ package kind
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
-	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
-
 	"github.com/netassay/netassay/clusters/binaries"
-	kindconfigs "github.com/netassay/netassay/kind-configs"
+	"github.com/netassay/netassay/internal/image"
 	"github.com/netassay/netassay/kind-configs/nodeimage"
 )
 
@@ -22,8 +24,6 @@ type archive struct {
 
 // materials are what a cluster is made of.
 type materials struct {
-	raw       []byte
-	spec      *v1alpha4.Cluster
 	nodeImage string
 	archives  []archive
 	images    map[string]string // what suites and engines call them, to refs
@@ -33,18 +33,11 @@ type materials struct {
 // own are the images that change with this checkout: they are loaded into nodes that run.
 func own() []string { return []string{"probe", "enforcer"} }
 
-// prepare gets everything that a cluster is made of. Nothing of it is removed with the
-// cluster: the node image and the archives are caches.
-func prepare(ctx context.Context, cfg Config) (materials, error) {
+// prepare gets everything that a cluster is made of. The archives go into folder; the node
+// image is a cache that outlives the cluster.
+func prepare(ctx context.Context, cfg Config, folder string) (materials, error) {
 	start := time.Now()
 	m := materials{nodeImage: cfg.NodeImage, images: map[string]string{}}
-	var err error
-	if m.raw, err = kindconfigs.Config(cfg.Topology); err != nil {
-		return m, err
-	}
-	if m.spec, err = parse(m.raw); err != nil {
-		return m, err
-	}
 	names := own()
 	if m.nodeImage == "" {
 		img, err := nodeimage.Ensure(ctx, nodeimage.Options{Progress: lineWriter(cfg.Progress)})
@@ -52,12 +45,12 @@ func prepare(ctx context.Context, cfg Config) (materials, error) {
 			return m, err
 		}
 		m.nodeImage = img.Ref
-		m.images[string(binaries.Agnhost)] = agnhostInside
+		m.images[agnhost] = nodeimage.AgnhostRef
 	} else { // a published node image has no agnhost in it
-		names = append(names, string(binaries.Agnhost))
+		names = append(names, agnhost)
 	}
 	for _, name := range names {
-		if err := m.add(ctx, name); err != nil {
+		if err := m.add(ctx, name, folder); err != nil {
 			return m, err
 		}
 	}
@@ -66,27 +59,49 @@ func prepare(ctx context.Context, cfg Config) (materials, error) {
 	return m, nil
 }
 
-// agnhostInside is what agnhost is called in our own node image.
-const agnhostInside = "netassay.local/agnhost:" + binaries.Version
+const agnhost = string(binaries.Agnhost)
 
-// add packs the program called name as an image.
-func (m *materials) add(ctx context.Context, name string) error {
+// add packs the program called name as an image, whose tag is that of its content.
+func (m *materials) add(ctx context.Context, name, folder string) error {
 	program, err := find(ctx, name)
 	if err != nil {
 		return err
 	}
-	path, ref, err := nodeimage.Archive(ctx, name, program)
+	sum, err := hashOf(program)
 	if err != nil {
+		return err
+	}
+	o := image.Options{
+		Program: program, Path: "/" + name, Refs: []string{image.Ref("netassay.local/"+name, sum[:12])},
+		Archive: filepath.Join(folder, name+".tar"),
+	}
+	if name == "enforcer" {
+		o.Packages = image.EnforcerPackages()
+	}
+	if err := image.Build(ctx, o); err != nil {
 		return fmt.Errorf("pack image of %s: %w", name, err)
 	}
-	m.archives = append(m.archives, archive{ref: ref, path: path})
-	m.images[name] = ref
+	m.archives = append(m.archives, archive{ref: o.Refs[0], path: o.Archive})
+	m.images[name] = o.Refs[0]
 	return nil
+}
+
+func hashOf(file string) (string, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return "", fmt.Errorf("read program: %w", err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", fmt.Errorf("read program: %w", err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // find is the path of a program, ours or Kubernetes'.
 func find(ctx context.Context, name string) (string, error) {
-	if name != string(binaries.Agnhost) {
+	if name != agnhost {
 		return binaries.Own(ctx, name)
 	}
 	set, err := binaries.Ensure(ctx, binaries.Options{Want: []binaries.Name{binaries.Agnhost}})
