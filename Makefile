@@ -35,6 +35,11 @@ conformance: deps build ## Judge the reference enforcer by every case: ARGS="--e
 verify: deps build ## Run the AKS documentation's own check
 	bin/netassay verify $(ARGS)
 
+.PHONY: conformance-kind
+conformance-kind: deps docker-up build ## The same as conformance on a cluster of kind: ARGS="--topology ipv6"
+	@hack/deps.sh debootstrap:debootstrap
+	bin/netassay conformance --provider kind $(ARGS)
+
 .PHONY: chaos
 chaos: deps build ## Break the enforcer for half an hour; no packet may go wrong
 	bin/netassay chaos $(ARGS)
@@ -105,6 +110,11 @@ test-rootless: deps binaries ## Run the lab's tests as an unprivileged user, whe
 .PHONY: test-peers
 test-peers: deps binaries ## Build other projects' engines and run each on a lab (not part of test; many minutes)
 	KUBEBUILDER_ASSETS=$(ASSETS) NETASSAY_TEST_PEERS=1 go test ./internal/cli -run '^TestPeers$$' -v -timeout 3h $(ARGS)
+
+.PHONY: test-kind
+test-kind: deps docker-up ## Run the tests that make clusters of kind (minutes; the first time more)
+	@hack/deps.sh debootstrap:debootstrap
+	NETASSAY_KIND=1 go test -count=1 -v -timeout 60m ./clusters/kind $(ARGS)
 
 .PHONY: test-race
 test-race: deps binaries ## Run all tests under the race detector (needs a C compiler)

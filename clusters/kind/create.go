@@ -74,21 +74,28 @@ func (c *Cluster) explained(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if run := exec.RunErrorForError(err); run != nil {
-		fmt.Fprintf(c.log, "%s\n%s\n", run.PrettyCommand(), run.Output)
-		return fmt.Errorf("create cluster %s: %w: %s", c.name, err, lastLines(string(run.Output), 3))
+	run := exec.RunErrorForError(err)
+	if run == nil {
+		return fmt.Errorf("create cluster %s: %w", c.name, err)
 	}
-	return fmt.Errorf("create cluster %s: %w", c.name, err)
+	fmt.Fprintf(c.log, "error: %s\n%s\n", run.PrettyCommand(), run.Output) // all of it
+	where := ""
+	if c.cfg.LogDir != "" {
+		where = " (see kind.log in " + c.cfg.LogDir + ")"
+	}
+	return fmt.Errorf("create cluster %s: %s: %w: %s%s",
+		c.name, strings.Join(run.Command[:min(2, len(run.Command))], " "), run.Inner, lastLines(string(run.Output), 3), where)
 }
 
-// lastLines are the last n lines of a text, in one.
+// lastLines are the last n lines of a text that say something, in one.
 func lastLines(text string, n int) string {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
-	lines = lines[max(0, len(lines)-n):]
-	for i := range lines {
-		lines[i] = strings.TrimSpace(lines[i])
+	var lines []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
 	}
-	return strings.Join(lines, " | ")
+	return strings.Join(lines[max(0, len(lines)-n):], " | ")
 }
 
 // logger writes what kind's library has to say to one writer.

@@ -32,7 +32,7 @@ func dockerCLI(ctx context.Context, args ...string) (string, error) {
 	case errors.Is(err, exec.ErrNotFound):
 		return "", ErrNoDocker
 	default:
-		return "", fmt.Errorf("docker %s: %w: %s", strings.Join(args[:min(2, len(args))], " "), err, oneLine(complaints.String()))
+		return "", fmt.Errorf("docker %s: %w: %s", strings.Join(args[:min(2, len(args))], " "), err, lastLines(complaints.String(), 1))
 	}
 }
 
@@ -52,12 +52,6 @@ const (
 	networkTime = 2 * time.Minute // bounds the making of a network
 	lookEvery   = 100 * time.Millisecond
 )
-
-// oneLine is the last line that says something.
-func oneLine(text string) string {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
-	return strings.TrimSpace(lines[len(lines)-1])
-}
 
 // makeNetwork makes the cluster's own network, which is its marker as well.
 func (d docker) makeNetwork(ctx context.Context, name, dir string, ipv6 bool) error {

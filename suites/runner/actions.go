@@ -21,8 +21,11 @@ import (
 	"github.com/netassay/netassay/suites/fixture"
 )
 
-// pollEvery is how often the API server is asked for a state that is waited for.
-const pollEvery = 25 * time.Millisecond
+// patience is how often the API server is asked for a state that is waited for: the longer
+// it takes, the less often, as dozens of pods wait for their containers at once.
+func patience() wait.Backoff {
+	return wait.Backoff{Duration: 25 * time.Millisecond, Factor: 1.1, Steps: 100, Cap: 400 * time.Millisecond}
+}
 
 // do makes one change and returns when the API server has answered, and for pods and
 // namespaces when they run or are gone. acked is when that was; the prober of a new pod
@@ -245,9 +248,11 @@ func gone(err error) (bool, error) {
 	return false, err
 }
 
-// poll asks at once and then every pollEvery, to the deadline of the fixture.
+// poll asks at once and then again and again, to the deadline of the fixture.
 func (s *suite) poll(ctx context.Context, done wait.ConditionWithContextFunc) error {
-	return wait.PollUntilContextTimeout(ctx, pollEvery, s.cfg.Timing.Fixture, true, done)
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timing.Fixture)
+	defer cancel()
+	return patience().DelayFunc().Until(ctx, true, false, done)
 }
 
 // Cleanup deletes all namespaces of a run, with all that is in them, without waiting. It
