@@ -106,7 +106,7 @@ func begin(cfg Config, root string) (*Cluster, error) {
 }
 
 func (c *Cluster) start(ctx context.Context) error {
-	m, err := prepare(ctx, c.cfg, c.claim.dir)
+	m, err := prepare(ctx, c.cfg)
 	if err != nil {
 		return err
 	}

@@ -2,18 +2,13 @@ package kind
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/netassay/netassay/clusters/binaries"
-	"github.com/netassay/netassay/internal/image"
 	"github.com/netassay/netassay/kind-configs/nodeimage"
 )
 
@@ -30,12 +25,9 @@ type materials struct {
 	seconds   float64
 }
 
-// own are the images that change with this checkout: they are loaded into nodes that run.
-func own() []string { return []string{"probe", "enforcer"} }
-
-// prepare gets everything that a cluster is made of. The archives go into folder; the node
-// image is a cache that outlives the cluster.
-func prepare(ctx context.Context, cfg Config, folder string) (materials, error) {
+// prepare gets everything that a cluster is made of. The node image and the archives are
+// caches that outlive the cluster.
+func prepare(ctx context.Context, cfg Config) (materials, error) {
 	start := time.Now()
 	m := materials{nodeImage: cfg.NodeImage, images: map[string]string{}}
 	names := own()
@@ -50,7 +42,7 @@ func prepare(ctx context.Context, cfg Config, folder string) (materials, error) 
 		names = append(names, agnhost)
 	}
 	for _, name := range names {
-		if err := m.add(ctx, name, folder); err != nil {
+		if err := m.add(ctx, name); err != nil {
 			return m, err
 		}
 	}
@@ -59,44 +51,34 @@ func prepare(ctx context.Context, cfg Config, folder string) (materials, error) 
 	return m, nil
 }
 
-const agnhost = string(binaries.Agnhost)
+const (
+	agnhost  = string(binaries.Agnhost)
+	enforcer = "enforcer"
+	probe    = "probe"
+)
 
-// add packs the program called name as an image, whose tag is that of its content.
-func (m *materials) add(ctx context.Context, name, folder string) error {
-	program, err := find(ctx, name)
+// own are the images that change with this checkout: they are loaded into nodes that run.
+func own() []string { return []string{probe, enforcer} }
+
+// add packs the program called name as an image.
+func (m *materials) add(ctx context.Context, name string) error {
+	file, err := find(ctx, name)
 	if err != nil {
 		return err
 	}
-	sum, err := hashOf(program)
+	// The prober runs as root unless a pod says otherwise: for others a capability that a
+	// pod adds has no effect, and SCTP is probed by raw packets.
+	p := nodeimage.Program{Name: "netassay.local/" + name, File: file}
+	if name == enforcer {
+		p = nodeimage.Enforcer(file)
+	}
+	path, ref, err := nodeimage.Archive(ctx, p, "")
 	if err != nil {
 		return err
 	}
-	o := image.Options{
-		Program: program, Path: "/" + name, Refs: []string{image.Ref("netassay.local/"+name, sum[:12])},
-		Archive: filepath.Join(folder, name+".tar"),
-	}
-	if name == "enforcer" {
-		o.Packages = image.EnforcerPackages()
-	}
-	if err := image.Build(ctx, o); err != nil {
-		return fmt.Errorf("pack image of %s: %w", name, err)
-	}
-	m.archives = append(m.archives, archive{ref: o.Refs[0], path: o.Archive})
-	m.images[name] = o.Refs[0]
+	m.archives = append(m.archives, archive{ref: ref, path: path})
+	m.images[name] = ref
 	return nil
-}
-
-func hashOf(file string) (string, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return "", fmt.Errorf("read program: %w", err)
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", fmt.Errorf("read program: %w", err)
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // find is the path of a program, ours or Kubernetes'.

@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
+	"k8s.io/klog/v2"
 
 	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/clusters/binaries"
@@ -117,10 +121,38 @@ func (f *whereFlags) within(ctx context.Context, stdio IO, logs func() (string, 
 	if err != nil {
 		return err
 	}
+	unhush, err := hush(dir)
+	if err != nil {
+		return err
+	}
+	defer unhush()
 	if f.provider == onKind {
 		return withKind(ctx, stdio, f, dir, do)
 	}
 	return withExisting(ctx, stdio, f, do)
+}
+
+// hush keeps from the terminal what client-go has to say to itself, which is mostly that
+// streams have ended that we have closed. It goes to a file in dir, or nowhere without one.
+func hush(dir string) (undo func(), err error) {
+	klog.LogToStderr(false)
+	if dir == "" {
+		klog.SetOutput(io.Discard)
+		return func() {}, nil
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("make log folder: %w", err)
+	}
+	file, err := os.Create(filepath.Join(dir, "client-go.log"))
+	if err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	klog.SetOutput(file)
+	return func() {
+		klog.Flush()
+		klog.SetOutput(io.Discard)
+		file.Close()
+	}, nil
 }
 
 // deployable is the engine called name, if it can work where nodes are out of reach.
