@@ -2,6 +2,7 @@ package existing
 
 import (
 	"maps"
+	"net/http"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -18,6 +19,8 @@ type Cluster struct {
 	nodes    []string
 	families []corev1.IPFamily
 	images   map[string]string
+
+	tolerations []corev1.Toleration // of taints of nodes
 }
 
 var _ clusters.Cluster = (*Cluster)(nil)
@@ -45,8 +48,13 @@ func unhurried(cfg *rest.Config) *rest.Config {
 // Name is the name that Open chose or FromREST was given.
 func (c *Cluster) Name() string { return c.name }
 
-// REST is a fresh configuration for clients, with the rights of the kubeconfig's user.
-func (c *Cluster) REST() *rest.Config { return rest.CopyConfig(c.config) }
+// REST is a fresh configuration for clients, with the rights of the kubeconfig's user. Its
+// clients are patient with an API server that is away for a moment or asks for less.
+func (c *Cluster) REST() *rest.Config {
+	cfg := rest.CopyConfig(c.config)
+	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { return patient{next} })
+	return cfg
+}
 
 // Families are the IP families of pods, primary first.
 func (c *Cluster) Families() []corev1.IPFamily { return slices.Clone(c.families) }

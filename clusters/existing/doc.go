@@ -6,8 +6,9 @@
 // WebSocket or, where that is refused, SPDY. Preflight finds out beforehand what would keep
 // a suite from working, and says each thing in one line.
 //
-// It must never create anything but what a dry run asks for, never change or delete what
-// it has not made, and never take a command whose stream broke for one that ended.
+// It must never create anything but the namespaces that Preflight makes dry runs in, never
+// change or delete what it has not made, and never take a command whose stream broke for
+// one that ended.
 //
 // clusters/kind is built upon it.
 package existing

@@ -7,8 +7,10 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/klog/v2"
 )
 
 // usable are the names of the nodes that a suite's pods can run on.
@@ -27,15 +29,15 @@ func usable(nodes []corev1.Node, tolerations []corev1.Toleration) []string {
 func unusable(n *corev1.Node, tolerations []corev1.Toleration) string {
 	switch {
 	case n.Status.NodeInfo.OperatingSystem != "" && n.Status.NodeInfo.OperatingSystem != "linux":
-		return "runs " + n.Status.NodeInfo.OperatingSystem + ", not linux"
+		return "runs " + n.Status.NodeInfo.OperatingSystem + ", not linux: it is left out"
 	case n.Spec.Unschedulable:
-		return "is cordoned"
+		return "is cordoned: kubectl uncordon " + n.Name
 	case !ready(n):
-		return "is NotReady"
+		return "is NotReady" + because(n) + ": it is left out"
 	}
 	for _, t := range n.Spec.Taints {
 		if t.Effect != corev1.TaintEffectPreferNoSchedule && !tolerated(t, tolerations) {
-			return "has the taint " + t.ToString()
+			return "has the taint " + t.ToString() + ": it is left out unless --toleration names it"
 		}
 	}
 	return ""
@@ -47,11 +49,19 @@ func ready(n *corev1.Node) bool {
 	})
 }
 
+// because is what the kubelet says about itself.
+func because(n *corev1.Node) string {
+	for _, c := range n.Status.Conditions {
+		if c.Type == corev1.NodeReady && c.Message != "" {
+			return fmt.Sprintf(" (%s: %s)", c.Reason, c.Message)
+		}
+	}
+	return ""
+}
+
 func tolerated(t corev1.Taint, tolerations []corev1.Toleration) bool {
 	return slices.ContainsFunc(tolerations, func(one corev1.Toleration) bool {
-		sameKey := one.Key == t.Key || one.Key == "" && one.Operator == corev1.TolerationOpExists
-		sameEffect := one.Effect == "" || one.Effect == t.Effect
-		return sameKey && sameEffect && (one.Operator == corev1.TolerationOpExists || one.Value == t.Value)
+		return one.ToleratesTaint(klog.Background(), &t, false)
 	})
 }
 
@@ -104,6 +114,9 @@ func familiesOfNodes(nodes []corev1.Node) []corev1.IPFamily {
 // familiesOfPods looks at a few pods that run in a network of their own.
 func familiesOfPods(ctx context.Context, client kubernetes.Interface) ([]corev1.IPFamily, error) {
 	pods, err := client.CoreV1().Pods(metav1.NamespaceSystem).List(ctx, metav1.ListOptions{Limit: 500})
+	if apierrors.IsForbidden(err) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("list pods: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -53,7 +54,9 @@ func Open(ctx context.Context, o Options) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	return FromREST(cfg, name, usable(nodes.Items, o.Tolerations), families, o.images()), nil
+	c := FromREST(cfg, name, usable(nodes.Items, o.Tolerations), families, o.images())
+	c.tolerations = slices.Clone(o.Tolerations)
+	return c, nil
 }
 
 // reach is the configuration by kubectl's rules, and a name for the cluster.

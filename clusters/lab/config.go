@@ -27,6 +27,9 @@ type Config struct {
 	// ProxyMode is kube-proxy's: "iptables" (the default) or "nftables".
 	ProxyMode string
 	Programs  Programs
+	// RBAC makes the API server ask RBAC about those who are no admins of the lab, whom it
+	// otherwise lets do anything.
+	RBAC bool
 	// LogDir gets a file per program and a folder per pod; default a folder in memory.
 	LogDir string
 	// Door, when not nil, is a listener outside of the sandbox through which the API

@@ -80,7 +80,7 @@ func (l *Lab) start(ctx context.Context) error {
 				Etcd: l.cfg.Programs.Etcd, APIServer: l.cfg.Programs.APIServer,
 				ControllerManager: l.cfg.Programs.ControllerManager, KubeProxy: l.cfg.Programs.KubeProxy,
 			},
-			Families: l.families, Dir: privateDir, Processes: l.processes,
+			Families: l.families, RBAC: l.cfg.RBAC, Dir: privateDir, Processes: l.processes,
 		})
 		return err
 	})

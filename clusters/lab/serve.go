@@ -76,7 +76,7 @@ func startServed(ctx context.Context, o order, door net.Listener, progress *os.F
 	}
 	l, err := Start(ctx, Config{
 		Name: o.Config.Name, Nodes: o.Config.Nodes, Families: o.Config.Families,
-		ProxyMode: o.Config.ProxyMode, Programs: o.Config.Programs,
+		ProxyMode: o.Config.ProxyMode, Programs: o.Config.Programs, RBAC: o.Config.RBAC,
 		LogDir: filepath.Join(o.Dir, logsDir), Door: door, Kubeconfig: filepath.Join(o.Dir, kubeconfigFile),
 		Progress: tell,
 	})

@@ -46,6 +46,7 @@ type orderConfig struct {
 	Name, Families, ProxyMode, Engine string
 	Nodes                             int
 	Programs                          Programs
+	RBAC                              bool
 }
 
 // readyLine ends the progress that a lab reports while it starts.
@@ -178,7 +179,7 @@ func newRecord(pid int, door net.Addr, c Config) record {
 func orderEnv(dir string, o UpOptions) ([]string, error) {
 	c := o.Config
 	text, err := json.Marshal(order{Dir: dir, Config: orderConfig{
-		Name: c.Name, Families: c.Families, ProxyMode: c.ProxyMode, Engine: o.Engine, Nodes: c.Nodes, Programs: c.Programs,
+		Name: c.Name, Families: c.Families, ProxyMode: c.ProxyMode, Engine: o.Engine, Nodes: c.Nodes, Programs: c.Programs, RBAC: c.RBAC,
 	}})
 	if err != nil {
 		return nil, fmt.Errorf("encode order: %w", err)

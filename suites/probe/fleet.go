@@ -20,6 +20,7 @@ type Fleet struct {
 	probers map[string]*prober
 	streams map[uint64]started
 	flows   map[uint64]started
+	gaps    map[string][]gap
 	closed  bool
 }
 
@@ -27,40 +28,56 @@ type Fleet struct {
 func NewFleet() *Fleet {
 	return &Fleet{
 		book: newBook(), probers: map[string]*prober{},
-		streams: map[uint64]started{}, flows: map[uint64]started{},
+		streams: map[uint64]started{}, flows: map[uint64]started{}, gaps: map[string][]gap{},
 	}
 }
 
 // Add opens the stream to the prober of a pod, waits for its hello and measures its clock.
-// A prober of that name that is there already is replaced, so that Add is also how to
-// reconnect.
+// A prober of that name that is there already is replaced. From then on, until Remove, a
+// stream that is lost is opened again by the same dial; see Interrupted.
 func (f *Fleet) Add(ctx context.Context, name string, d Dial) error {
+	f.Remove(name)
+	p, err := f.open(ctx, name, d)
+	if err != nil {
+		return err
+	}
+	if !f.put(p) {
+		return fmt.Errorf("add prober %s: fleet is closed", name)
+	}
+	go f.keep(p, d)
+	return nil
+}
+
+// open opens a stream.
+func (f *Fleet) open(ctx context.Context, name string, d Dial) (*prober, error) {
 	ctx, cancel := context.WithTimeout(ctx, helloPatience)
 	defer cancel()
-	f.Remove(name)
 	stream, err := d(ctx)
 	if err != nil {
-		return fmt.Errorf("open stream to prober %s: %w", name, err)
+		return nil, fmt.Errorf("open stream to prober %s: %w", name, err)
 	}
 	p, err := greet(ctx, name, stream, f.book)
 	if err != nil {
-		return fmt.Errorf("add prober %s: %w", name, err)
+		return nil, fmt.Errorf("add prober %s: %w", name, err)
 	}
+	return p, nil
+}
+
+// put makes a prober known; false when the fleet is closed.
+func (f *Fleet) put(p *prober) bool {
 	f.mu.Lock()
-	old, closed := f.probers[name], f.closed
+	old, closed := f.probers[p.name], f.closed
 	if !closed {
-		f.probers[name] = p
+		f.probers[p.name] = p
 	}
 	f.mu.Unlock()
-	if old != nil {
-		old.end(errRemoved)
+	if old != nil && !closed {
+		old.remove()
 	}
 	if closed {
-		p.end(errRemoved)
-		return fmt.Errorf("add prober %s: fleet is closed", name)
+		p.remove()
 	}
-	go p.keepClock()
-	return nil
+	return !closed
 }
 
 // Remove closes the stream of a prober whose pod goes away. Probes that are under way
@@ -71,7 +88,7 @@ func (f *Fleet) Remove(name string) {
 	delete(f.probers, name)
 	f.mu.Unlock()
 	if p != nil {
-		p.end(errRemoved)
+		p.remove()
 	}
 }
 

@@ -61,7 +61,8 @@ func (n *network) stop(h *host) {
 }
 
 // A prober that is killed in the middle of a round: each target has its observation, at
-// once, and none of them is a block. Adding it again brings it back.
+// once, and none of them is a block. It comes back by itself, and the fleet knows when it
+// was away.
 func TestProberIsKilled(t *testing.T) {
 	t.Parallel()
 	n := newNetwork(t, 2)
@@ -83,16 +84,22 @@ func TestProberIsKilled(t *testing.T) {
 	if took := Now() - begin; took > 30*time.Second {
 		t.Errorf("took %v", took)
 	}
-	if n.fleet.Err(client.name) == nil {
-		t.Error("the fleet does not know that the prober is dead")
+	if err := n.fleet.Interrupted(client.name, begin, Now()); err == nil || !strings.Contains(err.Error(), "ended") {
+		t.Errorf("interrupted: %v, want why", err)
 	}
-	obs, err := n.fleet.Probe(t.Context(), client.name, []Target{target})
-	if err != nil || obs[0].Result != Inconclusive {
-		t.Errorf("dead prober: %v %+v, want %s", err, obs, Inconclusive)
-	}
-	must(t, n.fleet.Add(t.Context(), client.name, client.dial(listen)))
+	until(t, "it is back", func() bool { return n.fleet.Err(client.name) == nil })
+	back := Now()
 	if o := n.probe(client, server.target("ipv6", wire.TCP, long)); o.Result != Connected {
-		t.Errorf("after it was added again: %+v, want %s", o, Connected)
+		t.Errorf("when it was back: %+v, want %s", o, Connected)
+	}
+	if err := n.fleet.Interrupted(client.name, begin, begin); err == nil {
+		t.Error("the gap was forgotten when the prober was back")
+	}
+	if err := n.fleet.Interrupted(client.name, back, Now()); err != nil {
+		t.Errorf("interrupted after it was back: %v", err)
+	}
+	if err := n.fleet.Interrupted(server.name, 0, Now()); err != nil {
+		t.Errorf("the other prober: %v", err)
 	}
 }
 

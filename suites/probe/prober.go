@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/netassay/netassay/suites/probe/wire"
@@ -18,6 +19,11 @@ type prober struct {
 	book   *book
 	hello  wire.Hello
 	ended  chan struct{} // closed when the stream has ended
+	// removed is closed when the fleet wants it no more, whether its stream has ended or not.
+	removed chan struct{}
+	heard   atomic.Int64 // when its last event came
+	since   time.Duration
+	again   bool // there was a stream to it before this one
 
 	mu     sync.Mutex
 	clock  Clock
@@ -34,7 +40,7 @@ var errRemoved = errors.New("prober was removed")
 // greet starts to use the stream: it waits for the hello and measures the clock.
 func greet(ctx context.Context, name string, stream io.ReadWriteCloser, b *book) (*prober, error) {
 	p := &prober{
-		name: name, stream: stream, book: b, ended: make(chan struct{}),
+		name: name, stream: stream, book: b, ended: make(chan struct{}), removed: make(chan struct{}),
 		calls: map[uint64]func(wire.Event, error){}, wake: make(chan struct{}, 1),
 	}
 	hello := make(chan wire.Hello, 1)
@@ -56,6 +62,7 @@ func greet(ctx context.Context, name string, stream io.ReadWriteCloser, b *book)
 		p.end(err)
 		return nil, err
 	}
+	p.since = Now()
 	return p, nil
 }
 
@@ -79,6 +86,7 @@ func (p *prober) read(hello chan<- wire.Hello) {
 			return
 		}
 		ev, err := wire.DecodeEvent(line)
+		p.heard.Store(int64(Now()))
 		switch {
 		case err != nil:
 			p.end(fmt.Errorf("prober %s talks nonsense: %w", p.name, err))
@@ -204,17 +212,20 @@ func (p *prober) end(why error) {
 	}
 }
 
+// remove ends the prober for good; the fleet must call it at most once.
+func (p *prober) remove() {
+	close(p.removed)
+	p.end(errRemoved)
+}
+
 func (p *prober) failure() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.err
 }
 
-// Pings that measure a clock.
-const (
-	clockPings  = 8
-	resyncEvery = 20 * time.Second
-)
+// clockPings measure a clock.
+const clockPings = 8
 
 // syncClock measures the prober's clock, unless it is ours.
 func (p *prober) syncClock(ctx context.Context) error {
@@ -258,25 +269,6 @@ func (p *prober) getClock() Clock {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.clock
-}
-
-// keepClock measures again now and then, as clocks of different machines drift apart.
-func (p *prober) keepClock() {
-	if p.getClock().Shared {
-		return
-	}
-	tick := time.NewTicker(resyncEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-		case <-p.ended:
-			return
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), resyncEvery)
-		_ = p.syncClock(ctx) // an older measurement is better than none
-		cancel()
-	}
 }
 
 // translate turns the prober's time into the harness's.

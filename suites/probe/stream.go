@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -39,14 +40,17 @@ type StreamReport struct {
 	Received   uint64     // distinct datagrams, of all receivers
 	Lost       uint64     // sent and not received
 	Duplicates uint64
-	Overflow   uint64   // at most so many of Lost are the receivers' own fault
-	Unasked    []string // probers that could not be asked what they received: Lost is an upper bound
+	Overflow   uint64 // at most so many of Lost are the receivers' own fault
+	// Unasked are probers that could not be asked for all that they received, because they
+	// did not answer or were started anew meanwhile: Lost is an upper bound.
+	Unasked []string
 }
 
 // started is where a stream or flow runs.
 type started struct {
 	prober *prober
 	stream Stream
+	at     time.Duration
 }
 
 // settle is how long datagrams may still be on their way when a stream has been stopped.
@@ -60,13 +64,13 @@ func (f *Fleet) StartStream(ctx context.Context, client string, s Stream) (Strea
 	if err != nil {
 		return 0, fmt.Errorf("start stream: %w", err)
 	}
-	id := max(1, rand.Uint64())
+	id, at := max(1, rand.Uint64()), Now()
 	spec := wire.Stream{ID: id, Addr: s.Addr, Interval: s.Interval, Bucket: s.Bucket, Blocked: s.Blocked}
 	if _, err := p.ask(ctx, wire.Request{StartStream: &spec}); err != nil {
 		return 0, fmt.Errorf("start stream: %w", err)
 	}
 	f.mu.Lock()
-	f.streams[id] = started{prober: p, stream: s}
+	f.streams[id] = started{prober: p, stream: s, at: at}
 	f.mu.Unlock()
 	return StreamID(id), nil
 }
@@ -92,7 +96,7 @@ func (f *Fleet) StopStream(ctx context.Context, id StreamID) (StreamReport, erro
 	case <-wait.C:
 	case <-ctx.Done():
 	}
-	f.collect(ctx, uint64(id), &report)
+	f.collect(ctx, uint64(id), s.at, &report)
 	return report, err
 }
 
@@ -107,8 +111,8 @@ func (f *Fleet) takeStarted(from map[uint64]started, id uint64) (started, error)
 	return s, nil
 }
 
-// collect asks all probers what they received.
-func (f *Fleet) collect(ctx context.Context, id uint64, report *StreamReport) {
+// collect asks all probers what they received of a stream that was started at.
+func (f *Fleet) collect(ctx context.Context, id uint64, at time.Duration, report *StreamReport) {
 	alive, dead := f.all()
 	answers := make([]*wire.ReceiverReport, len(alive))
 	var wg sync.WaitGroup
@@ -122,9 +126,13 @@ func (f *Fleet) collect(ctx context.Context, id uint64, report *StreamReport) {
 	wg.Wait()
 	report.Unasked = dead
 	for i, p := range alive {
-		switch r := answers[i]; {
-		case r == nil:
+		if p.again && p.since > at { // what came before, only its forerunner knew
 			report.Unasked = append(report.Unasked, p.name)
+		}
+		switch r := answers[i]; {
+		case r == nil && !slices.Contains(report.Unasked, p.name):
+			report.Unasked = append(report.Unasked, p.name)
+		case r == nil:
 		case r.Received > 0:
 			report.add(Received{Receiver: p.name, ReceiverReport: translateReceiver(*r, p.translate)})
 		}

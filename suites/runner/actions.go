@@ -217,9 +217,19 @@ func (a *arena) deletePod(ctx context.Context, key string, r cases.Ref) error {
 }
 
 func (a *arena) createNamespace(ctx context.Context, bound cases.Namespace) error {
-	_, err := a.run.cfg.Client.CoreV1().Namespaces().Create(ctx, a.NamespaceObject(bound), metav1.CreateOptions{})
-	if err != nil {
-		return fmt.Errorf("create namespace %s: %w", bound.Name, err)
+	return a.run.createNamespace(ctx, a.NamespaceObject(bound))
+}
+
+// createNamespace creates a namespace and in it what its pods need to be pulled.
+func (s *suite) createNamespace(ctx context.Context, namespace *corev1.Namespace) error {
+	client := s.cfg.Client.CoreV1()
+	if _, err := client.Namespaces().Create(ctx, namespace, metav1.CreateOptions{}); err != nil {
+		return fmt.Errorf("create namespace %s: %w", namespace.Name, err)
+	}
+	if secret := s.objects.SecretObject(namespace.Name); secret != nil {
+		if _, err := client.Secrets(namespace.Name).Create(ctx, secret, metav1.CreateOptions{}); err != nil {
+			return fmt.Errorf("create secret %s/%s: %w", namespace.Name, secret.Name, err)
+		}
 	}
 	return nil
 }

@@ -21,6 +21,9 @@ type Prober interface {
 	Add(ctx context.Context, name string, d probe.Dial) error
 	Remove(name string)
 	Probe(ctx context.Context, client string, ts []probe.Target) ([]probe.Observation, error)
+	// Interrupted is why the prober may not have answered others at some time in from..to,
+	// nil when it was there as far as is known by now.
+	Interrupted(name string, from, to time.Duration) error
 }
 
 // Timing is how a run probes. The zero value of a field stands for its default.
@@ -53,6 +56,11 @@ type Config struct {
 	Seed     uint64 // of the order of the cases
 	Parallel int    // arenas that work at once; 2
 	FailFast bool   // skip what remains after the first failed case
+	// Restricted makes pods conform to the restricted Pod Security Standard. What can't be
+	// probed by such pods is skipped.
+	Restricted bool
+	// PullSecret is the .dockerconfigjson by which nodes pull the images; nil: none needed.
+	PullSecret []byte
 	// Keep leaves the fixture in the cluster.
 	Keep     bool
 	LabReady *float64 // seconds, for the report
@@ -93,7 +101,7 @@ const maxRunID = 10
 
 // conditions are what decides which cases can run and what of them is judged.
 func (c Config) conditions() conditions {
-	k := conditions{nodes: len(c.Cluster.Nodes()), families: c.Cluster.Families()}
+	k := conditions{nodes: len(c.Cluster.Nodes()), families: c.Cluster.Families(), restricted: c.Restricted}
 	if !c.RunUnsupported {
 		k.unsupported = c.Unsupported
 	}

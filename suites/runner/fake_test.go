@@ -46,6 +46,8 @@ type world struct {
 	delay   time.Duration
 	// broken probers give no observations; dead pods answer nobody.
 	broken, dead func(name string) bool
+	// interrupted says when a prober's stream was lost.
+	interrupted func(name string, from, to time.Duration) error
 	// lag is how late probers send what they are handed.
 	lag func() time.Duration
 
@@ -82,7 +84,8 @@ func newWorld() *world {
 		client: fake.NewClientset(), start: time.Now(), delay: 30 * time.Millisecond,
 		probers: map[string]bool{},
 		broken:  func(string) bool { return false }, dead: func(string) bool { return false },
-		lag: func() time.Duration { return 0 },
+		interrupted: func(string, time.Duration, time.Duration) error { return nil },
+		lag:         func() time.Duration { return 0 },
 	}
 	w.verdict = func(f model.Flow) model.Verdict { return w.seen(w.delay).verdict(f) }
 	w.client.Discovery().(*fakediscovery.FakeDiscovery).FakedServerVersion = &version.Info{GitVersion: "v1.37.2"}
@@ -310,6 +313,10 @@ func (w *world) Probe(ctx context.Context, client string, ts []probe.Target) ([]
 		took = max(took, obs[i].Done-sent)
 	}
 	return obs, pause(ctx, took)
+}
+
+func (w *world) Interrupted(name string, from, to time.Duration) error {
+	return w.interrupted(name, from, to)
 }
 
 func (w *world) probe(client string, t probe.Target) probe.Observation {

@@ -280,7 +280,25 @@ func (w *watch) take(r *round, got arrival) {
 		Server:    r.state(controlKey{c.key.server, c.key.family, c.key.kind}),
 		Client:    r.clientState(c.key),
 	})
+	c.ends = append(c.ends, got.ends)
+	w.doubt(c, len(c.ends)-1)
 	c.progress = judge.Look(&c.judge, w.window)
+}
+
+// doubt takes back what was seen while the prober of one of both ends may have been away:
+// that was the harness's doing, and is neither a block nor an allow.
+func (w *watch) doubt(c *cell, first int) {
+	for i := first; i < len(c.ends); i++ {
+		o := &c.judge.Observations[i]
+		if o.Result == judge.Inconclusive {
+			continue
+		}
+		for _, name := range []string{c.ends[i].client, c.ends[i].server} {
+			if err := w.a.run.cfg.Fleet.Interrupted(name, o.Sent, o.Done); err != nil {
+				o.Result, o.Err = judge.Inconclusive, err.Error()
+			}
+		}
+	}
 }
 
 // observation is the i-th of a batch. A call that failed, or gave too few, saw nothing.

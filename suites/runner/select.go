@@ -91,6 +91,7 @@ type conditions struct {
 	nodes       int
 	families    []corev1.IPFamily // that the cluster's pods have
 	unsupported []engines.Unsupported
+	restricted  bool // what pods may do
 }
 
 // judged are the families that the engine does not declare unsupported.
@@ -125,6 +126,10 @@ func (k conditions) triage(c cases.Case) (outcome v1.Outcome, reason string, ok 
 		return v1.Skipped, fmt.Sprintf("needs %d nodes, the cluster has %d", cases.FixtureNodes, k.nodes), false
 	case c.HasFeature(cases.DualStack) && len(k.families) < 2:
 		return v1.Skipped, "needs two IP families, the cluster's pods have one", false
+	case k.restricted && c.HasFeature(cases.SCTP):
+		return v1.Skipped, "needs raw packets (NET_RAW) for SCTP, which restricted pods can't send", false
+	case k.restricted && slices.Contains(c.Nodes, cases.NodeServer):
+		return v1.Skipped, "needs a port below 1024 of the nodes themselves, which restricted pods can't open", false
 	}
 	return "", "", true
 }

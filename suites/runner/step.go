@@ -167,6 +167,7 @@ func (w *stepWatch) judged(ctx context.Context, over time.Duration) v1.Step {
 
 // report is the judged cell.
 func (w *stepWatch) report(c *cell) v1.Cell {
+	w.doubt(c, 0) // by now it is known what was not when the observations came
 	j := judge.Judge(&c.judge, w.window)
 	r := v1.Cell{
 		Step: w.name, Client: c.key.client, Server: c.key.server, Path: string(c.key.path),

@@ -58,11 +58,7 @@ func Run(ctx context.Context, cfg Config) (*v1.Run, error) {
 func newSuite(cfg Config) *suite {
 	k := cfg.conditions()
 	s := &suite{
-		cfg: cfg,
-		objects: fixture.Run{
-			ID: cfg.RunID, Image: cfg.Cluster.Image, Families: k.judged(), Nodes: cfg.Cluster.Nodes(),
-		},
-		controls: map[string]*pod{},
+		cfg: cfg, objects: cfg.objects(), controls: map[string]*pod{},
 	}
 	s.report = &v1.Run{
 		Schema: v1.Schema, ID: cfg.RunID, Tool: cfg.Tool, Cluster: cfg.Cluster.Name(),
@@ -78,6 +74,14 @@ func newSuite(cfg Config) *suite {
 	}
 	s.enqueue(k, shuffled(cfg.Cases, cfg.Seed))
 	return s
+}
+
+// objects builds what the run makes.
+func (c Config) objects() fixture.Run {
+	return fixture.Run{
+		ID: c.RunID, Image: c.Cluster.Image, Families: c.conditions().judged(), Nodes: c.Cluster.Nodes(),
+		Restricted: c.Restricted, PullSecret: c.PullSecret,
+	}
 }
 
 // enqueue queues the cases that can run and reports the others at once.
@@ -207,9 +211,8 @@ func (s *suite) describeCluster(ctx context.Context) error {
 // startControls makes the control probers: one per node that the fixture uses, reachable
 // by the keys of all nodes that cases name.
 func (s *suite) startControls(ctx context.Context) error {
-	namespace := s.objects.ControlNamespaceObject()
-	if _, err := s.cfg.Client.CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{}); err != nil {
-		return fmt.Errorf("create namespace %s: %w", namespace.Name, err)
+	if err := s.createNamespace(ctx, s.objects.ControlNamespaceObject()); err != nil {
+		return err
 	}
 	made := make([]*pod, min(cases.FixtureNodes, len(s.objects.Nodes)))
 	g, gctx := errgroup.WithContext(ctx)

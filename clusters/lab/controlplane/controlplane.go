@@ -29,6 +29,7 @@ type Programs struct {
 type Config struct {
 	Programs Programs
 	Families network.Families
+	RBAC     bool // authorization by RBAC; else everybody with a certificate may do anything
 	// Dir holds keys and data; it should be in memory and must be private.
 	Dir string
 	// Processes starts the programs.
@@ -198,9 +199,7 @@ func (c *ControlPlane) apiFlags() []string {
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file=" + c.path("tokens.key"),
 		"--service-account-signing-key-file=" + c.path("tokens.key"),
-		// Who holds one of the lab's own certificates may do anything: what an agent is
-		// allowed to read is not what a lab is about, and RBAC costs start-up time.
-		"--authorization-mode=AlwaysAllow",
+		"--authorization-mode=" + c.authorization(),
 		"--anonymous-auth=false",
 		// Pods need not wait for a service account; nodes are born untainted.
 		"--disable-admission-plugins=ServiceAccount,TaintNodesByCondition",
@@ -209,6 +208,16 @@ func (c *ControlPlane) apiFlags() []string {
 		"--delete-collection-workers=16",
 		"--profiling=false",
 	}
+}
+
+// authorization is AlwaysAllow unless RBAC is asked for: what an agent is allowed to read
+// is not what a lab is about, and RBAC costs start-up time. The lab's own certificates are
+// of admins, who may do anything by RBAC too.
+func (c *ControlPlane) authorization() string {
+	if c.cfg.RBAC {
+		return "RBAC"
+	}
+	return "AlwaysAllow"
 }
 
 func (c *ControlPlane) startControllerManager() error {

@@ -1,0 +1,71 @@
+package existing
+
+import (
+	"context"
+	"strings"
+
+	authnv1 "k8s.io/api/authentication/v1"
+	authzv1 "k8s.io/api/authorization/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/netassay/netassay/clusters"
+)
+
+// missingRights asks the API server for each right, and gives a line for each kind of
+// object of which some are missing.
+func missingRights(ctx context.Context, client kubernetes.Interface, all []clusters.Permission) []Problem {
+	var problems []Problem
+	for _, p := range all {
+		var missing []string
+		for _, verb := range p.Verbs {
+			ok, err := allowed(ctx, client, p, verb)
+			if err != nil {
+				return append(problems, fatal("can't ask for permissions: create selfsubjectaccessreviews: %v", err))
+			}
+			if !ok {
+				missing = append(missing, verb)
+			}
+		}
+		if len(missing) > 0 {
+			problems = append(problems, fatal("no permission to %s %s in all namespaces%s: bind the role of examples/existing/rbac.yaml",
+				strings.Join(missing, ", "), plural(p), user(ctx, client)))
+		}
+	}
+	return problems
+}
+
+// plural is how kubectl writes a kind of object.
+func plural(p clusters.Permission) string {
+	name := p.Resource
+	if p.Group != "" {
+		name += "." + p.Group
+	}
+	if p.Subresource != "" {
+		name += "/" + p.Subresource
+	}
+	return name
+}
+
+// allowed asks for namespaces that do not exist yet, so for all of them.
+func allowed(ctx context.Context, client kubernetes.Interface, p clusters.Permission, verb string) (bool, error) {
+	review := &authzv1.SelfSubjectAccessReview{Spec: authzv1.SelfSubjectAccessReviewSpec{
+		ResourceAttributes: &authzv1.ResourceAttributes{
+			Verb: verb, Group: p.Group, Version: "v1", Resource: p.Resource, Subresource: p.Subresource,
+		},
+	}}
+	got, err := client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+	if err != nil {
+		return false, err
+	}
+	return got.Status.Allowed, nil
+}
+
+// user is whom the API server takes us for, as " for NAME"; "" when that can't be found out.
+func user(ctx context.Context, client kubernetes.Interface) string {
+	got, err := client.AuthenticationV1().SelfSubjectReviews().Create(ctx, &authnv1.SelfSubjectReview{}, metav1.CreateOptions{})
+	if err != nil || got.Status.UserInfo.Username == "" {
+		return ""
+	}
+	return " for " + got.Status.UserInfo.Username
+}
