@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
@@ -59,6 +60,9 @@ func (c *Cluster) Preflight(ctx context.Context, needs clusters.Needs) []Problem
 // whether too few are left.
 func (c *Cluster) nodeProblems(ctx context.Context, client kubernetes.Interface, want int) []Problem {
 	list, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	if apierrors.IsForbidden(err) {
+		return nil // missingRights has said so
+	}
 	if err != nil {
 		return []Problem{fatal("can't list nodes of %s: %v", c.name, err)}
 	}

@@ -14,7 +14,8 @@ const helloPatience = 15 * time.Second
 
 // Fleet is all resident probers of a run. Its methods may be called from many goroutines.
 type Fleet struct {
-	book *book
+	book   *book
+	rhythm rhythm
 
 	mu      sync.Mutex
 	probers map[string]*prober
@@ -27,7 +28,7 @@ type Fleet struct {
 // NewFleet is a fleet without probers.
 func NewFleet() *Fleet {
 	return &Fleet{
-		book: newBook(), probers: map[string]*prober{},
+		book: newBook(), rhythm: steady(), probers: map[string]*prober{},
 		streams: map[uint64]started{}, flows: map[uint64]started{}, gaps: map[string][]gap{},
 	}
 }

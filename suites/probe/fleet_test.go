@@ -314,6 +314,9 @@ func TestAddRefuses(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("error %v, want %q", err, tc.want)
 			}
+			if !Unfit(err) {
+				t.Errorf("%v: is worth another try", err)
+			}
 			if f.Err("x/a") == nil {
 				t.Error("the prober was added all the same")
 			}

@@ -8,15 +8,24 @@ import (
 	"time"
 )
 
-// How streams are kept up. A prober that does not answer for lostAfter is given up: what is
-// lost between the harness and a kubelet says no goodbye.
-const (
-	heartbeat   = 5 * time.Second
-	lostAfter   = 30 * time.Second
-	resyncEvery = 4                      // heartbeats
-	firstRetry  = 100 * time.Millisecond // doubles
-	lastRetry   = 5 * time.Second
-)
+// rhythm is how streams are kept up.
+type rhythm struct {
+	heartbeat time.Duration
+	// lostAfter is how long a prober may leave a heartbeat unanswered before it is given up:
+	// what is lost between the harness and a kubelet says no goodbye.
+	lostAfter             time.Duration
+	firstRetry, lastRetry time.Duration // doubles from the first to the last
+}
+
+func steady() rhythm {
+	return rhythm{
+		heartbeat: 5 * time.Second, lostAfter: 30 * time.Second,
+		firstRetry: 100 * time.Millisecond, lastRetry: 5 * time.Second,
+	}
+}
+
+// resyncEvery is how many heartbeats pass until a clock is measured again.
+const resyncEvery = 4
 
 // gap is a time in which a prober may not have been there to answer others: from its last
 // sign of life by the old stream to its first by the new one.
@@ -52,7 +61,7 @@ func (f *Fleet) Interrupted(name string, from, to time.Duration) error {
 // keep keeps the stream up until the prober is removed.
 func (f *Fleet) keep(p *prober, d Dial) {
 	for p != nil {
-		p.keepAlive()
+		p.keepAlive(f.rhythm)
 		p = f.reopen(p, d)
 	}
 }
@@ -69,7 +78,7 @@ func (f *Fleet) reopen(p *prober, d Dial) *prober {
 		case <-ctx.Done():
 		}
 	}()
-	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
+	for wait := f.rhythm.firstRetry; ; wait = min(2*wait, f.rhythm.lastRetry) {
 		retry := time.NewTimer(wait)
 		select {
 		case <-retry.C:
@@ -108,8 +117,8 @@ func (f *Fleet) replace(p, next *prober) bool {
 
 // keepAlive returns when the stream has ended. Until then it looks whether the prober is
 // there, and measures its clock again now and then: clocks of machines drift apart.
-func (p *prober) keepAlive() {
-	tick := time.NewTicker(heartbeat)
+func (p *prober) keepAlive(r rhythm) {
+	tick := time.NewTicker(r.heartbeat)
 	defer tick.Stop()
 	for beat := 1; ; beat++ {
 		select {
@@ -117,13 +126,13 @@ func (p *prober) keepAlive() {
 		case <-p.ended:
 			return
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), lostAfter)
+		ctx, cancel := context.WithTimeout(context.Background(), r.lostAfter)
 		check := p.ping
 		if beat%resyncEvery == 0 {
 			check = p.syncClock
 		}
 		if err := check(ctx); errors.Is(err, context.DeadlineExceeded) {
-			p.end(fmt.Errorf("prober %s did not answer for %v", p.name, lostAfter))
+			p.end(fmt.Errorf("prober %s did not answer for %v", p.name, r.lostAfter))
 		}
 		cancel()
 	}

@@ -66,12 +66,24 @@ func greet(ctx context.Context, name string, stream io.ReadWriteCloser, b *book)
 	return p, nil
 }
 
+// unfitError is why a prober is of no use, however often it is asked.
+type unfitError struct{ error }
+
+func unfitf(format string, args ...any) error { return unfitError{fmt.Errorf(format, args...)} }
+
+// Unfit says of an error of Add that trying again would give the same: the prober is not of
+// this release, or not that of the pod that was asked for.
+func Unfit(err error) bool {
+	var unfit unfitError
+	return errors.As(err, &unfit)
+}
+
 func (p *prober) check() error {
 	switch {
 	case p.hello.Version != wire.Version:
-		return fmt.Errorf("prober speaks version %d, want %d: use a probe image of this release", p.hello.Version, wire.Version)
+		return unfitf("prober speaks version %d, want %d: use a probe image of this release", p.hello.Version, wire.Version)
 	case p.hello.Name != p.name:
-		return fmt.Errorf("prober is called %q, want %q: the stream leads to another pod", p.hello.Name, p.name)
+		return unfitf("prober is called %q, want %q: the stream leads to another pod", p.hello.Name, p.name)
 	}
 	return nil
 }

@@ -156,13 +156,36 @@ func (a *arena) drop(gone func(key string) bool) {
 func (a *arena) attach(ctx context.Context, p *pod, r residence) error {
 	ctx, cancel := context.WithTimeout(ctx, a.run.cfg.Timing.Fixture)
 	defer cancel()
-	if err := a.run.cfg.Fleet.Add(ctx, p.prober, dial(a.run.cfg.Cluster, r)); err != nil {
+	if err := a.run.addProber(ctx, r); err != nil {
 		return fmt.Errorf("start prober of pod %s: %w", p.key, err)
 	}
 	a.awaitServers(ctx, p)
 	a.put(p)
 	return nil
 }
+
+// addProber starts a resident prober, and tries again until ctx ends: an API server may be
+// too busy to exec, or away for a moment.
+func (s *suite) addProber(ctx context.Context, r residence) error {
+	for wait := firstAddRetry; ; wait = min(2*wait, lastAddRetry) {
+		err := s.cfg.Fleet.Add(ctx, r.name, dial(s.cfg.Cluster, r))
+		if err == nil || probe.Unfit(err) {
+			return err
+		}
+		retry := time.NewTimer(wait)
+		select {
+		case <-retry.C:
+		case <-ctx.Done():
+			retry.Stop()
+			return err
+		}
+	}
+}
+
+const (
+	firstAddRetry = 100 * time.Millisecond // doubles
+	lastAddRetry  = 2 * time.Second
+)
 
 // awaitServers waits until the pod's servers answer its own node, so that no server that is
 // still starting is mistaken for a refusal. One that never answers is left to the live

@@ -243,7 +243,7 @@ func (s *suite) startControl(ctx context.Context, n int) (*pod, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timing.Fixture)
 	defer cancel()
 	r := residence{name: p.prober, namespace: object.Namespace, pod: object.Name, listen: s.nodeListens()}
-	if err := s.cfg.Fleet.Add(ctx, p.prober, dial(s.cfg.Cluster, r)); err != nil {
+	if err := s.addProber(ctx, r); err != nil {
 		return nil, fmt.Errorf("start control prober on node %s: %w", s.objects.Node(n), err)
 	}
 	return p, nil
