@@ -23,7 +23,20 @@ import (
 // These tests make real clusters, which takes Docker, the node image and minutes. They run
 // when they are asked for: make test-kind.
 
-const askVariable = "NETASSAY_KIND"
+const (
+	askVariable      = "NETASSAY_KIND"
+	topologyVariable = "NETASSAY_KIND_TOPOLOGY"   // "" is dual
+	imageVariable    = "NETASSAY_KIND_NODE_IMAGE" // "" is our own
+)
+
+// config is the cluster that the environment asks for.
+func config(t *testing.T, id string) Config {
+	t.Helper()
+	return Config{
+		ID: id, Topology: os.Getenv(topologyVariable), NodeImage: os.Getenv(imageVariable),
+		LogDir: t.TempDir(), Progress: func(s string) { t.Log(s) },
+	}
+}
 
 func requireKind(t *testing.T) {
 	t.Helper()
@@ -63,9 +76,9 @@ func TestCluster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := filepath.Join(home, ".kube", "config")
-	before, _ := os.ReadFile(config)
-	c, err := Start(t.Context(), Config{Topology: os.Getenv("NETASSAY_TOPOLOGY"), LogDir: t.TempDir(), Progress: func(s string) { t.Log(s) }})
+	kubeconfig := filepath.Join(home, ".kube", "config")
+	before, _ := os.ReadFile(kubeconfig) // most have none
+	c, err := Start(t.Context(), config(t, randomID()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +87,7 @@ func TestCluster(t *testing.T) {
 			t.Error(err)
 		}
 		wantNothing(t, c.Name())
-		if after, _ := os.ReadFile(config); !bytes.Equal(before, after) {
+		if after, _ := os.ReadFile(kubeconfig); !bytes.Equal(before, after) {
 			t.Error("the user's kubeconfig has changed")
 		}
 	})
@@ -161,12 +174,13 @@ func TestInterrupted(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			cfg := Config{ID: randomID(), LogDir: t.TempDir(), Progress: func(s string) {
+			cfg := config(t, randomID())
+			cfg.Progress = func(s string) {
 				t.Log(s)
 				if tc.line != "" && strings.Contains(s, tc.line) {
 					cancel()
 				}
-			}}
+			}
 			if tc.line == "" {
 				go func() {
 					_ = awaitContainer(ctx, prefix+cfg.ID) // cancelled in any case
@@ -191,7 +205,7 @@ const killedVariable = "NETASSAY_KIND_KILLED_ID"
 // TestKilled: what a killed process leaves is an orphan, and cleaning up removes it.
 func TestKilled(t *testing.T) {
 	if id := os.Getenv(killedVariable); id != "" {
-		_, err := Start(t.Context(), Config{ID: id})
+		_, err := Start(t.Context(), config(t, id))
 		t.Fatalf("started, and was not killed: %v", err)
 	}
 	requireKind(t)

@@ -125,12 +125,17 @@ func runConformance(ctx context.Context, stdio IO, s *session, f *conformanceFla
 	fleet := probe.NewFleet()
 	defer fleet.Close()
 	p := &progress{w: stdio.Err, began: s.began}
-	run, runErr := runner.Run(ctx, runner.Config{
+	cfg := runner.Config{
 		Cluster: s.cluster, Client: client, Fleet: fleet, Cases: chosen,
 		Engine: s.engine.Name(), EngineVersion: s.engineVersion, Unsupported: s.engine.Unsupported(), RunUnsupported: f.runUnsupported,
 		RunID: randomID(), Tool: toolVersion(), Seed: seedOr(f.seed), Parallel: f.parallel, FailFast: f.failFast,
 		Timing: s.timing(f.timing), Events: p.event, Keep: s.keep,
-	})
+		Restricted: s.restricted, PullSecret: s.pullSecret,
+	}
+	if err := s.fit(ctx, stdio, cfg); err != nil {
+		return err
+	}
+	run, runErr := runner.Run(ctx, cfg)
 	if run == nil {
 		return runErr
 	}

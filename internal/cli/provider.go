@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/klog/v2"
 
 	"github.com/netassay/netassay/clusters"
@@ -21,6 +22,7 @@ import (
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/engines/registry"
 	kindconfigs "github.com/netassay/netassay/kind-configs"
+	"github.com/netassay/netassay/suites/runner"
 )
 
 // The providers of clusters.
@@ -41,6 +43,9 @@ type whereFlags struct {
 	context    string
 	registry   string
 	images     map[string]string
+	tolerate   []string
+	restricted bool
+	pullSecret string
 
 	flags *pflag.FlagSet // to know which were given
 }
@@ -56,6 +61,9 @@ func (f *whereFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.context, "context", "", "existing: context of the kubeconfig")
 	flags.StringVar(&f.registry, "registry", "", "existing: host[:port]/path of a registry with copies of the images")
 	flags.StringToStringVar(&f.images, "image", nil, "existing: what nodes pull, e.g. probe=registry.example/probe:v1; names are agnhost, probe and enforcer")
+	flags.StringSliceVar(&f.tolerate, "tolerate", nil, "existing: also use nodes with this taint: key, key=value, either with :effect")
+	flags.BoolVar(&f.restricted, "restricted", false, "kind and existing: pods that conform to the restricted Pod Security Standard; SCTP is skipped")
+	flags.StringVar(&f.pullSecret, "pull-secret", "", "existing: file in the form of .docker/config.json by which nodes pull images")
 }
 
 // servedBy are the flags that belong to one provider or two.
@@ -64,6 +72,7 @@ func servedBy() map[string][]string {
 		"ip-family": {onLab}, "proxy-mode": {onLab}, "nodes": {onLab},
 		"topology": {onKind}, "node-image": {onKind}, "keep": {onKind, onExisting},
 		"kubeconfig": {onExisting}, "context": {onExisting}, "registry": {onExisting}, "image": {onExisting},
+		"tolerate": {onExisting}, "restricted": {onKind, onExisting}, "pull-secret": {onExisting},
 	}
 }
 
@@ -186,7 +195,7 @@ func withKind(ctx context.Context, stdio IO, f *whereFlags, logDir string, do fu
 	}
 	defer func() { err = errors.Join(err, endKind(ctx, c, f.keep, err, progress)) }()
 	s := &session{
-		cluster: c, engine: engine, keep: f.keep,
+		cluster: c, engine: engine, keep: f.keep, restricted: f.restricted,
 		began:        time.Now().Add(-seconds(c.ClusterSeconds)),
 		imageSeconds: &c.ImageSeconds, clusterSeconds: &c.ClusterSeconds,
 	}
@@ -221,13 +230,26 @@ func endKind(ctx context.Context, c *kind.Cluster, keep bool, failed error, prog
 // the user names one that is to be deployed.
 func withExisting(ctx context.Context, stdio IO, f *whereFlags, do func(context.Context, *session) error) (err error) {
 	progress := func(line string) { fmt.Fprintln(stdio.Err, line) }
+	tolerations, err := parseTolerations(f.tolerate)
+	if err != nil {
+		return err
+	}
 	c, err := existing.Open(ctx, existing.Options{
-		Kubeconfig: f.kubeconfig, Context: f.context, Registry: f.registry, Images: f.images,
+		Kubeconfig: f.kubeconfig, Context: f.context, Registry: f.registry, Images: f.images, Tolerations: tolerations,
 	})
 	if err != nil {
 		return err
 	}
-	s := &session{cluster: c, engine: installed{}, began: time.Now(), keep: f.keep, wasThere: true}
+	progress("engines: " + existing.Believed(c.Engines(ctx)))
+	s := &session{
+		cluster: c, engine: installed{}, began: time.Now(), keep: f.keep, restricted: f.restricted,
+		wasThere: true, preflight: c.Preflight,
+	}
+	if f.pullSecret != "" {
+		if s.pullSecret, err = os.ReadFile(f.pullSecret); err != nil {
+			return fmt.Errorf("read --pull-secret: %w", err)
+		}
+	}
 	if f.chosen() {
 		engine, err := deployable(ctx, f.lab.engine, onExisting)
 		if err != nil {
@@ -242,6 +264,41 @@ func withExisting(ctx context.Context, stdio IO, f *whereFlags, do func(context.
 		}
 	}
 	return do(ctx, s)
+}
+
+// parseTolerations reads taints as kubectl writes them.
+func parseTolerations(texts []string) ([]corev1.Toleration, error) {
+	var all []corev1.Toleration
+	for _, text := range texts {
+		taint, effect, _ := strings.Cut(text, ":")
+		key, value, equal := strings.Cut(taint, "=")
+		t := corev1.Toleration{Key: key, Value: value, Effect: corev1.TaintEffect(effect), Operator: corev1.TolerationOpExists}
+		if equal {
+			t.Operator = corev1.TolerationOpEqual
+		}
+		effects := []corev1.TaintEffect{"", corev1.TaintEffectNoSchedule, corev1.TaintEffectPreferNoSchedule, corev1.TaintEffectNoExecute}
+		if key == "" || !slices.Contains(effects, t.Effect) {
+			return nil, fmt.Errorf("--tolerate %q is no taint: give KEY, KEY=VALUE, either with :NoSchedule, :PreferNoSchedule or :NoExecute", text)
+		}
+		all = append(all, t)
+	}
+	return all, nil
+}
+
+// fit says on the terminal what a cluster lacks for a run; the error says that there is
+// too much of it.
+func (s *session) fit(ctx context.Context, stdio IO, cfg runner.Config) error {
+	if s.preflight == nil {
+		return nil
+	}
+	problems := s.preflight(ctx, runner.Needs(cfg))
+	for _, p := range problems {
+		fmt.Fprintf(stdio.Err, "netassay: %s\n", p)
+	}
+	if existing.Fatal(problems) {
+		return withCode(exitBroken)
+	}
+	return nil
 }
 
 // deploy puts the session's engine to work on a cluster whose nodes are out of reach.

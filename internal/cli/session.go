@@ -8,6 +8,7 @@ import (
 
 	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/clusters/binaries"
+	"github.com/netassay/netassay/clusters/existing"
 	"github.com/netassay/netassay/clusters/lab"
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/engines/registry"
@@ -85,8 +86,12 @@ type session struct {
 	engineVersion string
 	began         time.Time // the making of the cluster
 
-	keep     bool // leave what the suite makes
-	wasThere bool // the cluster was there before the run
+	keep       bool // leave what the suite makes
+	wasThere   bool // the cluster was there before the run
+	restricted bool // pods conform to the restricted Pod Security Standard
+	pullSecret []byte
+	// preflight finds out whether the cluster is fit for a run; nil when it is known to be.
+	preflight func(context.Context, clusters.Needs) []existing.Problem
 	// imageSeconds and clusterSeconds are of clusters that are made of images, else nil.
 	imageSeconds, clusterSeconds *float64
 }
