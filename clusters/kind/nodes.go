@@ -171,3 +171,32 @@ func (c *Cluster) poll(ctx context.Context, what string, missing func(context.Co
 	}
 	return nil
 }
+
+// RestartNode restarts a node as a machine does: what was in its kernel is gone, what is on
+// its disk is not. It returns when the node's pods can be connected again; they take a
+// while to come back.
+func (c *Cluster) RestartNode(ctx context.Context, name string) error {
+	i := slices.IndexFunc(c.nodes, func(n nodes.Node) bool { return n.String() == name })
+	if i < 0 {
+		return fmt.Errorf("restart node %s: the cluster has none of that name", name)
+	}
+	if _, err := c.docker(ctx, "restart", "--time=10", name); err != nil {
+		return fmt.Errorf("restart node %s: %w", name, err)
+	}
+	services, err := c.services()
+	if err != nil {
+		return err
+	}
+	return c.poll(ctx, "node "+name+" to be back", func(ctx context.Context) (string, error) {
+		places, missing, err := c.places(ctx)
+		if err != nil || missing != "" {
+			return missing, err
+		}
+		self := slices.IndexFunc(places, func(p place) bool { return p.name == name })
+		script, err := networkScript(places[self], places, services)
+		if err != nil {
+			return "", err
+		}
+		return "", runScript(ctx, c.nodes[i], script+closeScript)
+	})
+}

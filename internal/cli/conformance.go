@@ -70,9 +70,9 @@ nothing. 130: interrupted.`,
 	flags.StringSliceVar(&f.selection.SkipFeatures, "skip-feature", nil, "no cases with any of these features")
 	flags.IntVar(&f.parallel, "parallel", 3, "sets of namespaces that work through the cases at once")
 	flags.Uint64Var(&f.seed, "seed", 0, "order of the cases; 0 takes a fresh one, which is printed")
-	flags.DurationVar(&f.timing.Timeout, "probe-timeout", 400*time.Millisecond, "silence that counts as dropped")
+	flags.DurationVar(&f.timing.Timeout, "probe-timeout", 400*time.Millisecond, "silence that counts as dropped (1 s where pods are containers)")
 	flags.DurationVar(&f.timing.Hold, "hold", 400*time.Millisecond, "how long a verdict must stay right")
-	flags.DurationVar(&f.timing.Deadline, "deadline", 10*time.Second, "how long a step's verdicts may take to become right")
+	flags.DurationVar(&f.timing.Deadline, "deadline", 10*time.Second, "how long a step's verdicts may take to become right (30 s where pods are containers)")
 	flags.StringVar(&f.out, "out", "", "result folder (default results/<time>-conformance-<engine>)")
 	flags.BoolVar(&f.failFast, "fail-fast", false, "skip what remains after the first failed case")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "list the cases that would run, and run none")
@@ -84,6 +84,7 @@ func conformance(ctx context.Context, stdio IO, f *conformanceFlags) error {
 	if err := f.where.check(); err != nil {
 		return err
 	}
+	f.adjust()
 	all, err := cases.Load()
 	if err != nil {
 		return err
@@ -129,7 +130,7 @@ func runConformance(ctx context.Context, stdio IO, s *session, f *conformanceFla
 		Cluster: s.cluster, Client: client, Fleet: fleet, Cases: chosen,
 		Engine: s.engine.Name(), EngineVersion: s.engineVersion, Unsupported: s.engine.Unsupported(), RunUnsupported: f.runUnsupported,
 		RunID: randomID(), Tool: toolVersion(), Seed: seedOr(f.seed), Parallel: f.parallel, FailFast: f.failFast,
-		Timing: s.timing(f.timing), Events: p.event, Keep: s.keep,
+		Timing: f.timing, Events: p.event, Keep: s.keep,
 		Restricted: s.restricted, PullSecret: s.pullSecret,
 	}
 	if err := s.fit(ctx, stdio, cfg); err != nil {
@@ -155,13 +156,27 @@ func runConformance(ctx context.Context, stdio IO, s *session, f *conformanceFla
 	return withCode(v1.ExitCode(run.Verdict()))
 }
 
-// timing is how to probe: where pods are containers, which come and go slower than
-// processes do, the fixture gets more time.
-func (s *session) timing(t runner.Timing) runner.Timing {
-	if s.lab == nil && t.Fixture == 0 {
-		t.Fixture = 4 * time.Minute
+// The defaults where pods are containers: they come and go more slowly than processes, and
+// share the machine with kubelets and, on kind, with the API server.
+const (
+	containerTimeout  = time.Second
+	containerDeadline = 30 * time.Second
+	containerFixture  = 4 * time.Minute
+)
+
+// adjust takes the defaults of another provider than the lab, as far as nothing else is
+// asked for.
+func (f *conformanceFlags) adjust() {
+	if f.where.provider == onLab {
+		return
 	}
-	return t
+	f.timing.Fixture = containerFixture
+	if !f.where.flags.Changed("probe-timeout") {
+		f.timing.Timeout = containerTimeout
+	}
+	if !f.where.flags.Changed("deadline") {
+		f.timing.Deadline = containerDeadline
+	}
 }
 
 func printReport(w io.Writer, dir string, run *v1.Run) error {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -144,10 +144,9 @@ func (f *whereFlags) within(ctx context.Context, stdio IO, logs func() (string, 
 // hush keeps from the terminal what client-go has to say to itself, which is mostly that
 // streams have ended that we have closed. It goes to a file in dir, or nowhere without one.
 func hush(dir string) (undo func(), err error) {
-	klog.LogToStderr(false)
 	if dir == "" {
-		klog.SetOutput(io.Discard)
-		return func() {}, nil
+		klog.SetSlogLogger(slog.New(slog.DiscardHandler))
+		return klog.ClearLogger, nil
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make log folder: %w", err)
@@ -156,10 +155,9 @@ func hush(dir string) (undo func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
-	klog.SetOutput(file)
+	klog.SetSlogLogger(slog.New(slog.NewTextHandler(file, nil)))
 	return func() {
-		klog.Flush()
-		klog.SetOutput(io.Discard)
+		klog.SetSlogLogger(slog.New(slog.DiscardHandler)) // for what still ends
 		file.Close()
 	}, nil
 }
