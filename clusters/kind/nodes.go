@@ -172,6 +172,10 @@ func (c *Cluster) poll(ctx context.Context, what string, missing func(context.Co
 	return nil
 }
 
+// bootedScript fails as long as a node is still starting: kind's entry point needs the
+// default route, and gives up without.
+const bootedScript = "set -e\nsystemctl is-active --quiet kubelet\n"
+
 // RestartNode restarts a node as a machine does: what was in its kernel is gone, what is on
 // its disk is not. It returns when the node's pods can be connected again; they take a
 // while to come back.
@@ -197,6 +201,6 @@ func (c *Cluster) RestartNode(ctx context.Context, name string) error {
 		if err != nil {
 			return "", err
 		}
-		return "", runScript(ctx, c.nodes[i], script+closeScript)
+		return "", runScript(ctx, c.nodes[i], bootedScript+script+closeScript)
 	})
 }
