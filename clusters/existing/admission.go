@@ -26,9 +26,9 @@ const (
 // refusals are what admission has against the samples.
 func refusals(ctx context.Context, client kubernetes.Interface, needs clusters.Needs) []Problem {
 	var problems []Problem
-	for i, s := range needs.Samples {
+	for _, s := range needs.Samples {
 		namespace := s.Namespace.DeepCopy()
-		namespace.Name = fmt.Sprintf("netassay-%s-preflight-%d", needs.RunID, i+1)
+		namespace.Name, namespace.GenerateName = "", fmt.Sprintf("netassay-%s-preflight-", needs.RunID)
 		namespace.Labels = maps.Clone(namespace.Labels)
 		if namespace.Labels == nil {
 			namespace.Labels = map[string]string{}
@@ -36,7 +36,7 @@ func refusals(ctx context.Context, client kubernetes.Interface, needs clusters.N
 		namespace.Labels[needs.RunLabel] = needs.RunID
 		made, err := client.CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{})
 		if err != nil {
-			problems = append(problems, fatal("can't create namespaces like %s: %v", namespace.Name, err))
+			problems = append(problems, fatal("can't create namespaces like %s*: %v", namespace.GenerateName, err))
 			continue
 		}
 		problems = append(problems, tried(ctx, client, made, s.Pod)...)

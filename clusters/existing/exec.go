@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/remotecommand"
 	utilexec "k8s.io/client-go/util/exec"
+	"k8s.io/klog/v2"
 	"k8s.io/streaming/pkg/httpstream"
 
 	"github.com/netassay/netassay/clusters"
@@ -19,6 +20,10 @@ import (
 // Exec runs command in a container of a running pod through the API server and the kubelet,
 // so over the nodes' network and never over the pods'. It tries WebSocket first and SPDY
 // when the API server, or a proxy before it, does not take that.
+//
+// One loss is out of reach: when the connection between API server and kubelet breaks, the
+// API server itself may report success. Whoever must not be deceived has the command say
+// something at its end.
 func (c *Cluster) Exec(ctx context.Context, namespace, pod, container string, command []string, s clusters.Streams) error {
 	where := "exec in " + namespace + "/" + pod
 	executor, err := c.executor(namespace, pod, &corev1.PodExecOptions{
@@ -28,7 +33,8 @@ func (c *Cluster) Exec(ctx context.Context, namespace, pod, container string, co
 	if err != nil {
 		return fmt.Errorf("%s: %w", where, err)
 	}
-	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdin: s.In, Stdout: s.Out, Stderr: s.Err})
+	quiet := klog.NewContext(ctx, klog.Logger{}) // what it would log comes back as an error
+	err = executor.StreamWithContext(quiet, remotecommand.StreamOptions{Stdin: s.In, Stdout: s.Out, Stderr: s.Err})
 	var exit utilexec.ExitError
 	switch {
 	case err == nil:
@@ -49,7 +55,7 @@ func (c *Cluster) executor(namespace, pod string, o *corev1.PodExecOptions) (rem
 	if err != nil {
 		return nil, err
 	}
-	spdy, err := remotecommand.NewSPDYExecutor(c.config, "POST", at)
+	spdy, err := newSPDYExecutor(c.config, at)
 	if err != nil {
 		return nil, err
 	}

@@ -48,11 +48,11 @@ func (f *foreign) testExec(t *testing.T) {
 			if err := c.Exec(t.Context(), "default", "e", "c", []string{"sh", "-c", "exit 7"}, clusters.Streams{Out: &out}); !errors.As(err, &exit) || exit.Code != 7 {
 				t.Errorf("exit 7: got %v", err)
 			}
-			if err := c.Exec(t.Context(), "default", "nobody", "c", []string{"true"}, clusters.Streams{Out: &out}); err == nil || errors.As(err, &exit) {
-				t.Errorf("in a pod that is not there: got %v", err)
-			}
 			if got := p.spdy > 0; got == webSocket {
 				t.Errorf("%d SPDY streams", p.spdy)
+			}
+			if err := c.Exec(t.Context(), "default", "nobody", "c", []string{"true"}, clusters.Streams{Out: &out}); err == nil || errors.As(err, &exit) {
+				t.Errorf("in a pod that is not there: got %v", err)
 			}
 			f.testBrokenExec(t, p, c)
 		})
