@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -101,10 +102,8 @@ func (o Options) images() map[string]string {
 		if o.Registry != "" {
 			images[name] = strings.TrimSuffix(o.Registry, "/") + ref[strings.LastIndex(ref, "/"):]
 		}
-		if own := o.Images[name]; own != "" {
-			images[name] = own
-		}
 	}
+	maps.Copy(images, o.Images)
 	return images
 }
 

@@ -242,4 +242,4 @@ func (a *arena) snapshot(ctx context.Context, namespaces []string) (model.Snapsh
 }
 
 // cleanupTimeout bounds what is still done after a run was cancelled.
-const cleanupTimeout = 15 * time.Second
+const cleanupTimeout = 30 * time.Second

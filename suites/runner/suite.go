@@ -230,6 +230,7 @@ func (s *suite) startControls(ctx context.Context) error {
 		p.key = cases.NodeKey(n)
 		s.controls[p.key] = &p
 	}
+	s.skipWithoutRaw()
 	return nil
 }
 

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -207,6 +208,62 @@ func TestHarnessErrorsAreNoVerdict(t *testing.T) {
 			}
 		}
 	})
+}
+
+// rawless is a fleet whose probers can't send raw packets.
+type rawless struct{ *world }
+
+func (rawless) Capabilities(string) []string { return nil }
+
+// What can't be probed is skipped, with the reason, and the others are played.
+func TestWithoutRawPackets(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		cfg := w.config(loadCases(t, "sctp-port", "isolation-none")...)
+		cfg.Fleet = rawless{w}
+		run := w.run(t, cfg)
+		if c := outcomeOf(t, run, "sctp-port"); c.Outcome != v1.Skipped || !strings.Contains(c.Reason, "NET_RAW") {
+			t.Errorf("sctp-port: %s (%s)", c.Outcome, c.Reason)
+		}
+		if c := outcomeOf(t, run, "isolation-none"); c.Outcome != v1.Pass {
+			t.Errorf("isolation-none: %s (%s)", c.Outcome, c.Reason)
+		}
+		if !slices.Equal(run.Order, []string{"isolation-none"}) {
+			t.Errorf("order %v", run.Order)
+		}
+	})
+}
+
+// Law 1: a server whose prober was away was not blocked, however late that is known. The
+// same silence without such a loss is an outage.
+func TestLostStreamsAreNoVerdict(t *testing.T) {
+	for _, lost := range []bool{true, false} {
+		t.Run(fmt.Sprintf("lost=%v", lost), func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				// x/b answers its own node, so that its controls are live, and nobody else.
+				w.verdict = func(f model.Flow) model.Verdict {
+					s := w.seen(w.delay)
+					away := len(s.snapshot.Policies) > 0 && strings.HasSuffix(podAt(s.snapshot, f.Server), "-x/b") &&
+						!strings.Contains(podAt(s.snapshot, f.Client), "-control/")
+					if away && s.verdict(f) == model.Allow {
+						return model.Deny
+					}
+					return s.verdict(f)
+				}
+				w.interrupted = func(name string, from, to time.Duration) error {
+					if lost && strings.HasSuffix(name, "-x/b") && len(w.seen(0).snapshot.Policies) > 0 {
+						return errors.New("its stream was lost")
+					}
+					return nil
+				}
+				run := w.run(t, w.config(loadCases(t, "peer-pod-selector")...))
+				want := v1.Fail
+				if lost {
+					want = v1.Inconclusive
+				}
+				expectAll(t, run, want)
+			})
+		})
+	}
 }
 
 // Law 3: silence of a pod that answers nobody, not even its own node, is not a deny.

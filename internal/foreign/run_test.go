@@ -1,4 +1,4 @@
-package runner_test
+package foreign
 
 import (
 	"bytes"
@@ -20,7 +20,7 @@ import (
 )
 
 // testExec runs commands by WebSocket, by SPDY, and over streams that break.
-func (f *foreign) testExec(t *testing.T) {
+func (f *theirs) testExec(t *testing.T) {
 	pods := f.admin.CoreV1().Pods(metav1.NamespaceDefault)
 	_, err := pods.Create(t.Context(), &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "e"},
@@ -60,7 +60,7 @@ func (f *foreign) testExec(t *testing.T) {
 }
 
 // testBrokenExec: a command whose stream broke has no exit code, above all not 0.
-func (f *foreign) testBrokenExec(t *testing.T, p *front, c *existing.Cluster) {
+func (f *theirs) testBrokenExec(t *testing.T, p *front, c *existing.Cluster) {
 	t.Helper()
 	started := make(chan struct{})
 	ended := make(chan error, 1)
@@ -126,7 +126,7 @@ func (labImages) Image(name string) string { return name }
 
 // A whole run with the rights of the manifest, by nothing but the API server, while streams
 // are cut and requests refused: the verdicts are those of the engine.
-func (f *foreign) testRun(t *testing.T) {
+func (f *theirs) testRun(t *testing.T) {
 	p := f.front(t, theUser)
 	cuts := 0
 	run := p.play(t, false, func(e runner.Event) {
@@ -139,7 +139,7 @@ func (f *foreign) testRun(t *testing.T) {
 			})
 			cuts++
 		}
-	}, "peer-pod-selector", "sctp-port", "life-pod-recreated", "node-as-destination")
+	}, "peer-pod-selector", "sctp-port", "life-pod-recreated")
 	for _, c := range run.Cases {
 		if c.Outcome != v1.Pass {
 			t.Errorf("case %s: %s: %s", c.Name, c.Outcome, c.Reason)
@@ -151,7 +151,7 @@ func (f *foreign) testRun(t *testing.T) {
 }
 
 // Pods that conform to the restricted standard probe all but SCTP and the nodes' own ports.
-func (f *foreign) testRestricted(t *testing.T) {
+func (f *theirs) testRestricted(t *testing.T) {
 	run := f.front(t, theUser).play(t, true, nil, "peer-pod-selector", "sctp-port", "node-as-destination")
 	want := map[string]v1.Outcome{"peer-pod-selector": v1.Pass, "sctp-port": v1.Skipped, "node-as-destination": v1.Skipped}
 	for _, c := range run.Cases {

@@ -1,4 +1,4 @@
-package runner_test
+package foreign
 
 import (
 	"context"
@@ -40,9 +40,6 @@ import (
 	"github.com/netassay/netassay/suites/runner"
 )
 
-// The tests here take a lab for somebody else's cluster: they know its API server only, by
-// a kubeconfig, as a user with the rights of examples/existing/rbac.yaml.
-
 func TestMain(m *testing.M) { sandbox.TestMain(m) }
 
 const manifest = "../../examples/existing/rbac.yaml"
@@ -50,13 +47,13 @@ const manifest = "../../examples/existing/rbac.yaml"
 // theUser is the service account of the manifest.
 const theUser = "system:serviceaccount:netassay:netassay"
 
-// foreign is a lab that is somebody else's cluster.
-type foreign struct {
+// theirs is a lab that is somebody else's cluster.
+type theirs struct {
 	lab   *lab.Lab
 	admin kubernetes.Interface
 }
 
-func newForeign(t *testing.T) *foreign {
+func newCluster(t *testing.T) *theirs {
 	t.Helper()
 	sandbox.Require(t)
 	dir := os.Getenv("KUBEBUILDER_ASSETS")
@@ -86,7 +83,7 @@ func newForeign(t *testing.T) *foreign {
 	t.Cleanup(func() { must(t, engine.Stop(context.WithoutCancel(t.Context()))) })
 	admin, err := kubernetes.NewForConfig(l.REST())
 	must(t, err)
-	return &foreign{l, admin}
+	return &theirs{l, admin}
 }
 
 func must(t *testing.T, err error) {
@@ -118,7 +115,7 @@ func objects(t *testing.T) []any {
 }
 
 // apply creates the objects of the manifest.
-func (f *foreign) apply(t *testing.T) {
+func (f *theirs) apply(t *testing.T) {
 	t.Helper()
 	for _, o := range objects(t) {
 		var err error
@@ -155,7 +152,7 @@ type front struct {
 
 type connKey struct{}
 
-func (f *foreign) front(t *testing.T, user string) *front {
+func (f *theirs) front(t *testing.T, user string) *front {
 	t.Helper()
 	cfg := f.lab.REST()
 	cfg.Impersonate.UserName = user
@@ -255,7 +252,7 @@ func load(t *testing.T, names ...string) []cases.Case {
 }
 
 func TestExistingCluster(t *testing.T) {
-	f := newForeign(t)
+	f := newCluster(t)
 	t.Run("nobody may do nothing", f.testNoRights)
 	f.apply(t)
 	t.Run("preflight", f.testPreflight)
@@ -266,7 +263,7 @@ func TestExistingCluster(t *testing.T) {
 }
 
 // checkClean checks that no namespace of a run or preflight is left, or will be.
-func (f *foreign) checkClean(t *testing.T) {
+func (f *theirs) checkClean(t *testing.T) {
 	t.Helper()
 	list, err := f.admin.CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{LabelSelector: "netassay.dev/run"})
 	must(t, err)
@@ -277,7 +274,7 @@ func (f *foreign) checkClean(t *testing.T) {
 	}
 }
 
-func (f *foreign) testNoRights(t *testing.T) {
+func (f *theirs) testNoRights(t *testing.T) {
 	p := f.front(t, "nobody")
 	_, err := existing.Open(t.Context(), existing.Options{Kubeconfig: p.kubeconfig()})
 	if err == nil || !strings.Contains(err.Error(), "no permission to list nodes of theirs") {
@@ -359,13 +356,13 @@ func TestManifestIsMinimal(t *testing.T) {
 func lines(t *testing.T, c *existing.Cluster, needs clusters.Needs) []string {
 	t.Helper()
 	var all []string
-	for _, p := range c.Preflight(t.Context(), needs) {
+	for _, p := range c.Preflight(context.WithoutCancel(t.Context()), needs) {
 		all = append(all, p.Line)
 	}
 	return all
 }
 
-func (f *foreign) testPreflight(t *testing.T) {
+func (f *theirs) testPreflight(t *testing.T) {
 	c := f.front(t, theUser).open()
 	if got := c.Nodes(); !slices.Equal(got, f.lab.Nodes()) {
 		t.Errorf("nodes %v, want %v", got, f.lab.Nodes())
@@ -422,7 +419,7 @@ func (f *foreign) testPreflight(t *testing.T) {
 }
 
 // refuseNetRaw makes admission refuse pods with NET_RAW until the test ends.
-func (f *foreign) refuseNetRaw(t *testing.T, is func(active bool) bool) {
+func (f *theirs) refuseNetRaw(t *testing.T, is func(active bool) bool) {
 	t.Helper()
 	const name = "no-net-raw"
 	policies := f.admin.AdmissionregistrationV1()
@@ -455,6 +452,7 @@ func (f *foreign) refuseNetRaw(t *testing.T, is func(active bool) bool) {
 		ctx := context.WithoutCancel(t.Context())
 		must(t, policies.ValidatingAdmissionPolicyBindings().Delete(ctx, name, metav1.DeleteOptions{}))
 		must(t, policies.ValidatingAdmissionPolicies().Delete(ctx, name, metav1.DeleteOptions{}))
+		eventually(t, "the admission policy is out of force", func() bool { return is(false) })
 	})
 	eventually(t, "the admission policy is in force", func() bool { return is(true) })
 }

@@ -1,0 +1,119 @@
+package existing
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+const twoContexts = `
+apiVersion: v1
+kind: Config
+current-context: one
+clusters:
+- {name: c1, cluster: {server: "https://one.example:6443"}}
+- {name: c2, cluster: {server: "https://two.example"}}
+users:
+- {name: u, user: {token: t}}
+contexts:
+- {name: one, context: {cluster: c1, user: u}}
+- {name: two, context: {cluster: c2, user: u}}
+`
+
+// kubectl's rules: a named file, else KUBECONFIG, with a named context, else the current.
+func TestReach(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "config")
+	if err := os.WriteFile(file, []byte(twoContexts), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		name       string
+		env        string
+		o          Options
+		host, want string
+		err        string
+	}{
+		{name: "by file", o: Options{Kubeconfig: file}, host: "https://one.example:6443", want: "one"},
+		{name: "by context", o: Options{Kubeconfig: file, Context: "two"}, host: "https://two.example", want: "two"},
+		{name: "by environment", env: file, host: "https://one.example:6443", want: "one"},
+		{name: "no such context", env: file, o: Options{Context: "three"}, err: `"three" does not exist`},
+		{name: "no such file", o: Options{Kubeconfig: file + ".gone"}, err: "no such file"},
+		{name: "none at all", env: file + ".gone", err: "name one by --kubeconfig"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Setenv("KUBECONFIG", tc.env)
+			t.Setenv("HOME", t.TempDir())
+			t.Setenv("KUBERNETES_SERVICE_HOST", "")
+			cfg, name, err := reach(tc.o)
+			if tc.err != "" {
+				if err == nil || !strings.Contains(err.Error(), tc.err) {
+					t.Fatalf("error %v, want %q", err, tc.err)
+				}
+				return
+			}
+			if err != nil || cfg.Host != tc.host || name != tc.want {
+				t.Errorf("got %s called %q, %v", cfg.Host, name, err)
+			}
+		})
+	}
+}
+
+func TestImages(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		o    Options
+		want map[string]string
+	}{
+		{"published", Options{}, published()},
+		{"from a registry", Options{Registry: "reg.example:5000/mirror/"}, map[string]string{
+			"agnhost": "reg.example:5000/mirror/agnhost:2.66.1", "probe": "reg.example:5000/mirror/probe:latest",
+		}},
+		{"one named", Options{Registry: "reg.example", Images: map[string]string{"probe": "p@sha256:1", "enforcer": "e:1"}}, map[string]string{
+			"agnhost": "reg.example/agnhost:2.66.1", "probe": "p@sha256:1", "enforcer": "e:1",
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, tc.o.images()); diff != "" {
+				t.Errorf("images (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func set(namespace, name string, containers ...string) appsv1.DaemonSet {
+	s := appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	for _, c := range containers {
+		s.Spec.Template.Spec.Containers = append(s.Spec.Template.Spec.Containers, corev1.Container{Name: c, Image: "reg/" + c + ":v1"})
+	}
+	s.Status.DesiredNumberScheduled, s.Status.NumberReady = 3, 2
+	return s
+}
+
+func TestRecognise(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		sets []appsv1.DaemonSet
+		want string
+	}{
+		{"none", []appsv1.DaemonSet{set("kube-system", "kube-proxy", "kube-proxy")}, NoEngine},
+		{"one", []appsv1.DaemonSet{set("calico-system", "calico-node", "calico-node")},
+			"Calico (DaemonSet calico-system/calico-node, image reg/calico-node:v1, 2 of 3 ready)"},
+		{"aws without its policy agent", []appsv1.DaemonSet{set("kube-system", "aws-node", "aws-node")}, NoEngine},
+		{"aws with it", []appsv1.DaemonSet{set("kube-system", "aws-node", "aws-node", "aws-eks-nodeagent")},
+			"AWS VPC CNI's network policy agent (DaemonSet kube-system/aws-node, image reg/aws-eks-nodeagent:v1, 2 of 3 ready)"},
+		{"two in the middle of a migration", []appsv1.DaemonSet{set("kube-system", "azure-npm", "azure-npm"), set("kube-system", "cilium", "agent")},
+			"Cilium (DaemonSet kube-system/cilium, image reg/agent:v1, 2 of 3 ready), and Azure NPM (DaemonSet kube-system/azure-npm, image reg/azure-npm:v1, 2 of 3 ready)"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := Believed(recognise(tc.sets), nil); got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
