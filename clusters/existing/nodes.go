@@ -37,7 +37,7 @@ func unusable(n *corev1.Node, tolerations []corev1.Toleration) string {
 	}
 	for _, t := range n.Spec.Taints {
 		if t.Effect != corev1.TaintEffectPreferNoSchedule && !tolerated(t, tolerations) {
-			return "has the taint " + t.ToString() + ": it is left out unless --toleration names it"
+			return "has the taint " + t.ToString() + ": it is left out unless --tolerate names it"
 		}
 	}
 	return ""

@@ -82,7 +82,7 @@ func (c *Cluster) nodeProblems(ctx context.Context, client kubernetes.Interface,
 	}
 	switch {
 	case able == 0:
-		problems = append(problems, fatal("no node of %s can hold pods: the suite needs a node that is Ready, runs linux and has no taint, or name the taint by --toleration", c.name))
+		problems = append(problems, fatal("no node of %s can hold pods: the suite needs a node that is Ready, runs linux and has no taint, or name the taint by --tolerate", c.name))
 	case able < want:
 		problems = append(problems, lesser("%d of %d nodes can hold pods: cases that need %d are skipped", able, len(list.Items), want))
 	}
