@@ -1,13 +1,11 @@
 package runner
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -32,27 +30,7 @@ type suite struct {
 	queue   []cases.Case
 	total   int
 	ended   int
-	stopped string // why no further case is begun: fail-fast
-}
-
-// Run runs the cases and returns everything that was found, also when it was cancelled or
-// ended early: what was not finished is marked so. The error says that the run itself
-// could not go on; the cases that it kept from running are Unfinished.
-func Run(ctx context.Context, cfg Config) (*v1.Run, error) {
-	cfg, err := cfg.withDefaults()
-	if err != nil {
-		return nil, err
-	}
-	s := newSuite(cfg)
-	s.report.Started = time.Now().UTC()
-	err = s.run(ctx)
-	if err == nil {
-		err = ctx.Err()
-	}
-	s.close(ctx)
-	s.report.Finished = time.Now().UTC()
-	slices.SortFunc(s.report.Cases, func(a, b v1.Case) int { return cmp.Compare(a.Name, b.Name) })
-	return s.report, err
+	stopped string // why no further case is begun: fail-fast, Session.Skip
 }
 
 func newSuite(cfg Config) *suite {
@@ -106,58 +84,29 @@ func described(c cases.Case, outcome v1.Outcome, reason string) v1.Case {
 	return d
 }
 
-func (s *suite) run(ctx context.Context) error {
+// start tells what will run and, when anything will, makes what all cases share.
+func (s *suite) start(ctx context.Context) error {
 	s.tell(Event{Kind: RunStarted, Total: s.total, Order: s.report.Order})
 	if s.total == 0 {
 		return nil
 	}
-	defer s.abandonQueue(ctx)
 	if err := s.describeCluster(ctx); err != nil {
 		return err
 	}
-	if err := s.startControls(ctx); err != nil {
-		return err
-	}
-	var g errgroup.Group
-	for range min(s.cfg.Parallel, s.total) {
-		g.Go(func() error { return s.work(ctx) })
-	}
-	return g.Wait()
+	return s.startControls(ctx)
 }
 
-// work takes cases from the queue until it is empty, one after the other in one arena,
-// which it replaces when a case leaves it in a bad state.
-func (s *suite) work(ctx context.Context) error {
-	var a *arena
-	defer func() {
-		if a != nil && !s.cfg.Keep {
-			a.remove(ctx)
-		}
-	}()
-	for {
-		c, n, ok := s.next(ctx)
-		if !ok {
-			return nil
-		}
-		s.tell(Event{Kind: CaseStarted, Case: c.Name, N: n, Total: s.total})
-		var result v1.Case
-		var err error
-		result, a, err = s.play(ctx, a, c)
-		s.end(result)
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// next is the next case of the queue and how many have been begun with it.
-func (s *suite) next(ctx context.Context) (c cases.Case, n int, ok bool) {
+// take begins the queued case of that name, the first of the queue when it is "": n is how
+// many have been begun with it. It gives none when no case may be begun any more.
+func (s *suite) take(ctx context.Context, name string) (c cases.Case, n int, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.queue) == 0 || ctx.Err() != nil || s.stopped != "" {
+	i := slices.IndexFunc(s.queue, func(c cases.Case) bool { return name == "" || c.Name == name })
+	if i < 0 || ctx.Err() != nil || s.stopped != "" {
 		return cases.Case{}, 0, false
 	}
-	c, s.queue = s.queue[0], s.queue[1:]
+	c = s.queue[i]
+	s.queue = slices.Delete(s.queue, i, i+1)
 	return c, s.total - len(s.queue), true
 }
 
@@ -177,17 +126,22 @@ func (s *suite) end(result v1.Case) {
 func (s *suite) abandonQueue(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	outcome, reason := v1.Unfinished, "never begun: the run could not go on"
-	switch {
-	case s.stopped != "":
-		outcome, reason = v1.Skipped, s.stopped
-	case ctx.Err() != nil:
-		reason = "never begun: the run was stopped"
-	}
+	outcome, reason := s.abandoned(ctx)
 	for _, c := range s.queue {
 		s.report.Cases = append(s.report.Cases, described(c, outcome, reason))
 	}
 	s.queue = nil
+}
+
+// abandoned is what becomes of a case that was never begun. The lock is held.
+func (s *suite) abandoned(ctx context.Context) (v1.Outcome, string) {
+	switch {
+	case s.stopped != "":
+		return v1.Skipped, s.stopped
+	case ctx.Err() != nil:
+		return v1.Unfinished, "never begun: the run was stopped"
+	}
+	return v1.Unfinished, "never begun: the run could not go on"
 }
 
 // describeCluster reads the conditions that belong into the report.

@@ -1,0 +1,208 @@
+package runner
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	v1 "github.com/netassay/netassay/reports/v1"
+)
+
+// Session is a run whose cases are asked for one by one. Whoever asks chooses which cases
+// are played, and when; how they are played and judged is the same as in Run, which is a
+// session that asks for all of them.
+//
+// Config.Cases are those that may be asked for. Close reports the ones that never were as
+// Unfinished; see Skip and Forget for the other reasons not to ask.
+type Session struct {
+	suite *suite
+	slots chan struct{} // one per arena that may be at work
+
+	mu   sync.Mutex
+	free []*arena // standing arenas that no case is at work in
+}
+
+// Open checks cfg and prepares a session. It touches nothing in the cluster.
+func Open(cfg Config) (*Session, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Session{suite: newSuite(cfg), slots: make(chan struct{}, cfg.Parallel)}
+	s.suite.report.Started = time.Now().UTC()
+	return s, nil
+}
+
+// Run runs the cases and returns everything that was found, also when it was cancelled or
+// ended early: what was not finished is marked so. The error says that the run itself
+// could not go on; the cases that it kept from running are Unfinished.
+func Run(ctx context.Context, cfg Config) (*v1.Run, error) {
+	s, err := Open(cfg)
+	if err != nil {
+		return nil, err
+	}
+	err = s.playAll(ctx)
+	if err == nil {
+		err = ctx.Err()
+	}
+	return s.Close(ctx), err
+}
+
+// Start makes in the cluster what all cases share. It is called once, before Play; the
+// error says that no case can be played.
+func (s *Session) Start(ctx context.Context) error { return s.suite.start(ctx) }
+
+// Order is the names of the cases that can run here, in the order that Config.Seed gives.
+// Those of Config.Cases that are not in it are Skipped or NotSupported.
+func (s *Session) Order() []string { return slices.Clone(s.suite.report.Order) }
+
+// Play plays the case of that name, in an arena that is free, for which it waits while
+// Config.Parallel others are at work. It is safe to call from several goroutines. A case
+// that can't run here, that was played before, or that may not begin any more because the
+// run was stopped, is not played: the result says why. The error says that the cluster
+// could not hold a fixture, or that the session has no such case.
+func (s *Session) Play(ctx context.Context, name string) (v1.Case, error) {
+	known, err := s.suite.known(ctx, name)
+	if err != nil || known.Outcome != "" {
+		return known, err
+	}
+	select {
+	case s.slots <- struct{}{}:
+		defer func() { <-s.slots }()
+	case <-ctx.Done():
+	}
+	result, ok, err := s.playOne(ctx, name)
+	if !ok {
+		return s.suite.known(ctx, name)
+	}
+	return result, err
+}
+
+// Skip keeps cases that are not begun yet from being played, for that reason: Close
+// reports them as Skipped.
+func (s *Session) Skip(reason string) {
+	s.suite.mu.Lock()
+	defer s.suite.mu.Unlock()
+	if s.suite.stopped == "" {
+		s.suite.stopped = reason
+	}
+}
+
+// Forget takes out of the session what was never asked for, as if Config.Cases had not
+// had it.
+func (s *Session) Forget() {
+	s.suite.mu.Lock()
+	defer s.suite.mu.Unlock()
+	for _, c := range s.suite.queue {
+		s.suite.report.Order = slices.DeleteFunc(s.suite.report.Order, func(name string) bool { return name == c.Name })
+	}
+	s.suite.queue = nil
+}
+
+// Close removes what the session made in the cluster and returns everything that was found.
+// No case is at work any more when it is called. A ctx that is done makes the cases that
+// were never begun say so; it does not keep Close from cleaning up, which takes a bounded
+// time.
+func (s *Session) Close(ctx context.Context) *v1.Run {
+	s.suite.abandonQueue(ctx)
+	for s.retire(ctx) {
+	}
+	s.suite.close(ctx)
+	report := s.suite.report
+	report.Finished = time.Now().UTC()
+	slices.SortFunc(report.Cases, func(a, b v1.Case) int { return cmp.Compare(a.Name, b.Name) })
+	return report
+}
+
+// playAll asks for all cases, in their order.
+func (s *Session) playAll(ctx context.Context) error {
+	if err := s.Start(ctx); err != nil {
+		return err
+	}
+	var g errgroup.Group
+	for range min(s.suite.cfg.Parallel, s.suite.total) {
+		g.Go(func() error {
+			defer s.retire(ctx)
+			for {
+				if _, ok, err := s.playOne(ctx, ""); !ok || err != nil {
+					return err
+				}
+			}
+		})
+	}
+	return g.Wait()
+}
+
+// playOne plays the queued case of that name, the next one when it is "". It is not ok when
+// there is none, or when none may begin any more.
+func (s *Session) playOne(ctx context.Context, name string) (result v1.Case, ok bool, err error) {
+	c, n, ok := s.suite.take(ctx, name)
+	if !ok {
+		return v1.Case{}, false, nil
+	}
+	s.suite.tell(Event{Kind: CaseStarted, Case: c.Name, N: n, Total: s.suite.total})
+	result, a, err := s.suite.play(ctx, s.pick(), c)
+	if a != nil {
+		s.giveBack(a)
+	}
+	s.suite.end(result)
+	return result, true, err
+}
+
+// pick is a free arena, nil when a new one has to be made.
+func (s *Session) pick() *arena {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.free) == 0 {
+		return nil
+	}
+	last := len(s.free) - 1
+	a := s.free[last]
+	s.free = s.free[:last]
+	return a
+}
+
+func (s *Session) giveBack(a *arena) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.free = append(s.free, a)
+}
+
+// retire removes a free arena, without waiting until it is gone. It returns false when
+// there is none.
+func (s *Session) retire(ctx context.Context) bool {
+	a := s.pick()
+	if a == nil {
+		return false
+	}
+	s.suite.discard(ctx, a)
+	return true
+}
+
+// known is what is known of a case without playing it; an empty outcome says that it can
+// be played.
+func (s *suite) known(ctx context.Context, name string) (v1.Case, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.report.Cases {
+		if c.Name == name {
+			return c, nil
+		}
+	}
+	for _, c := range s.queue {
+		switch {
+		case c.Name != name:
+		case s.stopped != "" || ctx.Err() != nil:
+			outcome, reason := s.abandoned(ctx)
+			return described(c, outcome, reason), nil
+		default:
+			return v1.Case{}, nil
+		}
+	}
+	return v1.Case{}, fmt.Errorf("play case %q: the session has no such case, or is at work on it", name)
+}
