@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/netassay/netassay/internal/sandbox"
+	"github.com/netassay/netassay/suites/internal/testmain"
 	"github.com/netassay/netassay/suites/probe/agent"
 	"github.com/netassay/netassay/suites/probe/wire"
 )
@@ -26,6 +27,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(proberVar) != "" {
 		os.Exit(agent.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}
+	testmain.StandAside()
 	sandbox.TestMain(m)
 }
 

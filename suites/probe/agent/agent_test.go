@@ -16,10 +16,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/netassay/netassay/internal/sandbox"
+	"github.com/netassay/netassay/suites/internal/testmain"
 	"github.com/netassay/netassay/suites/probe/wire"
 )
 
-func TestMain(m *testing.M) { sandbox.TestMain(m) }
+func TestMain(m *testing.M) {
+	testmain.StandAside()
+	sandbox.TestMain(m)
+}
 
 func TestClassify(t *testing.T) {
 	for _, tc := range []struct {

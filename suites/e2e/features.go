@@ -1,0 +1,104 @@
+package e2e
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"sigs.k8s.io/e2e-framework/pkg/features"
+
+	"github.com/netassay/netassay/internal/suggest"
+	"github.com/netassay/netassay/suites/cases"
+)
+
+// The keys of labels.
+const (
+	featureLabel   = "feature"
+	directionLabel = "direction"
+	familyLabel    = "family"
+)
+
+// labels are what --labels and --skip-labels see of a case: every feature that it needs,
+// the directions of its policies, and the IP families that it can be played in: "ipv4" and
+// "ipv6" stand for clusters of which one is enough, "dual" for those that it needs.
+func labels(c cases.Case) features.Labels {
+	l := features.Labels{}
+	for _, f := range c.Features {
+		l[featureLabel] = append(l[featureLabel], string(f))
+	}
+	if c.HasFeature(cases.Ingress) {
+		l[directionLabel] = append(l[directionLabel], "ingress")
+	}
+	if c.HasFeature(cases.Egress) {
+		l[directionLabel] = append(l[directionLabel], "egress")
+	}
+	l[familyLabel] = []string{"dual"}
+	if !c.HasFeature(cases.DualStack) {
+		l[familyLabel] = []string{"dual", "ipv4", "ipv6"}
+	}
+	return l
+}
+
+// valid are the labels that cases can have.
+func valid() map[string][]string {
+	v := map[string][]string{
+		directionLabel: {"ingress", "egress"},
+		familyLabel:    {"ipv4", "ipv6", "dual"},
+	}
+	for _, f := range cases.Features() {
+		v[featureLabel] = append(v[featureLabel], string(f.Feature))
+	}
+	return v
+}
+
+// checkLabels refuses what no case can have. The framework would select nothing, and pass.
+func checkLabels(wanted map[string][]string) error {
+	v := valid()
+	for _, key := range slices.Sorted(maps.Keys(wanted)) {
+		if v[key] == nil {
+			return suggest.Unknown("label", key, slices.Sorted(maps.Keys(v)))
+		}
+		for _, value := range wanted[key] {
+			if !slices.Contains(v[key], value) {
+				return suggest.Unknown(key, value, v[key])
+			}
+		}
+	}
+	return nil
+}
+
+// featuresOf makes a feature of each case. Without a run they can only be listed.
+func featuresOf(all []cases.Case, r *run) []features.Feature {
+	list := make([]features.Feature, 0, len(all))
+	for _, c := range all {
+		list = append(list, featureOf(c, r))
+	}
+	return list
+}
+
+// featureOf is the case as the framework sees it. Its set-up plays the whole case, because
+// its steps depend on each other and are watched while they follow one another; the
+// assessments tell what became of each.
+func featureOf(c cases.Case, r *run) features.Feature {
+	p := &played{run: r, c: c}
+	b := features.NewWithDescription(c.Name, c.Title).WithSetup("play", p.play)
+	for key, values := range labels(c) {
+		for _, v := range values {
+			b.WithLabel(key, v)
+		}
+	}
+	for i, step := range c.Steps {
+		b.Assess(step.Name, p.assess(i))
+	}
+	return b.Feature()
+}
+
+// inOrder sorts cases as names has them; those that are not in it come last.
+func inOrder(all []cases.Case, names []string) []cases.Case {
+	rank := map[string]int{}
+	for i, name := range names {
+		rank[name] = i + 1
+	}
+	place := func(c cases.Case) int { return cmp.Or(rank[c.Name], len(names)+1) }
+	return slices.SortedStableFunc(slices.Values(all), func(a, b cases.Case) int { return cmp.Compare(place(a), place(b)) })
+}

@@ -1,0 +1,230 @@
+package e2e
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime/debug"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/netassay/netassay/reports"
+	v1 "github.com/netassay/netassay/reports/v1"
+	"github.com/netassay/netassay/suites/cases"
+	"github.com/netassay/netassay/suites/probe"
+	"github.com/netassay/netassay/suites/runner"
+)
+
+// session plays cases; *runner.Session is one.
+type session interface {
+	Start(ctx context.Context) error
+	Order() []string
+	Play(ctx context.Context, name string) (v1.Case, error)
+	Skip(reason string)
+	Forget()
+	Close(ctx context.Context) *v1.Run
+}
+
+// opener makes the session of a run and what frees it after it was closed.
+type opener func(runner.Config) (s session, free func(), err error)
+
+// run is one call of Test.
+type run struct {
+	suite   *Suite
+	ctx     context.Context
+	session session
+	out     string
+	began   time.Time
+	ready   atomic.Pointer[float64] // seconds from the start to the first fixture
+}
+
+// begin brings everything up. What it brings up goes down when the test ends, however it
+// ends: panics and FailNow of features reach the Cleanup of the test above them.
+func (s *Suite) begin(ctx context.Context, t *testing.T, chosen []cases.Case) (*run, error) {
+	t.Helper()
+	r := &run{suite: s, ctx: ctx, began: time.Now()}
+	if err := r.claim(); err != nil {
+		return nil, err
+	}
+	site, err := s.settings.site.Up(ctx, Log{Dir: filepath.Join(r.out, "logs"), Say: func(line string) { t.Log(line) }})
+	if err != nil {
+		return nil, fmt.Errorf("provider %s: %w", s.settings.provider, err)
+	}
+	t.Cleanup(func() {
+		t.Helper()
+		if err := site.down(ctx); err != nil {
+			t.Errorf("take down what provider %s brought up: %v", s.settings.provider, err)
+		}
+	})
+	r.ctx = guarded(ctx, t, site.Died)
+	if err := r.openSession(t, site, chosen); err != nil {
+		return nil, err
+	}
+	return r, r.session.Start(r.ctx)
+}
+
+// guarded is ctx that also ends when something that the cluster needs does.
+func guarded(ctx context.Context, t *testing.T, died <-chan error) context.Context {
+	t.Helper()
+	if died == nil {
+		return ctx
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	over := make(chan struct{})
+	t.Cleanup(func() { close(over) })
+	go func() {
+		select {
+		case err := <-died:
+			cancel(err)
+		case <-over:
+		}
+	}()
+	return ctx
+}
+
+func (r *run) openSession(t *testing.T, site *Site, chosen []cases.Case) error {
+	t.Helper()
+	set := r.suite.settings
+	cfg := runner.Config{
+		Cluster: site.Cluster, Cases: chosen, Engine: site.Engine, Unsupported: site.Unsupported,
+		RunUnsupported: set.runUnsupported, RunID: randomID(), Tool: tool(), Seed: seedOr(set.seed),
+		Parallel: set.parallel(), FailFast: set.framework.FailFast(), Timing: set.timing,
+		Events: func(e runner.Event) { r.event(t, e) },
+	}
+	open := r.suite.open
+	if open == nil {
+		open = openRunner
+	}
+	opened, free, err := open(cfg)
+	if err != nil {
+		return err
+	}
+	r.session = opened
+	t.Logf("seed %d", cfg.Seed)
+	t.Cleanup(func() {
+		t.Helper()
+		defer free()
+		r.finish(t)
+	})
+	return nil
+}
+
+// openRunner opens a session of the runner, with probers of its own.
+func openRunner(cfg runner.Config) (session, func(), error) {
+	client, err := kubernetes.NewForConfig(cfg.Cluster.REST())
+	if err != nil {
+		return nil, nil, fmt.Errorf("make client: %w", err)
+	}
+	fleet := probe.NewFleet()
+	cfg.Client, cfg.Fleet = client, fleet
+	s, err := runner.Open(cfg)
+	if err != nil {
+		return nil, nil, errors.Join(err, fleet.Close())
+	}
+	return s, func() { _ = fleet.Close() }, nil
+}
+
+// finish closes the session, writes the results and says what they are. It is reached on
+// every way out of a test.
+func (r *run) finish(t *testing.T) {
+	t.Helper()
+	switch {
+	case r.ctx.Err() != nil:
+		why := context.Cause(r.ctx)
+		t.Errorf("the run was stopped: %v", why)
+		var signalled *signalError
+		if errors.As(why, &signalled) {
+			r.suite.note(exitInterrupted)
+		}
+	case r.suite.settings.framework.FailFast() && t.Failed():
+		r.session.Skip("fail-fast: an earlier case did not pass")
+	default:
+		r.session.Forget() // what go test's own -run and -skip left out
+	}
+	report := r.session.Close(r.ctx)
+	report.LabReady = r.ready.Load()
+	if err := reports.WriteFolder(r.out, report); err != nil {
+		t.Error(err)
+	}
+	t.Logf("%s: %d cases, %d passed, %d failed; results: %s", report.Verdict(), len(report.Cases),
+		report.Count(v1.Pass), report.Count(v1.Fail), r.out)
+	r.suite.finished(t, report)
+}
+
+func (r *run) event(t *testing.T, e runner.Event) {
+	t.Helper()
+	switch e.Kind {
+	case runner.FixtureReady:
+		if seconds := time.Since(r.began).Seconds(); r.ready.CompareAndSwap(nil, &seconds) {
+			t.Logf("cluster, engine and first 9 pods ready after %.1f s", seconds)
+		}
+	case runner.Trouble:
+		t.Logf("trouble: %s", e.Message)
+	case runner.RunStarted, runner.CaseStarted, runner.CaseEnded:
+	}
+}
+
+// claim makes the result folder. The second run of a program, by -count or another test,
+// has one of its own.
+func (r *run) claim() error {
+	root, err := cwd()
+	if err != nil {
+		return err
+	}
+	set := r.suite.settings
+	r.out = set.out
+	if r.out == "" {
+		name := "conformance"
+		if set.place.engine != "" {
+			name += "-" + set.place.engine
+		}
+		r.out = filepath.Join("results", r.began.Format("20060102-150405")+"-"+name)
+	}
+	if !filepath.IsAbs(r.out) {
+		r.out = filepath.Join(root, r.out)
+	}
+	r.suite.mu.Lock()
+	defer r.suite.mu.Unlock()
+	if r.suite.tests++; r.suite.tests > 1 {
+		r.out = fmt.Sprintf("%s-%d", r.out, r.suite.tests)
+	}
+	return reports.Claim(r.out)
+}
+
+// randomID names a run; it is part of the names of its namespaces.
+func randomID() string {
+	var b [3]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
+func seedOr(seed uint64) uint64 {
+	if seed != 0 {
+		return seed
+	}
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return uint64(binary.BigEndian.Uint32(b[:]))
+}
+
+// moduleVersion is the version of this module in the test binary.
+func moduleVersion() string {
+	const path = "github.com/netassay/netassay"
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, m := range append(info.Deps, &info.Main) {
+		if m.Path == path && m.Version != "" {
+			return m.Version
+		}
+	}
+	return "unknown"
+}

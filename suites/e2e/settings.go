@@ -1,0 +1,163 @@
+package e2e
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	"sigs.k8s.io/e2e-framework/pkg/envconf"
+
+	"github.com/netassay/netassay/internal/suggest"
+	"github.com/netassay/netassay/suites/runner"
+)
+
+// settings are what the flags of a test binary say.
+type settings struct {
+	provider  string
+	site      Provider // nil without -provider
+	framework *envconf.Config
+
+	place          place
+	timing         runner.Timing
+	arenas         int
+	seed           uint64
+	out            string
+	runUnsupported bool
+}
+
+// place is where cases are played, as far as flags say it.
+type place struct {
+	engine    string
+	family    string
+	proxyMode string
+	nodes     int
+	nodeImage string
+	registry  string
+	// The framework's own flags.
+	kubeconfig, context string
+}
+
+// register adds our flags. Their names are those of the command line.
+func (s *settings) register(flags *flag.FlagSet) {
+	flags.StringVar(&s.provider, "provider", "", "where to play cases: lab, kind or existing")
+	flags.StringVar(&s.place.engine, "engine", "", "engine under test (default reference; with -provider existing, what is there)")
+	flags.StringVar(&s.place.family, "ip-family", "", "IP families of pods: ipv4, ipv6 or dual (default dual; with -provider existing, found out)")
+	flags.StringVar(&s.place.proxyMode, "proxy-mode", "iptables", "kube-proxy mode of lab and kind: iptables or nftables")
+	flags.IntVar(&s.place.nodes, "nodes", 3, "number of nodes of the lab")
+	flags.StringVar(&s.place.nodeImage, "node-image", "", "node image of kind (default: built and cached)")
+	flags.StringVar(&s.place.registry, "registry", "", "with -provider existing: host[:port]/path of a copy of the published images")
+	flags.IntVar(&s.arenas, "arenas", 3, "cases that are played at once, with --parallel")
+	flags.Uint64Var(&s.seed, "seed", 0, "order of the cases; 0 takes a fresh one, which is printed")
+	flags.StringVar(&s.out, "out", "", "result folder, relative to the module's folder (default results/<time>-conformance-<engine>)")
+	flags.DurationVar(&s.timing.Timeout, "probe-timeout", 400*time.Millisecond, "silence that counts as dropped")
+	flags.DurationVar(&s.timing.Hold, "hold", 400*time.Millisecond, "how long a verdict must stay right")
+	flags.DurationVar(&s.timing.Deadline, "deadline", 10*time.Second, "how long a step's verdicts may take to become right")
+	flags.BoolVar(&s.runUnsupported, "run-unsupported", false, "also play cases of features that the engine declares unsupported")
+}
+
+// frameworkFlags are the flags that the framework gives meaning to. When one is defined
+// already it silently leaves it alone, and what the user said is lost.
+func frameworkFlags() []string {
+	return []string{
+		"feature", "assess", "labels", "skip-labels", "skip-features", "skip-assessment",
+		"parallel", "dry-run", "fail-fast", "disable-graceful-teardown", "namespace",
+		"kubeconfig", "context", "feature-gates",
+	}
+}
+
+// parse registers and reads all flags, once in the life of a program: the framework knows
+// no other set than the global one, and panics at the second time.
+func (s *Suite) parse() (*settings, error) {
+	set := &settings{}
+	ours := flag.NewFlagSet("", flag.ContinueOnError)
+	set.register(ours)
+	if err := unclaimed(ours, flag.CommandLine); err != nil {
+		return nil, err
+	}
+	set.register(flag.CommandLine)
+	var err error
+	if set.framework, err = parseFramework(); err != nil {
+		return nil, err
+	}
+	// Not from the framework: a library may have defined these, and then it has no values.
+	set.place.kubeconfig, set.place.context = valueOf("kubeconfig"), valueOf("context")
+	return set, s.complete(set)
+}
+
+// unclaimed refuses names that the test package uses itself.
+func unclaimed(ours, global *flag.FlagSet) error {
+	names := slices.DeleteFunc(frameworkFlags(), func(name string) bool { return name == "kubeconfig" })
+	ours.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
+	var errs []error
+	for _, name := range names {
+		if global.Lookup(name) != nil {
+			errs = append(errs, fmt.Errorf("flag -%s is defined by this test package or a library of it: the suite needs it, give the other another name", name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// parseFramework reads the command line. The framework panics at what a user did wrong.
+func parseFramework() (cfg *envconf.Config, err error) {
+	defer func() {
+		if wrong := recover(); wrong != nil {
+			err = fmt.Errorf("read flags: %v", wrong)
+		}
+	}()
+	return envconf.NewFromFlags()
+}
+
+func valueOf(name string) string {
+	if f := flag.Lookup(name); f != nil {
+		return f.Value.String()
+	}
+	return ""
+}
+
+// complete checks the values and finds the provider.
+func (s *Suite) complete(set *settings) error {
+	if err := errors.Join(checkLabels(set.framework.Labels()), checkLabels(set.framework.SkipLabels())); err != nil {
+		return err
+	}
+	if set.arenas < 1 {
+		return fmt.Errorf("-arenas %d: at least one case must be played at a time", set.arenas)
+	}
+	if set.provider == "" {
+		return nil
+	}
+	providers := builtIn(s.Engine, set.place)
+	maps.Copy(providers, s.Providers)
+	var known bool
+	if set.site, known = providers[set.provider]; !known {
+		return suggest.Unknown("-provider", set.provider, slices.Sorted(maps.Keys(providers)))
+	}
+	if c, ok := set.site.(checker); ok {
+		return c.check()
+	}
+	return nil
+}
+
+// tool is what reports call the program that made them.
+func tool() string { return "netassay (go test) " + moduleVersion() }
+
+// parallel is how many cases may be at work at once.
+func (s *settings) parallel() int {
+	if s.framework.ParallelTestEnabled() {
+		return s.arenas
+	}
+	return 1
+}
+
+// cwd is where relative paths begin: go test runs a test in its package's folder, which is
+// not where the user is.
+func cwd() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("find current folder: %w", err)
+	}
+	return moduleRoot(dir), nil
+}

@@ -1,0 +1,150 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+
+	"sigs.k8s.io/e2e-framework/pkg/env"
+
+	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/internal/sandbox"
+	v1 "github.com/netassay/netassay/reports/v1"
+	"github.com/netassay/netassay/suites/cases"
+)
+
+// Suite is the conformance suite in one test binary. The zero value is ready for use; it
+// is a variable of the test package, whose TestMain calls Main and one of whose tests
+// calls Test.
+type Suite struct {
+	// Engine is what is under test. When nil, it is the one that -engine names, or, on a
+	// cluster that exists already, whatever enforces there.
+	Engine engines.Engine
+	// Providers are known beside lab, kind and existing, by the names that -provider
+	// takes.
+	Providers map[string]Provider
+
+	settings  *settings
+	framework env.Environment
+	open      opener // of sessions; the runner's when nil
+
+	mu    sync.Mutex
+	tests int // calls of Test that ran cases
+	code  int // the worst exit code of their verdicts
+}
+
+// The exit codes that say more than that a test failed, as those of the command line.
+const (
+	exitBroken      = 2
+	exitInterrupted = 130
+)
+
+// Main runs the tests of a package that has a suite, and ends the program. It reads the
+// flags, and with -provider lab enters a sandbox before any test runs.
+func (s *Suite) Main(m *testing.M) {
+	sandbox.InitIfAsked()
+	os.Exit(s.main(m))
+}
+
+func (s *Suite) main(m *testing.M) int {
+	set, err := s.parse()
+	if err != nil {
+		return broken(err)
+	}
+	s.settings, s.framework = set, env.NewWithConfig(set.framework)
+	if boxed, ok := set.site.(boxed); ok && !set.framework.DryRunMode() && !sandbox.Inside() {
+		if err := boxed.prepare(); err != nil {
+			return broken(err)
+		}
+		code, err := sandbox.Enter(sandbox.Options{})
+		if err != nil {
+			return broken(err)
+		}
+		return code
+	}
+	return s.exitCode(s.framework.Run(m))
+}
+
+// broken says, a line for each error, why nothing was run.
+func broken(err error) int {
+	for _, e := range lines(err) {
+		fmt.Fprintf(os.Stderr, "suite: %v\n", e)
+	}
+	return exitBroken
+}
+
+// lines takes joined errors apart.
+func lines(err error) []error {
+	var joined interface{ Unwrap() []error }
+	if errors.As(err, &joined) {
+		return joined.Unwrap()
+	}
+	return []error{err}
+}
+
+// exitCode says more than 1 when more is known. Without a failed test it is 0.
+func (s *Suite) exitCode(code int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if code == 0 {
+		return 0
+	}
+	return max(code, s.code)
+}
+
+// note keeps the worst of the exit codes of this program's runs.
+func (s *Suite) note(code int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.code = max(s.code, code)
+}
+
+// Test plays the cases that the flags select and fails when one of them does. Without
+// -provider it says so and is skipped; with --dry-run it lists what would be played.
+func (s *Suite) Test(t *testing.T) {
+	t.Helper()
+	if s.settings == nil {
+		t.Fatal("the suite has no settings: call its Main in TestMain")
+	}
+	all, err := cases.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	chosen, err := choose(all, s.settings.framework)
+	switch {
+	case err != nil:
+		s.note(exitBroken)
+		t.Fatal(err)
+	case s.settings.framework.DryRunMode():
+		t.Logf("%d of %d cases would be played", len(chosen), len(all))
+		s.framework.TestInParallel(t, featuresOf(all, nil)...)
+	case s.settings.site == nil:
+		t.Skip("no case was played: say where, with -args -provider lab, kind or existing")
+	default:
+		s.play(t, all, chosen)
+	}
+}
+
+// play hands all cases to the framework, which skips those that are not chosen.
+func (s *Suite) play(t *testing.T, all, chosen []cases.Case) {
+	t.Helper()
+	ctx := s.lifetime(t)
+	r, err := s.begin(ctx, t, chosen)
+	if err != nil {
+		s.note(exitBroken)
+		t.Fatal(cause(ctx, err))
+	}
+	s.framework.TestInParallel(t, featuresOf(inOrder(all, r.session.Order()), r)...)
+}
+
+// finished notes what a run said.
+func (s *Suite) finished(t *testing.T, run *v1.Run) {
+	t.Helper()
+	code := v1.ExitCode(run.Verdict())
+	s.note(code)
+	if code != 0 && !t.Failed() {
+		t.Errorf("verdict %s: of %d cases, %d passed", run.Verdict(), len(run.Cases), run.Count(v1.Pass))
+	}
+}
