@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/netassay/netassay/internal/sandbox"
 	"github.com/netassay/netassay/reports"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/suites/cases"
@@ -31,6 +32,7 @@ const partVar = "NETASSAY_E2E_TEST_PART"
 var stage = Suite{Providers: map[string]Provider{"fake": fakeProvider{}}}
 
 func TestMain(m *testing.M) {
+	sandbox.InitIfAsked() // for the preflight of the tests themselves
 	switch part := os.Getenv(partVar); part {
 	case "":
 		testmain.Main(m)
