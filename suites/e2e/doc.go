@@ -10,7 +10,7 @@
 // framework selects, orders and reports; suites/runner plays and judges, as it does for
 // the command line, and reports writes the same result folder.
 //
-//	flags ─▶ Main ─▶ sandbox (lab) ─▶ Test ─▶ Provider.Up ─▶ runner.Session
+//	flags ─▶ Main ─▶ sandbox (lab) ─▶ Test ─▶ site.Provider ─▶ runner.Session
 //	                                   │                        ▲ Play, once per feature
 //	                                   └─▶ framework ─ feature ─┘─▶ assessments read the result
 //	                                   always, last: results written, session closed, Site.Down

@@ -20,6 +20,7 @@ import (
 	"github.com/netassay/netassay/suites/cases"
 	"github.com/netassay/netassay/suites/probe"
 	"github.com/netassay/netassay/suites/runner"
+	"github.com/netassay/netassay/suites/site"
 )
 
 // session plays cases; *runner.Session is one.
@@ -43,6 +44,8 @@ type run struct {
 	out     string
 	began   time.Time
 	ready   atomic.Pointer[float64] // seconds from the start to the first fixture
+	// wasThere says that the cluster was not made for this run.
+	wasThere bool
 }
 
 // begin brings everything up. What it brings up goes down when the test ends, however it
@@ -53,18 +56,18 @@ func (s *Suite) begin(ctx context.Context, t *testing.T, chosen []cases.Case) (*
 	if err := r.claim(); err != nil {
 		return nil, err
 	}
-	site, err := s.settings.site.Up(ctx, Log{Dir: filepath.Join(r.out, "logs"), Say: func(line string) { t.Log(line) }})
+	place, err := s.settings.site.Up(ctx, site.Log{Dir: filepath.Join(r.out, "logs"), Say: func(line string) { t.Log(line) }})
 	if err != nil {
 		return nil, fmt.Errorf("provider %s: %w", s.settings.provider, err)
 	}
 	t.Cleanup(func() {
 		t.Helper()
-		if err := site.down(ctx); err != nil {
+		if err := place.Down(ctx, t.Failed()); err != nil {
 			t.Errorf("take down what provider %s brought up: %v", s.settings.provider, err)
 		}
 	})
-	r.ctx = guarded(ctx, t, site.Died)
-	if err := r.openSession(t, site, chosen); err != nil {
+	r.ctx = guarded(ctx, t, place.Died)
+	if err := r.openSession(t, place, chosen); err != nil {
 		return nil, err
 	}
 	return r, r.session.Start(r.ctx)
@@ -89,11 +92,12 @@ func guarded(ctx context.Context, t *testing.T, died <-chan error) context.Conte
 	return ctx
 }
 
-func (r *run) openSession(t *testing.T, site *Site, chosen []cases.Case) error {
+func (r *run) openSession(t *testing.T, place *site.Site, chosen []cases.Case) error {
 	t.Helper()
 	set := r.suite.settings
+	set.timing.Fixture = place.Patience
 	cfg := runner.Config{
-		Cluster: site.Cluster, Cases: chosen, Engine: site.Engine, Unsupported: site.Unsupported,
+		Cluster: place.Cluster, Cases: chosen, Engine: place.Engine, Unsupported: place.Unsupported,
 		RunUnsupported: set.runUnsupported, RunID: randomID(), Tool: tool(), Seed: seedOr(set.seed),
 		Parallel: set.parallel(), FailFast: set.framework.FailFast(), Timing: set.timing,
 		Events: func(e runner.Event) { r.event(t, e) },
@@ -106,7 +110,7 @@ func (r *run) openSession(t *testing.T, site *Site, chosen []cases.Case) error {
 	if err != nil {
 		return err
 	}
-	r.session = opened
+	r.session, r.wasThere = opened, place.WasThere
 	t.Logf("seed %d", cfg.Seed)
 	t.Cleanup(func() {
 		t.Helper()
@@ -149,7 +153,9 @@ func (r *run) finish(t *testing.T) {
 		r.session.Forget() // what go test's own -run and -skip left out
 	}
 	report := r.session.Close(r.ctx)
-	report.LabReady = r.ready.Load()
+	if !r.wasThere {
+		report.LabReady = r.ready.Load()
+	}
 	if err := reports.WriteFolder(r.out, report); err != nil {
 		t.Error(err)
 	}

@@ -13,12 +13,13 @@ import (
 
 	"github.com/netassay/netassay/internal/suggest"
 	"github.com/netassay/netassay/suites/runner"
+	"github.com/netassay/netassay/suites/site"
 )
 
 // settings are what the flags of a test binary say.
 type settings struct {
 	provider  string
-	site      Provider // nil without -provider
+	site      site.Provider // nil without -provider
 	framework *envconf.Config
 
 	place          place
@@ -129,16 +130,23 @@ func (s *Suite) complete(set *settings) error {
 	if set.provider == "" {
 		return nil
 	}
-	providers := builtIn(s.Engine, set.place)
+	providers := s.builtIn(set.place)
 	maps.Copy(providers, s.Providers)
 	var known bool
 	if set.site, known = providers[set.provider]; !known {
 		return suggest.Unknown("-provider", set.provider, slices.Sorted(maps.Keys(providers)))
 	}
-	if c, ok := set.site.(checker); ok {
-		return c.check()
+	if c, ok := set.site.(site.Checker); ok {
+		return c.Check()
 	}
 	return nil
+}
+
+// builtIn are the providers by the names that -provider takes.
+func (s *Suite) builtIn(p place) map[string]site.Provider {
+	return map[string]site.Provider{
+		"lab": &site.Lab{Engine: s.Engine, EngineName: p.engine, Family: p.family, ProxyMode: p.proxyMode, Nodes: p.nodes},
+	}
 }
 
 // tool is what reports call the program that made them.

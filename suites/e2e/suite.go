@@ -1,10 +1,13 @@
 package e2e
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"sync"
+	"syscall"
 	"testing"
 
 	"sigs.k8s.io/e2e-framework/pkg/env"
@@ -13,6 +16,7 @@ import (
 	"github.com/netassay/netassay/internal/sandbox"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/suites/cases"
+	"github.com/netassay/netassay/suites/site"
 )
 
 // Suite is the conformance suite in one test binary. The zero value is ready for use; it
@@ -24,7 +28,7 @@ type Suite struct {
 	Engine engines.Engine
 	// Providers are known beside lab, kind and existing, by the names that -provider
 	// takes.
-	Providers map[string]Provider
+	Providers map[string]site.Provider
 
 	settings  *settings
 	framework env.Environment
@@ -54,17 +58,24 @@ func (s *Suite) main(m *testing.M) int {
 		return broken(err)
 	}
 	s.settings, s.framework = set, env.NewWithConfig(set.framework)
-	if boxed, ok := set.site.(boxed); ok && !set.framework.DryRunMode() && !sandbox.Inside() {
-		if err := boxed.prepare(); err != nil {
-			return broken(err)
-		}
-		code, err := sandbox.Enter(sandbox.Options{})
-		if err != nil {
-			return broken(err)
-		}
-		return code
+	if boxed, ok := set.site.(site.Boxed); ok && !set.framework.DryRunMode() && !sandbox.Inside() {
+		return enter(boxed)
 	}
 	return s.exitCode(s.framework.Run(m))
+}
+
+// enter runs this same program again inside a sandbox, and gives its exit code.
+func enter(p site.Boxed) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	if err := p.Prepare(ctx); err != nil {
+		return broken(err)
+	}
+	code, err := sandbox.Enter(sandbox.Options{})
+	if err != nil {
+		return broken(err)
+	}
+	return code
 }
 
 // broken says, a line for each error, why nothing was run.

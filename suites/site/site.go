@@ -1,4 +1,4 @@
-package e2e
+package site
 
 import (
 	"context"
@@ -15,6 +15,18 @@ type Provider interface {
 	Up(ctx context.Context, log Log) (*Site, error)
 }
 
+// Checker is a Provider that can tell that it was configured wrongly before anything
+// starts.
+type Checker interface {
+	Check() error
+}
+
+// Boxed is a Provider that works inside a sandbox only. Prepare gets, outside of it, what
+// can't be had from inside.
+type Boxed interface {
+	Prepare(ctx context.Context) error
+}
+
 // Log is where a provider tells what it does.
 type Log struct {
 	Dir string            // for files, made when need be
@@ -27,40 +39,27 @@ type Site struct {
 	// Engine is the name in reports, Unsupported what it declares that it lacks.
 	Engine      string
 	Unsupported []engines.Unsupported
+	// WasThere says that the cluster was not made for this run.
+	WasThere bool
+	// Patience bounds the waiting for pods, if they take long here; 0 if they don't.
+	Patience time.Duration
 	// Died gives an error when something ends that the cluster can't do without; nil when
 	// that can't be known.
 	Died <-chan error
-	// Down takes away what Up made; nil when there is nothing to do.
-	Down func(ctx context.Context) error
+	// Takedown removes what Up made; nil when there is nothing to remove. A run that
+	// failed leaves more logs.
+	Takedown func(ctx context.Context, failed bool) error
 }
 
 // downTimeout bounds the taking down of a site.
 const downTimeout = 45 * time.Second
 
-func (s *Site) down(ctx context.Context) error {
-	if s.Down == nil {
+// Down removes what Up made, in a bounded time, also when ctx is done.
+func (s *Site) Down(ctx context.Context, failed bool) error {
+	if s.Takedown == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), downTimeout)
 	defer cancel()
-	return s.Down(ctx)
-}
-
-// checker is a provider that can tell wrong flags before anything starts.
-type checker interface {
-	check() error
-}
-
-// boxed is a provider that works inside a sandbox only. prepare gets, outside of it, what
-// can't be had from inside.
-type boxed interface {
-	prepare() error
-}
-
-// builtIn are the providers by the names that -provider takes. An engine that is nil is
-// found by its name.
-func builtIn(engine engines.Engine, p place) map[string]Provider {
-	return map[string]Provider{
-		"lab": &labProvider{engine: engine, place: p},
-	}
+	return s.Takedown(ctx, failed)
 }

@@ -1,13 +1,11 @@
-package e2e
+package site
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"slices"
-	"syscall"
 
 	"github.com/netassay/netassay/clusters/binaries"
 	"github.com/netassay/netassay/clusters/lab"
@@ -17,20 +15,26 @@ import (
 	"github.com/netassay/netassay/internal/suggest"
 )
 
-// labProvider brings up a lab: network namespaces on this machine.
-type labProvider struct {
-	engine engines.Engine
-	place  place
+// Lab is a Provider of network namespaces on this machine, without Docker or images.
+type Lab struct {
+	// Engine is under test; when nil, the one that registry knows as EngineName is, and
+	// the reference enforcer when that is empty too.
+	Engine     engines.Engine
+	EngineName string
+	Family     string // "ipv4", "ipv6" or "dual"; dual when empty
+	ProxyMode  string // "iptables" or "nftables"; iptables when empty
+	Nodes      int    // 3 when 0
 }
 
-func (p *labProvider) check() error {
-	if err := oneOf("-ip-family value", p.place.family, "", "ipv4", "ipv6", "dual"); err != nil {
+// Check refuses wrong values.
+func (p *Lab) Check() error {
+	if err := oneOf("-ip-family value", p.Family, "", "ipv4", "ipv6", "dual"); err != nil {
 		return err
 	}
-	if err := oneOf("-proxy-mode value", p.place.proxyMode, "iptables", "nftables"); err != nil {
+	if err := oneOf("-proxy-mode value", p.ProxyMode, "", "iptables", "nftables"); err != nil {
 		return err
 	}
-	if p.engine != nil {
+	if p.Engine != nil {
 		return nil
 	}
 	_, err := registry.Lookup(p.engineName())
@@ -45,16 +49,16 @@ func oneOf(kind, name string, valid ...string) error {
 	return suggest.Unknown(kind, name, slices.DeleteFunc(valid, func(v string) bool { return v == "" }))
 }
 
-func (p *labProvider) engineName() string {
-	if p.place.engine == "" {
+func (p *Lab) engineName() string {
+	if p.EngineName == "" {
 		return "reference"
 	}
-	return p.place.engine
+	return p.EngineName
 }
 
-// prepare finds out what is missing, all of it at once, and builds what can be built:
+// Prepare finds out what is missing, all of it at once, and builds what can be built:
 // inside the sandbox there is no network to get it by.
-func (p *labProvider) prepare() error {
+func (p *Lab) Prepare(ctx context.Context) error {
 	var errs []error
 	for _, problem := range sandbox.Preflight() {
 		errs = append(errs, errors.New(problem.String()))
@@ -62,8 +66,6 @@ func (p *labProvider) prepare() error {
 	if len(errs) > 0 {
 		return errors.Join(errs...)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
 	if _, err := programs(ctx); err != nil {
 		return err
 	}
@@ -71,9 +73,9 @@ func (p *labProvider) prepare() error {
 	return err
 }
 
-func (p *labProvider) build(ctx context.Context) (engines.Engine, error) {
-	if p.engine != nil {
-		return p.engine, nil
+func (p *Lab) build(ctx context.Context) (engines.Engine, error) {
+	if p.Engine != nil {
+		return p.Engine, nil
 	}
 	entry, err := registry.Lookup(p.engineName())
 	if err != nil {
@@ -109,13 +111,13 @@ func programs(ctx context.Context) (lab.Programs, error) {
 }
 
 // Up implements Provider.
-func (p *labProvider) Up(ctx context.Context, log Log) (*Site, error) {
+func (p *Lab) Up(ctx context.Context, log Log) (*Site, error) {
 	paths, err := programs(ctx)
 	if err != nil {
 		return nil, err
 	}
 	l, err := lab.Start(ctx, lab.Config{
-		Nodes: p.place.nodes, Families: p.place.family, ProxyMode: p.place.proxyMode,
+		Nodes: p.Nodes, Families: p.Family, ProxyMode: p.ProxyMode,
 		Programs: paths, LogDir: log.Dir, Progress: log.Say,
 	})
 	if err != nil {
@@ -130,6 +132,6 @@ func (p *labProvider) Up(ctx context.Context, log Log) (*Site, error) {
 	}
 	return &Site{
 		Cluster: l, Engine: engine.Name(), Unsupported: engine.Unsupported(), Died: l.Died(),
-		Down: func(ctx context.Context) error { return errors.Join(engine.Stop(ctx), l.Close()) },
+		Takedown: func(ctx context.Context, _ bool) error { return errors.Join(engine.Stop(ctx), l.Close()) },
 	}, nil
 }
