@@ -81,14 +81,14 @@ func featuresOf(all []cases.Case, r *run) []features.Feature {
 // assessments tell what became of each.
 func featureOf(c cases.Case, r *run) features.Feature {
 	p := &played{run: r, c: c}
-	b := features.NewWithDescription(c.Name, c.Title).WithSetup("play", p.play)
+	b := features.NewWithDescription(c.Name, c.Title).WithSetup("play", guarded(p.play))
 	for key, values := range labels(c) {
 		for _, v := range values {
 			b.WithLabel(key, v)
 		}
 	}
 	for i, step := range c.Steps {
-		b.Assess(step.Name, p.assess(i))
+		b.Assess(step.Name, guarded(p.assess(i)))
 	}
 	return b.Feature()
 }

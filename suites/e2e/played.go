@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -71,6 +72,21 @@ func (p *played) assess(i int) features.Func {
 			t.Errorf("%s: %s%s", step.Outcome, step.Reason, evidence(step))
 		}
 		return ctx
+	}
+}
+
+// guarded fails a test that panics, in place of the whole program: the panic would run the
+// cleanup of the test above while other features are at work, which testing answers with
+// another panic, in the middle of it.
+func guarded(step features.Func) features.Func {
+	return func(ctx context.Context, t *testing.T, cfg *envconf.Config) context.Context {
+		t.Helper()
+		defer func() {
+			if p := recover(); p != nil {
+				t.Fatalf("panic: %v\n%s", p, debug.Stack())
+			}
+		}()
+		return step(ctx, t, cfg)
 	}
 }
 

@@ -66,15 +66,15 @@ func (s *Suite) begin(ctx context.Context, t *testing.T, chosen []cases.Case) (*
 			t.Errorf("take down what provider %s brought up: %v", s.settings.provider, err)
 		}
 	})
-	r.ctx = guarded(ctx, t, place.Died)
+	r.ctx = whileAlive(ctx, t, place.Died)
 	if err := r.openSession(t, place, chosen); err != nil {
 		return nil, err
 	}
 	return r, r.session.Start(r.ctx)
 }
 
-// guarded is ctx that also ends when something that the cluster needs does.
-func guarded(ctx context.Context, t *testing.T, died <-chan error) context.Context {
+// whileAlive is ctx that also ends when something that the cluster needs does.
+func whileAlive(ctx context.Context, t *testing.T, died <-chan error) context.Context {
 	t.Helper()
 	if died == nil {
 		return ctx
