@@ -115,7 +115,7 @@ func TestStepsThatEndTheirTestAreCleanedUpAfter(t *testing.T) {
 }
 
 func TestRunEndsBeforeTheTimeoutOfGoTest(t *testing.T) {
-	p := perform(t, "hang", "-provider", "fake", "-test.timeout=6s")
+	p := perform(t, "hang", "-provider", "fake", "-test.timeout=20s")
 	code := p.end(t)
 	run := p.clean(t)
 	text := p.text.String()
