@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -44,8 +45,7 @@ type run struct {
 	out     string
 	began   time.Time
 	ready   atomic.Pointer[float64] // seconds from the start to the first fixture
-	// wasThere says that the cluster was not made for this run.
-	wasThere bool
+	place   *site.Site
 }
 
 // begin brings everything up. What it brings up goes down when the test ends, however it
@@ -62,7 +62,7 @@ func (s *Suite) begin(ctx context.Context, t *testing.T, chosen []cases.Case) (*
 	}
 	t.Cleanup(func() {
 		t.Helper()
-		if err := place.Down(ctx, t.Failed()); err != nil {
+		if err := place.Down(ctx, t.Failed() && ctx.Err() == nil); err != nil {
 			t.Errorf("take down what provider %s brought up: %v", s.settings.provider, err)
 		}
 	})
@@ -100,7 +100,11 @@ func (r *run) openSession(t *testing.T, place *site.Site, chosen []cases.Case) e
 		Cluster: place.Cluster, Cases: chosen, Engine: place.Engine, Unsupported: place.Unsupported,
 		RunUnsupported: set.runUnsupported, RunID: randomID(), Tool: tool(), Seed: seedOr(set.seed),
 		Parallel: set.parallel(), FailFast: set.framework.FailFast(), Timing: set.timing,
+		Restricted: place.Restricted, PullSecret: place.PullSecret, Keep: place.Keep,
 		Events: func(e runner.Event) { r.event(t, e) },
+	}
+	if err := r.preflight(t, place, cfg); err != nil {
+		return err
 	}
 	open := r.suite.open
 	if open == nil {
@@ -110,13 +114,29 @@ func (r *run) openSession(t *testing.T, place *site.Site, chosen []cases.Case) e
 	if err != nil {
 		return err
 	}
-	r.session, r.wasThere = opened, place.WasThere
+	r.session, r.place = opened, place
 	t.Logf("seed %d", cfg.Seed)
 	t.Cleanup(func() {
 		t.Helper()
 		defer free()
 		r.finish(t)
 	})
+	return nil
+}
+
+// preflight says what the cluster lacks for the run; the error, that it is too much.
+func (r *run) preflight(t *testing.T, place *site.Site, cfg runner.Config) error {
+	t.Helper()
+	if place.Preflight == nil {
+		return nil
+	}
+	problems, fatal := place.Preflight(r.ctx, runner.Needs(cfg))
+	if fatal {
+		return errors.New(strings.Join(problems, "\n"))
+	}
+	for _, p := range problems {
+		t.Log(p)
+	}
 	return nil
 }
 
@@ -153,9 +173,10 @@ func (r *run) finish(t *testing.T) {
 		r.session.Forget() // what go test's own -run and -skip left out
 	}
 	report := r.session.Close(r.ctx)
-	if !r.wasThere {
+	if !r.place.WasThere {
 		report.LabReady = r.ready.Load()
 	}
+	report.ImageSeconds, report.ClusterSeconds = r.place.ImageSeconds, r.place.ClusterSeconds
 	if err := reports.WriteFolder(r.out, report); err != nil {
 		t.Error(err)
 	}

@@ -7,11 +7,13 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"sigs.k8s.io/e2e-framework/pkg/envconf"
 
 	"github.com/netassay/netassay/internal/suggest"
+	kindconfigs "github.com/netassay/netassay/kind-configs"
 	"github.com/netassay/netassay/suites/runner"
 	"github.com/netassay/netassay/suites/site"
 )
@@ -36,8 +38,14 @@ type place struct {
 	family    string
 	proxyMode string
 	nodes     int
+	topology  string
 	nodeImage string
 	registry  string
+	images    map[string]string
+
+	restricted bool
+	pullSecret string
+	keep       bool
 	// The framework's own flags.
 	kubeconfig, context string
 }
@@ -46,11 +54,16 @@ type place struct {
 func (s *settings) register(flags *flag.FlagSet) {
 	flags.StringVar(&s.provider, "provider", "", "where to play cases: lab, kind or existing")
 	flags.StringVar(&s.place.engine, "engine", "", "engine under test (default reference; with -provider existing, what is there)")
-	flags.StringVar(&s.place.family, "ip-family", "", "IP families of pods: ipv4, ipv6 or dual (default dual; with -provider existing, found out)")
-	flags.StringVar(&s.place.proxyMode, "proxy-mode", "iptables", "kube-proxy mode of lab and kind: iptables or nftables")
-	flags.IntVar(&s.place.nodes, "nodes", 3, "number of nodes of the lab")
-	flags.StringVar(&s.place.nodeImage, "node-image", "", "node image of kind (default: built and cached)")
-	flags.StringVar(&s.place.registry, "registry", "", "with -provider existing: host[:port]/path of a copy of the published images")
+	flags.StringVar(&s.place.family, "ip-family", "", "lab: IP families of pods: ipv4, ipv6 or dual (default dual); existing: which there are (default: found out)")
+	flags.StringVar(&s.place.proxyMode, "proxy-mode", "iptables", "lab: kube-proxy mode, iptables or nftables")
+	flags.IntVar(&s.place.nodes, "nodes", 3, "lab: number of nodes")
+	flags.StringVar(&s.place.topology, "topology", "", "kind: "+strings.Join(kindconfigs.Names(), ", ")+" (default "+kindconfigs.Default+")")
+	flags.StringVar(&s.place.nodeImage, "node-image", "", "kind: image of the nodes (default: our own, built when need be)")
+	flags.StringVar(&s.place.registry, "registry", "", "existing: host[:port]/path of a registry with copies of the images")
+	flags.Func("image", "existing: what nodes pull, e.g. probe=registry.example/probe:v1; may be repeated", s.place.image)
+	flags.BoolVar(&s.place.restricted, "restricted", false, "kind and existing: pods that conform to the restricted Pod Security Standard; SCTP is skipped")
+	flags.StringVar(&s.place.pullSecret, "pull-secret", "", "existing: file in the form of .docker/config.json by which nodes pull images")
+	flags.BoolVar(&s.place.keep, "keep", false, "kind and existing: leave the cluster, and what the suite made in it, as it is at the end")
 	flags.IntVar(&s.arenas, "arenas", 3, "cases that are played at once, with --parallel")
 	flags.Uint64Var(&s.seed, "seed", 0, "order of the cases; 0 takes a fresh one, which is printed")
 	flags.StringVar(&s.out, "out", "", "result folder, relative to the module's folder (default results/<time>-conformance-<engine>)")
@@ -58,6 +71,39 @@ func (s *settings) register(flags *flag.FlagSet) {
 	flags.DurationVar(&s.timing.Hold, "hold", 400*time.Millisecond, "how long a verdict must stay right")
 	flags.DurationVar(&s.timing.Deadline, "deadline", 10*time.Second, "how long a step's verdicts may take to become right")
 	flags.BoolVar(&s.runUnsupported, "run-unsupported", false, "also play cases of features that the engine declares unsupported")
+}
+
+// servedBy are the flags that belong to one provider or two.
+func servedBy() map[string][]string {
+	return map[string][]string{
+		"ip-family": {"lab", "existing"}, "proxy-mode": {"lab"}, "nodes": {"lab"},
+		"topology": {"kind"}, "node-image": {"kind"}, "keep": {"kind", "existing"},
+		"registry": {"existing"}, "image": {"existing"}, "restricted": {"kind", "existing"}, "pull-secret": {"existing"},
+	}
+}
+
+// served refuses flags that would be without effect.
+func (s *settings) served(flags *flag.FlagSet) error {
+	var errs []error
+	flags.Visit(func(f *flag.Flag) {
+		if by := servedBy()[f.Name]; by != nil && !slices.Contains(by, s.provider) {
+			errs = append(errs, fmt.Errorf("-%s is for -provider %s, not %s", f.Name, strings.Join(by, " and "), s.provider))
+		}
+	})
+	return errors.Join(errs...)
+}
+
+// image reads NAME=REFERENCE.
+func (p *place) image(text string) error {
+	name, ref, ok := strings.Cut(text, "=")
+	if !ok || name == "" || ref == "" {
+		return fmt.Errorf("%q is not NAME=REFERENCE", text)
+	}
+	if p.images == nil {
+		p.images = map[string]string{}
+	}
+	p.images[name] = ref
+	return nil
 }
 
 // frameworkFlags are the flags that the framework gives meaning to. When one is defined
@@ -136,6 +182,9 @@ func (s *Suite) complete(set *settings) error {
 	if set.site, known = providers[set.provider]; !known {
 		return suggest.Unknown("-provider", set.provider, slices.Sorted(maps.Keys(providers)))
 	}
+	if err := set.served(flag.CommandLine); err != nil {
+		return err
+	}
 	if c, ok := set.site.(site.Checker); ok {
 		return c.Check()
 	}
@@ -145,7 +194,12 @@ func (s *Suite) complete(set *settings) error {
 // builtIn are the providers by the names that -provider takes.
 func (s *Suite) builtIn(p place) map[string]site.Provider {
 	return map[string]site.Provider{
-		"lab": &site.Lab{Engine: s.Engine, EngineName: p.engine, Family: p.family, ProxyMode: p.proxyMode, Nodes: p.nodes},
+		"lab":  &site.Lab{Engine: s.Engine, EngineName: p.engine, Family: p.family, ProxyMode: p.proxyMode, Nodes: p.nodes},
+		"kind": &site.Kind{Engine: s.Engine, EngineName: p.engine, Topology: p.topology, NodeImage: p.nodeImage, Restricted: p.restricted, Keep: p.keep},
+		"existing": &site.Existing{
+			Engine: s.Engine, EngineName: p.engine, Kubeconfig: p.kubeconfig, Context: p.context, Families: p.family,
+			Registry: p.registry, Images: p.images, Restricted: p.restricted, PullSecret: p.pullSecret, Keep: p.keep,
+		},
 	}
 }
 

@@ -34,10 +34,15 @@ func (p *Lab) Check() error {
 	if err := oneOf("-proxy-mode value", p.ProxyMode, "", "iptables", "nftables"); err != nil {
 		return err
 	}
-	if p.Engine != nil {
+	return checkEngine(p.Engine, p.engineName())
+}
+
+// checkEngine refuses the name of an engine that nobody knows, if it is needed.
+func checkEngine(engine engines.Engine, name string) error {
+	if engine != nil {
 		return nil
 	}
-	_, err := registry.Lookup(p.engineName())
+	_, err := registry.Lookup(name)
 	return err
 }
 

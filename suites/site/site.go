@@ -41,6 +41,17 @@ type Site struct {
 	Unsupported []engines.Unsupported
 	// WasThere says that the cluster was not made for this run.
 	WasThere bool
+	// Keep leaves what the run makes in the cluster.
+	Keep bool
+	// Restricted makes pods conform to the restricted Pod Security Standard, and
+	// PullSecret is by what nodes pull images; see runner.Config.
+	Restricted bool
+	PullSecret []byte
+	// Preflight says, a line each, what the cluster lacks for a run with these needs, and
+	// whether that is too much. Nil when it was made for runs.
+	Preflight func(ctx context.Context, needs clusters.Needs) (lines []string, fatal bool)
+	// ImageSeconds and ClusterSeconds are what the making took; nil where there is none.
+	ImageSeconds, ClusterSeconds *float64
 	// Patience bounds the waiting for pods, if they take long here; 0 if they don't.
 	Patience time.Duration
 	// Died gives an error when something ends that the cluster can't do without; nil when

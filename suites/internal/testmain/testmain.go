@@ -34,7 +34,8 @@ func StandAside() {
 func SuiteFlags() []string {
 	return []string{
 		// Ours.
-		"provider", "engine", "ip-family", "proxy-mode", "nodes", "node-image", "registry",
+		"provider", "engine", "ip-family", "proxy-mode", "nodes", "topology", "node-image", "registry",
+		"image", "restricted", "pull-secret", "keep",
 		"arenas", "seed", "out", "probe-timeout", "hold", "deadline", "run-unsupported",
 		// The framework's.
 		"feature", "assess", "labels", "skip-labels", "skip-features", "skip-assessment",
