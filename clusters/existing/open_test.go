@@ -102,13 +102,22 @@ func TestRecognise(t *testing.T) {
 		want string
 	}{
 		{"none", []appsv1.DaemonSet{set("kube-system", "kube-proxy", "kube-proxy")}, NoEngine},
-		{"one", []appsv1.DaemonSet{set("calico-system", "calico-node", "calico-node")},
-			"Calico (DaemonSet calico-system/calico-node, image reg/calico-node:v1, 2 of 3 ready)"},
+		{
+			"one",
+			[]appsv1.DaemonSet{set("calico-system", "calico-node", "calico-node")},
+			"Calico (DaemonSet calico-system/calico-node, image reg/calico-node:v1, 2 of 3 ready)",
+		},
 		{"aws without its policy agent", []appsv1.DaemonSet{set("kube-system", "aws-node", "aws-node")}, NoEngine},
-		{"aws with it", []appsv1.DaemonSet{set("kube-system", "aws-node", "aws-node", "aws-eks-nodeagent")},
-			"AWS VPC CNI's network policy agent (DaemonSet kube-system/aws-node, image reg/aws-eks-nodeagent:v1, 2 of 3 ready)"},
-		{"two in the middle of a migration", []appsv1.DaemonSet{set("kube-system", "azure-npm", "azure-npm"), set("kube-system", "cilium", "agent")},
-			"Cilium (DaemonSet kube-system/cilium, image reg/agent:v1, 2 of 3 ready), and Azure NPM (DaemonSet kube-system/azure-npm, image reg/azure-npm:v1, 2 of 3 ready)"},
+		{
+			"aws with it",
+			[]appsv1.DaemonSet{set("kube-system", "aws-node", "aws-node", "aws-eks-nodeagent")},
+			"AWS VPC CNI's network policy agent (DaemonSet kube-system/aws-node, image reg/aws-eks-nodeagent:v1, 2 of 3 ready)",
+		},
+		{
+			"two in the middle of a migration",
+			[]appsv1.DaemonSet{set("kube-system", "azure-npm", "azure-npm"), set("kube-system", "cilium", "agent")},
+			"Cilium (DaemonSet kube-system/cilium, image reg/agent:v1, 2 of 3 ready), and Azure NPM (DaemonSet kube-system/azure-npm, image reg/azure-npm:v1, 2 of 3 ready)",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if got := Believed(recognise(tc.sets), nil); got != tc.want {

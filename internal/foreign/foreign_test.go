@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/pem"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -104,7 +105,7 @@ func objects(t *testing.T) []any {
 	defer docs.Close()
 	for buf := make([]byte, 1<<16); ; {
 		n, err := docs.Read(buf)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return all
 		}
 		must(t, err)
