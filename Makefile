@@ -114,7 +114,7 @@ test-peers: deps binaries ## Build other projects' engines and run each on a lab
 .PHONY: test-kind
 test-kind: deps docker-up ## Run the tests that make clusters of kind (minutes; the first time more)
 	@hack/deps.sh debootstrap:debootstrap
-	NETASSAY_KIND=1 go test -count=1 -v -timeout 60m ./clusters/kind $(ARGS)
+	NETASSAY_KIND=1 go test -p 1 -count=1 -v -timeout 60m ./clusters/kind ./suites/kubelets $(ARGS)
 
 .PHONY: test-race
 test-race: deps binaries ## Run all tests under the race detector (needs a C compiler)

@@ -57,7 +57,8 @@ func (c *Cluster) takeAway(ctx context.Context, done <-chan error) error {
 	for {
 		err := c.docker.removeContainers(ctx, c.name)
 		select {
-		case <-done:
+		case gaveUp := <-done: // of our doing
+			fmt.Fprintf(c.log, "creation ended: %v\n", gaveUp)
 			return nil
 		case <-ctx.Done():
 			return errors.Join(fmt.Errorf("end creation of cluster %s: kind does not give up", c.name), err)
