@@ -167,7 +167,7 @@ func render(entries []entry) string {
 	var b strings.Builder
 	b.WriteString(`# Forty scenarios
 
-Situations in which enforcers of NetworkPolicy have failed in the field, each with a test by its number in ` + "`enforcer/scenarios`" + `: ` + "`go test ./enforcer/scenarios -run 'Scenario07'`" + `. *Proved at* is the cheapest level that really shows it; *lab* is where it runs with the whole system besides, or why it can't. Those that need a machine of their own run on kind later, and their rows say so.
+Situations in which enforcers of NetworkPolicy have failed in the field, each with a test by its number in ` + "`enforcer/scenarios`" + `: ` + "`go test ./enforcer/scenarios -run 'Scenario07'`" + `. *Proved at* is the cheapest level that really shows it; *lab* is where it runs with the whole system besides, or why it can't. Those that need real kubelets and containers run on kind besides (` + "`make test-kind`" + `), and their rows say so.
 
 This page is made of the comments of the tests: edit those, then run ` + "`go test ./enforcer/scenarios -run TestCatalog -update`" + `.
 

@@ -259,7 +259,7 @@ func TestScenario21LargeSets(t *testing.T) {
 //
 // Level: real kernel with packets, both backends of ours, DNAT by either.
 //
-// Lab: the cases with the path "service", in the modes of kube-proxy that the lab has. IPVS is not on the lab, whose kernel need not have ip_vs: the agent refuses to start with it (enforcer/host), the matrix of modes runs on kind later.
+// Lab: the cases with the path "service", in the modes of kube-proxy that the lab has. IPVS is not on the lab, whose kernel need not have ip_vs: the agent refuses to start with it (enforcer/host). The same cases run on kind with kube-proxy in either mode.
 func TestScenario29ServicesAreJudgedByPod(t *testing.T) {
 	rewrite := map[string]func(l *lane){
 		"iptables": func(l *lane) {
