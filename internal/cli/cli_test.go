@@ -38,6 +38,8 @@ func TestBadInput(t *testing.T) {
 		{"verify --proxy-mode ipvs", `unknown --proxy-mode value "ipvs": valid are iptables, nftables`},
 		{"conformance --provider kin", `unknown --provider value "kin": did you mean kind?`},
 		{"conformance --provider kind --topology dula", `unknown --topology value "dula": did you mean dual?`},
+		{"conformance --provider kind --engine deny-all", `engine deny-all works on --provider lab only, not on kind`},
+		{"verify --provider existing --tolerate key:Always", `--tolerate "key:Always" is no taint: give KEY, KEY=VALUE, either with :NoSchedule, :PreferNoSchedule or :NoExecute`},
 		{"conformance --topology ipv6", `--topology is for --provider kind, not lab`},
 		{"conformance --keep", `--keep is for --provider kind and existing, not lab`},
 		{"conformance --provider kind --ip-family ipv6", `--ip-family is for --provider lab, not kind`},

@@ -95,7 +95,28 @@ func (f *whereFlags) check() error {
 	if err := oneOf("--topology value", f.topology, kindconfigs.Names()...); err != nil {
 		return err
 	}
-	return f.lab.check()
+	if _, err := parseTolerations(f.tolerate); err != nil {
+		return err
+	}
+	if err := f.lab.check(); err != nil {
+		return err
+	}
+	if f.provider == onKind || f.provider == onExisting && f.chosen() {
+		return checkDeployable(f.lab.engine, f.provider)
+	}
+	return nil
+}
+
+// checkDeployable refuses an engine that can't work where nodes are out of reach.
+func checkDeployable(name, provider string) error {
+	entry, err := registry.Lookup(name)
+	if err != nil {
+		return err
+	}
+	if _, ok := entry.New(make([]string, len(entry.Programs))).(engines.Deployable); !ok {
+		return fmt.Errorf("engine %s works on --provider %s only, not on %s", name, onLab, provider)
+	}
+	return nil
 }
 
 // chosen says that the user named an engine.
@@ -162,28 +183,20 @@ func hush(dir string) (undo func(), err error) {
 	}, nil
 }
 
-// deployable is the engine called name, if it can work where nodes are out of reach.
-func deployable(ctx context.Context, name, provider string) (engines.Deployable, error) {
+// build makes the engine called name.
+func build(ctx context.Context, name string) (engines.Engine, error) {
 	entry, err := registry.Lookup(name)
 	if err != nil {
 		return nil, err
 	}
-	engine, err := entry.Build(ctx, binaries.Own)
-	if err != nil {
-		return nil, err
-	}
-	d, ok := engine.(engines.Deployable)
-	if !ok {
-		return nil, fmt.Errorf("engine %s works on --provider %s only, not on %s", name, onLab, provider)
-	}
-	return d, nil
+	return entry.Build(ctx, binaries.Own)
 }
 
 // withKind makes a cluster of kind, runs do on it and removes it. When anything fails, a
 // case too, the nodes' logs are kept.
 func withKind(ctx context.Context, stdio IO, f *whereFlags, logDir string, do func(context.Context, *session) error) (err error) {
 	progress := func(line string) { fmt.Fprintln(stdio.Err, line) }
-	engine, err := deployable(ctx, f.lab.engine, onKind)
+	engine, err := build(ctx, f.lab.engine)
 	if err != nil {
 		return err
 	}
@@ -248,18 +261,17 @@ func withExisting(ctx context.Context, stdio IO, f *whereFlags, do func(context.
 			return fmt.Errorf("read --pull-secret: %w", err)
 		}
 	}
-	if f.chosen() {
-		engine, err := deployable(ctx, f.lab.engine, onExisting)
-		if err != nil {
-			return err
-		}
-		s.engine = engine
-		if err := s.deploy(ctx, progress); err != nil {
-			return errors.Join(err, engine.Undeploy(context.WithoutCancel(ctx)))
-		}
-		if !f.keep {
-			defer func() { err = errors.Join(err, engine.Undeploy(context.WithoutCancel(ctx))) }()
-		}
+	if !f.chosen() {
+		return do(ctx, s)
+	}
+	if s.engine, err = build(ctx, f.lab.engine); err != nil {
+		return err
+	}
+	if !f.keep {
+		defer func() { err = errors.Join(err, s.undeploy(context.WithoutCancel(ctx))) }()
+	}
+	if err := s.deploy(ctx, progress); err != nil {
+		return err
 	}
 	return do(ctx, s)
 }
@@ -311,6 +323,14 @@ func (s *session) deploy(ctx context.Context, progress func(string)) error {
 		return fmt.Errorf("deploy engine %s: %w", d.Name(), err)
 	}
 	progress(fmt.Sprintf("engine %s in sync on %d nodes (%.1f s)", d.Name(), len(target.Nodes), time.Since(start).Seconds()))
+	return nil
+}
+
+// undeploy removes what deploy made.
+func (s *session) undeploy(ctx context.Context) error {
+	if d, ok := s.engine.(engines.Deployable); ok {
+		return d.Undeploy(ctx)
+	}
 	return nil
 }
 
