@@ -224,6 +224,18 @@ func (c *Cluster) Kubeconfig() string { return c.claim.kubeconfig() }
 // unless it is asked for all.
 func (c *Cluster) Keep() { c.keep = true }
 
+// LeftError says that something of a cluster could not be removed.
+type LeftError struct {
+	Cluster string
+	Err     error
+}
+
+func (e *LeftError) Error() string {
+	return fmt.Sprintf("something of cluster %s is left (netassay clean removes it): %v", e.Cluster, e.Err)
+}
+
+func (e *LeftError) Unwrap() error { return e.Err }
+
 // Close removes the cluster, all of it. It does its work also when ctx has ended.
 func (c *Cluster) Close(ctx context.Context) error {
 	defer c.logFile.Close()
@@ -233,9 +245,12 @@ func (c *Cluster) Close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
 	defer cancel()
 	if err := c.docker.remove(ctx, c.name); err != nil {
-		return fmt.Errorf("%w (netassay clean removes it)", err)
+		return &LeftError{Cluster: c.name, Err: err}
 	}
-	return c.claim.release()
+	if err := c.claim.release(); err != nil {
+		return &LeftError{Cluster: c.name, Err: err}
+	}
+	return nil
 }
 
 // ExportLogs writes the nodes' logs to Config.LogDir, also when ctx has ended.

@@ -2,10 +2,14 @@ package cli
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/netassay/netassay/clusters/kind"
 )
 
 // run runs the command line in this process.
@@ -91,6 +95,38 @@ func TestHelpTeaches(t *testing.T) {
 		if code != exitPass || !strings.Contains(out, "Usage:") {
 			t.Errorf("netassay %s: exit code %d, output %q", args, code, out)
 		}
+	}
+}
+
+// TestExitCode: an interrupted run says whether it has cleaned up.
+func TestExitCode(t *testing.T) {
+	stopped, cancel := context.WithCancel(t.Context())
+	cancel()
+	left := &kind.LeftError{Cluster: "c", Err: errors.New("docker is away")}
+	const said = "netassay: something of cluster c is left (netassay clean removes it): docker is away\n"
+	for _, tc := range []struct {
+		name string
+		ctx  context.Context
+		err  error
+		code int
+		want string
+	}{
+		{"pass", t.Context(), nil, exitPass, ""},
+		{"verdict", t.Context(), withCode(exitFail), exitFail, ""},
+		{"verdict, left", t.Context(), errors.Join(withCode(exitFail), left), exitFail, said},
+		{"broken", t.Context(), errors.New("x"), exitBroken, "netassay: x\n"},
+		{"interrupted", stopped, context.Canceled, exitInterrupted, "netassay: interrupted; everything has been cleaned up\n"},
+		{"interrupted, left", stopped, errors.Join(context.Canceled, left), exitInterrupted, said},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var errs bytes.Buffer
+			if got := exitCode(tc.ctx, tc.err, &errs); got != tc.code {
+				t.Errorf("code %d, want %d", got, tc.code)
+			}
+			if diff := cmp.Diff(tc.want, errs.String()); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
 	}
 }
 

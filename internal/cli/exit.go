@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/netassay/netassay/clusters/kind"
 )
 
 // The exit codes.
@@ -41,6 +43,10 @@ func withCode(code int) error {
 // exitCode prints what there is to say about err, in one line, and returns the code.
 func exitCode(ctx context.Context, err error, w io.Writer) int {
 	var coded *codeError
+	var left *kind.LeftError
+	if errors.As(err, &left) {
+		fmt.Fprintf(w, "netassay: %v\n", left)
+	}
 	switch {
 	case err == nil:
 		return exitPass
@@ -49,6 +55,8 @@ func exitCode(ctx context.Context, err error, w io.Writer) int {
 			fmt.Fprintf(w, "netassay: %v\n", coded.err)
 		}
 		return coded.code
+	case left != nil && errors.Is(ctx.Err(), context.Canceled):
+		return exitInterrupted
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		fmt.Fprintln(w, "netassay: interrupted; everything has been cleaned up")
 		return exitInterrupted
