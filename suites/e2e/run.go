@@ -201,10 +201,6 @@ func (r *run) event(t *testing.T, e runner.Event) {
 // claim makes the result folder. The second run of a program, by -count or another test,
 // has one of its own.
 func (r *run) claim() error {
-	root, err := cwd()
-	if err != nil {
-		return err
-	}
 	set := r.suite.settings
 	r.out = set.out
 	if r.out == "" {
@@ -215,6 +211,10 @@ func (r *run) claim() error {
 		r.out = filepath.Join("results", r.began.Format("20060102-150405")+"-"+name)
 	}
 	if !filepath.IsAbs(r.out) {
+		root, err := folder()
+		if err != nil {
+			return err
+		}
 		r.out = filepath.Join(root, r.out)
 	}
 	r.suite.mu.Lock()

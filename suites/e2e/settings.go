@@ -214,9 +214,9 @@ func (s *settings) parallel() int {
 	return 1
 }
 
-// cwd is where relative paths begin: go test runs a test in its package's folder, which is
+// folder is where relative paths begin: go test runs a test in its package's folder, which is
 // not where the user is.
-func cwd() (string, error) {
+func folder() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", fmt.Errorf("find current folder: %w", err)
