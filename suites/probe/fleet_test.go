@@ -413,6 +413,11 @@ func TestSilenceIsDoubted(t *testing.T) {
 		{wire.TCP, done, Dropped},
 	} {
 		o := Observation{Result: Dropped, Done: done}
+		f := NewFleet()
+		f.book.add("x/b", func(at time.Duration) time.Duration { return at }, []wire.Receipt{{Nonce: 7, Protocol: tc.protocol, At: tc.at}})
+		if err := f.Late(7, done); (err != nil) != (tc.want == Inconclusive) {
+			t.Errorf("%s read at %v: late: %v", tc.protocol, tc.at, err)
+		}
 		doubtSilence(&o, Receipt{Protocol: tc.protocol, At: tc.at})
 		if o.Result != tc.want || (tc.want == Inconclusive) != (o.Err != "") {
 			t.Errorf("%s read at %v: %+v, want %s", tc.protocol, tc.at, o, tc.want)

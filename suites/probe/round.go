@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -228,8 +229,25 @@ const answerTime = 2 * time.Millisecond
 // answer can't have been in time: that may be a receiver that did not get the CPU. A TCP
 // handshake is answered by the kernel, whatever the prober does.
 func doubtSilence(o *Observation, r Receipt) {
-	if o.Result == Dropped && r.Protocol != wire.TCP && r.At > o.Done-answerTime {
-		o.Result = Inconclusive
-		o.Err = fmt.Sprintf("receiver %s read the packet only %v before the deadline", r.Receiver, o.Done-r.At)
+	if o.Result == Dropped && r.late(o.Done) {
+		o.Result, o.Err = Inconclusive, r.excuse(o.Done)
 	}
+}
+
+func (r Receipt) late(done time.Duration) bool {
+	return r.Protocol != wire.TCP && r.At > done-answerTime
+}
+
+func (r Receipt) excuse(done time.Duration) string {
+	return fmt.Sprintf("receiver %s read the packet only %v before the deadline", r.Receiver, done-r.At)
+}
+
+// Late is why a probe that was Dropped at done proves nothing after all, nil when it does:
+// the receiver's evidence has come since, and says that its answer can't have been in time.
+// Evidence takes long to come from a receiver that does not get the CPU, or is far away.
+func (f *Fleet) Late(nonce uint64, done time.Duration) error {
+	if r, ok := f.Receipt(nonce); ok && r.late(done) {
+		return errors.New(r.excuse(done))
+	}
+	return nil
 }

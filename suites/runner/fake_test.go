@@ -48,6 +48,8 @@ type world struct {
 	broken, dead func(name string) bool
 	// interrupted says when a prober's stream was lost.
 	interrupted func(name string, from, to time.Duration) error
+	// late is why what was dropped proves nothing.
+	late func() error
 	// lag is how late probers send what they are handed.
 	lag func() time.Duration
 
@@ -85,6 +87,7 @@ func newWorld() *world {
 		probers: map[string]bool{},
 		broken:  func(string) bool { return false }, dead: func(string) bool { return false },
 		interrupted: func(string, time.Duration, time.Duration) error { return nil },
+		late:        func() error { return nil },
 		lag:         func() time.Duration { return 0 },
 	}
 	w.verdict = func(f model.Flow) model.Verdict { return w.seen(w.delay).verdict(f) }
@@ -318,6 +321,8 @@ func (w *world) Probe(ctx context.Context, client string, ts []probe.Target) ([]
 func (w *world) Interrupted(name string, from, to time.Duration) error {
 	return w.interrupted(name, from, to)
 }
+
+func (w *world) Late(uint64, time.Duration) error { return w.late() }
 
 func (w *world) probe(client string, t probe.Target) probe.Observation {
 	o := probe.Observation{Cell: t.Cell, Result: probe.Dropped}

@@ -280,13 +280,14 @@ func (w *watch) take(r *round, got arrival) {
 		Server:    r.state(controlKey{c.key.server, c.key.family, c.key.kind}),
 		Client:    r.clientState(c.key),
 	})
-	c.ends = append(c.ends, got.ends)
+	c.ends, c.nonces = append(c.ends, got.ends), append(c.nonces, o.Nonce)
 	w.doubt(c, len(c.ends)-1)
 	c.progress = judge.Look(&c.judge, w.window)
 }
 
 // doubt takes back what was seen while the prober of one of both ends may have been away:
-// that was the harness's doing, and is neither a block nor an allow.
+// that was the harness's doing, and is neither a block nor an allow. So is the silence of a
+// server that is known by now to have read the probe too late.
 func (w *watch) doubt(c *cell, first int) {
 	for i := first; i < len(c.ends); i++ {
 		o := &c.judge.Observations[i]
@@ -297,6 +298,12 @@ func (w *watch) doubt(c *cell, first int) {
 			if err := w.a.run.cfg.Fleet.Interrupted(name, o.Sent, o.Done); err != nil {
 				o.Result, o.Err = judge.Inconclusive, err.Error()
 			}
+		}
+		if o.Result != judge.Dropped {
+			continue
+		}
+		if err := w.a.run.cfg.Fleet.Late(c.nonces[i], o.Done); err != nil {
+			o.Result, o.Err = judge.Inconclusive, err.Error()
 		}
 	}
 }

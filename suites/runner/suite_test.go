@@ -266,6 +266,14 @@ func TestLostStreamsAreNoVerdict(t *testing.T) {
 	}
 }
 
+// Law 1: a deny whose probes were read, too late to be answered, is no deny.
+func TestLateReceiversAreNoVerdict(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.late = func() error { return errors.New("read too late") }
+		expectAll(t, w.run(t, w.config(loadCases(t, "isolation-deny-ingress")...)), v1.Inconclusive)
+	})
+}
+
 // Law 3: silence of a pod that answers nobody, not even its own node, is not a deny.
 func TestADeadServerIsNoDeny(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {

@@ -33,7 +33,8 @@ const (
 type cell struct {
 	key      cellKey
 	judge    judge.Cell
-	ends     []ends // of judge's observations
+	ends     []ends   // of judge's observations
+	nonces   []uint64 // of judge's observations
 	progress judge.Progress
 	pending  []time.Duration // when the probes that are on their way were handed over
 	flow     model.Flow      // as last probed
