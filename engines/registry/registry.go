@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/netassay/netassay/clusters/binaries"
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/engines/azurenpm"
 	"github.com/netassay/netassay/engines/denyall"
@@ -24,7 +23,8 @@ type Binaries func(ctx context.Context, name string) (path string, err error)
 type Entry struct {
 	Name        string
 	Description string
-	// Version is that of another project's program; "" when the engine is ours.
+	// Version is that of another project's program, as clusters/binaries builds it; "" when
+	// the engine is ours.
 	Version string
 	// Programs are the binaries that New needs.
 	Programs []string
@@ -43,21 +43,21 @@ func Entries() []Entry {
 		},
 		{
 			Name:        azurenpm.Name,
-			Version:     version(azurenpm.Name),
+			Version:     "v1.7.0",
 			Description: "Azure Network Policy Manager; its start takes some 3 minutes",
 			Programs:    []string{azurenpm.Name},
 			New:         func(paths []string) engines.Engine { return &azurenpm.Engine{Binary: paths[0]} },
 		},
 		{
 			Name:        kuberouter.Name,
-			Version:     version(kuberouter.Name),
+			Version:     "v1.6.1",
 			Description: "kube-router, as a network policy controller alone",
 			Programs:    []string{kuberouter.Name},
 			New:         func(paths []string) engines.Engine { return &kuberouter.Engine{Binary: paths[0]} },
 		},
 		{
 			Name:        knp.Name,
-			Version:     version(knp.Name),
+			Version:     "v1.1.0",
 			Description: "kube-network-policies: verdicts in user space, by a netfilter queue",
 			Programs:    []string{knp.Name},
 			New:         func(paths []string) engines.Engine { return &knp.Engine{Binary: paths[0]} },
@@ -73,12 +73,6 @@ func Entries() []Entry {
 			New:         func([]string) engines.Engine { return &denyall.Engine{} },
 		},
 	}
-}
-
-// version is that of the peer's program as it is built.
-func version(name string) string {
-	p, _ := binaries.LookupPeer(name) // a test compares the names
-	return p.Version
 }
 
 // Names are the names of Entries.
