@@ -26,7 +26,7 @@ var version string
 // The garbage collector is told to keep the process small, unless the environment says
 // otherwise: the start-up list is short-lived garbage several times the live heap.
 const (
-	memoryLimit = 44 << 20
+	memoryLimit = 48 << 20
 	gcPercent   = 50
 )
 

@@ -26,8 +26,8 @@ const (
 // a row without a pause, and ends with a pause, or at once for other changes than those of
 // pods of other nodes.
 const (
-	churnInterval = 250 * time.Millisecond
-	churnPause    = 500 * time.Millisecond
+	churnInterval = 1500 * time.Millisecond
+	churnPause    = 3 * time.Second
 	churnRow      = 5
 )
 

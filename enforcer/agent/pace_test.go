@@ -23,7 +23,7 @@ func TestPace(t *testing.T) {
 		{"changes in a row keep the interval", past{Dirty: at(20 * ms), Start: t0}, 50 * ms, true},
 		{"long work rests", past{Dirty: at(20 * ms), Start: t0, Busy: 40 * ms}, 360 * ms, true},
 		{"rest is over", past{Dirty: at(time.Second), Start: t0, Busy: 40 * ms}, 1010 * ms, true},
-		{"churn gathers", past{Dirty: at(20 * ms), Start: t0, Row: churnRow}, 250 * ms, true},
+		{"churn gathers", past{Dirty: at(20 * ms), Start: t0, Row: churnRow}, 1500 * ms, true},
 		{"churn does not hold up others", past{Dirty: at(20 * ms), Start: t0, Row: churnRow, Urgent: true}, 50 * ms, true},
 		{"long work rests less for others", past{Dirty: at(20 * ms), Start: t0, Busy: 40 * ms, Urgent: true}, 80 * ms, true},
 		{"starved work rests less for others", past{Dirty: at(20 * ms), Start: t0, Busy: 4 * time.Second, Row: churnRow, Urgent: true}, 200 * ms, true},
@@ -49,7 +49,7 @@ func TestRow(t *testing.T) {
 		after time.Duration // ms
 		row   int
 	}{
-		{0, 1}, {50, 2}, {100, 3}, {100 + churnPause/time.Millisecond, 4}, {2000, 1}, {2001, 2},
+		{0, 1}, {50, 2}, {100, 3}, {100 + churnPause/time.Millisecond, 4}, {9000, 1}, {9001, 2},
 	} {
 		p.Urgent = true
 		p.begin(t0.Add(tc.after * time.Millisecond))

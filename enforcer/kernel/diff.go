@@ -104,7 +104,7 @@ func (d *differ) compareSets() error {
 		if shared(d.have.sets[name].Members, s.Members) {
 			continue
 		}
-		del, add := diffMembers(d.have.sets[name].Members, sorted(s.Members))
+		del, add := diffMembers(d.have.sets[name].Members, s.Members)
 		if len(del)+len(add) == 0 {
 			continue
 		}

@@ -22,11 +22,13 @@ func shared(a, b []plan.Member) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
-// diffMembers lists what is in only one of two sorted lists.
+// diffMembers lists what is in only one of two lists, of which have is sorted. Most sets
+// stay as they are: only one that does not is looked at.
 func diffMembers(have, want []plan.Member) (del, add []plan.Member) {
 	if shared(have, want) {
 		return nil, nil
 	}
+	want = sorted(want)
 	for len(have) > 0 && len(want) > 0 {
 		switch c := have[0].Compare(want[0]); {
 		case c < 0:

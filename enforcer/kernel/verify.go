@@ -15,7 +15,7 @@ func (d Drift) Any() bool { return d != Drift{} }
 
 // verifyBudget is how many members of sets one Verify reads back; the next goes on where
 // it ended. Names, chains and hooks are compared whole each time.
-const verifyBudget = 50_000
+const verifyBudget = 20_000
 
 // Verify compares the kernel with what the last sync left there. It repairs nothing: what
 // it learns makes the next Sync do so.
