@@ -140,7 +140,8 @@ func container() corev1.Container {
 		Name: "main", Image: "registry.example/team/service:v1.2.3", Command: []string{"/service", "--listen=:8080"},
 		Ports: Ports(),
 		Env: []corev1.EnvVar{
-			{Name: "LOG_LEVEL", Value: "info"}, {Name: "DATABASE_URL", Value: "postgres://database.svc:5432/main"},
+			{Name: "LOG_LEVEL", Value: "info"},
+			{Name: "DATABASE_URL", Value: "postgres://database.svc:5432/main"},
 			{Name: "POD_NAME", ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.name"}}},
 		},
 		Resources: corev1.ResourceRequirements{

@@ -76,7 +76,6 @@ type fakeSession struct {
 	report  v1.Run
 	skipped string
 	forgot  bool
-	atWork  int
 }
 
 // openFake makes sessions of a part: "pass", or "fail", "void", "failnow", "panic" and a
