@@ -39,6 +39,9 @@ type Engine struct {
 	deployed *deployment
 }
 
+// MetricsURL is the page of metrics of each agent, on the loopback of its node.
+func (*Engine) MetricsURL() string { return "http://" + address + "/metrics" }
+
 // Name is "reference".
 func (*Engine) Name() string { return "reference" }
 

@@ -1,17 +1,241 @@
 package cli
 
 import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
 	"github.com/spf13/cobra"
+
+	"github.com/netassay/netassay/clusters/binaries"
+	"github.com/netassay/netassay/engines/reference"
+	"github.com/netassay/netassay/engines/registry"
+	"github.com/netassay/netassay/reports"
+	v1 "github.com/netassay/netassay/reports/v1"
+	"github.com/netassay/netassay/scale/profile"
+	scalerun "github.com/netassay/netassay/scale/run"
 )
 
-// newScale groups what has to do with size and speed.
+// scaleFlags are what netassay scale can be told.
+type scaleFlags struct {
+	lab     labFlags
+	cfg     scalerun.Config
+	engines []string
+	args    []string // of the reference enforcer
+	repeats int
+	profile string
+	bounds  string
+	seed    uint64
+	size    struct{ nodes, pods, policies, namespaces, local int }
+	out     string
+}
+
 func newScale(stdio IO) *cobra.Command {
+	f := scaleFlags{
+		lab: labFlags{engine: "none", proxyMode: "iptables", nodes: 2},
+		cfg: scalerun.Config{Timing: scalerun.DefaultTiming(), Limits: scalerun.DefaultLimits()},
+	}
 	c := &cobra.Command{
 		Use:   "scale",
-		Short: "Size and speed: compare results of scale runs",
-		Args:  knownCommand,
-		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+		Short: "Measure engines at 250 nodes and 20,000 pods: convergence, leaks, memory",
+		Long: `Starts a lab of two real nodes, fills it with hollow nodes, hollow pods and policies,
+starts an engine on the first node and changes one thing after the other, while one-way UDP
+streams show, packet by packet, when each change took effect. Several engines, and several
+repeats, are measured one after the other, each in a lab of its own.
+
+The load is a profile: a name, a line of key=value words, or both ("headline pods=5000").
+The flags of its size change what the profile says.
+
+Exit code 0: within the bounds, if there are some. 1: beyond one. 2: the run itself failed,
+or its controls did not hold, so that its figures mean nothing. 130: interrupted; what was
+seen until then is kept and marked unfinished.`,
+		Example: `  netassay scale
+  netassay scale --nodes 20 --pods 1000 --policies 50 --local-pods 10 --samples 10 --bounds smoke
+  netassay scale --engine reference,kube-router --profile npm-docs --seed 7`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := f.complete(c); err != nil {
+				return err
+			}
+			return runScale(c.Context(), stdio, f)
+		},
 	}
-	c.AddCommand(newScaleCompare(stdio))
+	f.register(c)
 	return c
+}
+
+func (f *scaleFlags) register(c *cobra.Command) {
+	flags := c.Flags()
+	flags.StringSliceVar(&f.engines, "engine", []string{"reference"}, "engines under test, one after the other (see netassay engines)")
+	flags.StringSliceVar(&f.args, "enforcer-args", []string{"--default-deny-unknown"}, "arguments of the reference enforcer")
+	flags.IntVar(&f.repeats, "repeats", 1, "how often each engine is measured; engines take turns")
+	flags.StringVar(&f.profile, "profile", "headline", "the load: a name, a line of key=value words, or both")
+	flags.IntVar(&f.size.nodes, "nodes", 250, "hollow nodes")
+	flags.IntVar(&f.size.pods, "pods", 20000, "hollow pods")
+	flags.IntVar(&f.size.policies, "policies", 1000, "policies")
+	flags.IntVar(&f.size.namespaces, "namespaces", 100, "namespaces of pods and policies")
+	flags.IntVar(&f.size.local, "local-pods", 80, "real pods on the engine's node")
+	flags.Uint64Var(&f.seed, "seed", 1, "of the load and of its churn")
+	flags.StringVar(&f.lab.family, "ip-family", "dual", "IP families of the lab: ipv4, ipv6 or dual")
+	flags.StringVar(&f.lab.proxyMode, "proxy-mode", "iptables", "kube-proxy mode: iptables or nftables")
+	flags.IntVar(&f.cfg.Samples, "samples", 100, "samples of each kind of change")
+	flags.IntVar(&f.cfg.NewPods, "new-pods", 20, "samples of a new pod's isolation")
+	flags.IntVar(&f.cfg.CIDRs, "cidrs", 10000, "CIDRs of the policy that is edited")
+	flags.IntVar(&f.cfg.Cycles, "cycles", 20, "times that load comes and goes, for the slope of memory")
+	flags.Float64SliceVar(&f.cfg.Churn.Rates, "churn-rates", []float64{1, 10, 20}, "changes of the load per second, one rate after the other")
+	flags.DurationVar(&f.cfg.Churn.For, "churn-for", 20*time.Second, "how long each rate lasts")
+	flags.DurationVar(&f.cfg.Timing.Interval, "interval", f.cfg.Timing.Interval, "time between packets of a flow")
+	flags.DurationVar(&f.cfg.Timing.Deadline, "deadline", f.cfg.Timing.Deadline, "after which a change counts as never done")
+	flags.DurationVar(&f.cfg.Timing.Start, "start-deadline", f.cfg.Timing.Start, "for an engine to come into sync")
+	l := &f.cfg.Limits
+	flags.Float64Var(&l.MaxForeign, "max-foreign", l.MaxForeign, "share of the processors that other work on the host may take")
+	flags.Float64Var(&l.MaxMissed, "max-missed", l.MaxMissed, "share of packets that senders may be too late for")
+	flags.DurationVar(&l.MaxBlind, "max-blind", l.MaxBlind, "how long a sender may be silent when a verdict changes")
+	flags.Float64Var(&l.MaxVoid, "max-void", l.MaxVoid, "share of samples that may be void")
+	flags.StringVar(&f.bounds, "bounds", "auto", "what an engine is judged by: headline, smoke, none; auto is headline for the reference enforcer at that size, else none")
+	flags.StringVar(&f.out, "out", "", "result folder (default results/<time>-scale)")
+}
+
+// complete makes the configuration of the flags.
+func (f *scaleFlags) complete(c *cobra.Command) (err error) {
+	p := &f.cfg.Profile
+	if *p, err = profile.Parse(f.profile); err != nil {
+		return err
+	}
+	for _, o := range []struct {
+		flag string
+		set  func()
+	}{
+		{"nodes", func() { p.Nodes = f.size.nodes }},
+		{"pods", func() { p.Pods = f.size.pods }},
+		{"policies", func() { p.Policies = f.size.policies }},
+		{"namespaces", func() { p.Namespaces = f.size.namespaces }},
+		{"local-pods", func() { p.Local = f.size.local }},
+		{"seed", func() { p.Seed = f.seed }},
+	} {
+		if c.Flags().Changed(o.flag) {
+			o.set()
+		}
+	}
+	return errors.Join(f.check(), f.lab.check(), f.cfg.Check())
+}
+
+func (f *scaleFlags) check() error {
+	for _, e := range f.engines {
+		if _, err := registry.Lookup(e); err != nil {
+			return err
+		}
+	}
+	switch {
+	case len(f.engines) == 0:
+		return errors.New("--engine is empty: give one or more, see netassay engines")
+	case f.repeats < 1 || f.repeats > 100:
+		return fmt.Errorf("--repeats %d: give 1 to 100", f.repeats)
+	}
+	return oneOf("--bounds value", f.bounds, "auto", "headline", "smoke", "none")
+}
+
+// boundsOf are those that an engine is judged by.
+func (f *scaleFlags) boundsOf(engine string) scalerun.Bounds {
+	p := f.cfg.Profile
+	switch {
+	case f.bounds == "headline", f.bounds == "auto" && engine == "reference" && p.Pods <= 20000 && p.Policies <= 1000:
+		return scalerun.HeadlineBounds()
+	case f.bounds == "smoke":
+		return scalerun.SmokeBounds()
+	}
+	return scalerun.Bounds{}
+}
+
+func runScale(ctx context.Context, stdio IO, f scaleFlags) error {
+	if f.out != "" {
+		if err := reports.Claim(f.out); err != nil {
+			return err
+		}
+	}
+	// Found, or built, while there still is a network.
+	for _, name := range f.engines {
+		entry, err := registry.Lookup(name)
+		if err == nil {
+			_, err = entry.Build(ctx, binaries.Own)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return inSandbox(ctx, stdio, f.lab, func(ctx context.Context) error {
+		if f.out == "" {
+			f.out = filepath.Join("results", time.Now().Format("20060102-150405")+"-scale")
+			if err := reports.Claim(f.out); err != nil {
+				return err
+			}
+		}
+		return scaleAll(ctx, stdio, f)
+	})
+}
+
+// scaleAll measures all engines in turn and leaves the results, whatever happens.
+func scaleAll(ctx context.Context, stdio IO, f scaleFlags) (err error) {
+	samples, err := os.Create(filepath.Join(f.out, scalerun.SamplesFile))
+	if err != nil {
+		return fmt.Errorf("write results: %w", err)
+	}
+	buffered := bufio.NewWriter(samples)
+	lines := json.NewEncoder(buffered)
+	f.cfg.Record = func(s scalerun.Sample) { _ = lines.Encode(s) } // Flush tells of an error
+	var results []*scalerun.Result
+	var failed error
+	for i := range f.repeats * len(f.engines) {
+		name, repeat := f.engines[i%len(f.engines)], i/len(f.engines)
+		fmt.Fprintf(stdio.Err, "=== %s, run %d of %d\n", name, i+1, f.repeats*len(f.engines))
+		var r *scalerun.Result
+		r, failed = scaleOne(ctx, stdio, f, name, repeat)
+		if r != nil {
+			results = append(results, r)
+		}
+		if failed != nil && (ctx.Err() != nil || len(f.engines) == 1) {
+			break
+		}
+		if failed != nil { // the others can still be measured
+			fmt.Fprintf(stdio.Err, "netassay: %s: %v\n", name, failed)
+		}
+	}
+	sum := scalerun.Summarize(results)
+	err = errors.Join(buffered.Flush(), samples.Close(), scalerun.Write(f.out, sum), scalerun.Text(stdio.Out, sum))
+	fmt.Fprintf(stdio.Out, "results: %s\n", f.out)
+	if err := errors.Join(failed, err); err != nil {
+		return err
+	}
+	return withCode(v1.ExitCode(v1.Verdict(sum.Verdict)))
+}
+
+// scaleOne measures one engine in a lab of its own.
+func scaleOne(ctx context.Context, stdio IO, f scaleFlags, name string, repeat int) (result *scalerun.Result, err error) {
+	entry, err := registry.Lookup(name)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := entry.Build(ctx, binaries.Own)
+	if err != nil {
+		return nil, err
+	}
+	if e, ok := engine.(*reference.Engine); ok {
+		e.Args = append(e.Args, f.args...)
+	}
+	logs := filepath.Join(f.out, "logs", strings.ReplaceAll(fmt.Sprintf("%s-%d", name, repeat+1), "/", "-"))
+	err = withLab(ctx, stdio, f.lab, logs, func(ctx context.Context, s *session) error {
+		cfg := f.cfg
+		cfg.Lab, cfg.Pool, cfg.Engine, cfg.Name, cfg.Repeat = s.lab, s.lab.Network().Nodes()[0].Pool(), engine, name, repeat
+		cfg.Bounds = f.boundsOf(name)
+		cfg.Log = func(line string) { fmt.Fprintln(stdio.Err, line) }
+		result, err = scalerun.Run(ctx, cfg)
+		return err
+	})
+	return result, err
 }

@@ -33,6 +33,18 @@ func New(cfg *rest.Config, size Size, progress Progress) (*Cluster, error) {
 	if err := size.Check(); err != nil {
 		return nil, err
 	}
+	client, err := newClient(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if progress == nil {
+		progress = func(string, int, int) {}
+	}
+	return &Cluster{size: size, client: client, progress: progress}, nil
+}
+
+// newClient makes a client that speaks protobuf and has no rate limit of its own.
+func newClient(cfg *rest.Config) (kubernetes.Interface, error) {
 	cfg = rest.CopyConfig(cfg)
 	cfg.QPS, cfg.Burst = -1, -1
 	cfg.ContentType = "application/vnd.kubernetes.protobuf"
@@ -41,10 +53,7 @@ func New(cfg *rest.Config, size Size, progress Progress) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make client: %w", err)
 	}
-	if progress == nil {
-		progress = func(string, int, int) {}
-	}
-	return &Cluster{size: size, client: client, progress: progress}, nil
+	return client, nil
 }
 
 // Create writes everything, kind by kind.

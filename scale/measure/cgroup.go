@@ -16,6 +16,7 @@ type Cgroup struct {
 	root string // where the hierarchy is mounted
 	dir  string // "" while there is none
 	peak string // the file of the peak
+	v2   bool
 }
 
 // stem starts the names of our groups, by which left-overs are found.
@@ -56,7 +57,7 @@ func (g *Cgroup) make(h hierarchy) (err error) {
 	if g.dir, err = os.MkdirTemp(parent, stem); err != nil {
 		return err
 	}
-	g.peak = filepath.Join(g.dir, h.peak)
+	g.peak, g.v2 = filepath.Join(g.dir, h.peak), h.kind == "cgroup2"
 	if _, err := os.Stat(g.peak); err != nil {
 		return fmt.Errorf("the memory controller gives no peak: %w", err)
 	}
@@ -110,6 +111,54 @@ func (g *Cgroup) Peak() (int64, error) {
 		return 0, fmt.Errorf("read cgroup peak: %w", err)
 	}
 	return strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+}
+
+// Usage is what the group is charged for now, in bytes.
+type Usage struct {
+	WorkingSet int64 // all but file pages that nobody has used for long: what the kubelet evicts by
+	Kernel     int64 // of it, the kernel's own: nft rules are in it, buckets of ipsets are not
+}
+
+// Usage reads both.
+func (g *Cgroup) Usage() (Usage, error) {
+	current, kernel, inactive := "memory.usage_in_bytes", "memory.kmem.usage_in_bytes", "total_inactive_file"
+	if g.v2 {
+		current, kernel, inactive = "memory.current", "", "inactive_file"
+	}
+	stat, err := os.ReadFile(filepath.Join(g.dir, "memory.stat"))
+	if err != nil {
+		return Usage{}, fmt.Errorf("read cgroup usage: %w", err)
+	}
+	now, err := readNumber(filepath.Join(g.dir, current))
+	if err != nil {
+		return Usage{}, fmt.Errorf("read cgroup usage: %w", err)
+	}
+	u := Usage{WorkingSet: max(0, now-statOf(string(stat), inactive)), Kernel: statOf(string(stat), "kernel")}
+	if kernel != "" {
+		if u.Kernel, err = readNumber(filepath.Join(g.dir, kernel)); err != nil {
+			return u, fmt.Errorf("read cgroup usage: %w", err)
+		}
+	}
+	return u, nil
+}
+
+func readNumber(path string) (int64, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+}
+
+// statOf is one line of memory.stat, 0 when it is not there.
+func statOf(text, name string) int64 {
+	for line := range strings.Lines(text) {
+		if key, value, _ := strings.Cut(strings.TrimSpace(line), " "); key == name {
+			n, _ := strconv.ParseInt(value, 10, 64)
+			return n
+		}
+	}
+	return 0
 }
 
 // Close removes the group, whose processes must have ended, and the mount.

@@ -1,0 +1,251 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/netassay/netassay/scale/load"
+	"github.com/netassay/netassay/scale/profile"
+	"github.com/netassay/netassay/suites/probe"
+)
+
+const (
+	churnPuppets = 10                   // that come and go while the load churns
+	churnRate    = 2.0                  // of them per second
+	churnStep    = 5 * time.Millisecond // between packets of a flow, of which there are many
+	churnWriters = 64                   // writes in flight: more than an API server that keeps up ever has
+	bursts       = 5
+)
+
+// Churned is what a churn of the load came to.
+type Churned struct {
+	Phase   string  `json:"phase"`
+	Wanted  float64 `json:"wanted_per_s"`
+	Reached float64 `json:"reached_per_s"`
+	Changes int     `json:"changes"`
+	Failed  int     `json:"failed"` // writes that the API server refused
+	LateMax float64 `json:"late_max_ms"`
+	Error   string  `json:"error,omitempty"` // the first
+}
+
+// churns runs all rates, one after the other, and the bursts.
+func (r *run) churns(ctx context.Context) error {
+	return r.under(ctx, callPolicy(), func() error {
+		for i, rate := range r.cfg.Churn.Rates {
+			if err := r.churn(ctx, rate, uint64(i)); err != nil {
+				return err
+			}
+		}
+		return r.burst(ctx)
+	})
+}
+
+// churn changes the load by the clock, and puppets beside it: what is measured is how long
+// after its time a puppet's flow was right.
+func (r *run) churn(ctx context.Context, rate float64, n uint64) error {
+	phase := fmt.Sprintf("churn %g/s", rate)
+	r.cfg.Log(fmt.Sprintf("%s for %v", phase, r.cfg.Churn.For))
+	w, err := r.watchPuppets(ctx, churnPuppets)
+	if err != nil {
+		return err
+	}
+	cpu, known := r.meter.cpu()
+	c := profile.DefaultChurn()
+	c.Rate, c.For, c.Seed = rate, r.cfg.Churn.For, r.cfg.Profile.Seed+n
+	g, gctx := errgroup.WithContext(ctx)
+	var done Churned
+	g.Go(func() error {
+		var err error
+		done, err = r.changeLoad(gctx, c)
+		return err
+	})
+	g.Go(func() error { return w.toggle(gctx, c.For) })
+	err = g.Wait()
+	done.Phase, done.Wanted = phase, rate
+	r.result.Churns = append(r.result.Churns, done)
+	if after, ok := r.meter.cpu(); ok && known && err == nil {
+		r.result.CPU = append(r.result.CPU, PhaseCPU{phase, done.Changes + w.count(), (after.Total() - cpu.Total()).Seconds()})
+	}
+	return w.end(ctx, phase, err)
+}
+
+// changeLoad makes the changes when they fall due, without waiting for those before.
+func (r *run) changeLoad(ctx context.Context, c profile.Churn) (Churned, error) {
+	var out Churned
+	var mu sync.Mutex
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(churnWriters)
+	start := time.Now()
+	for change := range load.Schedule(&r.objects, c) {
+		if err := pause(ctx, time.Until(start.Add(change.Due))); err != nil {
+			return out, err
+		}
+		out.Changes++
+		out.LateMax = max(out.LateMax, ms(time.Since(start)-change.Due))
+		g.Go(func() error {
+			for _, wr := range change.Writes {
+				if err := r.writer.Write(gctx, wr); err != nil {
+					mu.Lock()
+					out.Failed++
+					if out.Error == "" {
+						out.Error = fmt.Sprintf("%s: %v", change.Kind, err)
+					}
+					mu.Unlock()
+				}
+			}
+			return nil
+		})
+	}
+	err := g.Wait()
+	out.Reached = float64(out.Changes) / time.Since(start).Seconds()
+	return out, err
+}
+
+// puppets are puppets whose flows are watched.
+type puppets struct {
+	r       *run
+	ids     [][]probe.StreamID // of each puppet
+	by      bystanders
+	mu      sync.Mutex
+	changes [][]Change
+	busy    []sync.Mutex
+}
+
+// watchPuppets starts with no puppet there.
+func (r *run) watchPuppets(ctx context.Context, n int) (*puppets, error) {
+	w := &puppets{r: r, changes: make([][]Change, n), busy: make([]sync.Mutex, n)}
+	for i := range n {
+		if err := r.await(ctx, r.calls(i), false, puppetPatience); err != nil {
+			return nil, err
+		}
+	}
+	for i := range n {
+		ids, err := r.startStreams(ctx, r.calls(i), churnStep)
+		if err != nil {
+			return nil, err
+		}
+		w.ids = append(w.ids, ids)
+	}
+	var err error
+	if w.by, err = r.watchBystanders(ctx); err != nil {
+		return nil, err
+	}
+	return w, pause(ctx, preCheck+hold)
+}
+
+// toggle makes puppets come and go by the clock, in turn.
+func (w *puppets) toggle(ctx context.Context, d time.Duration) error {
+	start, g := probe.Now(), errgroup.Group{}
+	for i := 0; ; i++ {
+		due := start + time.Duration(float64(i)/churnRate*float64(time.Second))
+		if due-start >= d {
+			break
+		}
+		if err := pause(ctx, due-probe.Now()); err != nil {
+			return err
+		}
+		allow := i/len(w.ids)%2 == 0
+		g.Go(func() error { return w.set(ctx, i%len(w.ids), allow, due) })
+	}
+	return g.Wait()
+}
+
+// set brings a puppet or takes it away.
+func (w *puppets) set(ctx context.Context, i int, allow bool, due time.Duration) error {
+	w.busy[i].Lock() // of one puppet, one change after the other
+	defer w.busy[i].Unlock()
+	c := Change{Allow: allow, Kind: PodDelete, Due: due, Call: probe.Now()}
+	p := w.r.puppet(i)
+	var err error
+	if allow {
+		c.Kind = PodCreate
+		err = w.r.writer.StartPod(ctx, p)
+	} else {
+		err = w.r.writer.EndPod(ctx, p.Namespace, p.Name)
+	}
+	if err != nil {
+		return fmt.Errorf("puppet %d: %w", i, err)
+	}
+	c.Ack = probe.Now()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if n := len(w.changes[i]); n > 0 {
+		w.changes[i][n-1].Until = c.Call
+	}
+	w.changes[i] = append(w.changes[i], c)
+	return nil
+}
+
+func (w *puppets) count() int {
+	n := 0
+	for _, c := range w.changes {
+		n += len(c)
+	}
+	return n
+}
+
+// end lets the last changes become true, takes the puppets away and reads the streams.
+func (w *puppets) end(ctx context.Context, phase string, err error) error {
+	if err == nil {
+		for i, c := range w.changes {
+			if n := len(c); n > 0 {
+				_ = w.r.await(ctx, w.r.calls(i), c[n-1].Allow, w.r.cfg.Timing.Deadline) // the streams tell
+			}
+		}
+		err = pause(ctx, hold)
+	}
+	ctx = context.WithoutCancel(ctx)
+	for i, c := range w.changes {
+		w.changes[i] = ended(c)
+	}
+	for i := range w.ids {
+		reports, stopErr := w.r.stopStreams(ctx, w.ids[i])
+		if err == nil {
+			err = stopErr
+		}
+		for _, c := range w.changes[i] {
+			w.r.record(phase, Judge(c, reports, w.r.cfg.Limits.MaxBlind+churnStep))
+		}
+		p := w.r.puppet(i)
+		if endErr := w.r.writer.EndPod(ctx, p.Namespace, p.Name); err == nil {
+			err = endErr
+		}
+	}
+	if byErr := w.r.endBystanders(ctx, w.by, phase, w.count()); err == nil {
+		err = byErr
+	}
+	return err
+}
+
+// burst has all puppets come at once, then all go, with quiet between.
+func (r *run) burst(ctx context.Context) error {
+	w, err := r.watchPuppets(ctx, maxPuppets)
+	if err != nil {
+		return err
+	}
+	err = func() error {
+		for n := range 2 * bursts {
+			due, g := probe.Now(), errgroup.Group{}
+			for i := range maxPuppets {
+				g.Go(func() error { return w.set(ctx, i, n%2 == 0, due) })
+			}
+			if err := g.Wait(); err != nil {
+				return err
+			}
+			for i := range maxPuppets {
+				if err := r.await(ctx, r.calls(i), n%2 == 0, r.cfg.Timing.Deadline); ctx.Err() != nil {
+					return err
+				}
+			}
+			if err := pause(ctx, 2*preCheck+hold); err != nil {
+				return err
+			}
+		}
+		return nil
+	}()
+	return w.end(ctx, fmt.Sprintf("burst of %d", maxPuppets), err)
+}

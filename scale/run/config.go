@@ -1,0 +1,160 @@
+package run
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/netassay/netassay/clusters"
+	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/scale/profile"
+)
+
+// Lab is what a run needs of a lab.
+type Lab interface {
+	clusters.Cluster
+	EngineNodes() []engines.Node
+}
+
+// Pool is where the first node's pods get their addresses. A new-pod sample must know the
+// address before the pod is there.
+type Pool interface {
+	Acquire() (int, error)
+	Release(n int)
+	ReuseSoon(on bool)
+	Addrs(n int) []netip.Addr
+}
+
+// Config is one run of one engine.
+type Config struct {
+	Lab    Lab
+	Pool   Pool
+	Engine engines.Engine
+	Name   string // of the engine, as asked for
+	Repeat int    // which of several runs of this engine it is, from 0
+
+	Profile profile.Profile
+	Samples int // of each kind of change
+	NewPods int // samples of a new pod's isolation
+	CIDRs   int // of the policy that is edited
+	Cycles  int // of load that comes and goes, for the slope of memory
+	Churn   Churn
+
+	Timing Timing
+	Limits Limits
+	Bounds Bounds
+
+	// Log gets lines of progress; Record gets every sample when it is known.
+	Log    func(line string)
+	Record func(Sample)
+}
+
+// Churn is changes by the clock.
+type Churn struct {
+	Rates []float64 // changes of the load per second, one after the other
+	For   time.Duration
+}
+
+// Timing are the paces and patience of a run.
+type Timing struct {
+	Interval time.Duration // between packets of a stream
+	Deadline time.Duration // for a change to become true
+	Start    time.Duration // for the engine to come into sync
+	Lease    time.Duration // between renewals of a hollow node's lease
+	Silence  time.Duration // that is taken for dropped where only the pace depends on it
+	Settle   time.Duration // that the engine must rest before its memory is read
+}
+
+// DefaultTiming is that of the figures in the documentation.
+func DefaultTiming() Timing {
+	return Timing{
+		Interval: time.Millisecond, Deadline: 10 * time.Second, Start: 10 * time.Minute,
+		Lease: 10 * time.Second, Silence: 60 * time.Millisecond, Settle: 3 * time.Second,
+	}
+}
+
+// Limits are what a run must stay within to say anything.
+type Limits struct {
+	MaxForeign float64       // share of all cores that other processes of the host may use
+	MaxMissed  float64       // share of their ticks that senders may miss
+	MaxBlind   time.Duration // that a sender may be silent when a verdict changes
+	MaxVoid    float64       // share of void samples
+}
+
+// DefaultLimits suit a machine that does nothing else.
+func DefaultLimits() Limits {
+	return Limits{MaxForeign: 0.15, MaxMissed: 0.1, MaxBlind: 50 * time.Millisecond, MaxVoid: 0.2}
+}
+
+// Bounds are what an engine is judged by; 0 is no bound.
+type Bounds struct {
+	CreateP99 float64 `json:"policy_create_p99_ms,omitempty"` // milliseconds after the answer
+	EditP99   float64 `json:"ipblock_edit_p99_ms,omitempty"`  // of either direction
+	HWM       float64 `json:"vmhwm_mib,omitempty"`
+	Back      float64 `json:"after_delete_ratio,omitempty"` // RSS after all is deleted, of the baseline's
+	Slope     bool    `json:"slope_not_above_0,omitempty"`
+	Leaks     bool    `json:"no_leaked_packets,omitempty"`
+}
+
+// HeadlineBounds are those of the reference enforcer at the headline size, on a quiet machine.
+func HeadlineBounds() Bounds {
+	return Bounds{CreateP99: 500, EditP99: 500, HWM: 64, Back: 1.1, Slope: true, Leaks: true}
+}
+
+// SmokeBounds hold on a small machine that is busy with other things.
+func SmokeBounds() Bounds { return Bounds{CreateP99: 5000, EditP99: 5000, HWM: 96, Leaks: true} }
+
+// Check refuses wrong values, naming the flag.
+func (c *Config) Check() error {
+	if err := c.Profile.Check(); err != nil {
+		return err
+	}
+	for _, n := range []struct {
+		flag       string
+		value      int
+		least, max int
+	}{
+		{"--samples", c.Samples, 1, 10000},
+		{"--new-pods", c.NewPods, 0, 1000},
+		{"--cidrs", c.CIDRs, 10, 40000},
+		{"--cycles", c.Cycles, 0, 1000},
+		{"--local-pods", c.Profile.Local, 0, 200},
+	} {
+		if n.value < n.least || n.value > n.max {
+			return fmt.Errorf("%s %d: give %d to %d", n.flag, n.value, n.least, n.max)
+		}
+	}
+	for _, r := range c.Churn.Rates {
+		if r <= 0 || r > 1000 {
+			return fmt.Errorf("--churn-rates %v: give changes per second, above 0 and up to 1000", r)
+		}
+	}
+	switch {
+	case c.Timing.Interval < time.Millisecond/2 || c.Timing.Interval > 100*time.Millisecond:
+		return fmt.Errorf("--interval %v: give 500µs to 100ms", c.Timing.Interval)
+	case c.Timing.Deadline < time.Second:
+		return fmt.Errorf("--deadline %v: give at least 1s", c.Timing.Deadline)
+	}
+	return nil
+}
+
+// families are those that the lab and the load have and the engine does not lack.
+func (c *Config) families() []corev1.IPFamily {
+	lacks := map[string]bool{}
+	for _, u := range c.Engine.Unsupported() {
+		lacks[u.Feature] = true
+		lacks[familyOf(u)] = true
+	}
+	var out []corev1.IPFamily
+	for _, f := range c.Lab.Families() {
+		if !lacks[string(f)] && (f == corev1.IPv4Protocol && c.Profile.Families.V4() || f == corev1.IPv6Protocol && c.Profile.Families.V6()) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// familyOf is the family that an engine says it lacks.
+func familyOf(u engines.Unsupported) string { return u.Feature }

@@ -1,0 +1,16 @@
+// Package run is the measured run of one engine at one size: a small lab of real nodes,
+// filled with hollow nodes and pods, in which changes are made one after another while
+// one-way streams of packets show when each took effect.
+//
+// Its phases, in order: the controls (without an engine a deny must be seen to have no
+// effect), the floor of the method, the baseline, the load, the engine's restart under load,
+// the changes by kind, new pods, churn by the clock, cycles for the slope of memory, and what
+// is left when all is deleted.
+//
+// It decides what is written when, and turns what streams saw into samples. It must never
+// judge by what an engine says of itself, never drop a sample that came too late, and never
+// give a verdict when its controls did not hold: such a run is void, with the reasons.
+//
+// What is pure (Observe, Quantiles, the judgement) is in files of its own, without clock
+// and cluster.
+package run

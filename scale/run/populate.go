@@ -1,0 +1,140 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/utils/ptr"
+
+	"github.com/netassay/netassay/scale/load"
+)
+
+// populate writes the load. life is how long the hollow nodes' leases are kept.
+func (r *run) populate(ctx, life context.Context) error {
+	o, start := &r.objects, time.Now()
+	for _, do := range []func() error{
+		func() error { return r.writer.Namespaces(ctx, o.Namespaces) },
+		func() error { return r.writer.Nodes(ctx, o.Nodes) },
+		func() error {
+			go r.writer.KeepLeases(life, o.Nodes, r.cfg.Timing.Lease)
+			return nil
+		},
+		func() error { return r.startLocal(ctx, o.Local) },
+		func() error { return r.writer.Policies(ctx, o.Policies) },
+		func() error { return r.writer.Pods(ctx, o.Pods) },
+		func() error { return r.awaitLocal(ctx, len(o.Local)) },
+	} {
+		if err := do(); err != nil {
+			return err
+		}
+	}
+	r.result.PopulateSeconds = time.Since(start).Seconds()
+	return nil
+}
+
+// startLocal creates the load's real pods on the engine's node.
+func (r *run) startLocal(ctx context.Context, all []load.Pod) error {
+	return r.writer.Each(ctx, "create local pods", len(all), func(ctx context.Context, i int) error {
+		_, err := r.client.CoreV1().Pods(all[i].Namespace).Create(ctx, r.localPod(all[i]), metav1.CreateOptions{})
+		return err
+	})
+}
+
+// localPod has no prober: it is there to be selected.
+func (r *run) localPod(p load.Pod) *corev1.Pod {
+	object := p.Object()
+	object.Spec = corev1.PodSpec{
+		NodeName:                      r.nodes[0],
+		AutomountServiceAccountToken:  ptr.To(false),
+		EnableServiceLinks:            ptr.To(false),
+		TerminationGracePeriodSeconds: ptr.To[int64](1),
+		Containers:                    []corev1.Container{{Name: "main", Image: r.cfg.Lab.Image("probe"), Command: []string{"/probe", "idle"}, Ports: load.Ports()}},
+	}
+	return object
+}
+
+// awaitLocal waits until the node's real pods run: those of the load and those watched.
+func (r *run) awaitLocal(ctx context.Context, n int) error {
+	report := r.progress()
+	ctx, cancel := context.WithTimeout(ctx, 3*podPatience)
+	defer cancel()
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	want := n
+	for _, p := range places() {
+		if p.node == 0 {
+			want++
+		}
+	}
+	for {
+		have, err := r.localPods(ctx)
+		report("local pods running", have, want)
+		if have >= want {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for local pods: %d of %d run (last error: %w): %w", have, want, err, ctx.Err())
+		case <-tick.C:
+		}
+	}
+}
+
+func (r *run) localPods(ctx context.Context) (int, error) {
+	list, err := r.client.CoreV1().Pods("").List(ctx, metav1.ListOptions{
+		FieldSelector:   fields.AndSelectors(fields.OneTermEqualSelector("spec.nodeName", r.nodes[0]), fields.OneTermEqualSelector("status.phase", "Running")).String(),
+		ResourceVersion: "0",
+	})
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for i := range list.Items {
+		if len(list.Items[i].Status.PodIPs) > 0 {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// clear deletes the load, all of it, and what the phases before left.
+func (r *run) clear(ctx context.Context) error {
+	if err := r.writer.Clear(ctx, &r.objects); err != nil {
+		return err
+	}
+	return r.endPods(ctx, r.marks())
+}
+
+// progressEvery is how often a kind of object is reported.
+const progressEvery = 5 * time.Second
+
+// progress turns counts into lines with a rate and the time that remains.
+func (r *run) progress() func(kind string, done, total int) {
+	var mu sync.Mutex
+	var current string
+	var began, last time.Time
+	return func(kind string, done, total int) {
+		mu.Lock()
+		defer mu.Unlock()
+		now := time.Now()
+		if kind != current {
+			current, began, last = kind, now, now
+		}
+		took := now.Sub(began).Seconds()
+		if now.Sub(last) < progressEvery && (done < total || took < 1) {
+			return
+		}
+		last = now
+		if done >= total || done == 0 || took == 0 {
+			r.cfg.Log(fmt.Sprintf("%s: %d of %d (%.1f s)", kind, done, total, took))
+			return
+		}
+		left := took / float64(done) * float64(total-done)
+		r.cfg.Log(fmt.Sprintf("%s: %d of %d, %.0f/s, %.0f s left", kind, done, total, float64(done)/took, left))
+	}
+}

@@ -1,0 +1,277 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/scale/hollow"
+	"github.com/netassay/netassay/scale/load"
+	"github.com/netassay/netassay/scale/measure"
+	"github.com/netassay/netassay/suites/probe"
+)
+
+// run is a run under way.
+type run struct {
+	cfg      Config
+	client   kubernetes.Interface
+	writer   *hollow.Writer
+	fleet    *probe.Fleet
+	node     *watchedNode // where the engine is
+	nodes    []string
+	podCIDRs []netip.Prefix // of that node
+	families []corev1.IPFamily
+	pods     map[string]*pod
+	objects  load.Objects
+	meter    *meter
+	result   *Result
+	began    time.Time
+	enforced bool // the witness's policy is in force
+}
+
+// Run measures one engine. The result is there even when the run failed, and says what was
+// seen until then; only a run that ended by itself is finished.
+func Run(ctx context.Context, cfg Config) (*Result, error) {
+	r := &run{cfg: cfg, fleet: probe.NewFleet(), pods: map[string]*pod{}, nodes: cfg.Lab.Nodes(), began: time.Now()}
+	r.families = cfg.families()
+	r.result = &Result{
+		Engine: cfg.Name, Repeat: cfg.Repeat, Profile: cfg.Profile.String(), Bounds: cfg.Bounds,
+		Unsupported: unsupported(cfg.Engine), IntervalMS: ms(cfg.Timing.Interval), DeadlineMS: ms(cfg.Timing.Deadline),
+		CIDRs: cfg.CIDRs, Wanted: cfg.Samples,
+	}
+	for _, f := range r.families {
+		r.result.Families = append(r.result.Families, string(f))
+	}
+	if len(r.nodes) < 2 {
+		return r.result, fmt.Errorf("a scale run needs 2 nodes, the lab has %d: give --full-nodes 2", len(r.nodes))
+	}
+	if len(r.families) == 0 {
+		return r.result, errors.New("no IP family is left that the lab, the load and the engine have: give another --ip-family")
+	}
+	err := r.inLab(ctx)
+	r.result.Seconds = time.Since(r.began).Seconds()
+	r.result.Finished = err == nil
+	r.result.judge(cfg.Limits)
+	return r.result, err
+}
+
+func unsupported(e engines.Engine) []string {
+	var out []string
+	for _, u := range e.Unsupported() {
+		out = append(out, familyOf(u)+": "+u.Reason)
+	}
+	return out
+}
+
+// inLab makes clients, runs all phases, and stops what was started.
+func (r *run) inLab(ctx context.Context) (err error) {
+	if r.writer, err = hollow.NewWriter(r.cfg.Lab.REST(), r.progress()); err != nil {
+		return err
+	}
+	r.client = r.writer.Client
+	r.node = watch(r.cfg.Lab.EngineNodes()[0], r.cfg.Log)
+	r.meter = newMeter(r.node, r.cfg.Engine)
+	r.objects = load.Generate(r.cfg.Profile)
+	before, err := measure.ReadPressure()
+	if err != nil {
+		return err
+	}
+	life, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go r.meter.follow(life)
+	err = r.phases(ctx, life)
+	after, pressureErr := measure.ReadPressure()
+	r.result.Pressure = after.Since(before)
+	return errors.Join(err, pressureErr, r.fleet.Close(), r.stop(ctx))
+}
+
+// stop ends the engine, and then what measured it.
+func (r *run) stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	return errors.Join(r.cfg.Engine.Stop(ctx), r.node.close())
+}
+
+// phases does everything in order. life ends with the run: what goes on beside the phases.
+func (r *run) phases(ctx, life context.Context) error {
+	for _, p := range []struct {
+		name string
+		do   func(context.Context) error
+	}{
+		{"set up", r.setUp},
+		{"control: no engine", r.nullControl},
+		{"floor", r.floor},
+		{"baseline", r.baseline},
+		{"populate", func(ctx context.Context) error { return r.populate(ctx, life) }},
+		{"loaded", func(ctx context.Context) error { return r.rest(ctx, "loaded") }},
+		{"restart", r.restart},
+		{"policy create and delete", r.policyCreation},
+		{"ipBlock edits", r.blockEdits},
+		{"revoke and grant", r.revocation},
+		{"label changes", r.relabelling},
+		{"pod create and delete", r.podLife},
+		{"new pods", r.newPods},
+		{"state", r.stateConvergence},
+		{"churn", r.churns},
+		{"after churn", func(ctx context.Context) error { return r.rest(ctx, "churn") }},
+		{"cycles", r.cycles},
+		{"delete all", r.clear},
+		{"after delete", func(ctx context.Context) error { return r.rest(ctx, "after delete") }},
+	} {
+		start := time.Now()
+		before, _ := measure.ReadPressure()
+		err := p.do(ctx)
+		now, _ := measure.ReadPressure()
+		took := PhaseTime{Phase: p.name, Seconds: time.Since(start).Seconds(), Share: now.Since(before)}
+		r.result.Phases = append(r.result.Phases, took)
+		r.cfg.Log(fmt.Sprintf("%-26s %6.1f s   (%.0f s in all)", p.name, took.Seconds, time.Since(r.began).Seconds()))
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+	}
+	return nil
+}
+
+// setUp makes the pods that are watched, and wires what counts beside them.
+func (r *run) setUp(ctx context.Context) error {
+	node, err := r.client.CoreV1().Nodes().Get(ctx, r.nodes[0], metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	for _, text := range node.Spec.PodCIDRs {
+		cidr, err := netip.ParsePrefix(text)
+		if err != nil {
+			return fmt.Errorf("read podCIDRs of %s: %w", r.nodes[0], err)
+		}
+		r.podCIDRs = append(r.podCIDRs, cidr)
+	}
+	if err := r.createWorld(ctx); err != nil {
+		return err
+	}
+	if err := r.openTap(ctx); err != nil {
+		return err
+	}
+	return r.wirePuppets(ctx)
+}
+
+// nullControl shows that the method sees an engine that does nothing: policies that deny
+// are there, and every flow passes; and the tap counts what reaches a new pod.
+func (r *run) nullControl(ctx context.Context) error {
+	c := &r.result.Controls
+	flows := append(r.flows(server, near, far), r.flows(witness, stranger)...)
+	if err := r.create(ctx, witnessPolicy()); err != nil {
+		return err
+	}
+	err := r.under(ctx, isolatePolicy(), func() error {
+		if err := r.await(ctx, flows, true, r.cfg.Timing.Deadline); err != nil {
+			r.note("control: without an engine not every flow passes: %v", err)
+			return ctx.Err()
+		}
+		c.NullConvicted = true
+		return nil
+	})
+	if err != nil || r.cfg.NewPods == 0 {
+		return err
+	}
+	if err := r.create(ctx, defaultDeny()); err != nil {
+		return err
+	}
+	s, err := r.newPod(ctx, "new-control")
+	c.NullLeaked, c.NullRunning = s.Leaked, s.Running
+	return err
+}
+
+// baseline is the engine on a cluster with next to nothing in it.
+func (r *run) baseline(ctx context.Context) (err error) {
+	if r.meter.bare, err = measure.ReadRules(ctx, r.node.Do); err != nil {
+		return err
+	}
+	if err := r.startEngine(ctx, "baseline"); err != nil {
+		return err
+	}
+	r.enforced = r.await(ctx, r.flows(witness, stranger), false, r.cfg.Timing.Deadline) == nil &&
+		r.await(ctx, r.flows(witness, near, far), true, r.cfg.Timing.Deadline) == nil
+	if !r.enforced {
+		r.note("the policy of the witness is not enforced: flows beside the changes are not watched")
+	}
+	return errors.Join(ctx.Err(), r.rest(ctx, "baseline"))
+}
+
+func (r *run) startEngine(ctx context.Context, phase string) error {
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timing.Start)
+	defer cancel()
+	start := time.Now()
+	if err := r.cfg.Engine.Start(ctx, []engines.Node{r.node}); err != nil {
+		return fmt.Errorf("start engine %s: %w", r.cfg.Name, err)
+	}
+	r.result.Starts = append(r.result.Starts, Start{Phase: phase, Seconds: time.Since(start).Seconds()})
+	return nil
+}
+
+// rest reads the engine's cost when it has come to rest.
+func (r *run) rest(ctx context.Context, phase string) error {
+	still, err := r.meter.settled(ctx, r.cfg.Timing.Settle)
+	if err != nil {
+		return err
+	}
+	if !still {
+		r.note("%s: the engine did not come to rest within a minute", phase)
+	}
+	c, err := r.meter.read(ctx, phase)
+	if err != nil {
+		return err
+	}
+	r.result.Costs = append(r.result.Costs, c)
+	r.cfg.Log(fmt.Sprintf("%s: RSS %.1f MiB, VmHWM %.1f MiB, %d sets with %d entries, %d rules, %.1f s of CPU", phase, c.RSS, c.HWM, c.Sets, c.SetEntries, c.Rules, c.CPU))
+	return nil
+}
+
+// restart ends the engine and starts it again on the loaded cluster, and watches what
+// flows that nothing changes for see of it.
+func (r *run) restart(ctx context.Context) error {
+	by, err := r.watchBystanders(ctx)
+	if err != nil {
+		return err
+	}
+	err = pause(ctx, preCheck)
+	if err == nil {
+		stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		err = r.cfg.Engine.Stop(stopCtx)
+		cancel()
+	}
+	if err == nil {
+		err = r.startEngine(ctx, "restart")
+	}
+	if err == nil {
+		err = pause(ctx, time.Second) // what an engine opens it may open after it says that it is in sync
+	}
+	err = errors.Join(err, r.endBystanders(context.WithoutCancel(ctx), by, "restart", 1))
+	if err != nil {
+		return err
+	}
+	return r.rest(ctx, "restarted")
+}
+
+// note keeps what a reader of the figures has to know.
+func (r *run) note(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	r.result.Notes = append(r.result.Notes, text)
+	r.cfg.Log("note: " + text)
+}
+
+// record keeps a sample.
+func (r *run) record(phase string, s Sample) {
+	s.Engine, s.Repeat, s.Phase = r.cfg.Name, r.cfg.Repeat, phase
+	s.At = time.Since(r.began).Seconds()
+	r.result.Samples = append(r.result.Samples, s)
+	if r.cfg.Record != nil {
+		r.cfg.Record(s)
+	}
+}

@@ -1,0 +1,172 @@
+package run
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/netip"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/netassay/netassay/scale/load"
+	"github.com/netassay/netassay/suites/probe"
+
+	netv1 "k8s.io/api/networking/v1"
+)
+
+// State is how long the kernel's sets took to hold what they had to after many hollow pods
+// changed at once. It is judged by content: an ipset of each family with exactly the
+// addresses of the pods that a policy's peer selects.
+type State struct {
+	Kind       string  `json:"kind"` // "create" or "delete"
+	Pods       int     `json:"pods"`
+	Writing    float64 `json:"writing_ms"` // from the first call to the last answer
+	Call       float64 `json:"after_call"` // from the first call until it was right
+	Ack        float64 `json:"after_ack"`  // from the last answer
+	Resolution float64 `json:"resolution"` // between two looks
+	Censored   bool    `json:"censored,omitempty"`
+}
+
+const (
+	stateRounds = 5
+	statePods   = 200
+	marked      = "marked"
+)
+
+// marks are hollow pods on the puppets' node, in the network before the last.
+func (r *run) marks() []load.Pod {
+	var out []load.Pod
+	for i := range statePods {
+		six := netip.MustParseAddr("fd00:100:7f:1::").As16()
+		six[15] = byte(10 + i)
+		out = append(out, load.Pod{
+			Namespace: puppetsNS, Name: fmt.Sprintf("marked-%d", i), Node: puppetNode, Labels: map[string]string{marked: "yes"},
+			IPs: r.measured([]netip.Addr{netip.AddrFrom4([4]byte{100, 127, 254, byte(10 + i)}), netip.AddrFrom16(six)}),
+		})
+	}
+	return out
+}
+
+// stateConvergence creates many hollow pods and deletes some, and looks when the sets are right.
+func (r *run) stateConvergence(ctx context.Context) error {
+	policy := ingress("marked", server, []netv1.NetworkPolicyPeer{withLabel("", marked, "yes")})
+	pods := r.marks()
+	return r.under(ctx, policy, func() error {
+		for range stateRounds {
+			for _, step := range []struct {
+				kind       string
+				from, have int // writes pods[from:]; then pods[:have] are there
+			}{{"create", 0, len(pods)}, {"delete", len(pods) / 2, len(pods) / 2}} {
+				found, err := r.stateStep(ctx, step.kind, pods, step.from, step.have)
+				if err != nil || !found {
+					return err
+				}
+			}
+			if err := r.endPods(ctx, pods[:len(pods)/2]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (r *run) endPods(ctx context.Context, pods []load.Pod) error {
+	return r.writer.Each(ctx, "delete pods", len(pods), func(ctx context.Context, i int) error {
+		return r.writer.EndPod(ctx, pods[i].Namespace, pods[i].Name)
+	})
+}
+
+func (r *run) stateStep(ctx context.Context, kind string, pods []load.Pod, from, have int) (bool, error) {
+	s := State{Kind: kind, Pods: len(pods) - from}
+	call := probe.Now()
+	write := r.writer.Pods
+	if kind == "delete" {
+		write = r.endPods
+	}
+	if err := write(ctx, pods[from:]); err != nil {
+		return false, err
+	}
+	ack := probe.Now()
+	var want [2]map[string]bool
+	for _, p := range pods[:have] {
+		for _, ip := range p.IPs {
+			f := familyIndex(ip)
+			if want[f] == nil {
+				want[f] = map[string]bool{}
+			}
+			want[f][ip.String()] = true
+		}
+	}
+	s.Writing = ms(ack - call)
+	for {
+		looked := probe.Now()
+		right, err := r.setsHold(ctx, want)
+		if err != nil {
+			return false, err
+		}
+		now := probe.Now()
+		s.Resolution = max(s.Resolution, ms(now-looked))
+		if s.Censored = !right && now-ack > r.cfg.Timing.Deadline; right || s.Censored {
+			s.Call, s.Ack = ms(looked-call), ms(looked-ack)
+			r.result.States = append(r.result.States, s)
+			if s.Censored {
+				r.note("state: no set of the kernel came to hold exactly the expected %d pods within %v: this engine keeps none, or is too late", have, r.cfg.Timing.Deadline)
+			}
+			return right, nil
+		}
+		if err := pause(ctx, 5*time.Millisecond); err != nil {
+			return false, err
+		}
+	}
+}
+
+func familyIndex(ip netip.Addr) int {
+	if ip.Is6() {
+		return 1
+	}
+	return 0
+}
+
+// setsHold says whether there is a set for each family with exactly these members.
+func (r *run) setsHold(ctx context.Context, want [2]map[string]bool) (bool, error) {
+	var out []byte
+	err := r.node.Do(func() (err error) {
+		out, err = exec.CommandContext(ctx, "ipset", "save").Output()
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("read sets: %w", err)
+	}
+	for _, members := range want {
+		if len(members) > 0 && !holds(out, members) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// holds looks in the text of ipset save for a set with exactly these members.
+func holds(text []byte, want map[string]bool) bool {
+	good, n := true, 0
+	for line := range bytes.Lines(text) {
+		switch {
+		case bytes.HasPrefix(line, []byte("create ")):
+			if good && n == len(want) {
+				return true
+			}
+			good, n = true, 0
+		case good && bytes.HasPrefix(line, []byte("add ")):
+			fields := strings.Fields(string(line))
+			n++
+			good = len(fields) == 3 && want[bare(fields[2])]
+		}
+	}
+	return good && n == len(want)
+}
+
+// bare is a member without the length of a whole address.
+func bare(member string) string {
+	member = strings.TrimSuffix(member, "/128")
+	return strings.TrimSuffix(member, "/32")
+}
