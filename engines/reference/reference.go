@@ -99,10 +99,13 @@ func (e *Engine) Stop(ctx context.Context) error {
 }
 
 // WaitReady polls the readiness of the agent p on n until it is ready, has died, or is too
-// late.
+// late: by the deadline of ctx, or after half a minute when it has none.
 func WaitReady(ctx context.Context, n engines.Node, p engines.Process) error {
-	ctx, cancel := context.WithTimeout(ctx, readyDeadline)
-	defer cancel()
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, readyDeadline)
+		defer cancel()
+	}
 	client := &http.Client{Transport: &http.Transport{DialContext: dialOn(n), DisableKeepAlives: true}}
 	tick := time.NewTicker(readyPoll)
 	defer tick.Stop()

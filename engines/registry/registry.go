@@ -5,10 +5,12 @@ package registry
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/engines/azurenpm"
 	"github.com/netassay/netassay/engines/denyall"
+	"github.com/netassay/netassay/engines/flawed"
 	"github.com/netassay/netassay/engines/knp"
 	"github.com/netassay/netassay/engines/kuberouter"
 	"github.com/netassay/netassay/engines/none"
@@ -72,8 +74,30 @@ func Entries() []Entry {
 			Description: "drops everything between pods: a control that must fail every case with an allow cell",
 			New:         func([]string) engines.Engine { return &denyall.Engine{} },
 		},
+		{
+			Name:        late,
+			Description: "the reference enforcer, told of everything 100 ms late: a control that a measurement must show",
+			Programs:    []string{"enforcer"},
+			New: func(paths []string) engines.Engine {
+				return &flawed.Engine{Label: late, Inner: &reference.Engine{Binary: paths[0]}, Delay: 100 * time.Millisecond}
+			},
+		},
+		{
+			Name:        leaky,
+			Description: "the reference enforcer, with everything open for 300 ms at each change: another such control",
+			Programs:    []string{"enforcer"},
+			New: func(paths []string) engines.Engine {
+				return &flawed.Engine{Label: leaky, Inner: &reference.Engine{Binary: paths[0]}, Leak: 300 * time.Millisecond}
+			},
+		},
 	}
 }
+
+// The engines with a known flaw.
+const (
+	late  = "late-100ms"
+	leaky = "leaky-300ms"
+)
 
 // Names are the names of Entries.
 func Names() []string {

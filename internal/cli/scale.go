@@ -1,22 +1,24 @@
 package cli
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/netassay/netassay/clusters/binaries"
+	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/engines/flawed"
 	"github.com/netassay/netassay/engines/reference"
 	"github.com/netassay/netassay/engines/registry"
 	"github.com/netassay/netassay/reports"
+	"github.com/netassay/netassay/reports/scale"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/scale/profile"
 	scalerun "github.com/netassay/netassay/scale/run"
@@ -141,16 +143,16 @@ func (f *scaleFlags) check() error {
 	return oneOf("--bounds value", f.bounds, "auto", "headline", "smoke", "none")
 }
 
-// boundsOf are those that an engine is judged by.
-func (f *scaleFlags) boundsOf(engine string) scalerun.Bounds {
+// limitsOf are those that an engine is judged by, nil for none.
+func (f *scaleFlags) limitsOf(engine string) *scale.Limits {
 	p := f.cfg.Profile
 	switch {
 	case f.bounds == "headline", f.bounds == "auto" && engine == "reference" && p.Pods <= 20000 && p.Policies <= 1000:
-		return scalerun.HeadlineBounds()
+		return scalerun.HeadlineLimits()
 	case f.bounds == "smoke":
-		return scalerun.SmokeBounds()
+		return scalerun.SmokeLimits()
 	}
-	return scalerun.Bounds{}
+	return nil
 }
 
 func runScale(ctx context.Context, stdio IO, f scaleFlags) error {
@@ -181,61 +183,116 @@ func runScale(ctx context.Context, stdio IO, f scaleFlags) error {
 }
 
 // scaleAll measures all engines in turn and leaves the results, whatever happens.
-func scaleAll(ctx context.Context, stdio IO, f scaleFlags) (err error) {
-	samples, err := os.Create(filepath.Join(f.out, scalerun.SamplesFile))
-	if err != nil {
-		return fmt.Errorf("write results: %w", err)
-	}
-	buffered := bufio.NewWriter(samples)
-	lines := json.NewEncoder(buffered)
-	f.cfg.Record = func(s scalerun.Sample) { _ = lines.Encode(s) } // Flush tells of an error
-	var results []*scalerun.Result
+func scaleAll(ctx context.Context, stdio IO, f scaleFlags) error {
+	d := f.data()
 	var failed error
 	for i := range f.repeats * len(f.engines) {
 		name, repeat := f.engines[i%len(f.engines)], i/len(f.engines)
-		fmt.Fprintf(stdio.Err, "=== %s, run %d of %d\n", name, i+1, f.repeats*len(f.engines))
-		var r *scalerun.Result
-		r, failed = scaleOne(ctx, stdio, f, name, repeat)
-		if r != nil {
-			results = append(results, r)
+		fmt.Fprintf(stdio.Err, "=== %s, turn %d of %d\n", name, i+1, f.repeats*len(f.engines))
+		err := scaleOne(ctx, stdio, f, d, turn{name, repeat})
+		if err != nil && failed == nil {
+			failed = fmt.Errorf("%s: %w", name, err)
 		}
-		if failed != nil && (ctx.Err() != nil || len(f.engines) == 1) {
+		if ctx.Err() != nil {
 			break
 		}
-		if failed != nil { // the others can still be measured
-			fmt.Fprintf(stdio.Err, "netassay: %s: %v\n", name, failed)
+		if err != nil { // the others can still be measured
+			fmt.Fprintf(stdio.Err, "netassay: %s: %v\n", name, err)
 		}
 	}
-	sum := scalerun.Summarize(results)
-	err = errors.Join(buffered.Flush(), samples.Close(), scalerun.Write(f.out, sum), scalerun.Text(stdio.Out, sum))
+	d.Run.Finished = time.Now().UTC()
+	sum := scale.Summarize(d)
+	err := errors.Join(reports.WriteScale(f.out, d), scale.Text(stdio.Out, d, &sum))
 	fmt.Fprintf(stdio.Out, "results: %s\n", f.out)
 	if err := errors.Join(failed, err); err != nil {
 		return err
 	}
-	return withCode(v1.ExitCode(v1.Verdict(sum.Verdict)))
+	return withCode(v1.ExitCode(sum.Verdict))
 }
 
-// scaleOne measures one engine in a lab of its own.
-func scaleOne(ctx context.Context, stdio IO, f scaleFlags, name string, repeat int) (result *scalerun.Result, err error) {
-	entry, err := registry.Lookup(name)
+// data is a result without turns: its conditions.
+func (f *scaleFlags) data() *scale.Data {
+	t, d := f.cfg.Timing, &scale.Data{}
+	churn := profile.DefaultChurn()
+	churn.For, churn.Seed = f.cfg.Churn.For, f.cfg.Profile.Seed
+	d.Run = scale.Run{
+		Schema: scale.Schema, ID: filepath.Base(f.out), Tool: version, Cluster: "lab", Kubernetes: binaries.Version, Kernel: kernelRelease(),
+		CPUs: runtime.NumCPU(), Memory: hostMemory(), Profile: f.cfg.Profile.String(),
+		Churn:   fmt.Sprintf("%s rates=%v samples=%d cidrs=%d", churn, f.cfg.Churn.Rates, f.cfg.Samples, f.cfg.CIDRs),
+		Timing:  scale.Timing{Period: milliseconds(t.Interval), Hold: milliseconds(scalerun.Hold), Deadline: milliseconds(t.Deadline)},
+		Started: time.Now().UTC(),
+	}
+	return d
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// kernelRelease is that of the kernel that runs.
+func kernelRelease() string {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return "unknown"
+	}
+	return unix.ByteSliceToString(u.Release[:])
+}
+
+// hostMemory is in bytes; 0 where it is not known.
+func hostMemory() int64 {
+	var info unix.Sysinfo_t
+	if unix.Sysinfo(&info) != nil {
+		return 0
+	}
+	return int64(info.Totalram) * int64(info.Unit)
+}
+
+// turn is one engine, once.
+type turn struct {
+	engine string
+	repeat int
+}
+
+// referenceIn is the reference enforcer that an engine is or has inside, nil when there is none.
+func referenceIn(e engines.Engine) *reference.Engine {
+	if f, ok := e.(*flawed.Engine); ok {
+		e = f.Inner
+	}
+	r, _ := e.(*reference.Engine)
+	return r
+}
+
+// scaleOne measures one engine in a lab of its own and adds what it saw to d.
+func scaleOne(ctx context.Context, stdio IO, f scaleFlags, d *scale.Data, t turn) error {
+	entry, err := registry.Lookup(t.engine)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	engine, err := entry.Build(ctx, binaries.Own)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if e, ok := engine.(*reference.Engine); ok {
+	described := scale.Engine{Name: t.engine, Version: version, Limits: f.limitsOf(t.engine)}
+	if e := referenceIn(engine); e != nil {
 		e.Args = append(e.Args, f.args...)
+		described.Version += " " + strings.Join(f.args, " ")
 	}
-	logs := filepath.Join(f.out, "logs", strings.ReplaceAll(fmt.Sprintf("%s-%d", name, repeat+1), "/", "-"))
-	err = withLab(ctx, stdio, f.lab, logs, func(ctx context.Context, s *session) error {
+	for _, u := range engine.Unsupported() {
+		described.Lacks = append(described.Lacks, scale.Lack{What: u.Feature + string(u.Family), Reason: u.Reason})
+	}
+	if t.repeat == 0 {
+		d.Run.Engines = append(d.Run.Engines, described)
+	}
+	var result *scalerun.Result
+	logs := filepath.Join(f.out, "logs", fmt.Sprintf("%s-%d", t.engine, t.repeat+1))
+	err = withLab(ctx, stdio, f.lab, logs, func(ctx context.Context, s *session) (err error) {
 		cfg := f.cfg
-		cfg.Lab, cfg.Pool, cfg.Engine, cfg.Name, cfg.Repeat = s.lab, s.lab.Network().Nodes()[0].Pool(), engine, name, repeat
-		cfg.Bounds = f.boundsOf(name)
+		cfg.Lab, cfg.Pool, cfg.Engine, cfg.Name, cfg.Repeat = s.lab, s.lab.Network().Nodes()[0].Pool(), engine, t.engine, t.repeat
 		cfg.Log = func(line string) { fmt.Fprintln(stdio.Err, line) }
 		result, err = scalerun.Run(ctx, cfg)
 		return err
 	})
-	return result, err
+	if result != nil {
+		d.Run.Turns, d.Run.Notes = append(d.Run.Turns, result.Turn), append(d.Run.Notes, result.Notes...)
+		d.Samples, d.Readings, d.Points = append(d.Samples, result.Samples...), append(d.Readings, result.Readings...), append(d.Points, result.Points...)
+	}
+	return err
 }

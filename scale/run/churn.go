@@ -21,15 +21,12 @@ const (
 	bursts       = 5
 )
 
-// Churned is what a churn of the load came to.
-type Churned struct {
-	Phase   string  `json:"phase"`
-	Wanted  float64 `json:"wanted_per_s"`
-	Reached float64 `json:"reached_per_s"`
-	Changes int     `json:"changes"`
-	Failed  int     `json:"failed"` // writes that the API server refused
-	LateMax float64 `json:"late_max_ms"`
-	Error   string  `json:"error,omitempty"` // the first
+// churned is what a churn of the load came to.
+type churned struct {
+	reached         float64 // changes per second
+	changes, failed int     // failed are writes that the API server refused
+	late            time.Duration
+	err             string // the first
 }
 
 // churns runs all rates, one after the other, and the bursts.
@@ -47,17 +44,17 @@ func (r *run) churns(ctx context.Context) error {
 // churn changes the load by the clock, and puppets beside it: what is measured is how long
 // after its time a puppet's flow was right.
 func (r *run) churn(ctx context.Context, rate float64, n uint64) error {
-	phase := fmt.Sprintf("churn %g/s", rate)
+	phase := fmt.Sprintf("churn-%gps", rate)
 	r.cfg.Log(fmt.Sprintf("%s for %v", phase, r.cfg.Churn.For))
 	w, err := r.watchPuppets(ctx, churnPuppets)
 	if err != nil {
 		return err
 	}
-	cpu, known := r.meter.cpu()
+	cpu, _ := r.meter.cpu()
 	c := profile.DefaultChurn()
 	c.Rate, c.For, c.Seed = rate, r.cfg.Churn.For, r.cfg.Profile.Seed+n
 	g, gctx := errgroup.WithContext(ctx)
-	var done Churned
+	var done churned
 	g.Go(func() error {
 		var err error
 		done, err = r.changeLoad(gctx, c)
@@ -65,17 +62,16 @@ func (r *run) churn(ctx context.Context, rate float64, n uint64) error {
 	})
 	g.Go(func() error { return w.toggle(gctx, c.For) })
 	err = g.Wait()
-	done.Phase, done.Wanted = phase, rate
-	r.result.Churns = append(r.result.Churns, done)
-	if after, ok := r.meter.cpu(); ok && known && err == nil {
-		r.result.CPU = append(r.result.CPU, PhaseCPU{phase, done.Changes + w.count(), (after.Total() - cpu.Total()).Seconds()})
+	r.spent(phase, done.changes+w.count(), cpu)
+	if done.reached < 0.95*rate || done.failed > 0 || done.late > time.Second {
+		r.note("%s: the API server took %.1f changes per second, the last write began %v late at most, %d of %d failed %s", phase, done.reached, done.late.Round(time.Millisecond), done.failed, done.changes, done.err)
 	}
 	return w.end(ctx, phase, err)
 }
 
 // changeLoad makes the changes when they fall due, without waiting for those before.
-func (r *run) changeLoad(ctx context.Context, c profile.Churn) (Churned, error) {
-	var out Churned
+func (r *run) changeLoad(ctx context.Context, c profile.Churn) (churned, error) {
+	var out churned
 	var mu sync.Mutex
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(churnWriters)
@@ -84,15 +80,15 @@ func (r *run) changeLoad(ctx context.Context, c profile.Churn) (Churned, error) 
 		if err := pause(ctx, time.Until(start.Add(change.Due))); err != nil {
 			return out, err
 		}
-		out.Changes++
-		out.LateMax = max(out.LateMax, ms(time.Since(start)-change.Due))
+		out.changes++
+		out.late = max(out.late, time.Since(start)-change.Due)
 		g.Go(func() error {
 			for _, wr := range change.Writes {
 				if err := r.writer.Write(gctx, wr); err != nil {
 					mu.Lock()
-					out.Failed++
-					if out.Error == "" {
-						out.Error = fmt.Sprintf("%s: %v", change.Kind, err)
+					out.failed++
+					if out.err == "" {
+						out.err = fmt.Sprintf("%s: %v", change.Kind, err)
 					}
 					mu.Unlock()
 				}
@@ -101,7 +97,7 @@ func (r *run) changeLoad(ctx context.Context, c profile.Churn) (Churned, error) 
 		})
 	}
 	err := g.Wait()
-	out.Reached = float64(out.Changes) / time.Since(start).Seconds()
+	out.reached = float64(out.changes) / time.Since(start).Seconds()
 	return out, err
 }
 
@@ -134,7 +130,7 @@ func (r *run) watchPuppets(ctx context.Context, n int) (*puppets, error) {
 	if w.by, err = r.watchBystanders(ctx); err != nil {
 		return nil, err
 	}
-	return w, pause(ctx, preCheck+hold)
+	return w, pause(ctx, preCheck+Hold)
 }
 
 // toggle makes puppets come and go by the clock, in turn.
@@ -160,14 +156,12 @@ func (w *puppets) set(ctx context.Context, i int, allow bool, due time.Duration)
 	defer w.busy[i].Unlock()
 	c := Change{Allow: allow, Kind: PodDelete, Due: due, Call: probe.Now()}
 	p := w.r.puppet(i)
-	var err error
+	do := func(ctx context.Context) error { return w.r.writer.EndPod(ctx, p.Namespace, p.Name) }
 	if allow {
 		c.Kind = PodCreate
-		err = w.r.writer.StartPod(ctx, p)
-	} else {
-		err = w.r.writer.EndPod(ctx, p.Namespace, p.Name)
+		do = func(ctx context.Context) error { return w.r.writer.StartPod(ctx, p) }
 	}
-	if err != nil {
+	if err := persist(ctx, do); err != nil {
 		return fmt.Errorf("puppet %d: %w", i, err)
 	}
 	c.Ack = probe.Now()
@@ -196,7 +190,7 @@ func (w *puppets) end(ctx context.Context, phase string, err error) error {
 				_ = w.r.await(ctx, w.r.calls(i), c[n-1].Allow, w.r.cfg.Timing.Deadline) // the streams tell
 			}
 		}
-		err = pause(ctx, hold)
+		err = pause(ctx, Hold)
 	}
 	ctx = context.WithoutCancel(ctx)
 	for i, c := range w.changes {
@@ -208,14 +202,15 @@ func (w *puppets) end(ctx context.Context, phase string, err error) error {
 			err = stopErr
 		}
 		for _, c := range w.changes[i] {
-			w.r.record(phase, Judge(c, reports, w.r.cfg.Limits.MaxBlind+churnStep))
+			c.Kind = Kind(phase + "/" + string(c.Kind))
+			w.r.keep(Judge(c, w.r.calls(i), reports, w.r.cfg.Limits.MaxBlind+churnStep)...)
 		}
 		p := w.r.puppet(i)
 		if endErr := w.r.writer.EndPod(ctx, p.Namespace, p.Name); err == nil {
 			err = endErr
 		}
 	}
-	if byErr := w.r.endBystanders(ctx, w.by, phase, w.count()); err == nil {
+	if byErr := w.r.endBystanders(ctx, w.by, Beside); err == nil {
 		err = byErr
 	}
 	return err
@@ -241,11 +236,11 @@ func (r *run) burst(ctx context.Context) error {
 					return err
 				}
 			}
-			if err := pause(ctx, 2*preCheck+hold); err != nil {
+			if err := pause(ctx, 2*preCheck+Hold); err != nil {
 				return err
 			}
 		}
 		return nil
 	}()
-	return w.end(ctx, fmt.Sprintf("burst of %d", maxPuppets), err)
+	return w.end(ctx, fmt.Sprintf("burst-%d", maxPuppets), err)
 }

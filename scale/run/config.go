@@ -9,7 +9,9 @@ import (
 
 	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/engines"
+	report "github.com/netassay/netassay/reports/scale"
 	"github.com/netassay/netassay/scale/profile"
+	"k8s.io/utils/ptr"
 )
 
 // Lab is what a run needs of a lab.
@@ -39,16 +41,16 @@ type Config struct {
 	Samples int // of each kind of change
 	NewPods int // samples of a new pod's isolation
 	CIDRs   int // of the policy that is edited
-	Cycles  int // of load that comes and goes, for the slope of memory
+	Cycles  int // of load that comes and goes, for the slope of memory; some more warm up
 	Churn   Churn
 
 	Timing Timing
 	Limits Limits
-	Bounds Bounds
+	// Skip are the names of phases to leave out; figures that need them are missing then.
+	Skip []string
 
-	// Log gets lines of progress; Record gets every sample when it is known.
-	Log    func(line string)
-	Record func(Sample)
+	// Log gets lines of progress.
+	Log func(line string)
 }
 
 // Churn is changes by the clock.
@@ -88,23 +90,22 @@ func DefaultLimits() Limits {
 	return Limits{MaxForeign: 0.15, MaxMissed: 0.1, MaxBlind: 50 * time.Millisecond, MaxVoid: 0.2}
 }
 
-// Bounds are what an engine is judged by; 0 is no bound.
-type Bounds struct {
-	CreateP99 float64 `json:"policy_create_p99_ms,omitempty"` // milliseconds after the answer
-	EditP99   float64 `json:"ipblock_edit_p99_ms,omitempty"`  // of either direction
-	HWM       float64 `json:"vmhwm_mib,omitempty"`
-	Back      float64 `json:"after_delete_ratio,omitempty"` // RSS after all is deleted, of the baseline's
-	Slope     bool    `json:"slope_not_above_0,omitempty"`
-	Leaks     bool    `json:"no_leaked_packets,omitempty"`
+// HeadlineLimits are what the reference enforcer has to keep to at the headline size, on a
+// quiet machine.
+func HeadlineLimits() *report.Limits {
+	return &report.Limits{
+		P99:         map[string]float64{report.PolicyCreate: 500, report.IPBlockEdit: 500},
+		LeakPackets: ptr.To[uint64](0), HWM: ptr.To(64.0 * (1 << 20)), Return: ptr.To(1.1), Slope: true,
+	}
 }
 
-// HeadlineBounds are those of the reference enforcer at the headline size, on a quiet machine.
-func HeadlineBounds() Bounds {
-	return Bounds{CreateP99: 500, EditP99: 500, HWM: 64, Back: 1.1, Slope: true, Leaks: true}
+// SmokeLimits hold on a small machine that is busy with other things.
+func SmokeLimits() *report.Limits {
+	return &report.Limits{
+		P99:         map[string]float64{report.PolicyCreate: 5000, report.IPBlockEdit: 5000},
+		LeakPackets: ptr.To[uint64](0), HWM: ptr.To(96.0 * (1 << 20)),
+	}
 }
-
-// SmokeBounds hold on a small machine that is busy with other things.
-func SmokeBounds() Bounds { return Bounds{CreateP99: 5000, EditP99: 5000, HWM: 96, Leaks: true} }
 
 // Check refuses wrong values, naming the flag.
 func (c *Config) Check() error {
@@ -144,8 +145,7 @@ func (c *Config) Check() error {
 func (c *Config) families() []corev1.IPFamily {
 	lacks := map[string]bool{}
 	for _, u := range c.Engine.Unsupported() {
-		lacks[u.Feature] = true
-		lacks[familyOf(u)] = true
+		lacks[string(u.Family)] = true
 	}
 	var out []corev1.IPFamily
 	for _, f := range c.Lab.Families() {
@@ -155,6 +155,3 @@ func (c *Config) families() []corev1.IPFamily {
 	}
 	return out
 }
-
-// familyOf is the family that an engine says it lacks.
-func familyOf(u engines.Unsupported) string { return u.Feature }

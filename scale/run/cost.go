@@ -10,36 +10,12 @@ import (
 	"time"
 
 	"github.com/netassay/netassay/engines"
+	report "github.com/netassay/netassay/reports/scale"
 	"github.com/netassay/netassay/scale/measure"
 )
 
-// Cost is what the engine takes at one moment. Sizes are in MiB where the name says so;
-// null is not measured.
-type Cost struct {
-	Phase      string   `json:"phase"`
-	At         float64  `json:"at_s"` // from the start of the run
-	RSS        float64  `json:"rss_mib"`
-	Anon       float64  `json:"rss_anon_mib"`
-	PSS        float64  `json:"pss_mib"`
-	HWM        float64  `json:"vmhwm_mib"`     // since the process started
-	Heap       *float64 `json:"go_heap_mib"`   // objects, live or not swept yet
-	WorkingSet *float64 `json:"cgroup_ws_mib"` // with the tools that it runs
-	Kernel     *float64 `json:"cgroup_kernel_mib"`
-	CgroupPeak *float64 `json:"cgroup_peak_mib"` // since the run started
-
-	SetsMiB    float64 `json:"ipsets_kernel_mib"` // with the bucket arrays that ipset leaves out; no cgroup counts them
-	Sets       int     `json:"ipsets"`
-	SetEntries int     `json:"ipset_entries"`
-	Rules      int     `json:"iptables_rules"` // beyond those before the engine
-	RulesText  int     `json:"iptables_bytes_of_text"`
-	NFT        int     `json:"nft_lines"`
-
-	CPU         float64 `json:"cpu_s"` // since the process started, tools included
-	CPUTools    float64 `json:"cpu_tools_s"`
-	APIReceived uint64  `json:"api_bytes_received"` // since the run started, over all its processes
-	APISent     uint64  `json:"api_bytes_sent"`
-	APIConns    int     `json:"api_connections"`
-}
+// heapMetric is Go's own: bytes of objects, live or not swept yet.
+const heapMetric = "go_memstats_heap_alloc_bytes"
 
 const apiPort = 6443
 
@@ -49,7 +25,6 @@ type meter struct {
 	url     string // of the metrics page, "" for none
 	client  *http.Client
 	bare    measure.Rules // before the engine
-	began   time.Time
 	mu      sync.Mutex
 	traffic measure.Traffic
 }
@@ -58,7 +33,7 @@ type meter struct {
 type metered interface{ MetricsURL() string }
 
 func newMeter(n *watchedNode, e engines.Engine) *meter {
-	m := &meter{node: n, began: time.Now(), client: &http.Client{
+	m := &meter{node: n, client: &http.Client{
 		Transport: &http.Transport{DialContext: dialOn(n), DisableKeepAlives: true}, Timeout: 10 * time.Second,
 	}}
 	if page, ok := e.(metered); ok {
@@ -112,62 +87,73 @@ func (m *meter) cpu() (measure.CPU, bool) {
 	return c, err == nil
 }
 
+// figure is one of the engine's cost.
+type figure struct {
+	name, unit string
+	value      float64
+}
+
 // read takes all figures. /proc comes first: the other readings make the agent work.
-func (m *meter) read(ctx context.Context, phase string) (Cost, error) {
-	c := Cost{Phase: phase, At: time.Since(m.began).Seconds()}
-	if p := m.node.agent(); p != nil {
-		if err := c.process(p.Pid()); err != nil {
-			return c, err
-		}
+func (m *meter) read(ctx context.Context) ([]figure, error) {
+	out, err := m.process()
+	if err != nil {
+		return nil, err
 	}
 	if g := m.node.cgroup; g != nil {
 		usage, err := g.Usage()
 		peak, peakErr := g.Peak()
 		if err := errors.Join(err, peakErr); err != nil {
-			return c, err
+			return nil, err
 		}
-		c.WorkingSet, c.Kernel, c.CgroupPeak = mibs(usage.WorkingSet), mibs(usage.Kernel), mibs(peak)
+		out = append(out, bytesOf("cgroup-working-set", usage.WorkingSet), bytesOf("cgroup-kernel", usage.Kernel), bytesOf("cgroup-peak", peak))
 	}
-	m.look()
-	m.mu.Lock()
-	bytes, conns := m.traffic.Total()
-	m.mu.Unlock()
-	c.APIReceived, c.APISent, c.APIConns = bytes.Received, bytes.Sent, conns
 	sets, err := measure.ReadSets(ctx, m.node.Do, "")
 	if err != nil {
-		return c, err
+		return nil, err
 	}
 	rules, err := measure.ReadRules(ctx, m.node.Do)
 	if err != nil {
-		return c, err
+		return nil, err
 	}
-	c.SetsMiB, c.Sets, c.SetEntries = mib(sets.Bytes), sets.Sets, sets.Entries
-	c.Rules, c.RulesText, c.NFT = rules.Rules-m.bare.Rules, rules.Bytes-m.bare.Bytes, rules.NFT-m.bare.NFT
+	out = append(out, bytesOf("ipset", sets.Bytes), figure{"ipsets", "", float64(sets.Sets)}, figure{"ipset-entries", "", float64(sets.Entries)},
+		figure{"iptables-rules", "", float64(rules.Rules - m.bare.Rules)}, bytesOf("iptables-text", int64(rules.Bytes-m.bare.Bytes)), figure{"nft-lines", "", float64(rules.NFT - m.bare.NFT)})
+	m.look()
+	m.mu.Lock()
+	bytes, _ := m.traffic.Total()
+	m.mu.Unlock()
+	out = append(out, bytesOf("api-received", int64(bytes.Received)), bytesOf("api-sent", int64(bytes.Sent)))
 	if m.url == "" || m.node.agent() == nil {
-		return c, nil
+		return out, nil
 	}
 	page, err := measure.ReadMetrics(ctx, m.client, m.url)
 	if err != nil {
-		return c, fmt.Errorf("read the engine's metrics: %w", err)
+		return nil, fmt.Errorf("read the engine's metrics: %w", err)
 	}
-	if heap, ok := page["go_memstats_heap_alloc_bytes"]; ok {
-		c.Heap = mibs(int64(heap))
+	if heap, ok := page[heapMetric]; ok {
+		out = append(out, figure{"go-heap", report.UnitB, heap})
 	}
-	return c, nil
+	return out, nil
 }
 
-func (c *Cost) process(pid int) error {
-	memory, err := measure.ReadMemory(pid)
-	if err != nil {
-		return err
+func bytesOf(name string, n int64) figure { return figure{name, report.UnitB, float64(n)} }
+
+func (m *meter) process() ([]figure, error) {
+	p := m.node.agent()
+	if p == nil {
+		return nil, nil
 	}
-	cpu, err := measure.ReadCPU(pid)
+	memory, err := measure.ReadMemory(p.Pid())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	c.RSS, c.Anon, c.PSS, c.HWM = mib(memory.RSS), mib(memory.Anon), mib(memory.PSS), mib(memory.HWM)
-	c.CPU, c.CPUTools = cpu.Total().Seconds(), cpu.Children.Seconds()
-	return nil
+	cpu, err := measure.ReadCPU(p.Pid())
+	if err != nil {
+		return nil, err
+	}
+	return []figure{
+		bytesOf(report.RSS, memory.RSS), bytesOf("rss-anon", memory.Anon), bytesOf("pss", memory.PSS), bytesOf(report.HWM, memory.HWM),
+		{"cpu-total", "s", cpu.Total().Seconds()}, {"cpu-tools", "s", cpu.Children.Seconds()},
+	}, nil
 }
 
 // settled waits until the agent has used next to no processor time for a while, so that
@@ -199,8 +185,3 @@ func (m *meter) settled(ctx context.Context, quiet time.Duration) (bool, error) 
 }
 
 func mib(bytes int64) float64 { return float64(bytes) / (1 << 20) }
-
-func mibs(bytes int64) *float64 {
-	v := mib(bytes)
-	return &v
-}

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	report "github.com/netassay/netassay/reports/scale"
 	"github.com/netassay/netassay/suites/probe"
 )
 
@@ -14,15 +17,14 @@ type flip struct {
 	phase       string
 	flows       []flow
 	allow, deny func(context.Context) error // the change, ended when it was acknowledged
-	ready       func(context.Context, bool) error
 	kinds       [2]Kind // of deny and of allow; "" is not measured
 	allowed     bool    // as it is at first
 	n           int     // samples of each direction
 }
 
-// hold is how long a verdict is left alone once it was seen to be right, so that a flip
+// Hold is how long a verdict is left alone once it was seen to be right, so that a flip
 // back would be seen.
-const hold = 40 * time.Millisecond
+const Hold = 40 * time.Millisecond
 
 // giveUp is after how many changes in a row that never became true a kind is left alone.
 const giveUp = 3
@@ -42,21 +44,19 @@ func (r *run) flipAll(ctx context.Context, f flip) error {
 	if err != nil {
 		return err
 	}
-	err = pause(ctx, preCheck+hold)
+	err = pause(ctx, preCheck+Hold)
 	var changes []Change
-	cpu, known := r.meter.cpu()
+	cpu, _ := r.meter.cpu()
 	if err == nil {
 		changes, err = r.flipping(ctx, f)
 	}
-	if after, ok := r.meter.cpu(); ok && known && len(changes) > 0 {
-		r.result.CPU = append(r.result.CPU, PhaseCPU{f.phase, len(changes), (after.Total() - cpu.Total()).Seconds()})
-	}
+	r.spent(f.phase, len(changes), cpu)
 	stopCtx := context.WithoutCancel(ctx)
 	reports, stopErr := r.stopStreams(stopCtx, ids)
-	err = errors.Join(err, stopErr, r.endBystanders(stopCtx, by, f.phase, len(changes)))
+	err = errors.Join(err, stopErr, r.endBystanders(stopCtx, by, Beside))
 	for _, c := range changes {
 		if c.Kind != "" {
-			r.record(f.phase, Judge(c, reports, r.cfg.Limits.MaxBlind))
+			r.keep(Judge(c, f.flows, reports, r.cfg.Limits.MaxBlind)...)
 		}
 	}
 	return err
@@ -93,15 +93,11 @@ func (r *run) ticks(report probe.StreamReport) {
 	r.result.Missed += report.Sender.Missed
 }
 
-func (r *run) flipping(ctx context.Context, f flip) (changes []Change, err error) {
-	allowed, late := f.allowed, 0
-	for i := 0; i < 2*f.n && late < giveUp; i++ {
+func (r *run) flipping(ctx context.Context, f flip) ([]Change, error) {
+	var changes []Change
+	allowed, late := f.allowed, map[bool]int{} // by verdict: how many in a row
+	for i := 0; i < 2*f.n && max(late[true], late[false]) < giveUp; i++ {
 		allow := !allowed
-		if f.ready != nil {
-			if err := f.ready(ctx, allow); err != nil {
-				return ended(changes), err
-			}
-		}
 		c := Change{Allow: allow, Call: probe.Now(), Kind: f.kinds[0]}
 		do := f.deny
 		if allow {
@@ -111,61 +107,77 @@ func (r *run) flipping(ctx context.Context, f flip) (changes []Change, err error
 		if len(changes) > 0 {
 			changes[len(changes)-1].Until = c.Call
 		}
-		if err := do(ctx); err != nil {
+		if err := persist(ctx, do); err != nil {
 			return changes, err
 		}
 		c.Ack = probe.Now()
 		changes = append(changes, c)
 		allowed = allow
-		late, err = r.pace(ctx, f, allowed, late)
+		right, err := r.pace(ctx, f, allowed)
 		if err != nil {
 			return ended(changes), err
+		}
+		late[allowed]++
+		if right {
+			late[allowed] = 0
 		}
 		if (i+1)%20 == 0 {
 			r.cfg.Log(fmt.Sprintf("%s: %d of %d changes", f.phase, i+1, 2*f.n))
 		}
 	}
-	if late >= giveUp {
-		r.note("%s: given up: the verdict did not become right within %v, %d times in a row", f.phase, r.cfg.Timing.Deadline, late)
+	for allow, n := range late {
+		if n >= giveUp {
+			r.note("%s: given up: flows were not seen to be %s within %v, %d times in a row", f.phase, past(allow), r.cfg.Timing.Deadline, n)
+		}
 	}
-	return ended(changes), pause(ctx, 2*hold)
+	return ended(changes), pause(ctx, 2*Hold)
+}
+
+// persist makes a change again that an API server under load refused or may have lost. Its
+// time counts from the first call. What is there, or gone, already was the first call's doing.
+func persist(ctx context.Context, do func(context.Context) error) error {
+	for tries := 1; ; tries++ {
+		err := do(ctx)
+		again := tries > 1 && (apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err))
+		switch {
+		case err == nil || again:
+			return nil
+		case tries == 5 || ctx.Err() != nil || apierrors.IsInvalid(err) || apierrors.IsRequestEntityTooLargeError(err):
+			return err
+		}
+		if err := pause(ctx, 50*time.Millisecond); err != nil {
+			return err
+		}
+	}
 }
 
 // pace waits until the change is seen to be true, or for the deadline, and then for the hold.
-func (r *run) pace(ctx context.Context, f flip, allowed bool, late int) (int, error) {
-	err := r.await(ctx, f.flows, allowed, r.cfg.Timing.Deadline)
+func (r *run) pace(ctx context.Context, f flip, allowed bool) (right bool, err error) {
+	err = r.await(ctx, f.flows, allowed, r.cfg.Timing.Deadline)
 	if ctx.Err() != nil {
-		return late, ctx.Err()
+		return false, ctx.Err()
 	}
-	late++
-	if err == nil {
-		late = 0
+	return err == nil, pause(ctx, Hold)
+}
+
+func past(allow bool) string {
+	if allow {
+		return "allowed"
 	}
-	return late, pause(ctx, hold)
+	return "denied"
 }
 
 // ended ends the last change now.
 func ended(changes []Change) []Change {
 	if n := len(changes); n > 0 {
-		changes[n-1].Until = probe.Now() - hold/4
+		changes[n-1].Until = probe.Now() - Hold/4
 	}
 	return changes
 }
 
-// Bystanders is what became of flows that no change was about: the packets of a flow that
-// is denied all the time and of two that are allowed all the time.
-type Bystanders struct {
-	Phase    string `json:"phase"`
-	Changes  int    `json:"changes"`
-	MustDrop uint64 `json:"must_drop"`
-	Leaked   uint64 `json:"leaked"`
-	MustPass uint64 `json:"must_pass"`
-	Lost     uint64 `json:"lost"`
-	Unsure   uint64 `json:"unsure"` // lost, but maybe by the receiver's own socket
-}
-
 // bystanders are running streams.
 type bystanders struct {
+	since      time.Duration
 	drop, pass []probe.StreamID
 }
 
@@ -174,7 +186,7 @@ type bystanders struct {
 const bystanderPace = 2 * time.Millisecond
 
 func (r *run) watchBystanders(ctx context.Context) (bystanders, error) {
-	var b bystanders
+	b := bystanders{since: probe.Now()}
 	if !r.enforced {
 		return b, nil
 	}
@@ -186,23 +198,28 @@ func (r *run) watchBystanders(ctx context.Context) (bystanders, error) {
 	return b, err
 }
 
-func (r *run) endBystanders(ctx context.Context, b bystanders, phase string, changes int) error {
+// endBystanders stops the streams and keeps what became of them: a sample per flow, of a
+// flow that was wrong for as long as its packets say.
+func (r *run) endBystanders(ctx context.Context, b bystanders, kind Kind) error {
 	if len(b.drop) == 0 {
 		return nil
 	}
-	out := Bystanders{Phase: phase, Changes: changes}
 	dropped, err := r.stopStreams(ctx, b.drop)
 	passed, passErr := r.stopStreams(ctx, b.pass)
-	for _, s := range dropped {
-		out.MustDrop += s.Sender.Sent
-		out.Leaked += s.Received
+	var samples []report.Sample
+	for i, s := range dropped {
+		sample := lasted(kind, "deny", b.since, time.Duration(s.Received)*bystanderPace)
+		sample.Leaked, sample.Pair, sample.Family = s.Received, stranger+" to "+witness, r.flows(witness, stranger)[i].family()
+		samples = append(samples, sample)
 	}
-	for _, s := range passed {
-		out.MustPass += s.Sender.Sent
-		unsure := min(s.Lost, s.Overflow)
-		out.Lost += s.Lost - unsure
-		out.Unsure += unsure
+	for i, s := range passed {
+		// What the receiver's own socket may have lost says nothing.
+		lost := s.Lost - min(s.Lost, s.Overflow)
+		f := r.flows(witness, near, far)[i]
+		sample := lasted(kind, "allow", b.since, time.Duration(lost)*bystanderPace)
+		sample.Lost, sample.Pair, sample.Family = lost, f.client+" to "+witness, f.family()
+		samples = append(samples, sample)
 	}
-	r.result.Bystanders = append(r.result.Bystanders, out)
+	r.keep(samples...)
 	return errors.Join(err, passErr)
 }

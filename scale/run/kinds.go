@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	report "github.com/netassay/netassay/reports/scale"
 	"github.com/netassay/netassay/scale/load"
 )
 
@@ -88,10 +89,14 @@ func (r *run) floor(ctx context.Context) error {
 				"-s", r.addressOf(near, f[0]).String(), "-d", f[0].addr.Addr().String(), "-j", "DROP")
 		}
 	}
-	return r.flipAll(ctx, flip{
+	err := r.flipAll(ctx, flip{
 		phase: "floor", flows: f, n: min(r.cfg.Samples, 30), kinds: [2]Kind{Floor, ""}, allowed: true,
 		allow: rule("-D"), deny: rule("-I"),
 	})
+	for _, s := range r.result.Samples {
+		r.result.Controls.Floor = r.result.Controls.Floor || s.Transition == string(Floor) && s.Void == "" && s.Stable != nil
+	}
+	return err
 }
 
 // addressOf is a pod's address in the family of a flow.
@@ -140,10 +145,10 @@ func (r *run) blockEdits(ctx context.Context) error {
 		}
 		policies[open] = ingress("blocks", server, peers)
 	}
-	r.result.PolicyBytes = load.EncodedSize(policies[true])
+	r.reading("ipblocks", 0, "policy-size", report.UnitB, float64(load.EncodedSize(policies[true])))
 	return r.under(ctx, policies[false], func() error {
 		return r.flipAll(ctx, flip{
-			phase: "ipBlocks", flows: r.flows(server, near, far), n: r.cfg.Samples, kinds: [2]Kind{BlockRemove, BlockAdd},
+			phase: "ipBlocks", flows: r.flows(server, near, far), n: r.cfg.Samples, kinds: [2]Kind{IPBlockEdit, IPBlockEdit},
 			deny:  func(ctx context.Context) error { return r.update(ctx, policies[false]) },
 			allow: func(ctx context.Context) error { return r.update(ctx, policies[true]) },
 		})
@@ -202,7 +207,7 @@ func (r *run) relabelling(ctx context.Context) error {
 	policy := ingress("labelled", server, []netv1.NetworkPolicyPeer{withLabel("", called, "yes")})
 	return r.under(ctx, policy, func() error {
 		return r.flipAll(ctx, flip{
-			phase: "labels", flows: r.flows(server, far), n: r.cfg.Samples, kinds: [2]Kind{LabelMiss, LabelMatch},
+			phase: "labels", flows: r.flows(server, far), n: r.cfg.Samples, kinds: [2]Kind{LabelChange, LabelChange},
 			deny:  func(ctx context.Context) error { return r.label(ctx, clientsNS, far, "no") },
 			allow: func(ctx context.Context) error { return r.label(ctx, clientsNS, far, "yes") },
 		})

@@ -15,18 +15,23 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/utils/ptr"
+
+	"github.com/netassay/netassay/suites/probe"
 )
 
-// NewPod is what reached a new pod, of which a policy that was there before it says that
+// newborn is what reached a new pod, of which a policy that was there before it says that
 // nothing may.
-type NewPod struct {
-	Engine  string  `json:"engine"`
-	Repeat  int     `json:"repeat"`
-	Leaked  int     `json:"leaked"`         // packets that the node handed to the pod
-	Window  float64 `json:"leak_ms"`        // what they stand for: packets per flow times the interval
-	Flows   int     `json:"flows"`          // that packets were sent in all the time
-	Running float64 `json:"running_ms"`     // from the request until the pod was seen to run
-	Void    string  `json:"void,omitempty"` // why it is no sample
+type newborn struct {
+	at      time.Duration // of the request for it
+	leaked  int           // packets that the node handed to the pod
+	flows   int           // that packets were sent in all the time
+	running float64       // ms from the request until the pod was seen to run
+	void    string        // why it is no sample
+}
+
+// window is for how long the pod was open: packets per flow times the interval.
+func (n newborn) window(interval time.Duration) time.Duration {
+	return time.Duration(n.leaked) * interval / time.Duration(max(1, n.flows))
 }
 
 // tap counts, after every other hook of the node's packet filter, the packets that go to
@@ -115,11 +120,13 @@ func (r *run) newPods(ctx context.Context) error {
 		return err
 	}
 	for i := range r.cfg.NewPods {
-		s, err := r.newPod(ctx, fmt.Sprintf("new-%d", i))
+		n, err := r.newPod(ctx, fmt.Sprintf("new-%d", i), r.cfg.Timing.Deadline)
 		if err != nil {
 			return err
 		}
-		r.result.NewPods = append(r.result.NewPods, s)
+		s := lasted(NewPod, "deny", n.at, n.window(r.cfg.Timing.Interval))
+		s.Leaked, s.Void, s.Pair = uint64(n.leaked), n.void, "all clients"
+		r.keep(s)
 		if (i+1)%10 == 0 {
 			r.cfg.Log(fmt.Sprintf("new pods: %d of %d", i+1, r.cfg.NewPods))
 		}
@@ -131,8 +138,7 @@ func (r *run) newPods(ctx context.Context) error {
 const newPodQuiet = 400 * time.Millisecond
 
 // newPod sends packets to an address all the time, and then has a pod get it.
-func (r *run) newPod(ctx context.Context, name string) (s NewPod, err error) {
-	s = NewPod{Engine: r.cfg.Name, Repeat: r.cfg.Repeat}
+func (r *run) newPod(ctx context.Context, name string, patience time.Duration) (s newborn, err error) {
 	n, err := r.cfg.Pool.Acquire()
 	if err != nil {
 		return s, err
@@ -147,7 +153,7 @@ func (r *run) newPod(ctx context.Context, name string) (s NewPod, err error) {
 			flows = append(flows, flow{client: client, to: name, addr: netip.AddrPortFrom(ip, port)})
 		}
 	}
-	s.Flows = len(flows)
+	s.flows = len(flows)
 	before, err := r.tapped(ctx, ips)
 	if err != nil {
 		return s, err
@@ -156,19 +162,29 @@ func (r *run) newPod(ctx context.Context, name string) (s NewPod, err error) {
 	if err != nil {
 		return s, err
 	}
-	err = r.bear(ctx, name, ips, before, &s)
+	err = r.bear(ctx, birth{name, ips, before, patience}, &s)
 	reports, stopErr := r.stopStreams(context.WithoutCancel(ctx), ids)
 	for _, report := range reports {
 		if report.Sender.Sent == 0 {
-			s.Void = "a sender sent nothing"
+			s.void = "a sender sent nothing"
 		}
 	}
 	return s, errors.Join(err, stopErr, r.bury(ctx, name))
 }
 
+// birth is a pod to be: with which addresses, how many packets to these were counted
+// before, and how long to wait for quiet.
+type birth struct {
+	name     string
+	ips      []netip.Addr
+	before   int
+	patience time.Duration
+}
+
 // bear creates the pod and counts until no packet has got through for a while.
-func (r *run) bear(ctx context.Context, name string, ips []netip.Addr, before int, s *NewPod) error {
-	start := time.Now()
+func (r *run) bear(ctx context.Context, b birth, s *newborn) error {
+	name, ips, start := b.name, b.ips, time.Now()
+	s.at = probe.Now()
 	object := r.podObject(newNS, name, r.nodes[0], nil)
 	if _, err := r.client.CoreV1().Pods(newNS).Create(ctx, object, metav1.CreateOptions{}); err != nil {
 		return fmt.Errorf("create pod %s: %w", name, err)
@@ -177,13 +193,13 @@ func (r *run) bear(ctx context.Context, name string, ips []netip.Addr, before in
 	if err != nil {
 		return err
 	}
-	s.Running = ms(time.Since(start))
+	s.running = ms(time.Since(start))
 	if !contains(p.ips, ips) {
-		s.Void = "the pod got another address than foreseen"
+		s.void = "the pod got another address than foreseen"
 		return nil
 	}
-	quiet, last := time.Now(), -1
-	for time.Since(quiet) < newPodQuiet && time.Since(start) < r.cfg.Timing.Deadline {
+	quiet, last, ran := time.Now(), -1, time.Now()
+	for time.Since(quiet) < newPodQuiet && time.Since(ran) < b.patience {
 		now, err := r.tapped(ctx, ips)
 		if err != nil {
 			return err
@@ -195,8 +211,7 @@ func (r *run) bear(ctx context.Context, name string, ips []netip.Addr, before in
 			return err
 		}
 	}
-	s.Leaked = last - before
-	s.Window = float64(s.Leaked) / float64(s.Flows) * ms(r.cfg.Timing.Interval)
+	s.leaked = max(0, last-b.before)
 	return nil
 }
 

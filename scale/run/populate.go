@@ -33,7 +33,7 @@ func (r *run) populate(ctx, life context.Context) error {
 			return err
 		}
 	}
-	r.result.PopulateSeconds = time.Since(start).Seconds()
+	r.note("populated in %.0f s", time.Since(start).Seconds())
 	return nil
 }
 
@@ -122,7 +122,7 @@ func (r *run) progress() func(kind string, done, total int) {
 		mu.Lock()
 		defer mu.Unlock()
 		now := time.Now()
-		if kind != current {
+		if kind != current || done == 1 {
 			current, began, last = kind, now, now
 		}
 		took := now.Sub(began).Seconds()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -12,6 +13,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/netassay/netassay/engines"
+	report "github.com/netassay/netassay/reports/scale"
 	"github.com/netassay/netassay/scale/hollow"
 	"github.com/netassay/netassay/scale/load"
 	"github.com/netassay/netassay/scale/measure"
@@ -33,41 +35,33 @@ type run struct {
 	meter    *meter
 	result   *Result
 	began    time.Time
-	enforced bool // the witness's policy is in force
+	zero     time.Duration // of the harness's clock, at the start
+	changes  int           // samples are numbered by
+	enforced bool          // the witness's policy is in force
+
+	knowsSets bool // the kernel was seen to hold exactly the sets expected
 }
 
 // Run measures one engine. The result is there even when the run failed, and says what was
 // seen until then; only a run that ended by itself is finished.
 func Run(ctx context.Context, cfg Config) (*Result, error) {
-	r := &run{cfg: cfg, fleet: probe.NewFleet(), pods: map[string]*pod{}, nodes: cfg.Lab.Nodes(), began: time.Now()}
-	r.families = cfg.families()
-	r.result = &Result{
-		Engine: cfg.Name, Repeat: cfg.Repeat, Profile: cfg.Profile.String(), Bounds: cfg.Bounds,
-		Unsupported: unsupported(cfg.Engine), IntervalMS: ms(cfg.Timing.Interval), DeadlineMS: ms(cfg.Timing.Deadline),
-		CIDRs: cfg.CIDRs, Wanted: cfg.Samples,
+	r := &run{
+		cfg: cfg, fleet: probe.NewFleet(), pods: map[string]*pod{}, nodes: cfg.Lab.Nodes(),
+		began: time.Now(), zero: probe.Now(), families: cfg.families(),
 	}
-	for _, f := range r.families {
-		r.result.Families = append(r.result.Families, string(f))
-	}
+	r.result = &Result{Turn: report.Turn{Engine: cfg.Name, Repeat: cfg.Repeat, Started: r.began.UTC()}}
 	if len(r.nodes) < 2 {
-		return r.result, fmt.Errorf("a scale run needs 2 nodes, the lab has %d: give --full-nodes 2", len(r.nodes))
+		return r.result, fmt.Errorf("a scale run needs 2 nodes, the lab has %d", len(r.nodes))
 	}
 	if len(r.families) == 0 {
 		return r.result, errors.New("no IP family is left that the lab, the load and the engine have: give another --ip-family")
 	}
 	err := r.inLab(ctx)
-	r.result.Seconds = time.Since(r.began).Seconds()
 	r.result.Finished = err == nil
-	r.result.judge(cfg.Limits)
+	r.result.Turn.Void = r.result.doubts(cfg.Limits)
+	r.note("%.0f s in all; senders missed %.1f %% of ticks; other work on the host took %.0f %% of the processors, a task waited for one %.0f %% of the time; families %v",
+		time.Since(r.began).Seconds(), 100*r.result.missed(), 100*r.result.foreign(), 100*r.result.Host.Stalled, r.families)
 	return r.result, err
-}
-
-func unsupported(e engines.Engine) []string {
-	var out []string
-	for _, u := range e.Unsupported() {
-		out = append(out, familyOf(u)+": "+u.Reason)
-	}
-	return out
 }
 
 // inLab makes clients, runs all phases, and stops what was started.
@@ -88,7 +82,7 @@ func (r *run) inLab(ctx context.Context) (err error) {
 	go r.meter.follow(life)
 	err = r.phases(ctx, life)
 	after, pressureErr := measure.ReadPressure()
-	r.result.Pressure = after.Since(before)
+	r.result.Host = after.Since(before)
 	return errors.Join(err, pressureErr, r.fleet.Close(), r.stop(ctx))
 }
 
@@ -110,7 +104,7 @@ func (r *run) phases(ctx, life context.Context) error {
 		{"floor", r.floor},
 		{"baseline", r.baseline},
 		{"populate", func(ctx context.Context) error { return r.populate(ctx, life) }},
-		{"loaded", func(ctx context.Context) error { return r.rest(ctx, "loaded") }},
+		{"loaded", func(ctx context.Context) error { return r.rest(ctx, report.Loaded) }},
 		{"restart", r.restart},
 		{"policy create and delete", r.policyCreation},
 		{"ipBlock edits", r.blockEdits},
@@ -120,18 +114,19 @@ func (r *run) phases(ctx, life context.Context) error {
 		{"new pods", r.newPods},
 		{"state", r.stateConvergence},
 		{"churn", r.churns},
-		{"after churn", func(ctx context.Context) error { return r.rest(ctx, "churn") }},
+		{"after churn", func(ctx context.Context) error { return r.rest(ctx, report.Churning) }},
 		{"cycles", r.cycles},
 		{"delete all", r.clear},
-		{"after delete", func(ctx context.Context) error { return r.rest(ctx, "after delete") }},
+		{"after delete", func(ctx context.Context) error { return r.rest(ctx, report.Deleted) }},
 	} {
+		if slices.Contains(r.cfg.Skip, p.name) {
+			continue
+		}
 		start := time.Now()
-		before, _ := measure.ReadPressure()
 		err := p.do(ctx)
-		now, _ := measure.ReadPressure()
-		took := PhaseTime{Phase: p.name, Seconds: time.Since(start).Seconds(), Share: now.Since(before)}
-		r.result.Phases = append(r.result.Phases, took)
-		r.cfg.Log(fmt.Sprintf("%-26s %6.1f s   (%.0f s in all)", p.name, took.Seconds, time.Since(r.began).Seconds()))
+		took := time.Since(start).Seconds()
+		r.reading(p.name, 0, "seconds", "s", took)
+		r.cfg.Log(fmt.Sprintf("%-26s %6.1f s   (%.0f s in all)", p.name, took, time.Since(r.began).Seconds()))
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
@@ -183,8 +178,8 @@ func (r *run) nullControl(ctx context.Context) error {
 	if err := r.create(ctx, defaultDeny()); err != nil {
 		return err
 	}
-	s, err := r.newPod(ctx, "new-control")
-	c.NullLeaked, c.NullRunning = s.Leaked, s.Running
+	s, err := r.newPod(ctx, "new-control", time.Second)
+	c.NullLeaked, c.NullRunning = s.leaked, s.running
 	return err
 }
 
@@ -201,7 +196,7 @@ func (r *run) baseline(ctx context.Context) (err error) {
 	if !r.enforced {
 		r.note("the policy of the witness is not enforced: flows beside the changes are not watched")
 	}
-	return errors.Join(ctx.Err(), r.rest(ctx, "baseline"))
+	return errors.Join(ctx.Err(), r.rest(ctx, report.Baseline))
 }
 
 func (r *run) startEngine(ctx context.Context, phase string) error {
@@ -211,7 +206,7 @@ func (r *run) startEngine(ctx context.Context, phase string) error {
 	if err := r.cfg.Engine.Start(ctx, []engines.Node{r.node}); err != nil {
 		return fmt.Errorf("start engine %s: %w", r.cfg.Name, err)
 	}
-	r.result.Starts = append(r.result.Starts, Start{Phase: phase, Seconds: time.Since(start).Seconds()})
+	r.reading(phase, 0, "start", "s", time.Since(start).Seconds())
 	return nil
 }
 
@@ -224,12 +219,21 @@ func (r *run) rest(ctx context.Context, phase string) error {
 	if !still {
 		r.note("%s: the engine did not come to rest within a minute", phase)
 	}
-	c, err := r.meter.read(ctx, phase)
+	figures, err := r.meter.read(ctx)
 	if err != nil {
 		return err
 	}
-	r.result.Costs = append(r.result.Costs, c)
-	r.cfg.Log(fmt.Sprintf("%s: RSS %.1f MiB, VmHWM %.1f MiB, %d sets with %d entries, %d rules, %.1f s of CPU", phase, c.RSS, c.HWM, c.Sets, c.SetEntries, c.Rules, c.CPU))
+	line := phase + ":"
+	for _, f := range figures {
+		r.reading(phase, 0, f.name, f.unit, f.value)
+		switch f.name {
+		case report.RSS, report.HWM, "ipset":
+			line += fmt.Sprintf(" %s %.1f MiB", f.name, f.value/(1<<20))
+		case "ipset-entries", "iptables-rules":
+			line += fmt.Sprintf(" %s %.0f", f.name, f.value)
+		}
+	}
+	r.cfg.Log(line)
 	return nil
 }
 
@@ -252,26 +256,16 @@ func (r *run) restart(ctx context.Context) error {
 	if err == nil {
 		err = pause(ctx, time.Second) // what an engine opens it may open after it says that it is in sync
 	}
-	err = errors.Join(err, r.endBystanders(context.WithoutCancel(ctx), by, "restart", 1))
+	err = errors.Join(err, r.endBystanders(context.WithoutCancel(ctx), by, Restart))
 	if err != nil {
 		return err
 	}
-	return r.rest(ctx, "restarted")
+	return r.rest(ctx, report.Loaded)
 }
 
 // note keeps what a reader of the figures has to know.
 func (r *run) note(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	r.result.Notes = append(r.result.Notes, text)
+	r.result.Notes = append(r.result.Notes, fmt.Sprintf("%s, repeat %d: %s", r.cfg.Name, r.cfg.Repeat, text))
 	r.cfg.Log("note: " + text)
-}
-
-// record keeps a sample.
-func (r *run) record(phase string, s Sample) {
-	s.Engine, s.Repeat, s.Phase = r.cfg.Name, r.cfg.Repeat, phase
-	s.At = time.Since(r.began).Seconds()
-	r.result.Samples = append(r.result.Samples, s)
-	if r.cfg.Record != nil {
-		r.cfg.Record(s)
-	}
 }

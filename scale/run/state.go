@@ -9,24 +9,12 @@ import (
 	"strings"
 	"time"
 
+	netv1 "k8s.io/api/networking/v1"
+
+	report "github.com/netassay/netassay/reports/scale"
 	"github.com/netassay/netassay/scale/load"
 	"github.com/netassay/netassay/suites/probe"
-
-	netv1 "k8s.io/api/networking/v1"
 )
-
-// State is how long the kernel's sets took to hold what they had to after many hollow pods
-// changed at once. It is judged by content: an ipset of each family with exactly the
-// addresses of the pods that a policy's peer selects.
-type State struct {
-	Kind       string  `json:"kind"` // "create" or "delete"
-	Pods       int     `json:"pods"`
-	Writing    float64 `json:"writing_ms"` // from the first call to the last answer
-	Call       float64 `json:"after_call"` // from the first call until it was right
-	Ack        float64 `json:"after_ack"`  // from the last answer
-	Resolution float64 `json:"resolution"` // between two looks
-	Censored   bool    `json:"censored,omitempty"`
-}
 
 const (
 	stateRounds = 5
@@ -48,7 +36,9 @@ func (r *run) marks() []load.Pod {
 	return out
 }
 
-// stateConvergence creates many hollow pods and deletes some, and looks when the sets are right.
+// stateConvergence says how long the kernel's sets take to hold what they have to after many
+// hollow pods changed at once. It is judged by content: an ipset of each family with exactly
+// the addresses of the pods that a policy's peer selects. It creates many hollow pods and deletes some, and looks when the sets are right.
 func (r *run) stateConvergence(ctx context.Context) error {
 	policy := ingress("marked", server, []netv1.NetworkPolicyPeer{withLabel("", marked, "yes")})
 	pods := r.marks()
@@ -78,11 +68,10 @@ func (r *run) endPods(ctx context.Context, pods []load.Pod) error {
 }
 
 func (r *run) stateStep(ctx context.Context, kind string, pods []load.Pod, from, have int) (bool, error) {
-	s := State{Kind: kind, Pods: len(pods) - from}
 	call := probe.Now()
-	write := r.writer.Pods
+	write, name := r.writer.Pods, StateCreate
 	if kind == "delete" {
-		write = r.endPods
+		write, name = r.endPods, StateDelete
 	}
 	if err := write(ctx, pods[from:]); err != nil {
 		return false, err
@@ -98,21 +87,25 @@ func (r *run) stateStep(ctx context.Context, kind string, pods []load.Pod, from,
 			want[f][ip.String()] = true
 		}
 	}
-	s.Writing = ms(ack - call)
 	for {
 		looked := probe.Now()
 		right, err := r.setsHold(ctx, want)
 		if err != nil {
 			return false, err
 		}
-		now := probe.Now()
-		s.Resolution = max(s.Resolution, ms(now-looked))
-		if s.Censored = !right && now-ack > r.cfg.Timing.Deadline; right || s.Censored {
-			s.Call, s.Ack = ms(looked-call), ms(looked-ack)
-			r.result.States = append(r.result.States, s)
-			if s.Censored {
-				r.note("state: no set of the kernel came to hold exactly the expected %d pods within %v: this engine keeps none, or is too late", have, r.cfg.Timing.Deadline)
+		late := !right && probe.Now()-ack > r.cfg.Timing.Deadline
+		if late && !r.knowsSets {
+			r.note("state: no set of the kernel came to hold exactly the expected %d pods: the engine keeps none of that kind, and %s can't be measured", have, name)
+			return false, nil
+		}
+		if right || late {
+			s := report.Sample{Transition: string(name), Pair: fmt.Sprintf("%d pods", len(pods)-from), Want: "allow", Due: ms(call), Call: ms(call), Ack: ms(ack)}
+			if right {
+				r.knowsSets = true
+				at := ms(looked)
+				s.First, s.Stable = &at, &at
 			}
+			r.keep(s)
 			return right, nil
 		}
 		if err := pause(ctx, 5*time.Millisecond); err != nil {

@@ -154,6 +154,13 @@ type flow struct {
 	addr       netip.AddrPort
 }
 
+func (f flow) family() string {
+	if f.addr.Addr().Is4() {
+		return string(corev1.IPv4Protocol)
+	}
+	return string(corev1.IPv6Protocol)
+}
+
 func (f flow) String() string { return fmt.Sprintf("%s → %s %s", f.client, f.to, f.addr) }
 
 // flows are those of the clients to a pod, in each family that is measured.
@@ -210,7 +217,7 @@ func (r *run) await(ctx context.Context, flows []flow, allow bool, patience time
 		return true, nil
 	})
 	if err != nil {
-		return fmt.Errorf("wait for flows to be %s (last: %s): %w", verdictWord(allow), strings.TrimSpace(last), err)
+		return fmt.Errorf("wait for flows to be %s (last: %s): %w", past(allow), strings.TrimSpace(last), err)
 	}
 	return nil
 }

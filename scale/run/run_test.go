@@ -1,0 +1,200 @@
+package run
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/netassay/netassay/clusters/binaries"
+	"github.com/netassay/netassay/clusters/lab"
+	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/engines/flawed"
+	"github.com/netassay/netassay/engines/none"
+	"github.com/netassay/netassay/engines/reference"
+	"github.com/netassay/netassay/internal/sandbox"
+	report "github.com/netassay/netassay/reports/scale"
+	"github.com/netassay/netassay/scale/profile"
+)
+
+func TestMain(m *testing.M) { sandbox.TestMain(m) }
+
+// small is a run of a small load. Its limits are those of a machine that runs other tests.
+func small(name string, e engines.Engine) Config {
+	p := profile.Default()
+	p.Nodes, p.Pods, p.Namespaces, p.Policies, p.Local = 4, 100, 4, 12, 4
+	timing := DefaultTiming()
+	timing.Settle, timing.Deadline = time.Second, 20*time.Second
+	return Config{
+		Engine: e, Name: name, Profile: p, Samples: 3, NewPods: 2, CIDRs: 100, Cycles: 1,
+		Churn:  Churn{Rates: []float64{5}, For: 2 * time.Second},
+		Timing: timing, Limits: Limits{MaxForeign: 1, MaxMissed: 1, MaxBlind: time.Minute, MaxVoid: 1},
+	}
+}
+
+// measured runs cfg in a lab of its own.
+func measured(t *testing.T, cfg Config) *Result {
+	t.Helper()
+	sandbox.Require(t)
+	dir := os.Getenv("KUBEBUILDER_ASSETS")
+	if dir == "" {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("KUBEBUILDER_ASSETS is not set: run make binaries, or set it")
+		}
+		t.Skip("KUBEBUILDER_ASSETS is not set")
+	}
+	probe, err := binaries.Own(t.Context(), "probe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := lab.Start(t.Context(), lab.Config{
+		Nodes: 2, LogDir: t.TempDir(),
+		Programs: lab.Programs{
+			Etcd: filepath.Join(dir, "etcd"), APIServer: filepath.Join(dir, "kube-apiserver"),
+			ControllerManager: filepath.Join(dir, "kube-controller-manager"), KubeProxy: filepath.Join(dir, "kube-proxy"),
+			Probe: probe,
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	cfg.Lab, cfg.Pool = l, l.Network().Nodes()[0].Pool()
+	cfg.Log = func(line string) { t.Log(line) }
+	r, err := Run(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Turn.Void) > 0 {
+		t.Errorf("the turn is void: %v", r.Turn.Void)
+	}
+	return r
+}
+
+func enforcer(t *testing.T) *reference.Engine {
+	t.Helper()
+	sandbox.Require(t)
+	path, err := binaries.Own(t.Context(), "enforcer")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &reference.Engine{Binary: path, Args: []string{"--default-deny-unknown"}}
+}
+
+// count is how many samples of a kind there are, how many of them have a time, and how many
+// packets leaked.
+func (r *Result) count(kind Kind) (n, timed int, leaked uint64) {
+	for _, s := range r.Samples {
+		if s.Transition != string(kind) {
+			continue
+		}
+		n++
+		leaked += s.Leaked
+		if s.Stable != nil {
+			timed++
+		}
+	}
+	return n, timed, leaked
+}
+
+// TestRunSmall measures the reference enforcer from beginning to end.
+func TestRunSmall(t *testing.T) {
+	r := measured(t, small("reference", enforcer(t)))
+	for _, tc := range []struct {
+		kind  Kind
+		pairs int // in all samples
+	}{
+		{Floor, 3}, {PolicyCreate, 3 * 4}, {PolicyDelete, 3 * 4}, {IPBlockEdit, 6 * 4}, {Revoke, 3 * 4}, {Grant, 3 * 4},
+		{LabelChange, 6 * 2}, {PodCreate, 3 * 2}, {PodDelete, 3 * 2}, {NewPod, 2}, {Restart, 6}, {StateCreate, 5}, {StateDelete, 5},
+	} {
+		n, timed, leaked := r.count(tc.kind)
+		if n != tc.pairs || timed == 0 {
+			t.Errorf("%s: %d samples of pairs, %d with a time, want %d", tc.kind, n, timed, tc.pairs)
+		}
+		if leaked != 0 {
+			t.Errorf("%s: %d packets leaked", tc.kind, leaked)
+		}
+	}
+	for _, phase := range report.Phases() {
+		for _, name := range []string{report.RSS, report.HWM, "pss", "go-heap", "ipset", "api-received"} {
+			if !slices.ContainsFunc(r.Readings, func(g report.Reading) bool { return g.Phase == phase && g.Name == name && g.Value > 0 }) {
+				t.Errorf("no reading of %s in phase %s", name, phase)
+			}
+		}
+	}
+}
+
+// least is the shortest time after the call of a kind of change, in milliseconds: what other
+// work on the machine adds is not in it.
+func least(t *testing.T, r *Result, kind Kind, want string) float64 {
+	t.Helper()
+	var all []float64
+	for _, s := range r.Samples {
+		if s.Transition == string(kind) && s.Want == want && s.Stable != nil {
+			all = append(all, *s.Stable-s.Call)
+		}
+	}
+	if len(all) == 0 {
+		t.Fatalf("no sample of %s", kind)
+	}
+	return slices.Min(all)
+}
+
+// changesOnly is a run of nothing but the changes that the flaws are looked for in.
+func changesOnly(name string, e engines.Engine) Config {
+	cfg := small(name, e)
+	cfg.Samples = 8
+	cfg.Skip = []string{
+		"populate", "restart", "ipBlock edits", "label changes", "pod create and delete", "new pods",
+		"state", "churn", "after churn", "cycles", "delete all",
+	}
+	cfg.NewPods = 0
+	return cfg
+}
+
+// TestFlawsAreMeasured: an engine that is told of everything 100 ms late, and one that opens
+// everything for 300 ms at each change, are measured as such.
+func TestFlawsAreMeasured(t *testing.T) {
+	right := measured(t, changesOnly("reference", enforcer(t)))
+	late := measured(t, changesOnly("late", &flawed.Engine{Label: "late", Inner: enforcer(t), Delay: 100 * time.Millisecond}))
+	leaky := measured(t, changesOnly("leaky", &flawed.Engine{Label: "leaky", Inner: enforcer(t), Leak: 300 * time.Millisecond}))
+	const tolerance = 60 // ms: what the least of 8 samples may differ by on a busy machine
+	for _, kind := range []struct {
+		name Kind
+		want string
+	}{{PolicyCreate, "deny"}, {PolicyDelete, "allow"}, {Revoke, "deny"}, {Grant, "allow"}} {
+		base, got := least(t, right, kind.name, kind.want), least(t, late, kind.name, kind.want)
+		t.Logf("%s: %.1f ms, late %.1f ms", kind.name, base, got)
+		if got < 100 || got > base+100+tolerance {
+			t.Errorf("%s: the late engine's least time is %.1f ms, the right one's %.1f ms: want 100 ms more", kind.name, got, base)
+		}
+	}
+	for _, kind := range []Kind{PolicyCreate, Revoke} {
+		base, got := least(t, right, kind, "deny"), least(t, leaky, kind, "deny")
+		t.Logf("%s: %.1f ms, leaky %.1f ms", kind, base, got)
+		if got < 300 || got > base+300+tolerance {
+			t.Errorf("%s: the leaky engine's least time is %.1f ms, the right one's %.1f ms: want 300 ms more", kind, got, base)
+		}
+	}
+	if _, _, leaked := right.count(Beside); leaked != 0 {
+		t.Errorf("%d packets leaked beside the right engine's changes", leaked)
+	}
+	if _, _, leaked := leaky.count(Beside); leaked == 0 {
+		t.Error("no packet leaked beside the leaky engine's changes")
+	}
+}
+
+// TestNullEngineIsConvicted: no deny of an engine that does nothing ever becomes true.
+func TestNullEngineIsConvicted(t *testing.T) {
+	cfg := changesOnly("none", none.Engine{})
+	cfg.Timing.Deadline = time.Second
+	r := measured(t, cfg)
+	if n, timed, _ := r.count(PolicyCreate); n == 0 || timed != 0 {
+		t.Errorf("%d samples of a new policy, %d in time", n, timed)
+	}
+}

@@ -1,0 +1,143 @@
+package run
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/netassay/netassay/suites/probe"
+	"github.com/netassay/netassay/suites/probe/wire"
+)
+
+// streamOf is a stream of a packet per millisecond from 0 to 1 s of which those in the given
+// stretches of milliseconds arrived, half a millisecond after they were sent.
+func streamOf(arrived ...[2]int) probe.StreamReport {
+	const step = time.Millisecond
+	r := probe.StreamReport{Stream: probe.Stream{Interval: step}, Sender: wire.SenderReport{Sent: 1000, Start: 0, End: 999 * step}}
+	var got probe.Received
+	for _, a := range arrived {
+		got.Spans = append(got.Spans, wire.Span{
+			First: uint64(a[0]), Last: uint64(a[1] - 1),
+			FirstAt: time.Duration(a[0])*step + step/2, LastAt: time.Duration(a[1]-1)*step + step/2,
+		})
+		got.Received += uint64(a[1] - a[0])
+	}
+	if len(arrived) > 0 {
+		r.Receivers = []probe.Received{got}
+	}
+	return r
+}
+
+func at(ms int) time.Duration { return time.Duration(ms) * time.Millisecond }
+
+func TestObserve(t *testing.T) {
+	deny := Change{Call: at(300), Ack: at(310), Until: at(900)}
+	allow := deny
+	allow.Allow = true
+	blind := streamOf([2]int{0, 400})
+	blind.Sender.Outages = []wire.Outage{{From: at(401), To: at(431), Count: 30}}
+	late := streamOf([2]int{0, 400})
+	late.Sender.Start = at(290)
+	cut := streamOf([2]int{0, 400})
+	cut.Receivers[0].SpansBeyond = 1
+	for _, tc := range []struct {
+		name   string
+		change Change
+		stream probe.StreamReport
+		want   Seen
+	}{
+		{"deny", deny, streamOf([2]int{0, 400}), Seen{At: at(400) + at(1)/2, Wrong: at(90) + at(1)/2}},
+		{"deny that was right before the answer", deny, streamOf([2]int{0, 305}), Seen{At: at(305) + at(1)/2}},
+		{"deny that flaps", deny, streamOf([2]int{0, 400}, [2]int{500, 600}), Seen{At: at(600) + at(1)/2, Wrong: at(190) + at(1)/2}},
+		{"deny that never comes", deny, streamOf([2]int{0, 1000}), Seen{Censored: true, Wrong: at(590)}},
+		{"deny of what was denied", deny, streamOf([2]int{0, 200}), Seen{Void: "the flow had the new verdict already before the change"}},
+		{"deny while the sender was silent", deny, blind, Seen{At: at(430) + at(1)/2, Blind: at(30), Wrong: at(90) + at(1)/2}},
+		{"allow", allow, streamOf([2]int{400, 1000}), Seen{At: at(400) + at(1)/2, Wrong: at(90) + at(1)/2}},
+		{"allow that flaps", allow, streamOf([2]int{400, 500}, [2]int{600, 1000}), Seen{At: at(600) + at(1)/2, Wrong: at(190) + at(1)/2}},
+		{"allow that never comes", allow, streamOf(), Seen{Censored: true, Wrong: at(590)}},
+		{"allow that does not stay", allow, streamOf([2]int{400, 600}), Seen{Censored: true, Wrong: at(390)}},
+		{"allow of what was allowed", allow, streamOf([2]int{0, 1000}), Seen{Void: "the flow had the new verdict already before the change"}},
+		{"started too late", deny, late, Seen{Void: "the stream did not run all the time"}},
+		{"too many interruptions", deny, cut, Seen{Void: "the flow was interrupted too often to be listed"}},
+		{"nothing sent", deny, probe.StreamReport{}, Seen{Void: "the sender sent nothing"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := Observe(tc.change, tc.stream); got != tc.want {
+				t.Errorf("got %+v, want %+v", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestJudgeNeedsEveryStream(t *testing.T) {
+	c := Change{Kind: Revoke, Due: at(299), Call: at(300), Ack: at(310), Until: at(900)}
+	flows := []flow{{client: near, to: server}, {client: far, to: server}}
+	got := Judge(c, flows, []probe.StreamReport{streamOf([2]int{0, 400}), streamOf([2]int{0, 1000})}, time.Second)
+	if len(got) != 2 || got[0].Stable == nil || *got[0].Stable != 400.5 || got[1].Stable != nil || got[1].Void != "" {
+		t.Errorf("got %+v", got)
+	}
+	if got[0].Pair != "near to server" || got[0].Want != "deny" || got[0].Leak != 90.5 || got[0].Due != 299 {
+		t.Errorf("got %+v", got[0])
+	}
+	blind := streamOf([2]int{0, 400})
+	blind.Sender.Outages = []wire.Outage{{From: at(401), To: at(431), Count: 30}}
+	if got := Judge(c, flows[:1], []probe.StreamReport{blind}, at(20)); got[0].Void == "" || got[0].Stable != nil {
+		t.Errorf("a blind sender gave %+v", got[0])
+	}
+}
+
+func TestDoubts(t *testing.T) {
+	sound := func() Result {
+		return Result{Finished: true, Ticks: 1000, Controls: Controls{NullConvicted: true, NullLeaked: 3, NullRunning: 100, Floor: true}}
+	}
+	r := sound()
+	if got := r.doubts(DefaultLimits()); len(got) != 0 {
+		t.Fatalf("a sound turn is doubted: %v", got)
+	}
+	for _, tc := range []struct {
+		name  string
+		spoil func(*Result)
+	}{
+		{"unfinished", func(r *Result) { r.Finished = false }},
+		{"null engine not convicted", func(r *Result) { r.Controls.NullConvicted = false }},
+		{"tap that counts nothing", func(r *Result) { r.Controls.NullLeaked = 0 }},
+		{"no floor", func(r *Result) { r.Controls.Floor = false }},
+		{"late senders", func(r *Result) { r.Missed = 500 }},
+		{"busy host", func(r *Result) { r.Host.Foreign = 0.5 }},
+		{"stolen processors", func(r *Result) { r.Host.Stolen = 0.5 }},
+		{"void samples", func(r *Result) {
+			r.Samples = Judge(Change{Kind: Revoke}, []flow{{}}, []probe.StreamReport{{}}, time.Second)
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := sound()
+			tc.spoil(&r)
+			if got := r.doubts(DefaultLimits()); len(got) != 1 {
+				t.Errorf("doubts: %v", got)
+			}
+		})
+	}
+}
+
+func TestHolds(t *testing.T) {
+	const text = `create a hash:ip family inet hashsize 64 maxelem 65536
+add a 10.0.0.1
+create b hash:net family inet hashsize 64 maxelem 65536
+add b 10.0.0.1
+add b 10.0.0.2/32
+create c hash:ip,port family inet hashsize 64 maxelem 65536
+add c 10.0.0.3,tcp:80
+`
+	for _, tc := range []struct {
+		want string
+		ok   bool
+	}{{"10.0.0.1", true}, {"10.0.0.1 10.0.0.2", true}, {"10.0.0.2", false}, {"10.0.0.3", false}, {"10.0.0.1 10.0.0.2 10.0.0.9", false}} {
+		want := map[string]bool{}
+		for _, ip := range strings.Fields(tc.want) {
+			want[ip] = true
+		}
+		if got := holds([]byte(text), want); got != tc.ok {
+			t.Errorf("%s: %v", tc.want, got)
+		}
+	}
+}
