@@ -53,6 +53,20 @@ chaos-smoke: deps build ## The same, small: some 2 minutes
 footprint: deps build ## Measure an agent at 250 nodes and 20,000 pods (some minutes): ARGS="--pods 1000"
 	bin/netassay footprint $(ARGS)
 
+.PHONY: scale
+scale: deps build ## Measure the reference enforcer at 250 nodes, 20,000 pods (15 minutes, quiet machine)
+	bin/netassay scale $(ARGS)
+
+.PHONY: scale-smoke
+scale-smoke: deps build ## The same at 20 nodes and 1,000 pods: some 2 minutes, on any machine
+	bin/netassay scale --nodes 20 --pods 1000 --policies 50 --namespaces 10 --local-pods 10 --cidrs 1000 \
+		--samples 10 --new-pods 5 --cycles 0 --churn-rates 10 --churn-for 5s --bounds smoke \
+		--max-foreign 1 --max-missed 0.5 --max-blind 500ms --max-void 0.5 $(ARGS)
+
+.PHONY: scale-engines
+scale-engines: deps build ## Measure all engines on the same load (75 minutes); the peers are built once
+	bin/netassay scale --engine reference,azure-npm,kube-router,kube-network-policies $(ARGS)
+
 .PHONY: lab-up
 lab-up: deps build ## Start a lab that stays, for kubectl
 	bin/netassay lab up $(ARGS)

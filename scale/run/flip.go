@@ -17,9 +17,9 @@ type flip struct {
 	phase       string
 	flows       []flow
 	allow, deny func(context.Context) error // the change, ended when it was acknowledged
-	kinds       [2]Kind // of deny and of allow; "" is not measured
-	allowed     bool    // as it is at first
-	n           int     // samples of each direction
+	kinds       [2]Kind                     // of deny and of allow; "" is not measured
+	allowed     bool                        // as it is at first
+	n           int                         // samples of each direction
 }
 
 // Hold is how long a verdict is left alone once it was seen to be right, so that a flip

@@ -7,10 +7,12 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	netv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/utils/ptr"
 
+	report "github.com/netassay/netassay/reports/scale"
 	"github.com/netassay/netassay/scale/load"
 )
 
@@ -21,19 +23,108 @@ func (r *run) populate(ctx, life context.Context) error {
 		func() error { return r.writer.Namespaces(ctx, o.Namespaces) },
 		func() error { return r.writer.Nodes(ctx, o.Nodes) },
 		func() error {
+			r.size.Nodes = len(o.Nodes)
 			go r.writer.KeepLeases(life, o.Nodes, r.cfg.Timing.Lease)
 			return nil
 		},
 		func() error { return r.startLocal(ctx, o.Local) },
-		func() error { return r.writer.Policies(ctx, o.Policies) },
-		func() error { return r.writer.Pods(ctx, o.Pods) },
 		func() error { return r.awaitLocal(ctx, len(o.Local)) },
+		func() error { return r.inStages(ctx, len(o.Policies), r.writePolicies) },
+		func() error { return r.inStages(ctx, len(o.Pods), r.writePods) },
 	} {
 		if err := do(); err != nil {
 			return err
 		}
 	}
 	r.note("populated in %.0f s", time.Since(start).Seconds())
+	return r.growBlocks(ctx)
+}
+
+// stages is in how many parts a kind of object is written: after each, memory is read, so
+// that what one more of it costs can be told.
+const stages = 4
+
+// inStages writes n objects in parts of like size.
+func (r *run) inStages(ctx context.Context, n int, write func(ctx context.Context, from, to int) error) error {
+	for i := range stages {
+		from, to := n*i/stages, n*(i+1)/stages
+		if from == to {
+			continue
+		}
+		if err := write(ctx, from, to); err != nil {
+			return err
+		}
+		if err := r.point(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) writePolicies(ctx context.Context, from, to int) error {
+	r.size.Policies = to
+	for _, p := range r.objects.Policies[from:to] {
+		r.size.CIDRs += cidrsOf(&p)
+	}
+	return r.writer.Policies(ctx, r.objects.Policies[from:to])
+}
+
+func cidrsOf(p *netv1.NetworkPolicy) int {
+	n := 0
+	count := func(peers []netv1.NetworkPolicyPeer) {
+		for _, peer := range peers {
+			if peer.IPBlock != nil {
+				n++
+			}
+		}
+	}
+	for _, rule := range p.Spec.Ingress {
+		count(rule.From)
+	}
+	for _, rule := range p.Spec.Egress {
+		count(rule.To)
+	}
+	return n
+}
+
+// growBlocks has a policy of CIDRs grow in stages, so that a CIDR can be told from a policy.
+func (r *run) growBlocks(ctx context.Context) error {
+	all := blocks(r.cfg.CIDRs, r.families, false)
+	p, before := ingress("stages", server, all[:1]), r.size.CIDRs
+	err := r.under(ctx, p, func() error {
+		return r.inStages(ctx, len(all), func(ctx context.Context, _, to int) error {
+			p.Spec.Ingress[0].From = all[:to]
+			r.size.CIDRs = before + to
+			return r.update(ctx, p)
+		})
+	})
+	return err
+}
+
+func (r *run) writePods(ctx context.Context, from, to int) error {
+	r.size.Pods = to
+	return r.writer.Pods(ctx, r.objects.Pods[from:to])
+}
+
+// pointSettle is short: four stages of each kind have to fit into the time for the load.
+const pointSettle = time.Second
+
+// point reads the memory at the size that has been reached.
+func (r *run) point(ctx context.Context) error {
+	if _, err := r.meter.settled(ctx, pointSettle); err != nil {
+		return err
+	}
+	figures, err := r.meter.process()
+	if err != nil {
+		return err
+	}
+	for _, f := range figures {
+		if f.name == report.RSS || f.name == "pss" {
+			p := r.size
+			p.Engine, p.Name, p.Unit, p.Value = r.cfg.Name, f.name, f.unit, f.value
+			r.result.Points = append(r.result.Points, p)
+		}
+	}
 	return nil
 }
 

@@ -38,6 +38,7 @@ type run struct {
 	zero     time.Duration // of the harness's clock, at the start
 	changes  int           // samples are numbered by
 	enforced bool          // the witness's policy is in force
+	size     report.Point  // of the load so far
 
 	knowsSets bool // the kernel was seen to hold exactly the sets expected
 }
