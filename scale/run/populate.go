@@ -107,7 +107,7 @@ func (r *run) writePods(ctx context.Context, from, to int) error {
 }
 
 // pointSettle is short: four stages of each kind have to fit into the time for the load.
-const pointSettle = time.Second
+const pointSettle = 500 * time.Millisecond
 
 // point reads the memory at the size that has been reached.
 func (r *run) point(ctx context.Context) error {
