@@ -60,7 +60,7 @@ seen until then is kept and marked unfinished.`,
 		Example: `  netassay scale
   netassay scale --nodes 20 --pods 1000 --policies 50 --local-pods 10 --samples 10 --bounds smoke
   netassay scale --engine reference,kube-router --profile npm-docs --seed 7`,
-		Args: noArgs,
+		Args: knownCommand,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := f.complete(c); err != nil {
 				return err
@@ -69,6 +69,7 @@ seen until then is kept and marked unfinished.`,
 		},
 	}
 	f.register(c)
+	c.AddCommand(newScaleCompare(stdio))
 	return c
 }
 

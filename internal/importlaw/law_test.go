@@ -129,14 +129,20 @@ func law() []rule {
 			forbid: []string{"./suites/...", "./enforcer/...", "./model"},
 		},
 		{
+			why:    "what measures sees the agent as a process, from the outside",
+			from:   []string{"./scale/..."},
+			except: []string{"./scale/run"},
+			forbid: []string{"./enforcer/...", "./suites/..."},
+		},
+		{
+			why:    "a measured run probes as the suites do, with their probers; it judges nothing by oracle or case",
+			from:   []string{"./scale/run"},
+			forbid: []string{"./enforcer/...", "./internal/cli"},
+		},
+		{
 			why:    "loads and figures are the same for every engine: they know neither enforcer nor suite",
 			from:   []string{"./scale/profile", "./scale/load", "./scale/stats", "./scale/compare", "./reports/scale"},
 			forbid: []string{"./suites/...", "./enforcer/...", "./model"},
-		},
-		{
-			why:    "what measures sees the agent as a process, from the outside",
-			from:   []string{"./scale/..."},
-			forbid: []string{"./enforcer/...", "./suites/..."},
 		},
 		{
 			why:    "the command line is the outermost layer",
