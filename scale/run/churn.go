@@ -114,10 +114,8 @@ type puppets struct {
 // watchPuppets starts with no puppet there.
 func (r *run) watchPuppets(ctx context.Context, n int) (*puppets, error) {
 	w := &puppets{r: r, changes: make([][]Change, n), busy: make([]sync.Mutex, n)}
-	for i := range n {
-		if err := r.await(ctx, r.calls(i), false, puppetPatience); err != nil {
-			return nil, err
-		}
+	if err := r.await(ctx, r.allCalls(n), false, puppetPatience); err != nil {
+		return nil, err
 	}
 	for i := range n {
 		ids, err := r.startStreams(ctx, r.calls(i), churnStep)
@@ -185,10 +183,14 @@ func (w *puppets) count() int {
 // end lets the last changes become true, takes the puppets away and reads the streams.
 func (w *puppets) end(ctx context.Context, phase string, err error) error {
 	if err == nil {
+		last := map[bool][]flow{}
 		for i, c := range w.changes {
 			if n := len(c); n > 0 {
-				_ = w.r.await(ctx, w.r.calls(i), c[n-1].Allow, w.r.cfg.Timing.Deadline) // the streams tell
+				last[c[n-1].Allow] = append(last[c[n-1].Allow], w.r.calls(i)...)
 			}
+		}
+		for allow, flows := range last {
+			_ = w.r.await(ctx, flows, allow, w.r.cfg.Timing.Deadline) // the streams tell
 		}
 		err = pause(ctx, Hold)
 	}
@@ -231,10 +233,8 @@ func (r *run) burst(ctx context.Context) error {
 			if err := g.Wait(); err != nil {
 				return err
 			}
-			for i := range maxPuppets {
-				if err := r.await(ctx, r.calls(i), n%2 == 0, r.cfg.Timing.Deadline); ctx.Err() != nil {
-					return err
-				}
+			if err := r.await(ctx, r.allCalls(maxPuppets), n%2 == 0, r.cfg.Timing.Deadline); ctx.Err() != nil {
+				return err
 			}
 			if err := pause(ctx, 2*preCheck+Hold); err != nil {
 				return err

@@ -23,10 +23,7 @@ const (
 func (r *run) cycles(ctx context.Context) error {
 	pods := r.marks()
 	policies := cyclePolicy(r.families)
-	if r.cfg.Cycles == 0 {
-		return nil
-	}
-	for n := range r.cfg.Cycles + warmUp {
+	for n := range r.cfg.Cycles + r.warmUp() {
 		if err := r.cycle(ctx, n, func() error {
 			if err := r.writer.Pods(ctx, pods); err != nil {
 				return err
@@ -51,7 +48,7 @@ func (r *run) cycles(ctx context.Context) error {
 }
 
 // warmUp is how many cycles come before those that count.
-const warmUp = 5
+func (r *run) warmUp() int { return min(5, r.cfg.Cycles/4) }
 
 func (r *run) cycle(ctx context.Context, n int, do func() error) error {
 	if err := do(); err != nil {
@@ -69,12 +66,12 @@ func (r *run) cycle(ctx context.Context, n int, do func() error) error {
 		return err
 	}
 	if (n+1)%5 == 0 {
-		r.cfg.Log(fmt.Sprintf("cycles: %d of %d, RSS %.1f MiB", n+1, r.cfg.Cycles+warmUp, mib(memory.RSS)))
+		r.cfg.Log(fmt.Sprintf("cycles: %d of %d, RSS %.1f MiB", n+1, r.cfg.Cycles+r.warmUp(), mib(memory.RSS)))
 	}
-	if n < warmUp {
+	if n < r.warmUp() {
 		return nil
 	}
-	r.reading(report.Cycle, n-warmUp+1, report.RSS, report.UnitB, float64(memory.RSS))
+	r.reading(report.Cycle, n-r.warmUp()+1, report.RSS, report.UnitB, float64(memory.RSS))
 	if r.meter.url == "" {
 		return nil
 	}
@@ -83,7 +80,7 @@ func (r *run) cycle(ctx context.Context, n int, do func() error) error {
 		return err
 	}
 	if heap, ok := page[heapMetric]; ok {
-		r.reading(report.Cycle, n-warmUp+1, "go-heap", report.UnitB, heap)
+		r.reading(report.Cycle, n-r.warmUp()+1, "go-heap", report.UnitB, heap)
 	}
 	return nil
 }

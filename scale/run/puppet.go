@@ -109,6 +109,15 @@ func (r *run) calls(i int) []flow {
 	return out
 }
 
+// allCalls are the caller's flows to the first n puppets.
+func (r *run) allCalls(n int) []flow {
+	var out []flow
+	for i := range n {
+		out = append(out, r.calls(i)...)
+	}
+	return out
+}
+
 // podLife creates a pod that a policy's peer selects, and deletes it.
 func (r *run) podLife(ctx context.Context) error {
 	return r.under(ctx, callPolicy(), func() error {
