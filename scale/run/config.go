@@ -6,12 +6,12 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/engines"
 	report "github.com/netassay/netassay/reports/scale"
 	"github.com/netassay/netassay/scale/profile"
-	"k8s.io/utils/ptr"
 )
 
 // Lab is what a run needs of a lab.

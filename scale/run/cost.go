@@ -152,7 +152,8 @@ func (m *meter) process() ([]figure, error) {
 	}
 	return []figure{
 		bytesOf(report.RSS, memory.RSS), bytesOf("rss-anon", memory.Anon), bytesOf("pss", memory.PSS), bytesOf(report.HWM, memory.HWM),
-		{"cpu-total", "s", cpu.Total().Seconds()}, {"cpu-tools", "s", cpu.Children.Seconds()},
+		{"cpu-total", "s", cpu.Total().Seconds()},
+		{"cpu-tools", "s", cpu.Children.Seconds()},
 	}, nil
 }
 

@@ -86,7 +86,7 @@ func (r *run) floor(ctx context.Context) error {
 	rule := func(action string) func(context.Context) error {
 		return func(ctx context.Context) error {
 			return r.node.Run(ctx, "", tool, "-w", "5", "-t", "mangle", action, "FORWARD",
-				"-s", r.addressOf(near, f[0]).String(), "-d", f[0].addr.Addr().String(), "-j", "DROP")
+				"-s", sameFamily(r.pods[near].ips, f[0].addr.Addr()).String(), "-d", f[0].addr.Addr().String(), "-j", "DROP")
 		}
 	}
 	err := r.flipAll(ctx, flip{
@@ -97,16 +97,6 @@ func (r *run) floor(ctx context.Context) error {
 		r.result.Controls.Floor = r.result.Controls.Floor || s.Transition == string(Floor) && s.Void == "" && s.Stable != nil
 	}
 	return err
-}
-
-// addressOf is a pod's address in the family of a flow.
-func (r *run) addressOf(name string, f flow) netip.Addr {
-	for _, ip := range r.pods[name].ips {
-		if ip.Is4() == f.addr.Addr().Is4() {
-			return ip
-		}
-	}
-	return netip.Addr{}
 }
 
 // policyCreation isolates a pod from all clients, and lets them in again.

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -43,36 +44,41 @@ func (r *run) wirePuppets(ctx context.Context) error {
 	if err := r.writer.Nodes(ctx, []corev1.Node{node}); err != nil {
 		return err
 	}
-	remote := r.cfg.Lab.EngineNodes()[1]
 	addresses, err := nodeAddresses(ctx, r, r.nodes[1])
 	if err != nil {
 		return err
 	}
 	for i := range maxPuppets {
 		for _, ip := range r.measured(puppetIPs(i)) {
-			ipTool, nat, via, to := "-4", "iptables", "", netip.Addr{}
-			if ip.Is6() {
-				ipTool, nat = "-6", "ip6tables"
-			}
-			for _, a := range addresses {
-				if a.Is4() == ip.Is4() {
-					via = a.String()
-				}
-			}
-			for _, a := range r.pods[far].ips {
-				if a.Is4() == ip.Is4() {
-					to = a
-				}
-			}
-			if err := r.node.Run(ctx, "", "ip", ipTool, "route", "replace", netip.PrefixFrom(ip, ip.BitLen()).String(), "via", via); err != nil {
-				return fmt.Errorf("wire puppets: %w", err)
-			}
-			if err := remote.Run(ctx, "", nat, "-w", "5", "-t", "nat", "-I", "PREROUTING", "-d", ip.String(), "-j", "DNAT", "--to-destination", to.String()); err != nil {
+			if err := r.wire(ctx, ip, sameFamily(addresses, ip), sameFamily(r.pods[far].ips, ip)); err != nil {
 				return fmt.Errorf("wire puppets: %w", err)
 			}
 		}
 	}
 	return nil
+}
+
+// wire leads packets for an address to the other node, and there to another address.
+func (r *run) wire(ctx context.Context, ip, via, to netip.Addr) error {
+	family, nat := "-4", "iptables"
+	if ip.Is6() {
+		family, nat = "-6", "ip6tables"
+	}
+	remote := r.cfg.Lab.EngineNodes()[1]
+	return errors.Join(
+		r.node.Run(ctx, "", "ip", family, "route", "replace", netip.PrefixFrom(ip, ip.BitLen()).String(), "via", via.String()),
+		remote.Run(ctx, "", nat, "-w", "5", "-t", "nat", "-I", "PREROUTING", "-d", ip.String(), "-j", "DNAT", "--to-destination", to.String()),
+	)
+}
+
+// sameFamily is the address of a list that is of the family of ip.
+func sameFamily(list []netip.Addr, ip netip.Addr) netip.Addr {
+	for _, a := range list {
+		if a.Is4() == ip.Is4() {
+			return a
+		}
+	}
+	return netip.Addr{}
 }
 
 func nodeAddresses(ctx context.Context, r *run, name string) ([]netip.Addr, error) {

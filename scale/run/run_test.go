@@ -109,8 +109,19 @@ func TestRunSmall(t *testing.T) {
 		kind  Kind
 		pairs int // in all samples
 	}{
-		{Floor, 3}, {PolicyCreate, 3 * 4}, {PolicyDelete, 3 * 4}, {IPBlockEdit, 6 * 4}, {Revoke, 3 * 4}, {Grant, 3 * 4},
-		{LabelChange, 6 * 2}, {PodCreate, 3 * 2}, {PodDelete, 3 * 2}, {NewPod, 2}, {Restart, 6}, {StateCreate, 5}, {StateDelete, 5},
+		{Floor, 3},
+		{PolicyCreate, 3 * 4},
+		{PolicyDelete, 3 * 4},
+		{IPBlockEdit, 6 * 4},
+		{Revoke, 3 * 4},
+		{Grant, 3 * 4},
+		{LabelChange, 6 * 2},
+		{PodCreate, 3 * 2},
+		{PodDelete, 3 * 2},
+		{NewPod, 2},
+		{Restart, 6},
+		{StateCreate, 5},
+		{StateDelete, 5},
 	} {
 		n, timed, leaked := r.count(tc.kind)
 		if n != tc.pairs || timed == 0 {

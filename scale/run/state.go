@@ -76,37 +76,46 @@ func (r *run) stateStep(ctx context.Context, kind string, pods []load.Pod, from,
 	if err := write(ctx, pods[from:]); err != nil {
 		return false, err
 	}
-	ack := probe.Now()
-	var want [2]map[string]bool
-	for _, p := range pods[:have] {
+	return r.stateSeen(ctx, report.Sample{
+		Transition: string(name), Pair: fmt.Sprintf("%d pods", len(pods)-from), Want: "allow", Due: ms(call), Call: ms(call), Ack: ms(probe.Now()),
+	}, members(pods[:have]))
+}
+
+// members are the addresses of pods, by family.
+func members(pods []load.Pod) [2]map[string]bool {
+	var out [2]map[string]bool
+	for _, p := range pods {
 		for _, ip := range p.IPs {
 			f := familyIndex(ip)
-			if want[f] == nil {
-				want[f] = map[string]bool{}
+			if out[f] == nil {
+				out[f] = map[string]bool{}
 			}
-			want[f][ip.String()] = true
+			out[f][ip.String()] = true
 		}
 	}
+	return out
+}
+
+// stateSeen looks until the kernel's sets are as wanted or it is too late, and keeps the sample.
+func (r *run) stateSeen(ctx context.Context, s report.Sample, want [2]map[string]bool) (bool, error) {
 	for {
-		looked := probe.Now()
+		looked := ms(probe.Now())
 		right, err := r.setsHold(ctx, want)
-		if err != nil {
+		late := looked-s.Ack > ms(r.cfg.Timing.Deadline)
+		switch {
+		case err != nil:
 			return false, err
-		}
-		late := !right && probe.Now()-ack > r.cfg.Timing.Deadline
-		if late && !r.knowsSets {
-			r.note("state: no set of the kernel came to hold exactly the expected %d pods: the engine keeps none of that kind, and %s can't be measured", have, name)
-			return false, nil
-		}
-		if right || late {
-			s := report.Sample{Transition: string(name), Pair: fmt.Sprintf("%d pods", len(pods)-from), Want: "allow", Due: ms(call), Call: ms(call), Ack: ms(ack)}
-			if right {
-				r.knowsSets = true
-				at := ms(looked)
-				s.First, s.Stable = &at, &at
-			}
+		case right:
+			r.knowsSets = true
+			s.First, s.Stable = &looked, &looked
 			r.keep(s)
-			return right, nil
+			return true, nil
+		case late && !r.knowsSets:
+			r.note("state: no set of the kernel came to hold exactly the expected %d pods: the engine keeps none of that kind, and %s can't be measured", len(want[0]), s.Transition)
+			return false, nil
+		case late:
+			r.keep(s)
+			return false, nil
 		}
 		if err := pause(ctx, 5*time.Millisecond); err != nil {
 			return false, err
