@@ -124,3 +124,23 @@ func TestMemoryHierarchy(t *testing.T) {
 		t.Error("no error without a memory controller")
 	}
 }
+
+func TestPressureSince(t *testing.T) {
+	start := time.Now()
+	before := Pressure{At: start, Cores: 2, Busy: 10 * time.Second, Ours: 8 * time.Second, Stalled: time.Second}
+	after := Pressure{At: start.Add(10 * time.Second), Cores: 2, Busy: 25 * time.Second, Ours: 18 * time.Second, Stolen: time.Second, Stalled: 6 * time.Second}
+	got := after.Since(before)
+	if want := (Share{Foreign: 0.25, Stolen: 0.05, Ours: 0.5, Stalled: 0.5}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if got := before.Since(before); got != (Share{}) {
+		t.Errorf("no time at all gives %+v", got)
+	}
+	now, err := ReadPressure()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if now.Cores < 1 || now.Busy <= 0 || now.Ours <= 0 {
+		t.Errorf("this host can't be like that: %+v", now)
+	}
+}
