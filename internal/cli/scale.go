@@ -166,7 +166,7 @@ func runScale(ctx context.Context, stdio IO, f scaleFlags) error {
 	for _, name := range f.engines {
 		entry, err := registry.Lookup(name)
 		if err == nil {
-			_, err = entry.Build(ctx, binaries.Own)
+			_, err = entry.Build(ctx, binaries.Finder(stdio.Err))
 		}
 		if err != nil {
 			return err
@@ -267,11 +267,14 @@ func scaleOne(ctx context.Context, stdio IO, f scaleFlags, d *scale.Data, t turn
 	if err != nil {
 		return err
 	}
-	engine, err := entry.Build(ctx, binaries.Own)
+	engine, err := entry.Build(ctx, binaries.Finder(nil))
 	if err != nil {
 		return err
 	}
-	described := scale.Engine{Name: t.engine, Version: version, Limits: f.limitsOf(t.engine)}
+	described := scale.Engine{Name: t.engine, Version: entry.Version, Limits: f.limitsOf(t.engine)}
+	if described.Version == "" {
+		described.Version = version
+	}
 	if e := referenceIn(engine); e != nil {
 		e.Args = append(e.Args, f.args...)
 		described.Version += " " + strings.Join(f.args, " ")

@@ -32,6 +32,10 @@ type churned struct {
 // churns runs all rates, one after the other, and the bursts.
 func (r *run) churns(ctx context.Context) error {
 	return r.under(ctx, callPolicy(), func() error {
+		if err := r.await(ctx, r.allCalls(maxPuppets), false, puppetPatience); err != nil {
+			r.note("churn: nothing could be measured: the state before the changes is wrong: %v", err)
+			return ctx.Err()
+		}
 		for i, rate := range r.cfg.Churn.Rates {
 			if err := r.churn(ctx, rate, uint64(i)); err != nil {
 				return err
