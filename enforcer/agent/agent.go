@@ -178,6 +178,7 @@ func (a *Agent) sync(ctx context.Context) {
 		a.metrics.observeCache(a.watcher)
 	}
 	a.apply(ctx, start)
+	a.past.Work = time.Since(start)
 }
 
 // compile makes a new plan, unless nothing has changed. Then there only is something to

@@ -6,36 +6,31 @@ import "time"
 type pace struct {
 	Settle      time.Duration // wait for companions of the first change after a quiet time
 	MinInterval time.Duration // between the starts of syncs
-	Churn       time.Duration // the same while pods come and go all the time
 	RetryMin    time.Duration // after the first failure, doubled with each
 	RetryMax    time.Duration
 
 	RetryAfterChange time.Duration // after the start of a sync that failed, when something has changed since
 }
 
-// The loop must not work all the time: from the start of a sync it rests this many times as
-// long as the plan took to compute. Those who wait for a policy or a pod of this node are
-// less patient, and on a starved node the work takes long by the clock.
-const (
-	restShare, maxRest   = 9, 2 * time.Second
-	urgentShare, maxWait = 2, 200 * time.Millisecond
-)
+// A change of a policy, of a namespace or of a pod of this node waits for no more than
+// urgentShare times as long as the last plan took: on a starved node that is long by the
+// clock, hence maxWait.
+const urgentShare, maxWait = 2, 200 * time.Millisecond
 
-// While pods come and go all the time, syncs are gathered: each costs some processes, and
-// a node has better uses for its processor. That begins when there have been some syncs in
-// a row without a pause, and ends with a pause, or at once for other changes than those of
-// pods of other nodes.
+// Pods of other nodes may come and go all the time, and each sync costs some processes: a
+// node has better uses for its processor. In the long run, syncs for them may work one part
+// in churnShare of the time. What was not used up is credit: a few changes now and then are
+// synced at once, and only those of a churn are gathered, the longer the more a sync costs.
 const (
-	churnInterval = 1500 * time.Millisecond
-	churnPause    = 3 * time.Second
-	churnRow      = 5
+	churnShare = 20
+	credit     = 250 * time.Millisecond
+	maxRest    = 2 * time.Second
 )
 
 func newPace(minInterval time.Duration) pace {
 	return pace{
 		Settle:      min(10*time.Millisecond, minInterval),
 		MinInterval: minInterval,
-		Churn:       max(churnInterval, minInterval),
 		RetryMin:    100 * time.Millisecond,
 		RetryMax:    30 * time.Second,
 
@@ -47,8 +42,9 @@ func newPace(minInterval time.Duration) pace {
 type past struct {
 	Dirty    time.Time     // when the first change not synced yet was seen; zero: none
 	Start    time.Time     // of the last sync; zero: none yet
-	Busy     time.Duration // the CPU-heavy part of the last sync
-	Row      int           // syncs without a pause between them, up to the last
+	Busy     time.Duration // what the plan took in the last sync
+	Work     time.Duration // what all of the last sync took
+	Debt     time.Duration // work of the syncs before it that no rest has made up for
 	Urgent   bool          // something else than pods of other nodes has changed
 	Failures int           // in a row
 	Retry    time.Time     // when to try again although nothing has changed; zero: never
@@ -56,11 +52,9 @@ type past struct {
 
 // begin takes note of a sync that starts.
 func (s *past) begin(now time.Time) {
-	if s.Start.IsZero() || now.Sub(s.Start) > churnPause {
-		s.Row = 0
-	}
-	s.Row++
-	s.Start, s.Dirty, s.Retry, s.Urgent = now, time.Time{}, time.Time{}, false
+	debt := s.Debt + s.Work - now.Sub(s.Start)/churnShare
+	s.Debt = min(max(debt, 0), credit+maxRest/churnShare)
+	s.Start, s.Work, s.Dirty, s.Retry, s.Urgent = now, 0, time.Time{}, time.Time{}, false
 }
 
 // due is when the next sync should start; ok is false when there is nothing to do.
@@ -86,14 +80,11 @@ func (p pace) due(s past) (at time.Time, ok bool) {
 
 // interval is the least time between the start of the last sync and that of the next.
 func (p pace) interval(s past) time.Duration {
-	switch {
-	case s.Urgent:
-		return max(p.MinInterval, min(s.Busy*urgentShare, maxWait))
-	case s.Row >= churnRow:
-		return max(p.Churn, min(s.Busy*restShare, maxRest))
-	default:
-		return max(p.MinInterval, min(s.Busy*restShare, maxRest))
+	rest := min((s.Debt+s.Work-credit)*churnShare, maxRest)
+	if s.Urgent {
+		rest = min(s.Busy*urgentShare, maxWait)
 	}
+	return max(p.MinInterval, rest)
 }
 
 // afterFailure is the time of the next attempt: the one set, or sooner when the cluster has

@@ -21,14 +21,14 @@ func TestPace(t *testing.T) {
 		{"first change settles", past{Dirty: t0}, 10 * ms, true},
 		{"first change after a quiet time settles", past{Dirty: at(time.Hour), Start: t0}, time.Hour + 10*ms, true},
 		{"changes in a row keep the interval", past{Dirty: at(20 * ms), Start: t0}, 50 * ms, true},
-		{"long work rests", past{Dirty: at(20 * ms), Start: t0, Busy: 40 * ms}, 360 * ms, true},
-		{"rest is over", past{Dirty: at(time.Second), Start: t0, Busy: 40 * ms}, 1010 * ms, true},
-		{"churn gathers", past{Dirty: at(20 * ms), Start: t0, Row: churnRow}, 1500 * ms, true},
-		{"churn does not hold up others", past{Dirty: at(20 * ms), Start: t0, Row: churnRow, Urgent: true}, 50 * ms, true},
+		{"a little work is on credit", past{Dirty: at(20 * ms), Start: t0, Work: 200 * ms}, 50 * ms, true},
+		{"churn gathers", past{Dirty: at(20 * ms), Start: t0, Work: 60 * ms, Debt: credit}, 1200 * ms, true},
+		{"cheap churn gathers less", past{Dirty: at(20 * ms), Start: t0, Work: 10 * ms, Debt: credit}, 200 * ms, true},
+		{"rest is over", past{Dirty: at(2 * time.Second), Start: t0, Work: 60 * ms, Debt: credit}, 2010 * ms, true},
+		{"starved work rests", past{Dirty: at(20 * ms), Start: t0, Work: 4 * time.Second}, 2 * time.Second, true},
+		{"churn does not hold up others", past{Dirty: at(20 * ms), Start: t0, Work: 60 * ms, Debt: credit, Urgent: true}, 50 * ms, true},
 		{"long work rests less for others", past{Dirty: at(20 * ms), Start: t0, Busy: 40 * ms, Urgent: true}, 80 * ms, true},
-		{"starved work rests less for others", past{Dirty: at(20 * ms), Start: t0, Busy: 4 * time.Second, Row: churnRow, Urgent: true}, 200 * ms, true},
-		{"starved work rests", past{Dirty: at(20 * ms), Start: t0, Busy: 4 * time.Second}, 2 * time.Second, true},
-		{"a few in a row are no churn", past{Dirty: at(20 * ms), Start: t0, Row: churnRow - 1}, 50 * ms, true},
+		{"starved work rests less for others", past{Dirty: at(20 * ms), Start: t0, Busy: 4 * time.Second, Urgent: true}, 200 * ms, true},
 		{"failure waits", past{Failures: 3, Start: t0, Retry: at(400 * ms)}, 400 * ms, true},
 		{"failure is not hurried by churn", past{Failures: 3, Start: t0, Retry: at(400 * ms), Dirty: at(ms)}, 400 * ms, true},
 		{"a change cuts a long wait", past{Failures: 9, Start: t0, Retry: at(30 * time.Second), Dirty: at(ms)}, 2 * time.Second, true},
@@ -42,19 +42,36 @@ func TestPace(t *testing.T) {
 	}
 }
 
-func TestRow(t *testing.T) {
-	var p past
-	t0 := time.Unix(1000, 0)
-	for i, tc := range []struct {
-		after time.Duration // ms
-		row   int
+// A churn that never ends: syncs are as far apart as their cost asks for, and work one part
+// in churnShare of the time. A change now and then is synced at once.
+func TestChurnWorksItsShare(t *testing.T) {
+	p := newPace(50 * time.Millisecond)
+	for _, tc := range []struct {
+		every, work time.Duration
+		atOnce      bool
 	}{
-		{0, 1}, {50, 2}, {100, 3}, {100 + churnPause/time.Millisecond, 4}, {9000, 1}, {9001, 2},
+		{10 * time.Millisecond, 60 * time.Millisecond, false},
+		{10 * time.Millisecond, 10 * time.Millisecond, false},
+		{2 * time.Second, 60 * time.Millisecond, true},
+		{300 * time.Millisecond, 10 * time.Millisecond, true},
 	} {
-		p.Urgent = true
-		p.begin(t0.Add(tc.after * time.Millisecond))
-		if p.Row != tc.row || p.Urgent {
-			t.Errorf("sync %d: %d in a row (urgent %v), want %d", i, p.Row, p.Urgent, tc.row)
+		now, end := time.Unix(1000, 0), time.Unix(1100, 0)
+		var s past
+		var work, longest time.Duration
+		for now.Before(end) {
+			s.Dirty = now
+			at, _ := p.due(s)
+			longest = max(longest, at.Sub(now))
+			s.begin(at)
+			s.Work = tc.work
+			work += tc.work
+			now = at.Add(max(tc.work, tc.every))
+		}
+		if most := 100*time.Second/churnShare + credit + 2*tc.work; work > most {
+			t.Errorf("a change each %v, syncs of %v: %v of work in 100 s, want at most %v", tc.every, tc.work, work, most)
+		}
+		if atOnce := longest <= p.MinInterval; atOnce != tc.atOnce {
+			t.Errorf("a change each %v, syncs of %v: one waited %v", tc.every, tc.work, longest)
 		}
 	}
 }
