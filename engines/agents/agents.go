@@ -113,10 +113,16 @@ func waitReady(ctx context.Context, n engines.Node, p engines.Process, spec Spec
 func (s *Set) Stop(ctx context.Context) error {
 	processes := s.processes
 	s.processes = nil
+	Stop(ctx, processes, stopGrace)
+	return nil
+}
+
+// Stop ends processes with SIGTERM, and with SIGKILL those that take longer than grace.
+func Stop(ctx context.Context, processes []engines.Process, grace time.Duration) {
 	for _, p := range processes {
 		_ = p.Signal(syscall.SIGTERM) // an error means that it has ended
 	}
-	ctx, cancel := context.WithTimeout(ctx, stopGrace)
+	ctx, cancel := context.WithTimeout(ctx, grace)
 	defer cancel()
 	for _, p := range processes {
 		select {
@@ -125,5 +131,4 @@ func (s *Set) Stop(ctx context.Context) error {
 			_ = p.Signal(os.Kill)
 		}
 	}
-	return nil
 }

@@ -8,15 +8,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"os"
-	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/engines/agents"
 )
 
 const (
@@ -104,20 +102,9 @@ func (e *Engine) await(ctx context.Context, n engines.Node, p engines.Process) e
 
 // Stop ends the agents with SIGTERM, and with SIGKILL those that take too long.
 func (e *Engine) Stop(ctx context.Context) error {
-	agents := e.agents
+	processes := e.agents
 	e.agents = nil
-	for _, p := range agents {
-		_ = p.Signal(syscall.SIGTERM)
-	}
-	ctx, cancel := context.WithTimeout(ctx, stopGrace)
-	defer cancel()
-	for _, p := range agents {
-		select {
-		case <-p.Done():
-		case <-ctx.Done():
-			_ = p.Signal(os.Kill)
-		}
-	}
+	agents.Stop(ctx, processes, stopGrace)
 	return nil
 }
 
@@ -129,7 +116,7 @@ func ReadyAt(url string) func(context.Context, engines.Node) error {
 		if err != nil {
 			return err
 		}
-		client := &http.Client{Transport: &http.Transport{DialContext: dialOn(n), DisableKeepAlives: true}}
+		client := &http.Client{Transport: &http.Transport{DialContext: agents.DialOn(n), DisableKeepAlives: true}}
 		resp, err := client.Do(req)
 		if err != nil {
 			return err
@@ -139,16 +126,5 @@ func ReadyAt(url string) func(context.Context, engines.Node) error {
 			return fmt.Errorf("%s answers %s", url, resp.Status)
 		}
 		return nil
-	}
-}
-
-// dialOn opens connections in the node's network namespace.
-func dialOn(n engines.Node) func(context.Context, string, string) (net.Conn, error) {
-	return func(ctx context.Context, network, addr string) (conn net.Conn, err error) {
-		doErr := n.Do(func() error {
-			conn, err = (&net.Dialer{}).DialContext(ctx, network, addr)
-			return nil
-		})
-		return conn, errors.Join(doErr, err)
 	}
 }

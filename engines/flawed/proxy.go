@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/engines/agents"
 )
 
 // proxy stands between an engine and the API server.
@@ -35,7 +36,7 @@ func (p *proxy) start(n engines.Node, cfg *rest.Config) error {
 		return err
 	}
 	onNode := rest.CopyConfig(cfg)
-	onNode.Dial = dialOn(n)
+	onNode.Dial = agents.DialOn(n)
 	rt, err := rest.TransportFor(onNode)
 	if err != nil {
 		return err
@@ -80,16 +81,6 @@ func (p *proxy) close(ctx context.Context) error {
 		err = errors.Join(err, p.leak.end())
 	}
 	return err
-}
-
-func dialOn(n engines.Node) func(context.Context, string, string) (net.Conn, error) {
-	return func(ctx context.Context, network, addr string) (conn net.Conn, err error) {
-		doErr := n.Do(func() error {
-			conn, err = (&net.Dialer{}).DialContext(ctx, network, addr)
-			return nil
-		})
-		return conn, errors.Join(doErr, err)
-	}
 }
 
 // chunk is what was read at a time.

@@ -7,16 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"os"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/engines/agents"
 )
 
 const (
@@ -81,20 +79,9 @@ func (e *Engine) Command(n engines.Node) []string {
 // Stop ends the agents with SIGTERM, and with SIGKILL those that take too long. What they
 // put into the kernel stays.
 func (e *Engine) Stop(ctx context.Context) error {
-	agents := e.agents
+	processes := e.agents
 	e.agents = nil
-	for _, p := range agents {
-		_ = p.Signal(syscall.SIGTERM)
-	}
-	ctx, cancel := context.WithTimeout(ctx, stopGrace)
-	defer cancel()
-	for _, p := range agents {
-		select {
-		case <-p.Done():
-		case <-ctx.Done():
-			_ = p.Signal(os.Kill)
-		}
-	}
+	agents.Stop(ctx, processes, stopGrace)
 	return nil
 }
 
@@ -106,7 +93,7 @@ func WaitReady(ctx context.Context, n engines.Node, p engines.Process) error {
 		ctx, cancel = context.WithTimeout(ctx, readyDeadline)
 		defer cancel()
 	}
-	client := &http.Client{Transport: &http.Transport{DialContext: dialOn(n), DisableKeepAlives: true}}
+	client := &http.Client{Transport: &http.Transport{DialContext: agents.DialOn(n), DisableKeepAlives: true}}
 	tick := time.NewTicker(readyPoll)
 	defer tick.Stop()
 	last := "not asked yet"
@@ -125,17 +112,6 @@ func WaitReady(ctx context.Context, n engines.Node, p engines.Process) error {
 			return fmt.Errorf("wait for enforcer on %s to be in sync (last: %s): %w", n.Name(), last, ctx.Err())
 		case <-tick.C:
 		}
-	}
-}
-
-// dialOn opens connections on the node's own loopback.
-func dialOn(n engines.Node) func(context.Context, string, string) (net.Conn, error) {
-	return func(ctx context.Context, network, addr string) (conn net.Conn, err error) {
-		doErr := n.Do(func() error {
-			conn, err = (&net.Dialer{}).DialContext(ctx, network, addr)
-			return nil
-		})
-		return conn, errors.Join(doErr, err)
 	}
 }
 

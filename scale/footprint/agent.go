@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/engines/agents"
 	"github.com/netassay/netassay/scale/measure"
 )
 
@@ -41,7 +41,7 @@ type agent struct {
 
 // startAgent starts the enforcer as it would run on a node, with its own defaults.
 func startAgent(cfg Config) (*agent, error) {
-	a := &agent{cfg: cfg, client: &http.Client{Transport: &http.Transport{DialContext: dialOn(cfg.Node)}}}
+	a := &agent{cfg: cfg, client: &http.Client{Transport: &http.Transport{DialContext: agents.DialOn(cfg.Node)}}}
 	argv := []string{
 		cfg.Enforcer, "--kubeconfig=" + cfg.Node.Kubeconfig(), "--node-name=" + cfg.Node.Name(),
 		"--metrics-address=" + address,
@@ -194,15 +194,4 @@ func (a *agent) read(ctx context.Context, s *Summary) error {
 	s.SetsBytes, s.Sets, s.SetEntries, s.Rules = sets.Bytes, sets.Sets, sets.Entries, int(metrics.Sum(rules))
 	s.CgroupPeak, err = a.peak()
 	return err
-}
-
-// dialOn opens connections on the node's own loopback.
-func dialOn(n engines.Node) func(context.Context, string, string) (net.Conn, error) {
-	return func(ctx context.Context, network, addr string) (conn net.Conn, err error) {
-		doErr := n.Do(func() error {
-			conn, err = (&net.Dialer{}).DialContext(ctx, network, addr)
-			return nil
-		})
-		return conn, errors.Join(doErr, err)
-	}
 }

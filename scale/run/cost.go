@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/engines/agents"
 	report "github.com/netassay/netassay/reports/scale"
 	"github.com/netassay/netassay/scale/measure"
 )
@@ -34,23 +34,12 @@ type metered interface{ MetricsURL() string }
 
 func newMeter(n *watchedNode, e engines.Engine) *meter {
 	m := &meter{node: n, client: &http.Client{
-		Transport: &http.Transport{DialContext: dialOn(n), DisableKeepAlives: true}, Timeout: 10 * time.Second,
+		Transport: &http.Transport{DialContext: agents.DialOn(n), DisableKeepAlives: true}, Timeout: 10 * time.Second,
 	}}
 	if page, ok := e.(metered); ok {
 		m.url = page.MetricsURL()
 	}
 	return m
-}
-
-// dialOn opens connections from the node's own network namespace.
-func dialOn(n engines.Node) func(context.Context, string, string) (net.Conn, error) {
-	return func(ctx context.Context, network, addr string) (conn net.Conn, err error) {
-		doErr := n.Do(func() error {
-			conn, err = (&net.Dialer{}).DialContext(ctx, network, addr)
-			return nil
-		})
-		return conn, errors.Join(doErr, err)
-	}
 }
 
 // follow looks at the agent's connections until ctx ends, so that none is missed for long.
