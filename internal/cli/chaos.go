@@ -15,6 +15,7 @@ import (
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/suites/chaos"
 	"github.com/netassay/netassay/suites/chaos/account"
+	"github.com/netassay/netassay/suites/runner"
 )
 
 // chaosFlags are what netassay chaos can be told.
@@ -134,7 +135,7 @@ func chaosInLab(ctx context.Context, stdio IO, s *session, f chaosFlags) error {
 	if err != nil {
 		return fmt.Errorf("make client: %w", err)
 	}
-	f.seed = seedOr(f.seed)
+	f.seed = runner.SeedOr(f.seed)
 	fmt.Fprintf(stdio.Err, "seed %d\n", f.seed)
 	var results []*chaos.Result
 	var failed error

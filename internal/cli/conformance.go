@@ -2,9 +2,6 @@ package cli
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -129,7 +126,7 @@ func runConformance(ctx context.Context, stdio IO, s *session, f *conformanceFla
 	cfg := runner.Config{
 		Cluster: s.cluster, Client: client, Fleet: fleet, Cases: chosen,
 		Engine: s.engine.Name(), EngineVersion: s.engineVersion, Unsupported: s.engine.Unsupported(), RunUnsupported: f.runUnsupported,
-		RunID: randomID(), Tool: toolVersion(), Seed: seedOr(f.seed), Parallel: f.parallel, FailFast: f.failFast,
+		RunID: runner.NewID(), Tool: toolVersion(), Seed: runner.SeedOr(f.seed), Parallel: f.parallel, FailFast: f.failFast,
 		Timing: f.timing, Events: p.event, Keep: s.keep,
 		Restricted: s.restricted, PullSecret: s.pullSecret,
 	}
@@ -210,20 +207,4 @@ func (p *progress) event(e runner.Event) {
 	case runner.Trouble:
 		fmt.Fprintf(p.w, "trouble: %s\n", e.Message)
 	}
-}
-
-// randomID names a run; it is part of the names of its namespaces.
-func randomID() string {
-	var b [3]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return hex.EncodeToString(b[:])
-}
-
-func seedOr(seed uint64) uint64 {
-	if seed != 0 {
-		return seed
-	}
-	var b [4]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return uint64(binary.BigEndian.Uint32(b[:]))
 }

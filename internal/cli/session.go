@@ -13,6 +13,7 @@ import (
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/engines/registry"
 	"github.com/netassay/netassay/internal/sandbox"
+	"github.com/netassay/netassay/suites/site"
 )
 
 // inSandbox runs do inside a sandbox. Outside, it first checks what the sandbox needs and
@@ -40,7 +41,7 @@ func prepare(ctx context.Context, stdio IO, f labFlags) error {
 		}
 		return withCode(exitBroken)
 	}
-	if _, err := programs(ctx, stdio); err != nil {
+	if _, err := site.Programs(ctx, stdio.Err); err != nil {
 		return err
 	}
 	entry, err := registry.Lookup(f.engine)
@@ -49,32 +50,6 @@ func prepare(ctx context.Context, stdio IO, f labFlags) error {
 	}
 	_, err = entry.Build(ctx, binaries.Finder(stdio.Err))
 	return err
-}
-
-// programs are the paths of what a lab runs, built into the cache when need be.
-func programs(ctx context.Context, stdio IO) (lab.Programs, error) {
-	set, err := binaries.Ensure(ctx, binaries.Options{
-		Want: []binaries.Name{
-			binaries.Etcd, binaries.KubeAPIServer, binaries.KubeControllerManager,
-			binaries.KubeProxy, binaries.Agnhost,
-		},
-		Progress: stdio.Err,
-	})
-	if err != nil {
-		return lab.Programs{}, err
-	}
-	probe, err := binaries.Own(ctx, "probe")
-	if err != nil {
-		return lab.Programs{}, err
-	}
-	return lab.Programs{
-		Etcd:              set.Path(binaries.Etcd),
-		APIServer:         set.Path(binaries.KubeAPIServer),
-		ControllerManager: set.Path(binaries.KubeControllerManager),
-		KubeProxy:         set.Path(binaries.KubeProxy),
-		Agnhost:           set.Path(binaries.Agnhost),
-		Probe:             probe,
-	}, nil
 }
 
 // session is a running cluster with an engine at work in it.
@@ -101,7 +76,7 @@ type session struct {
 func withLab(ctx context.Context, stdio IO, f labFlags, logDir string, do func(context.Context, *session) error) (err error) {
 	progress := func(line string) { fmt.Fprintln(stdio.Err, line) }
 	s := &session{began: time.Now()}
-	paths, err := programs(ctx, stdio)
+	paths, err := site.Programs(ctx, stdio.Err)
 	if err != nil {
 		return err
 	}

@@ -2,9 +2,6 @@ package e2e
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -98,7 +95,7 @@ func (r *run) openSession(t *testing.T, place *site.Site, chosen []cases.Case) e
 	set.timing.Fixture = place.Patience
 	cfg := runner.Config{
 		Cluster: place.Cluster, Cases: chosen, Engine: place.Engine, Unsupported: place.Unsupported,
-		RunUnsupported: set.runUnsupported, RunID: randomID(), Tool: tool(), Seed: seedOr(set.seed),
+		RunUnsupported: set.runUnsupported, RunID: runner.NewID(), Tool: tool(), Seed: runner.SeedOr(set.seed),
 		Parallel: set.parallel(), FailFast: set.framework.FailFast(), Timing: set.timing,
 		Restricted: place.Restricted, PullSecret: place.PullSecret, Keep: place.Keep,
 		Events: func(e runner.Event) { r.event(t, e) },
@@ -223,22 +220,6 @@ func (r *run) claim() error {
 		r.out = fmt.Sprintf("%s-%d", r.out, r.suite.tests)
 	}
 	return reports.Claim(r.out)
-}
-
-// randomID names a run; it is part of the names of its namespaces.
-func randomID() string {
-	var b [3]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return hex.EncodeToString(b[:])
-}
-
-func seedOr(seed uint64) uint64 {
-	if seed != 0 {
-		return seed
-	}
-	var b [4]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return uint64(binary.BigEndian.Uint32(b[:]))
 }
 
 // moduleVersion is the version of this module in the test binary.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 
@@ -71,7 +72,7 @@ func (p *Lab) Prepare(ctx context.Context) error {
 	if len(errs) > 0 {
 		return errors.Join(errs...)
 	}
-	if _, err := programs(ctx); err != nil {
+	if _, err := Programs(ctx, os.Stderr); err != nil {
 		return err
 	}
 	_, err := p.build(ctx)
@@ -89,14 +90,14 @@ func (p *Lab) build(ctx context.Context) (engines.Engine, error) {
 	return entry.Build(ctx, binaries.Own)
 }
 
-// programs are what a lab runs, built into the cache when need be.
-func programs(ctx context.Context) (lab.Programs, error) {
+// Programs are what a lab runs, built into the cache when need be; progress may be nil.
+func Programs(ctx context.Context, progress io.Writer) (lab.Programs, error) {
 	set, err := binaries.Ensure(ctx, binaries.Options{
 		Want: []binaries.Name{
 			binaries.Etcd, binaries.KubeAPIServer, binaries.KubeControllerManager,
 			binaries.KubeProxy, binaries.Agnhost,
 		},
-		Progress: os.Stderr,
+		Progress: progress,
 	})
 	if err != nil {
 		return lab.Programs{}, err
@@ -117,7 +118,7 @@ func programs(ctx context.Context) (lab.Programs, error) {
 
 // Up implements Provider.
 func (p *Lab) Up(ctx context.Context, log Log) (*Site, error) {
-	paths, err := programs(ctx)
+	paths, err := Programs(ctx, os.Stderr)
 	if err != nil {
 		return nil, err
 	}
