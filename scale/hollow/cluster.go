@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -88,6 +89,16 @@ func (c *Cluster) Create(ctx context.Context) error {
 
 // each writes n objects of a kind, many at once.
 func (c *Cluster) each(ctx context.Context, kind string, n int, write func(context.Context, int) error) error {
+	err := each(ctx, n, write, func(done int) { c.progress(kind, done, n) })
+	if err != nil {
+		return fmt.Errorf("create %s: %w", kind, err)
+	}
+	return nil
+}
+
+// each does something n times, many at once, and tries again what an API server under load
+// refuses. tell hears how often it was done.
+func each(ctx context.Context, n int, do func(context.Context, int) error, tell func(done int)) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(writers)
 	var done atomic.Int64
@@ -96,20 +107,24 @@ func (c *Cluster) each(ctx context.Context, kind string, n int, write func(conte
 			break
 		}
 		g.Go(func() error {
-			if err := retry(ctx, func() error { return write(ctx, i) }); err != nil {
-				return fmt.Errorf("create %s: %w", kind, err)
+			if err := retry(ctx, func() error { return do(ctx, i) }); err != nil {
+				return err
 			}
-			c.progress(kind, int(done.Add(1)), n)
+			tell(int(done.Add(1)))
 			return nil
 		})
 	}
 	return g.Wait()
 }
 
-// start creates pod i and gives it its status: two events, as from a kubelet in a hurry.
+// start creates pod i and has it run.
 func (c *Cluster) start(ctx context.Context, i, life int) error {
-	pod := c.size.pod(i, life)
-	pods := c.client.CoreV1().Pods(pod.Namespace)
+	return startPod(ctx, c.client, c.size.pod(i, life), c.size.status(i, life))
+}
+
+// startPod creates a pod and gives it its status: two events, as from a kubelet in a hurry.
+func startPod(ctx context.Context, client kubernetes.Interface, pod *corev1.Pod, status corev1.PodStatus) error {
+	pods := client.CoreV1().Pods(pod.Namespace)
 	made, err := pods.Create(ctx, pod, metav1.CreateOptions{})
 	if apierrors.IsAlreadyExists(err) { // an attempt whose answer was lost
 		made, err = pods.Get(ctx, pod.Name, metav1.GetOptions{})
@@ -117,7 +132,7 @@ func (c *Cluster) start(ctx context.Context, i, life int) error {
 	if err != nil {
 		return err
 	}
-	made.Status = c.size.status(i, life)
+	made.Status = status
 	_, err = pods.UpdateStatus(ctx, made, metav1.UpdateOptions{})
 	return err
 }

@@ -3,10 +3,8 @@ package hollow
 import (
 	"context"
 	"fmt"
-	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
@@ -40,22 +38,11 @@ func NewWriter(cfg *rest.Config, progress Progress) (*Writer, error) {
 // Each does something n times, many at once, and tries again what an API server under
 // load refuses. kind is for progress and errors.
 func (w *Writer) Each(ctx context.Context, kind string, n int, do func(ctx context.Context, i int) error) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(writers)
-	var done atomic.Int64
-	for i := range n {
-		if ctx.Err() != nil {
-			break
-		}
-		g.Go(func() error {
-			if err := retry(ctx, func() error { return do(ctx, i) }); err != nil {
-				return fmt.Errorf("%s: %w", kind, err)
-			}
-			w.progress(kind, int(done.Add(1)), n)
-			return nil
-		})
+	err := each(ctx, n, do, func(done int) { w.progress(kind, done, n) })
+	if err != nil {
+		return fmt.Errorf("%s: %w", kind, err)
 	}
-	return g.Wait()
+	return nil
 }
 
 // Namespaces creates namespaces.
@@ -91,20 +78,9 @@ func (w *Writer) Pods(ctx context.Context, all []load.Pod) error {
 	return w.Each(ctx, "create pods", len(all), func(ctx context.Context, i int) error { return w.StartPod(ctx, all[i]) })
 }
 
-// StartPod creates a hollow pod and gives it its status: two events, as from a kubelet in
-// a hurry.
+// StartPod creates a hollow pod and has it run.
 func (w *Writer) StartPod(ctx context.Context, p load.Pod) error {
-	pods := w.Client.CoreV1().Pods(p.Namespace)
-	made, err := pods.Create(ctx, p.Object(), metav1.CreateOptions{})
-	if apierrors.IsAlreadyExists(err) { // an attempt whose answer was lost
-		made, err = pods.Get(ctx, p.Name, metav1.GetOptions{})
-	}
-	if err != nil {
-		return err
-	}
-	made.Status = p.Status()
-	_, err = pods.UpdateStatus(ctx, made, metav1.UpdateOptions{})
-	return err
+	return startPod(ctx, w.Client, p.Object(), p.Status())
 }
 
 // EndPod deletes a hollow pod at once.
