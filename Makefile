@@ -115,7 +115,8 @@ docker-down: ## Undo what docker-up did
 
 .PHONY: test
 test: deps binaries ## Run all tests: PKGS=./suites/... ARGS="-run Name"
-	KUBEBUILDER_ASSETS=$(ASSETS) go test $(PKGS) $(ARGS)
+	@# -count=1: the cache does not know which programs tests build and run, nor what go list tells them.
+	KUBEBUILDER_ASSETS=$(ASSETS) go test -count=1 $(PKGS) $(ARGS)
 
 .PHONY: test-rootless
 test-rootless: deps binaries ## Run the lab's tests as an unprivileged user, when root
@@ -132,7 +133,7 @@ test-kind: deps docker-up ## Run the tests that make clusters of kind (minutes; 
 
 .PHONY: test-race
 test-race: deps binaries ## Run all tests under the race detector (needs a C compiler)
-	CGO_ENABLED=1 KUBEBUILDER_ASSETS=$(ASSETS) go test -race $(PKGS) $(ARGS)
+	CGO_ENABLED=1 KUBEBUILDER_ASSETS=$(ASSETS) go test -race -count=1 -timeout 30m $(PKGS) $(ARGS)
 
 .PHONY: lint
 lint: $(GOLANGCI) ## Run the linters
