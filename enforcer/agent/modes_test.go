@@ -62,27 +62,27 @@ func (n *node) change(f func()) {
 
 // walk sends the first packet of a TCP connection through the fake kernel.
 func (b *bench) walk(hook, src, dst string) iptsim.Verdict {
-	b.t.Helper()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	t, err := b.kernel.Machine.Walk(hook, iptsim.Packet{
+	b.T.Helper()
+	b.Lock()
+	defer b.Unlock()
+	t, err := b.Kernel.Machine.Walk(hook, iptsim.Packet{
 		Src: netip.MustParseAddr(src), Dst: netip.MustParseAddr(dst),
 		Protocol: "tcp", SrcPort: 40000, DstPort: 80, State: iptsim.NewFlow,
 	})
 	if err != nil {
-		b.t.Fatal(err)
+		b.T.Fatal(err)
 	}
 	return t.Verdict
 }
 
 func fillRanges(b *bench) {
-	fill(b.api)
-	b.api.Set(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n"}, Spec: corev1.NodeSpec{PodCIDRs: []string{"10.0.0.0/24"}}})
+	fill(b.API)
+	b.API.Set(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n"}, Spec: corev1.NodeSpec{PodCIDRs: []string{"10.0.0.0/24"}}})
 }
 
 func TestRefusesIPVS(t *testing.T) {
 	b := newBench(t)
-	clients, err := watch.NewClients(b.api.REST())
+	clients, err := watch.NewClients(b.API.REST())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,23 +90,23 @@ func TestRefusesIPVS(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "kube-ipvs0") || !strings.Contains(err.Error(), "iptables or nftables mode") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("got %v, want one line with the evidence and the cure", err)
 	}
-	if len(b.kernel.Commands) > 0 {
-		t.Errorf("ran %v", b.kernel.Commands)
+	if len(b.Kernel.Commands) > 0 {
+		t.Errorf("ran %v", b.Kernel.Commands)
 	}
 }
 
 func TestHostTroubleIsShown(t *testing.T) {
 	b := newBench(t)
 	b.host = &node{bridge: "pods are on bridge cni0 and so on"}
-	fill(b.api)
+	fill(b.API)
 	b.start()
-	b.until("the gauge is 0", func() bool { _, m := b.get("/metrics"); return strings.Contains(m, "\nnpenf_bridge_nf_ok 0\n") })
-	if !strings.Contains(b.log.String(), "cni0") {
-		t.Errorf("no line about the bridge:\n%s", b.log)
+	b.Until("the gauge is 0", func() bool { _, m := b.Get("/metrics"); return strings.Contains(m, "\nnpenf_bridge_nf_ok 0\n") })
+	if !strings.Contains(b.Log.String(), "cni0") {
+		t.Errorf("no line about the bridge:\n%s", b.Log)
 	}
 	b.host.change(func() { b.host.bridge, b.host.ipvs = "", "kube-proxy says so" })
-	b.until("the bridge is well, IPVS is seen", func() bool {
-		_, m := b.get("/metrics")
+	b.Until("the bridge is well, IPVS is seen", func() bool {
+		_, m := b.Get("/metrics")
 		return strings.Contains(m, "\nnpenf_bridge_nf_ok 1\n") && strings.Contains(m, "\nnpenf_ipvs_detected 1\n")
 	})
 }
@@ -119,7 +119,7 @@ func TestUnknownPodIsClosed(t *testing.T) {
 	b.host = &node{own: []netip.Addr{netip.MustParseAddr("10.0.0.254")}}
 	fillRanges(b)
 	b.start()
-	b.until("ready", b.ready)
+	b.Until("ready", b.Ready)
 	for _, tc := range []struct {
 		hook, src, dst string
 		want           iptsim.Verdict
@@ -137,13 +137,13 @@ func TestUnknownPodIsClosed(t *testing.T) {
 		}
 	}
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "x", Name: "b", UID: "2"}, Spec: corev1.PodSpec{NodeName: "n"}, Status: corev1.PodStatus{PodIPs: []corev1.PodIP{{IP: "10.0.0.9"}}}}
-	b.api.Set(pod)
-	b.until("a known pod is open", func() bool { return b.walk("FORWARD", "10.9.9.9", "10.0.0.9") == iptsim.Accept })
-	b.api.Delete(pod)
-	b.until("a gone pod is closed", func() bool { return b.walk("FORWARD", "10.9.9.9", "10.0.0.9") == iptsim.Drop })
+	b.API.Set(pod)
+	b.Until("a known pod is open", func() bool { return b.walk("FORWARD", "10.9.9.9", "10.0.0.9") == iptsim.Accept })
+	b.API.Delete(pod)
+	b.Until("a gone pod is closed", func() bool { return b.walk("FORWARD", "10.9.9.9", "10.0.0.9") == iptsim.Drop })
 	b.host.change(func() { b.host.own = append(b.host.own, netip.MustParseAddr("10.0.0.253")) })
-	b.until("a new address of the node is open", func() bool { return b.walk("INPUT", "10.0.0.253", "10.0.0.253") == iptsim.Accept })
-	if _, m := b.get("/metrics"); !strings.Contains(m, `npenf_unknown_pods_closed{family="inet"} 1`) || !strings.Contains(m, `npenf_unknown_pods_closed{family="inet6"} 0`) {
+	b.Until("a new address of the node is open", func() bool { return b.walk("INPUT", "10.0.0.253", "10.0.0.253") == iptsim.Accept })
+	if _, m := b.Get("/metrics"); !strings.Contains(m, `npenf_unknown_pods_closed{family="inet"} 1`) || !strings.Contains(m, `npenf_unknown_pods_closed{family="inet6"} 0`) {
 		t.Error("the gauge does not tell which family is closed")
 	}
 }
@@ -154,21 +154,21 @@ func TestGuardAfterReboot(t *testing.T) {
 	b := newBench(t)
 	b.denyUnknown = true
 	fillRanges(b)
-	release := b.api.Hold("pods")
+	release := b.API.Hold("pods")
 	b.start()
-	b.until("closed before pods are listed", func() bool { return b.walk("FORWARD", "10.9.9.9", "10.0.0.1") == iptsim.Drop })
-	if b.ready() {
+	b.Until("closed before pods are listed", func() bool { return b.walk("FORWARD", "10.9.9.9", "10.0.0.1") == iptsim.Drop })
+	if b.Ready() {
 		t.Error("ready before pods are listed")
 	}
 	release()
-	b.until("open when they are", func() bool { return b.walk("FORWARD", "10.9.9.9", "10.0.0.1") == iptsim.Accept })
-	b.stop()
+	b.Until("open when they are", func() bool { return b.walk("FORWARD", "10.9.9.9", "10.0.0.1") == iptsim.Accept })
+	b.Stop()
 
-	release = b.api.Hold("pods")
+	release = b.API.Hold("pods")
 	defer release()
 	b.start()
-	b.until("all but pods in sync", func() bool {
-		_, body := b.get("/readyz")
+	b.Until("all but pods in sync", func() bool {
+		_, body := b.Get("/readyz")
 		return strings.HasSuffix(strings.TrimSpace(body), "not listed yet: pod")
 	})
 	if b.walk("FORWARD", "10.9.9.9", "10.0.0.1") != iptsim.Accept {
@@ -179,11 +179,11 @@ func TestGuardAfterReboot(t *testing.T) {
 func TestWithoutRangesTheFlagSaysSo(t *testing.T) {
 	b := newBench(t)
 	b.denyUnknown = true
-	fill(b.api)
+	fill(b.API)
 	b.start()
-	b.until("ready", b.ready)
-	if !strings.Contains(b.log.String(), "no podCIDRs") {
-		t.Errorf("log:\n%s", b.log)
+	b.Until("ready", b.Ready)
+	if !strings.Contains(b.Log.String(), "no podCIDRs") {
+		t.Errorf("log:\n%s", b.Log)
 	}
 }
 
@@ -191,26 +191,26 @@ func TestWithoutRangesTheFlagSaysSo(t *testing.T) {
 // is not the same as before, are told within bounds.
 func TestPolicyEditsDoNotFillTheLog(t *testing.T) {
 	b := newBench(t)
-	fill(b.api)
+	fill(b.API)
 	b.start()
-	b.until("ready", b.ready)
-	lines := strings.Count(b.log.String(), "\n")
+	b.Until("ready", b.Ready)
+	lines := strings.Count(b.Log.String(), "\n")
 	for i := range 500 {
-		b.api.Set(policy(int64(i+1), fmt.Sprintf("10.%d.%d.0/24", i/256, i%256)))
+		b.API.Set(policy(int64(i+1), fmt.Sprintf("10.%d.%d.0/24", i/256, i%256)))
 	}
-	b.api.Set(policy(1000, "10.200.0.0/16"))
-	b.until("the last edit is in force", func() bool {
+	b.API.Set(policy(1000, "10.200.0.0/16"))
+	b.Until("the last edit is in force", func() bool {
 		return b.walk("FORWARD", "10.200.0.1", "10.0.0.1") == iptsim.Accept && b.walk("FORWARD", "10.0.0.5", "10.0.0.1") == iptsim.Drop
 	})
-	if now := strings.Count(b.log.String(), "\n"); now > lines {
-		t.Errorf("500 edits made %d lines of log:\n%s", now-lines, b.log)
+	if now := strings.Count(b.Log.String(), "\n"); now > lines {
+		t.Errorf("500 edits made %d lines of log:\n%s", now-lines, b.Log)
 	}
 	for i := range 500 {
-		b.api.Set(policy(int64(2000+i), "10.200.0.0/16", fmt.Sprintf("nonsense-%d", i)))
+		b.API.Set(policy(int64(2000+i), "10.200.0.0/16", fmt.Sprintf("nonsense-%d", i)))
 	}
-	b.api.Set(policy(3000, "10.201.0.0/16"))
-	b.until("the last edit is in force", func() bool { return b.walk("FORWARD", "10.201.0.1", "10.0.0.1") == iptsim.Accept })
-	if now := strings.Count(b.log.String(), "\n"); now > lines+maxProblemLines {
+	b.API.Set(policy(3000, "10.201.0.0/16"))
+	b.Until("the last edit is in force", func() bool { return b.walk("FORWARD", "10.201.0.1", "10.0.0.1") == iptsim.Accept })
+	if now := strings.Count(b.Log.String(), "\n"); now > lines+maxProblemLines {
 		t.Errorf("500 edits with a new problem each made %d lines of log, want at most %d", now-lines, maxProblemLines)
 	}
 }
@@ -223,23 +223,23 @@ var series = regexp.MustCompile(`(?m)^# TYPE (npenf_\S+) (\S+)$`)
 // TestMetricsGolden: names, types and labels are what operators' dashboards are made of.
 func TestMetricsGolden(t *testing.T) {
 	b := newBench(t)
-	fill(b.api)
+	fill(b.API)
 	b.start()
-	b.until("ready", b.ready)
-	b.api.Set(policy(1, "10.0.0.0/8"))
-	b.until("policy in the kernel", b.isolating)
-	b.mu.Lock()
-	b.broken = fmt.Errorf("Another app is currently holding the xtables lock")
-	b.mu.Unlock()
-	b.api.Delete(policy(1))
-	b.until("not ready", func() bool { return !b.ready() })
-	b.mu.Lock()
-	b.broken = nil
-	b.mu.Unlock()
-	b.until("healed", b.ready)
-	b.api.Down(true)
-	b.until("a failed watch", func() bool { _, m := b.get("/metrics"); return strings.Contains(m, "npenf_watch_errors_total{") })
-	_, text := b.get("/metrics")
+	b.Until("ready", b.Ready)
+	b.API.Set(policy(1, "10.0.0.0/8"))
+	b.Until("policy in the kernel", b.isolating)
+	b.Lock()
+	b.Broken = fmt.Errorf("Another app is currently holding the xtables lock")
+	b.Unlock()
+	b.API.Delete(policy(1))
+	b.Until("not ready", func() bool { return !b.Ready() })
+	b.Lock()
+	b.Broken = nil
+	b.Unlock()
+	b.Until("healed", b.Ready)
+	b.API.Down(true)
+	b.Until("a failed watch", func() bool { _, m := b.Get("/metrics"); return strings.Contains(m, "npenf_watch_errors_total{") })
+	_, text := b.Get("/metrics")
 	var out strings.Builder
 	for _, m := range series.FindAllStringSubmatch(text, -1) {
 		fmt.Fprintf(&out, "%s %s%s\n", m[1], m[2], labels(text, m[1]))
@@ -276,16 +276,16 @@ func labels(text, name string) string {
 
 func TestExplainNamesThePolicy(t *testing.T) {
 	b := newBench(t)
-	fill(b.api)
-	b.api.Set(policy(1, "10.9.0.0/16"))
+	fill(b.API)
+	b.API.Set(policy(1, "10.9.0.0/16"))
 	b.start()
-	b.until("policy in the kernel", b.isolating)
-	b.until("ready", b.ready)
+	b.Until("policy in the kernel", b.isolating)
+	b.Until("ready", b.Ready)
 	for flow, want := range map[string]explain.Direction{
 		"10.9.0.1,10.0.0.1,TCP,80": {Verdict: explain.Allowed, Policy: "x/p", Rule: "spec.ingress[0]"},
 		"10.8.0.1,10.0.0.1,TCP,80": {Verdict: explain.Dropped},
 	} {
-		code, body := b.get(agent.ExplainPath + "?flow=" + url.QueryEscape(flow))
+		code, body := b.Get(agent.ExplainPath + "?flow=" + url.QueryEscape(flow))
 		var a explain.Answer
 		if err := json.Unmarshal([]byte(body), &a); err != nil || code != http.StatusOK {
 			t.Fatalf("%s: %d %s (%v)", flow, code, body, err)
@@ -295,10 +295,10 @@ func TestExplainNamesThePolicy(t *testing.T) {
 			t.Errorf("%s: %+v", flow, a)
 		}
 	}
-	if code, body := b.get(agent.ExplainPath + "?flow=x"); code != http.StatusBadRequest || !strings.Contains(body, "CLIENT_IP") {
+	if code, body := b.Get(agent.ExplainPath + "?flow=x"); code != http.StatusBadRequest || !strings.Contains(body, "CLIENT_IP") {
 		t.Errorf("a flow that is none: %d %s", code, body)
 	}
-	if code, _ := b.get("/debug/pprof/"); code != http.StatusNotFound {
+	if code, _ := b.Get("/debug/pprof/"); code != http.StatusNotFound {
 		t.Errorf("profiles are served without the flag: %d", code)
 	}
 }
@@ -306,7 +306,7 @@ func TestExplainNamesThePolicy(t *testing.T) {
 func TestProfilesAreServedWithTheFlag(t *testing.T) {
 	b := newBench(t)
 	b.pprof = true
-	fill(b.api)
+	fill(b.API)
 	b.start()
-	b.until("profiles", func() bool { code, _ := b.get("/debug/pprof/heap"); return code == http.StatusOK })
+	b.Until("profiles", func() bool { code, _ := b.Get("/debug/pprof/heap"); return code == http.StatusOK })
 }

@@ -38,7 +38,7 @@ func TestScenario03DeletedAndRecreated(t *testing.T) {
 	b := newBench(t)
 	b.load(s)
 	b.start()
-	b.until("ready", b.ready)
+	b.Until("ready", b.Ready)
 	version := func(i int) *netv1.NetworkPolicy {
 		p := blocks("x/p", fmt.Sprintf("203.0.113.%d/32", i))
 		p.UID = types.UID(fmt.Sprint("uid-", i))
@@ -46,21 +46,21 @@ func TestScenario03DeletedAndRecreated(t *testing.T) {
 	}
 	const last = 60
 	for i := range last {
-		b.api.Set(version(i))
+		b.API.Set(version(i))
 		if r.IntN(2) == 0 {
-			b.until("content in force", b.all(s, fmt.Sprintf("203.0.113.%d > x/a:80/TCP allow", i), "y/a > x/a:80/TCP deny"))
+			b.Until("content in force", b.all(s, fmt.Sprintf("203.0.113.%d > x/a:80/TCP allow", i), "y/a > x/a:80/TCP deny"))
 		}
-		b.api.Delete(version(i))
+		b.API.Delete(version(i))
 		if r.IntN(2) == 0 {
-			b.until("policy gone", b.all(s, "y/a > x/a:80/TCP allow"))
+			b.Until("policy gone", b.all(s, "y/a > x/a:80/TCP allow"))
 		}
 	}
-	b.api.Set(version(last))
-	b.until("last content in force", b.all(s, "203.0.113.60 > x/a:80/TCP allow", "203.0.113.59 > x/a:80/TCP deny", "y/a > x/a:80/TCP deny"))
-	b.until("nothing left of the others", func() bool {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		blocks := slices.DeleteFunc(b.kernel.Machine.Sets(), func(name string) bool { return !strings.HasPrefix(name, "npe-b4") })
+	b.API.Set(version(last))
+	b.Until("last content in force", b.all(s, "203.0.113.60 > x/a:80/TCP allow", "203.0.113.59 > x/a:80/TCP deny", "y/a > x/a:80/TCP deny"))
+	b.Until("nothing left of the others", func() bool {
+		b.Lock()
+		defer b.Unlock()
+		blocks := slices.DeleteFunc(b.Kernel.Machine.Sets(), func(name string) bool { return !strings.HasPrefix(name, "npe-b4") })
 		return len(blocks) == 1
 	})
 }
@@ -79,26 +79,26 @@ func TestScenario10LockHeld(t *testing.T) {
 	b := newBench(t)
 	b.load(s)
 	b.start()
-	b.until("policy in force", b.all(s, "y/a > x/a:80/TCP deny"))
-	b.until("ready", b.ready)
-	b.breakTools(errors.New("Another app is currently holding the xtables lock; still 4s 0us time ahead to have a chance to grab the lock..."))
-	b.api.Set(policy(t, "y/q", closedX))
-	b.api.Delete(s.Policies[0])
-	b.until("it says that it is behind", func() bool {
-		code, body := b.get("/readyz")
+	b.Until("policy in force", b.all(s, "y/a > x/a:80/TCP deny"))
+	b.Until("ready", b.Ready)
+	b.Break(errors.New("Another app is currently holding the xtables lock; still 4s 0us time ahead to have a chance to grab the lock..."))
+	b.API.Set(policy(t, "y/q", closedX))
+	b.API.Delete(s.Policies[0])
+	b.Until("it says that it is behind", func() bool {
+		code, body := b.Get("/readyz")
 		return code == http.StatusServiceUnavailable && strings.Contains(body, "xtables lock") && b.metric("npenf_pending_changes 2") && b.metric("npenf_synced 0")
 	})
-	if _, body := b.get("/metrics"); !strings.Contains(body, `npenf_exec_errors_total{family="inet",tool="iptables-restore"}`) {
+	if _, body := b.Get("/metrics"); !strings.Contains(body, `npenf_exec_errors_total{family="inet",tool="iptables-restore"}`) {
 		t.Error("no metric counts the failures")
 	}
 	if !b.all(s, "y/a > x/a:80/TCP deny", "x/a > y/a:80/TCP allow")() {
 		t.Error("something has changed although nothing could be written")
 	}
-	b.breakTools(nil)
+	b.Break(nil)
 	free := time.Now()
-	b.until("caught up", b.all(s, "y/a > x/a:80/TCP allow", "x/a > y/a:80/TCP deny"))
+	b.Until("caught up", b.all(s, "y/a > x/a:80/TCP allow", "x/a > y/a:80/TCP deny"))
 	t.Logf("caught up %s after the lock was free", time.Since(free))
-	b.until("it says that all is well", func() bool { return b.ready() && b.metric("npenf_pending_changes 0") })
+	b.Until("it says that all is well", func() bool { return b.Ready() && b.metric("npenf_pending_changes 0") })
 }
 
 // TestScenario11DriftRepaired: another tool deletes our jump, flushes our chain, empties our
@@ -134,36 +134,36 @@ func TestScenario11DriftRepaired(t *testing.T) {
 			b := newBench(t)
 			b.load(s)
 			b.start()
-			b.until("policy in force", b.all(s, right...))
-			b.until("ready", b.ready)
+			b.Until("policy in force", b.all(s, right...))
+			b.Until("ready", b.Ready)
 			tc.damage(b)
-			b.until("repaired", b.all(s, right...))
-			b.until("counted", func() bool {
-				_, body := b.get("/metrics")
+			b.Until("repaired", b.all(s, right...))
+			b.Until("counted", func() bool {
+				_, body := b.Get("/metrics")
 				return strings.Contains(body, `npenf_repairs_total{object="`+tc.object+`"} `)
 			})
-			if n := strings.Count(b.log.String(), "repairing"); n != 1 {
-				t.Errorf("%d log lines about it, want 1:\n%s", n, b.log)
+			if n := strings.Count(b.Log.String(), "repairing"); n != 1 {
+				t.Errorf("%d log lines about it, want 1:\n%s", n, b.Log)
 			}
 		})
 	}
 }
 
 func (b *bench) chains() []string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.kernel.Machine.Chains(iptsim.IPv4)
+	b.Lock()
+	defer b.Unlock()
+	return b.Kernel.Machine.Chains(iptsim.IPv4)
 }
 
 // empty is another tool that flushes a set, by its own ipset.
 func (b *bench) empty(prefix string) {
-	b.t.Helper()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, name := range b.kernel.Machine.Sets() {
+	b.T.Helper()
+	b.Lock()
+	defer b.Unlock()
+	for _, name := range b.Kernel.Machine.Sets() {
 		if strings.HasPrefix(name, prefix) {
-			if _, err := b.kernel.Run(b.t.Context(), command("ipset restore", "flush "+name+"\n")); err != nil {
-				b.t.Fatal(err)
+			if _, err := b.Kernel.Run(b.T.Context(), command("ipset restore", "flush "+name+"\n")); err != nil {
+				b.T.Fatal(err)
 			}
 		}
 	}
@@ -186,15 +186,15 @@ func TestScenario12AddressReused(t *testing.T) {
 	b := newBench(t)
 	b.load(s)
 	b.start()
-	b.until("the job is isolated, and a peer", b.all(s, "y/a > x/job:80/TCP deny", "x/job > z/a:80/TCP allow"))
+	b.Until("the job is isolated, and a peer", b.all(s, "y/a > x/job:80/TCP deny", "x/job > z/a:80/TCP allow"))
 	done := apiPod(job)
 	done.Status.Phase = corev1.PodSucceeded
-	b.api.Set(done)
-	b.api.Set(apiPod(heir))
-	b.until("the heir has its own policies", b.all(s, "y/a > x/job:80/TCP allow", "x/job > z/a:80/TCP deny"))
-	b.api.Delete(apiPod(job))
-	b.api.Set(policy(t, "y/late", closedX))
-	b.until("and keeps them", b.all(s, "y/a > x/job:80/TCP deny", "x/job > z/a:80/TCP deny"))
+	b.API.Set(done)
+	b.API.Set(apiPod(heir))
+	b.Until("the heir has its own policies", b.all(s, "y/a > x/job:80/TCP allow", "x/job > z/a:80/TCP deny"))
+	b.API.Delete(apiPod(job))
+	b.API.Set(policy(t, "y/late", closedX))
+	b.Until("and keeps them", b.all(s, "y/a > x/job:80/TCP deny", "x/job > z/a:80/TCP deny"))
 }
 
 // TestScenario13PolicyBeforeAddress: the policy is there first, the pod is pending without
@@ -210,13 +210,13 @@ func TestScenario13PolicyBeforeAddress(t *testing.T) {
 	late := pod("x/late", "n1")
 	b := newBench(t)
 	b.load(s)
-	b.api.Set(apiPod(late))
+	b.API.Set(apiPod(late))
 	b.start()
-	b.until("ready", b.ready)
+	b.Until("ready", b.Ready)
 	late = pod("x/late", "n1", "10.0.1.200")
-	b.api.Set(apiPod(late))
+	b.API.Set(apiPod(late))
 	s.Pods = append(s.Pods, late)
-	b.until("enforced", b.all(s, "y/a > x/late:80/TCP deny"))
+	b.Until("enforced", b.all(s, "y/a > x/late:80/TCP deny"))
 }
 
 // TestScenario14NamespaceComesLate: pods and policies are there, their namespaces are not
@@ -232,21 +232,21 @@ func TestScenario14NamespaceComesLate(t *testing.T) {
 	s := with(t, world(), "x/p", `{podSelector: {}, ingress: [{from: [{namespaceSelector: {matchExpressions: [{key: ns, operator: NotIn, values: [z]}]}}]}]}`)
 	b := newBench(t)
 	b.load(s)
-	b.api.Delete(apiNamespace(s.Namespaces[1]))
-	release := b.api.Hold("namespaces")
+	b.API.Delete(apiNamespace(s.Namespaces[1]))
+	release := b.API.Hold("namespaces")
 	defer release()
 	b.start()
-	b.until("all but namespaces in sync", func() bool {
-		_, body := b.get("/readyz")
+	b.Until("all but namespaces in sync", func() bool {
+		_, body := b.Get("/readyz")
 		return strings.HasSuffix(strings.TrimSpace(body), "not listed yet: namespace")
 	})
 	if got := b.chains(); len(got) > 0 {
 		t.Fatalf("chains before sync: %v", got)
 	}
 	release()
-	b.until("y is unknown and no peer", b.all(s, "x/b > x/a:80/TCP allow", "z/a > x/a:80/TCP deny", "y/a > x/a:80/TCP deny"))
-	b.api.Set(apiNamespace(s.Namespaces[1]))
-	b.until("y is a peer", b.all(s, "y/a > x/a:80/TCP allow", "z/a > x/a:80/TCP deny"))
+	b.Until("y is unknown and no peer", b.all(s, "x/b > x/a:80/TCP allow", "z/a > x/a:80/TCP deny", "y/a > x/a:80/TCP deny"))
+	b.API.Set(apiNamespace(s.Namespaces[1]))
+	b.Until("y is a peer", b.all(s, "y/a > x/a:80/TCP allow", "z/a > x/a:80/TCP deny"))
 }
 
 // TestScenario24ShortLivedPods: pods that live for a moment under an existing policy. The
@@ -263,18 +263,18 @@ func TestScenario24ShortLivedPods(t *testing.T) {
 	b := newBench(t)
 	b.load(s)
 	b.start()
-	b.until("policy in force", b.all(s, "y/a > x/a:80/TCP deny"))
+	b.Until("policy in force", b.all(s, "y/a > x/a:80/TCP deny"))
 	var windows []time.Duration
 	for i := range rounds(200) {
 		short := pod(fmt.Sprint("x/short", i), "n1", fmt.Sprintf("10.0.1.%d", 100+i%100))
 		short.UID = fmt.Sprint("short", i)
 		f := flow(s, "y/a > "+short.IPs[0].String()+":80/TCP")
 		begin := time.Now()
-		b.api.Set(apiPod(short))
-		b.until("isolated", func() bool { return !b.passes(f) })
+		b.API.Set(apiPod(short))
+		b.Until("isolated", func() bool { return !b.passes(f) })
 		windows = append(windows, time.Since(begin))
-		b.api.Delete(apiPod(short))
-		b.until("forgotten", func() bool { return b.passes(f) })
+		b.API.Delete(apiPod(short))
+		b.Until("forgotten", func() bool { return b.passes(f) })
 	}
 	slices.Sort(windows)
 	t.Logf("window of %d pods: median %s, p99 %s, max %s", len(windows), windows[len(windows)/2], windows[len(windows)*99/100], windows[len(windows)-1])
@@ -294,17 +294,17 @@ func TestScenario31PolicyDeletedWhileAway(t *testing.T) {
 	b := newBench(t)
 	b.load(s)
 	b.start()
-	b.until("policies in force", b.all(s, "z/a > x/a:80/TCP deny", "z/a > y/a:80/TCP deny"))
-	b.stop()
-	b.api.Delete(s.Policies[0])
-	b.api.Down(true)
+	b.Until("policies in force", b.all(s, "z/a > x/a:80/TCP deny", "z/a > y/a:80/TCP deny"))
+	b.Stop()
+	b.API.Delete(s.Policies[0])
+	b.API.Down(true)
 	b.start()
-	b.until("it misses the API server", func() bool { return strings.Contains(b.log.String(), "can't watch") })
+	b.Until("it misses the API server", func() bool { return strings.Contains(b.Log.String(), "can't watch") })
 	if !b.all(s, "z/a > x/a:80/TCP deny", "z/a > y/a:80/TCP deny")() {
 		t.Error("something was touched before everything was listed")
 	}
-	b.api.Down(false)
-	b.until("stale policy gone", b.all(s, "z/a > x/a:80/TCP allow", "z/a > y/a:80/TCP deny"))
+	b.API.Down(false)
+	b.Until("stale policy gone", b.all(s, "z/a > x/a:80/TCP allow", "z/a > y/a:80/TCP deny"))
 }
 
 // TestScenario32APIServerAway: the API server is away while nothing changes. Verdicts stay,
@@ -320,32 +320,32 @@ func TestScenario32APIServerAway(t *testing.T) {
 	b := newBench(t)
 	b.load(s)
 	b.start()
-	b.until("ready", b.ready)
+	b.Until("ready", b.Ready)
 	resources := []string{"pods", "namespaces", "networkpolicies", "nodes"}
-	b.api.Down(true)
+	b.API.Down(true)
 	before := map[string]int{}
 	for _, r := range resources {
-		before[r] = b.api.Requests(r)
+		before[r] = b.API.Requests(r)
 	}
-	b.until("everybody has tried again", func() bool {
-		return !slices.ContainsFunc(resources, func(r string) bool { return b.api.Requests(r) < before[r]+2 })
+	b.Until("everybody has tried again", func() bool {
+		return !slices.ContainsFunc(resources, func(r string) bool { return b.API.Requests(r) < before[r]+2 })
 	})
 	if !b.all(s, "y/a > x/a:80/TCP deny", "x/a > y/a:80/TCP allow")() {
 		t.Error("verdicts have changed")
 	}
 	away := 0
 	for _, r := range resources {
-		away += b.api.Requests(r) - before[r]
-		before[r] = b.api.Requests(r)
+		away += b.API.Requests(r) - before[r]
+		before[r] = b.API.Requests(r)
 	}
-	b.mu.Lock()
-	writes := b.commands
-	b.mu.Unlock()
-	b.api.Down(false)
-	b.api.Set(policy(t, "y/q", closedX))
-	b.until("it follows again", b.all(s, "x/a > y/a:80/TCP deny"))
+	b.Lock()
+	writes := b.Commands
+	b.Unlock()
+	b.API.Down(false)
+	b.API.Set(policy(t, "y/q", closedX))
+	b.Until("it follows again", b.all(s, "x/a > y/a:80/TCP deny"))
 	for _, r := range resources {
-		if n := b.api.Requests(r) - before[r]; n > 10 {
+		if n := b.API.Requests(r) - before[r]; n > 10 {
 			t.Errorf("%d requests for %s after the return", n, r)
 		}
 	}
@@ -370,28 +370,28 @@ func TestScenario34ManyPoliciesAtOnce(t *testing.T) {
 	b := newBench(t)
 	b.load(s)
 	b.start()
-	b.until("ready", b.ready)
-	b.mu.Lock()
-	b.commands = 0
-	b.mu.Unlock()
+	b.Until("ready", b.Ready)
+	b.Lock()
+	b.Commands = 0
+	b.Unlock()
 	var pins, gone []string
 	for i := range 100 {
 		ns := fmt.Sprint("many", i%10)
-		b.api.Set(blocks(fmt.Sprintf("%s/p%d", ns, i), fmt.Sprintf("203.0.113.%d/32", i)))
+		b.API.Set(blocks(fmt.Sprintf("%s/p%d", ns, i), fmt.Sprintf("203.0.113.%d/32", i)))
 		pins = append(pins, fmt.Sprintf("203.0.113.%d > %s/a:80/TCP allow", i, ns), fmt.Sprintf("198.51.100.1 > %s/a:80/TCP deny", ns))
 		gone = append(gone, fmt.Sprintf("198.51.100.1 > %s/a:80/TCP allow", ns))
 	}
-	b.until("all in force", b.all(s, pins...))
+	b.Until("all in force", b.all(s, pins...))
 	for i := range 100 {
-		b.api.Delete(blocks(fmt.Sprintf("many%d/p%d", i%10, i)))
+		b.API.Delete(blocks(fmt.Sprintf("many%d/p%d", i%10, i)))
 	}
-	b.until("all gone", b.all(s, gone...))
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.overlap {
+	b.Until("all gone", b.all(s, gone...))
+	b.Lock()
+	defer b.Unlock()
+	if b.Overlap {
 		t.Error("two commands ran at once")
 	}
-	t.Logf("%d commands for 200 changes", b.commands)
+	t.Logf("%d commands for 200 changes", b.Commands)
 }
 
 // TestScenario35LogUnderChurn: hundreds of changes of everything leave no line in the log.
@@ -406,16 +406,16 @@ func TestScenario35LogUnderChurn(t *testing.T) {
 	b := newBench(t)
 	b.load(s)
 	b.start()
-	b.until("ready", b.ready)
-	lines := strings.Count(b.log.String(), "\n")
+	b.Until("ready", b.Ready)
+	lines := strings.Count(b.Log.String(), "\n")
 	for i := range int64(300) {
-		b.api.Set(generation(blocks("y/churn", fmt.Sprintf("203.0.113.%d/32", i%200)), i+1))
-		b.api.Set(apiPod(pod("y/churn", "n1", fmt.Sprintf("10.0.1.%d", 100+i%100))))
+		b.API.Set(generation(blocks("y/churn", fmt.Sprintf("203.0.113.%d/32", i%200)), i+1))
+		b.API.Set(apiPod(pod("y/churn", "n1", fmt.Sprintf("10.0.1.%d", 100+i%100))))
 	}
-	b.api.Set(policy(t, "z/last", closedX))
-	b.until("the last is in force", b.all(s, "y/a > z/a:80/TCP deny"))
-	if now := strings.Count(b.log.String(), "\n"); now > lines {
-		t.Errorf("600 changes made %d lines of log:\n%s", now-lines, b.log)
+	b.API.Set(policy(t, "z/last", closedX))
+	b.Until("the last is in force", b.all(s, "y/a > z/a:80/TCP deny"))
+	if now := strings.Count(b.Log.String(), "\n"); now > lines {
+		t.Errorf("600 changes made %d lines of log:\n%s", now-lines, b.Log)
 	}
 }
 
@@ -432,7 +432,7 @@ func TestScenario40StartWithManyPods(t *testing.T) {
 		t.Run(fmt.Sprintf("streaming=%v", streaming), func(t *testing.T) {
 			b := newBench(t)
 			if !streaming {
-				b.api.WithoutStreaming()
+				b.API.WithoutStreaming()
 			}
 			s := with(t, world(), "x/p", closedX)
 			b.load(s)
@@ -440,11 +440,11 @@ func TestScenario40StartWithManyPods(t *testing.T) {
 			for i := range more {
 				p := pod(fmt.Sprint("y/more", i), fmt.Sprint("far", i%250), fmt.Sprintf("10.%d.%d.1", 10+i/250, i%250))
 				p.Labels = map[string]string{"app": fmt.Sprint(i % 20)}
-				b.api.Set(apiPod(p))
+				b.API.Set(apiPod(p))
 			}
 			b.start()
-			b.until("policy in force", b.all(s, "y/a > x/a:80/TCP deny"))
-			b.until("counted", func() bool {
+			b.Until("policy in force", b.all(s, "y/a > x/a:80/TCP deny"))
+			b.Until("counted", func() bool {
 				return b.metric(fmt.Sprintf(`npenf_cache_objects{kind="%s"} %d`, watch.Pods, more+len(s.Pods))) && b.metric("npenf_label_sets 23")
 			})
 		})

@@ -1,16 +1,7 @@
 package scenarios
 
 import (
-	"bytes"
-	"context"
-	"errors"
-	"fmt"
-	"io"
-	"log/slog"
-	"math/rand/v2"
-	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,160 +11,62 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/netassay/netassay/enforcer/agent"
+	agentbench "github.com/netassay/netassay/enforcer/agent/bench"
 	"github.com/netassay/netassay/enforcer/iptsim"
 	"github.com/netassay/netassay/enforcer/kernel"
-	"github.com/netassay/netassay/enforcer/kernel/fake"
-	"github.com/netassay/netassay/enforcer/plan"
 	"github.com/netassay/netassay/enforcer/simnet"
-	"github.com/netassay/netassay/enforcer/watch"
-	"github.com/netassay/netassay/enforcer/watch/fakeapi"
 	"github.com/netassay/netassay/model"
 )
 
+// deadline is for what is waited for without a bench.
 const deadline = time.Minute
 
 // bench is an agent of node n1 between a fake API server and a kernel, the simulated one
 // unless a Runner is given.
 type bench struct {
-	t       *testing.T
-	api     *fakeapi.Server
-	address string
-	log     *buffer
-	stop    func()
+	*agentbench.Bench
 	backend kernel.Backend
 	real    kernel.Runner
-
-	mu       sync.Mutex
-	kernel   *fake.Kernel
-	broken   error
-	commands int
-	overlap  bool
-	busy     bool
-}
-
-// Run implements kernel.Runner: commands that write fail while the bench is broken.
-func (b *bench) Run(ctx context.Context, c kernel.Command) ([]byte, error) {
-	if b.real != nil {
-		return b.real.Run(ctx, c)
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.overlap, b.busy = b.overlap || b.busy, true
-	defer func() { b.busy = false }()
-	b.commands++
-	if b.broken != nil && strings.HasSuffix(c.Argv[0], "-restore") {
-		return nil, &kernel.RunError{Argv: c.Argv, Stderr: b.broken.Error(), Err: errors.New("exit status 4")}
-	}
-	return b.kernel.Run(ctx, c)
-}
-
-func (b *bench) breakTools(err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.broken = err
-}
-
-// buffer is a log that can be read while it is written.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{t: t, api: fakeapi.New(t), kernel: fake.New(), log: &buffer{}}
-	// An address of its own below the ephemeral ports, so that nobody else can have it.
-	b.address = fmt.Sprintf("127.%d.%d.%d:10261", 1+rand.IntN(250), rand.IntN(250), 1+rand.IntN(250))
-	return b
+	return &bench{Bench: agentbench.New(t, 10261)}
 }
 
 // load puts a snapshot into the API server.
 func (b *bench) load(s model.Snapshot) {
 	for i := range s.Namespaces {
-		b.api.Set(apiNamespace(s.Namespaces[i]))
+		b.API.Set(apiNamespace(s.Namespaces[i]))
 	}
 	for i := range s.Nodes {
-		b.api.Set(apiNode(s.Nodes[i]))
+		b.API.Set(apiNode(s.Nodes[i]))
 	}
 	for i := range s.Pods {
-		b.api.Set(apiPod(s.Pods[i]))
+		b.API.Set(apiPod(s.Pods[i]))
 	}
 	for _, p := range s.Policies {
-		b.api.Set(p)
+		b.API.Set(p)
 	}
 }
 
-// start runs an agent. stop ends it and returns when it has ended.
+// start runs an agent. Stop ends it and returns when it has ended.
 func (b *bench) start() {
-	b.t.Helper()
-	clients, err := watch.NewClients(b.api.REST())
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	a := agent.New(agent.Config{
-		Clients: clients, Node: "n1", Existing: plan.Keep, Runner: b, Backend: b.backend,
-		MinInterval: time.Millisecond, VerifyInterval: 20 * time.Millisecond, MetricsAddress: b.address,
-		Log: slog.New(slog.NewTextHandler(b.log, nil)),
-	})
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- a.Run(ctx) }()
-	b.stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-done; err != nil {
-			b.t.Errorf("agent: %v", err)
-		}
-	})
-	b.t.Cleanup(b.stop)
+	b.T.Helper()
+	b.Start(agent.Config{Node: "n1", Backend: b.backend, Runner: b.real})
 }
-
-// until polls until the condition holds.
-func (b *bench) until(what string, ok func() bool) {
-	b.t.Helper()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(deadline); !ok(); <-tick.C {
-		if time.Now().After(end) {
-			b.t.Fatalf("not in time: %s\nlog:\n%s", what, b.log)
-		}
-	}
-}
-
-func (b *bench) get(path string) (code int, body string) {
-	resp, err := http.Get("http://" + b.address + path)
-	if err != nil {
-		return 0, err.Error()
-	}
-	defer resp.Body.Close()
-	text, _ := io.ReadAll(resp.Body)
-	return resp.StatusCode, string(text)
-}
-
-func (b *bench) ready() bool { code, _ := b.get("/readyz"); return code == http.StatusOK }
 
 // metric tells whether the agent shows this line.
 func (b *bench) metric(line string) bool {
-	_, body := b.get("/metrics")
+	_, body := b.Get("/metrics")
 	return strings.Contains(body, line+"\n")
 }
 
 // passes tells whether the simulated kernel forwards a new flow.
 func (b *bench) passes(f model.Flow) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return passes(b.t, b.kernel.Machine, simnet.PacketOf(f))
+	b.Lock()
+	defer b.Unlock()
+	return passes(b.T, b.Kernel.Machine, simnet.PacketOf(f))
 }
 
 // all tells whether every flow ("x/a > y/a:80/TCP allow") meets its verdict.
@@ -191,11 +84,11 @@ func (b *bench) all(s model.Snapshot, pins ...string) func() bool {
 
 // feed is another tool at work in the mangle table of IPv4.
 func (b *bench) feed(lines ...string) {
-	b.t.Helper()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if err := b.kernel.Machine.RestoreRules(iptsim.IPv4, strings.NewReader("*mangle\n"+strings.Join(lines, "\n")+"\nCOMMIT\n")); err != nil {
-		b.t.Fatal(err)
+	b.T.Helper()
+	b.Lock()
+	defer b.Unlock()
+	if err := b.Kernel.Machine.RestoreRules(iptsim.IPv4, strings.NewReader("*mangle\n"+strings.Join(lines, "\n")+"\nCOMMIT\n")); err != nil {
+		b.T.Fatal(err)
 	}
 }
 

@@ -189,7 +189,7 @@ func TestScenario10LockHeldForReal(t *testing.T) {
 	b.backend, b.real = kernel.Legacy, inside{newNS(t)}
 	b.load(s)
 	b.start()
-	b.until("ready", b.ready)
+	b.Until("ready", b.Ready)
 	lock, err := os.OpenFile("/run/xtables.lock", os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		t.Fatal(err)
@@ -198,18 +198,18 @@ func TestScenario10LockHeldForReal(t *testing.T) {
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
 		t.Fatal(err)
 	}
-	b.api.Set(policy(t, "y/q", closedX))
-	b.until("it says that it is behind", func() bool { code, _ := b.get("/readyz"); return code == http.StatusServiceUnavailable })
-	if !strings.Contains(b.log.String(), "xtables lock") {
-		t.Errorf("the log does not name the lock:\n%s", b.log)
+	b.API.Set(policy(t, "y/q", closedX))
+	b.Until("it says that it is behind", func() bool { code, _ := b.Get("/readyz"); return code == http.StatusServiceUnavailable })
+	if !strings.Contains(b.Log.String(), "xtables lock") {
+		t.Errorf("the log does not name the lock:\n%s", b.Log)
 	}
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_UN); err != nil {
 		t.Fatal(err)
 	}
 	free := time.Now()
-	b.until("caught up", b.ready)
+	b.Until("caught up", b.Ready)
 	t.Logf("caught up %s after the lock was free", time.Since(free))
-	b.stop()
+	b.Stop()
 	holds(t, b.real, kernel.Legacy, with(t, s, "y/q", closedX))
 }
 

@@ -1,0 +1,144 @@
+// Package bench puts a whole agent between a fake API server and a fake kernel, for tests
+// that watch what it does with changes and faults. Only tests import it.
+//
+// It decides nothing but how to wait; what must come to be is the test's to say.
+package bench
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/netassay/netassay/enforcer/agent"
+	"github.com/netassay/netassay/enforcer/kernel"
+	"github.com/netassay/netassay/enforcer/kernel/fake"
+	"github.com/netassay/netassay/enforcer/plan"
+	"github.com/netassay/netassay/enforcer/watch"
+	"github.com/netassay/netassay/enforcer/watch/fakeapi"
+)
+
+const deadline = time.Minute
+
+// Bench is an agent and its surroundings. The lock guards the fields after it, which the
+// agent's commands use too.
+type Bench struct {
+	T       *testing.T
+	API     *fakeapi.Server
+	Address string // of the agent's metrics
+	Log     *Log
+	Stop    func() // ends the agent and returns when it has ended
+
+	sync.Mutex
+	Kernel   *fake.Kernel
+	Broken   error // what commands that write fail with, nil when they work
+	Commands int   // run so far
+	Overlap  bool  // two commands ran at once
+	busy     bool
+}
+
+// New makes a bench without an agent. The metrics get an address of their own at port,
+// which must be below the ephemeral ports, so that nobody else can have it.
+func New(t *testing.T, port int) *Bench {
+	t.Helper()
+	b := &Bench{T: t, API: fakeapi.New(t), Kernel: fake.New(), Log: &Log{}}
+	b.Address = fmt.Sprintf("127.%d.%d.%d:%d", 1+rand.IntN(250), rand.IntN(250), 1+rand.IntN(250), port)
+	return b
+}
+
+// Run implements kernel.Runner, one command at a time.
+func (b *Bench) Run(ctx context.Context, c kernel.Command) ([]byte, error) {
+	b.Lock()
+	defer b.Unlock()
+	b.Overlap, b.busy = b.Overlap || b.busy, true
+	defer func() { b.busy = false }()
+	b.Commands++
+	if b.Broken != nil && strings.HasSuffix(c.Argv[0], "-restore") {
+		return nil, &kernel.RunError{Argv: c.Argv, Stderr: b.Broken.Error(), Err: errors.New("exit status 4")}
+	}
+	return b.Kernel.Run(ctx, c)
+}
+
+// Break has commands that write fail with err, or work again when it is nil.
+func (b *Bench) Break(err error) {
+	b.Lock()
+	defer b.Unlock()
+	b.Broken = err
+}
+
+// Start runs an agent. cfg says what is special about it; the rest is the bench's.
+func (b *Bench) Start(cfg agent.Config) {
+	b.T.Helper()
+	var err error
+	if cfg.Clients, err = watch.NewClients(b.API.REST()); err != nil {
+		b.T.Fatal(err)
+	}
+	if cfg.Runner == nil {
+		cfg.Runner = b
+	}
+	cfg.Existing, cfg.MinInterval, cfg.VerifyInterval = plan.Keep, time.Millisecond, 20*time.Millisecond
+	cfg.MetricsAddress, cfg.Log = b.Address, slog.New(slog.NewTextHandler(b.Log, nil))
+	a := agent.New(cfg)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- a.Run(ctx) }()
+	b.Stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			b.T.Errorf("agent: %v", err)
+		}
+	})
+	b.T.Cleanup(b.Stop)
+}
+
+// Until polls until the condition holds.
+func (b *Bench) Until(what string, ok func() bool) {
+	b.T.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(deadline); !ok(); <-tick.C {
+		if time.Now().After(end) {
+			b.T.Fatalf("not in time: %s\nlog:\n%s", what, b.Log)
+		}
+	}
+}
+
+// Get asks the agent's metrics address; the code is 0 when there is no answer.
+func (b *Bench) Get(path string) (code int, body string) {
+	resp, err := http.Get("http://" + b.Address + path)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer resp.Body.Close()
+	text, _ := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(text)
+}
+
+// Ready asks the agent whether it is.
+func (b *Bench) Ready() bool { code, _ := b.Get("/readyz"); return code == http.StatusOK }
+
+// Log can be read while it is written.
+type Log struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *Log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *Log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
