@@ -66,7 +66,7 @@ type differ struct {
 	allNames map[string]*set // taken in the kernel, of both families
 }
 
-// edit is the in-place change of one set.
+// edit is the in-place change of one set, whose members are sorted.
 type edit struct {
 	set      plan.Set
 	del, add []plan.Member
@@ -104,6 +104,7 @@ func (d *differ) compareSets() error {
 		if shared(d.have.sets[name].Members, s.Members) {
 			continue
 		}
+		s.Members = sorted(s.Members)
 		del, add := diffMembers(d.have.sets[name].Members, s.Members)
 		if len(del)+len(add) == 0 {
 			continue
@@ -257,7 +258,7 @@ func (d *differ) change() *change {
 	c := &change{create: d.renewed, after: map[string][]plan.Member{}}
 	for _, e := range d.inPlace {
 		name := d.names[e.set.Name]
-		c.after[name] = sorted(e.set.Members)
+		c.after[name] = e.set.Members
 		del, add := lines(name, e.del, false), lines(name, e.add, true)
 		if e.set.Role == plan.RoleIsolation {
 			del, add = add, del

@@ -15,8 +15,9 @@ import (
 // Command is one call of a tool. Stdin writes the tool's input as it is consumed, so that
 // large batches are never held in memory; nil is an empty input.
 type Command struct {
-	Argv  []string
-	Stdin func(w io.Writer) error
+	Argv   []string
+	Stdin  func(w io.Writer) error
+	Strict bool // a tool that complains has failed, whatever its exit code
 }
 
 // Runner is the only way from this package to the world.
@@ -76,6 +77,9 @@ func (e Exec) Run(ctx context.Context, c Command) ([]byte, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	head := &headWriter{}
 	err := e.run(cmd, c.Stdin, head)
+	if err == nil && c.Strict && stderr.Len() > 0 {
+		err = errors.New("it complained")
+	}
 	if err == nil {
 		return stdout.Bytes(), nil
 	}

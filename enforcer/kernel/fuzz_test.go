@@ -19,7 +19,7 @@ func FuzzParseSet(f *testing.F) {
 	f.Add("create other list:set size 8\nadd other x\nadd other y before x\n")
 	f.Add("create npe-b4-x hash:net family inet maxelem many\nadd npe-b4-x 10.0.0.0/8 nomatch\nadd npe-b4-x 10.0.0.1/8\n")
 	f.Fuzz(func(t *testing.T, saved string) {
-		s, err := parseSet(saved)
+		_, s, err := parseSet(saved)
 		if err != nil {
 			return
 		}
@@ -37,7 +37,7 @@ func FuzzParseSet(f *testing.F) {
 		if strings.ContainsAny(string(s.Family), " \t\n") {
 			t.Fatalf("family %q", s.Family)
 		}
-		back, err := parseSet(again.String())
+		_, back, err := parseSet(again.String())
 		if err != nil || !slices.Equal(back.Members, s.Members) {
 			t.Fatalf("written and read again: %v, %v, want %v", back, err, s.Members)
 		}

@@ -22,21 +22,16 @@ func shared(a, b []plan.Member) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
-// diffMembers lists what is in only one of two lists, of which have is sorted. Most sets
-// stay as they are: only one that does not is looked at.
+// diffMembers lists what is in only one of two sorted lists. Nearly all of a set that
+// changes stays, and is passed over by the cheapest comparison.
 func diffMembers(have, want []plan.Member) (del, add []plan.Member) {
-	if shared(have, want) {
-		return nil, nil
-	}
-	want = sorted(want)
 	for len(have) > 0 && len(want) > 0 {
-		switch c := have[0].Compare(want[0]); {
-		case c < 0:
-			del, have = append(del, have[0]), have[1:]
-		case c > 0:
-			add, want = append(add, want[0]), want[1:]
-		default:
+		if have[0] == want[0] {
 			have, want = have[1:], want[1:]
+		} else if have[0].Compare(want[0]) < 0 {
+			del, have = append(del, have[0]), have[1:]
+		} else {
+			add, want = append(add, want[0]), want[1:]
 		}
 	}
 	return append(del, have...), append(add, want...)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -28,13 +30,15 @@ func (k *Kernel) read(ctx context.Context) (map[plan.Family]*family, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range names {
-		s, err := k.readSet(ctx, name)
+	for batch := range slices.Chunk(names, readBatch) {
+		sets, err := k.readSets(ctx, batch)
 		if err != nil {
 			return nil, err
 		}
-		if f := found[s.Family]; f != nil {
-			f.sets[name] = s
+		for name, s := range sets {
+			if f := found[s.Family]; f != nil {
+				f.sets[name] = s
+			}
 		}
 	}
 	return found, nil
@@ -66,31 +70,65 @@ func (k *Kernel) readSetNames(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-func (k *Kernel) readSet(ctx context.Context, name string) (*set, error) {
-	out, err := k.run.Run(ctx, Command{Argv: []string{ipset, "save", name}})
+// readBatch is how many sets one ipset reads: a process for each would cost more than all
+// the rest, and the text of all at once would take more memory than they do.
+const readBatch = 64
+
+// prompt is what ipset prints ahead of each line that it reads as a command.
+const prompt = "ipset> "
+
+// readSets reads the sets of these names. It is all or nothing.
+func (k *Kernel) readSets(ctx context.Context, names []string) (map[string]*set, error) {
+	out, err := k.run.Run(ctx, Command{
+		Argv: []string{ipset, "-"}, Strict: true,
+		Stdin: func(w io.Writer) error {
+			_, err := io.WriteString(w, "save "+strings.Join(names, "\nsave ")+"\n")
+			return err
+		},
+	})
 	if err != nil {
-		return nil, err
+		return nil, explain(err)
 	}
-	s, err := parseSet(string(out))
-	if err != nil {
-		return nil, fmt.Errorf("read set %s: %w", name, err)
-	}
-	return s, nil
+	return parseSets(string(out), names)
 }
 
-// parseSet reads the output of ipset save NAME. A set of a kind that is not used here is
+// parseSets reads what ipset prints of several sets, one after the other.
+func parseSets(saved string, names []string) (map[string]*set, error) {
+	saved = strings.ReplaceAll(saved, prompt, "")
+	sets := make(map[string]*set, len(names))
+	for len(saved) > 0 {
+		one, rest, more := strings.Cut(saved, "\ncreate ")
+		if saved = ""; more {
+			saved = "create " + rest
+		}
+		name, s, err := parseSet(one)
+		if err != nil {
+			return nil, fmt.Errorf("read set %s: %w", name, err)
+		}
+		sets[strings.Clone(name)] = s
+	}
+	for _, name := range names {
+		if sets[name] == nil {
+			return nil, fmt.Errorf("read set %s: ipset does not show it", name)
+		}
+	}
+	return sets, nil
+}
+
+// parseSet reads what ipset saves of one set. A set of a kind that is not used here is
 // known by its kind alone: it can only be destroyed.
-func parseSet(saved string) (*set, error) {
-	s := &set{}
+func parseSet(saved string) (name string, s *set, err error) {
+	s = &set{}
 	for line := range strings.Lines(saved) {
 		words := strings.Fields(line)
 		switch {
 		case len(words) >= 3 && words[0] == "create":
+			name = words[1]
 			s.header(words[2], words[3:])
 		case len(words) >= 3 && words[0] == "add" && s.known():
 			m, err := render.ParseMember(s.Kind, words[2])
 			if err != nil && !errors.Is(err, render.ErrForeign) {
-				return nil, err
+				return name, nil, err
 			}
 			s.Members = append(s.Members, m)
 			if err != nil || len(words) > 3 { // a member, or an option of one such as nomatch, that is none of ours
@@ -99,7 +137,7 @@ func parseSet(saved string) (*set, error) {
 		}
 	}
 	s.Members = sorted(s.Members)
-	return s, nil
+	return name, s, nil
 }
 
 func (s *set) header(kind string, options []string) {

@@ -82,27 +82,33 @@ func (k *Kernel) verifySets(ctx context.Context, d *Drift) error {
 func (k *Kernel) verifyMembers(ctx context.Context, names []string, d *Drift) error {
 	first, _ := slices.BinarySearch(names, k.cursor+"\x00")
 	budget := verifyBudget
-	for i := range names {
+	for batch := range slices.Chunk(slices.Concat(names[first:], names[:first]), readBatch) {
 		if budget <= 0 {
 			break
 		}
-		name := names[(first+i)%len(names)]
-		s, err := k.readSet(ctx, name)
+		sets, err := k.readSets(ctx, batch)
 		if err != nil {
 			return err
 		}
-		k.cursor = name
-		budget -= len(s.Members)
-		f := k.known[s.Family]
-		if f == nil {
-			continue
+		for name, s := range sets {
+			budget -= len(s.Members)
+			k.compareSet(name, s, d)
 		}
-		if was := f.sets[name]; was == nil || !was.same(s) {
-			d.Sets++
-			f.sets[name] = s
-		}
+		k.cursor = batch[len(batch)-1]
 	}
 	return nil
+}
+
+// compareSet counts a set that differs from the one known, and adopts it.
+func (k *Kernel) compareSet(name string, s *set, d *Drift) {
+	f := k.known[s.Family]
+	if f == nil {
+		return
+	}
+	if was := f.sets[name]; was == nil || !was.same(s) {
+		d.Sets++
+		f.sets[name] = s
+	}
 }
 
 func (s *set) same(other *set) bool {

@@ -170,8 +170,12 @@ func (x *Index) findOwners() {
 	if x.change.fresh || len(x.change.touched) == 0 {
 		return
 	}
+	var maybe sieve
+	for ip := range x.change.touched {
+		maybe.add(ip)
+	}
 	for i := range x.pods {
-		if x.spots[i].group != nil && slices.ContainsFunc(x.pods[i].IPs, x.isTouched) {
+		if x.spots[i].group != nil && slices.ContainsFunc(x.pods[i].IPs, func(ip netip.Addr) bool { return maybe.has(ip) && x.isTouched(ip) }) {
 			x.change.owners = append(x.change.owners, int32(i))
 		}
 	}
@@ -180,6 +184,25 @@ func (x *Index) findOwners() {
 func (x *Index) isTouched(ip netip.Addr) bool {
 	_, ok := x.change.touched[ip]
 	return ok
+}
+
+// sieve tells nearly all addresses that are not in a small set by their last 16 bits, at a
+// fraction of the price of looking each up.
+type sieve [1 << 16 / 64]uint64
+
+func (s *sieve) add(ip netip.Addr) {
+	word, bit := bitOf(ip)
+	s[word] |= bit
+}
+
+func (s *sieve) has(ip netip.Addr) bool {
+	word, bit := bitOf(ip)
+	return s[word]&bit != 0
+}
+
+func bitOf(ip netip.Addr) (word int, bit uint64) {
+	b := ip.As16()
+	return int(b[14])<<2 | int(b[15])>>6, 1 << (b[15] & 63)
 }
 
 func same(a, b *model.Pod) bool {

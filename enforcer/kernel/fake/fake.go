@@ -106,7 +106,30 @@ func (k *Kernel) ipset(args []string, in string) (string, error) {
 	if len(args) == 2 && args[0] == "save" {
 		return k.saveSet(args[1])
 	}
+	if len(args) == 1 && args[0] == "-" {
+		return k.interactive(in)
+	}
 	return "", fmt.Errorf("fake: unknown command ipset %q", args)
+}
+
+// interactive prints a prompt ahead of each command, at a terminal or not. The real one
+// goes on after an error and answers 0: callers must be strict.
+func (k *Kernel) interactive(in string) (string, error) {
+	const prompt = "ipset> "
+	var out strings.Builder
+	for line := range strings.Lines(in) {
+		words := strings.Fields(line)
+		if len(words) != 2 || words[0] != "save" {
+			return "", fmt.Errorf("fake: unknown line %q for ipset -", line)
+		}
+		saved, err := k.saveSet(words[1])
+		if err != nil {
+			return "", err
+		}
+		out.WriteString(prompt + saved)
+	}
+	out.WriteString(prompt)
+	return out.String(), nil
 }
 
 func (k *Kernel) saveSet(name string) (string, error) {
