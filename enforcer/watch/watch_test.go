@@ -304,6 +304,41 @@ func TestAPIServerAway(t *testing.T) {
 	}
 }
 
+// TestConnectionCut: a watch whose connection is cut goes on where it was, and what has
+// happened meanwhile is there afterwards, also when the server has forgotten it.
+func TestConnectionCut(t *testing.T) {
+	for name, forget := range map[string]bool{"remembered": false, "forgotten": true} {
+		t.Run(name, func(t *testing.T) {
+			api := fakeapi.New(t)
+			fill(api)
+			w := start(t, api)
+			until(t, w, func(s model.Snapshot) bool { return len(s.Pods) == 1 })
+			api.Set(pod("b", ips("10.0.0.5"))) // a watch that nothing came from would list anew
+			until(t, w, func(s model.Snapshot) bool { return len(s.Pods) == 2 })
+			requests, release := api.Requests("pods"), api.Hold("pods")
+			defer release()
+			api.Cut()
+			tick := time.NewTicker(time.Millisecond)
+			defer tick.Stop()
+			for end := time.Now().Add(deadline); api.Requests("pods") == requests; <-tick.C {
+				if time.Now().After(end) {
+					t.Fatal("nobody tried to reconnect")
+				}
+			}
+			api.Delete(pod("a"))
+			api.Set(pod("c", ips("10.0.0.6")))
+			if forget {
+				api.Forget()
+			}
+			release()
+			_, c := until(t, w, func(s model.Snapshot) bool { return slices.Equal(names(s), []string{"b", "c"}) })
+			if diff := cmp.Diff([]string{"10.0.0.1", "10.0.0.6", "fd00::1"}, addresses(c)); diff != "" {
+				t.Errorf("transient addresses (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestLabelSetsAreShared(t *testing.T) {
 	api := fakeapi.New(t)
 	fill(api)

@@ -65,19 +65,36 @@ type request struct {
 	resource string
 	selector fields.Selector
 	reduce   bool // to metadata
-	stream   bool // begin with what is there
+	watch    bool
+	stream   bool // a watch that begins with what is there
+	since    int  // the version that any other watch goes on from
+}
+
+// parse reads a request; ok is false for one that no client here may make.
+func (s *Server) parse(r *http.Request) (req request, ok bool) {
+	q := r.URL.Query()
+	req = request{
+		resource: r.PathValue("resource"),
+		reduce:   strings.Contains(r.Header.Get("Accept"), "PartialObjectMetadata"),
+		watch:    q.Get("watch") == "true",
+		stream:   q.Get("sendInitialEvents") == "true",
+	}
+	var err error
+	req.kind = s.kinds[req.resource]
+	if req.selector, err = fields.ParseSelector(q.Get("fieldSelector")); err != nil || req.kind == nil {
+		return req, false
+	}
+	if !req.watch || req.stream {
+		return req, true
+	}
+	req.since, err = strconv.Atoi(q.Get("resourceVersion"))
+	return req, err == nil && req.since > 0
 }
 
 func (s *Server) get(w http.ResponseWriter, r *http.Request) {
-	q := r.URL.Query()
-	selector, err := fields.ParseSelector(q.Get("fieldSelector"))
-	req := request{
-		kind: s.kinds[r.PathValue("resource")], resource: r.PathValue("resource"), selector: selector,
-		reduce: strings.Contains(r.Header.Get("Accept"), "PartialObjectMetadata"),
-		stream: q.Get("sendInitialEvents") == "true",
-	}
-	if err != nil || req.kind == nil {
-		s.fail(w, http.StatusNotFound, metav1.StatusReasonNotFound)
+	req, ok := s.parse(r)
+	if !ok {
+		s.fail(w, http.StatusBadRequest, metav1.StatusReasonBadRequest)
 		return
 	}
 	var held chan struct{}
@@ -96,7 +113,7 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable)
 	case refuse:
 		s.fail(w, http.StatusUnprocessableEntity, metav1.StatusReasonInvalid)
-	case q.Get("watch") == "true":
+	case req.watch:
 		s.watch(w, r, req)
 	default:
 		s.list(w, req)
@@ -106,7 +123,11 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request) {
 func (s *Server) fail(w http.ResponseWriter, code int, reason metav1.StatusReason) {
 	w.Header().Set("Content-Type", runtime.ContentTypeProtobuf)
 	w.WriteHeader(code)
-	_, _ = w.Write(s.codec.encode(&metav1.Status{Status: metav1.StatusFailure, Code: int32(code), Reason: reason, Message: "the fake API server says no"}))
+	_, _ = w.Write(s.codec.encode(failure(code, reason)))
+}
+
+func failure(code int, reason metav1.StatusReason) *metav1.Status {
+	return &metav1.Status{Status: metav1.StatusFailure, Code: int32(code), Reason: reason, Message: "the fake API server says no"}
 }
 
 // selected are the objects of a request, and the version at which they are current.
@@ -155,23 +176,43 @@ func items[T any](objs []runtime.Object) []T {
 // queue is how many events a watcher may be behind. Tests make fewer.
 const queue = 10_000
 
-func (s *Server) watch(w http.ResponseWriter, r *http.Request, req request) {
-	watcher := &watcher{selector: req.selector, events: make(chan watch.Event, queue)}
+// subscribe is a new watch: what it begins with, and who is told of what follows. It is
+// nobody when the version to go on from has been forgotten.
+func (s *Server) subscribe(req request) (begin []watch.Event, w *watcher) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !req.stream && req.since < req.kind.forgotten {
+		return []watch.Event{{Type: watch.Error, Object: failure(http.StatusGone, metav1.StatusReasonExpired)}}, nil
+	}
+	w = &watcher{selector: req.selector, events: make(chan watch.Event, queue)}
+	req.kind.watchers[w] = struct{}{}
+	if !req.stream {
+		for _, c := range req.kind.past {
+			if c.version > req.since {
+				w.tell(c.old, c.now)
+			}
+		}
+		return nil, w
+	}
 	objs, rv := s.selected(req)
-	req.kind.watchers[watcher] = struct{}{}
-	s.mu.Unlock()
-	defer s.locked(func() { delete(req.kind.watchers, watcher) })
+	for _, obj := range objs {
+		begin = append(begin, watch.Event{Type: watch.Added, Object: obj})
+	}
+	return append(begin, watch.Event{Type: watch.Bookmark, Object: bookmark(req.resource, rv)}), w
+}
 
+func (s *Server) watch(w http.ResponseWriter, r *http.Request, req request) {
+	begin, watcher := s.subscribe(req)
 	w.Header().Set("Content-Type", runtime.ContentTypeProtobuf+";stream=watch")
 	w.WriteHeader(http.StatusOK)
-	if req.stream {
-		for _, obj := range objs {
-			s.send(w, req, watch.Event{Type: watch.Added, Object: obj})
-		}
-		s.send(w, req, watch.Event{Type: watch.Bookmark, Object: bookmark(req.resource, rv)})
+	for _, e := range begin {
+		s.send(w, req, e)
 	}
 	w.(http.Flusher).Flush()
+	if watcher == nil {
+		return
+	}
+	defer s.locked(func() { delete(req.kind.watchers, watcher) })
 	for {
 		select {
 		case <-r.Context().Done():
@@ -200,7 +241,7 @@ func bookmark(resource, rv string) runtime.Object {
 // send writes one event as a frame: its length in four bytes, then the message.
 func (s *Server) send(w io.Writer, req request, e watch.Event) {
 	obj := e.Object
-	if req.reduce {
+	if req.reduce && e.Type != watch.Error {
 		obj = metadataOnly(obj)
 	}
 	event := &metav1.WatchEvent{Type: string(e.Type), Object: runtime.RawExtension{Raw: s.codec.encode(obj)}}

@@ -31,12 +31,21 @@ type Server struct {
 	down        bool
 }
 
-// kind is the objects of one resource and who watches them.
+// kind is the objects of one resource, how they came about, and who watches them.
 type kind struct {
-	objects  map[string]runtime.Object // by namespace/name
-	watchers map[*watcher]struct{}
-	held     chan struct{} // closed when requests may go on
-	requests int
+	objects   map[string]runtime.Object // by namespace/name
+	past      []change                  // since the version forgotten, in order
+	forgotten int
+	watchers  map[*watcher]struct{}
+	held      chan struct{} // closed when requests may go on
+	requests  int
+}
+
+// change is what happened to one object at a version: it came (no old), went (no now), or
+// became another.
+type change struct {
+	version  int
+	old, now runtime.Object
 }
 
 // New starts a server that ends with the test.
@@ -77,8 +86,21 @@ func (s *Server) Hold(resource string) (release func()) {
 func (s *Server) Down(down bool) {
 	s.locked(func() { s.down = down })
 	if down {
-		s.http.CloseClientConnections()
+		s.Cut()
 	}
+}
+
+// Cut cuts all connections. Clients can come back at once, and go on where they were.
+func (s *Server) Cut() { s.http.CloseClientConnections() }
+
+// Forget makes the server forget what has happened so far: who wants to go on from before
+// is told that it has expired.
+func (s *Server) Forget() {
+	s.locked(func() {
+		for _, k := range s.kinds {
+			k.past, k.forgotten = nil, s.rv
+		}
+	})
 }
 
 // Requests is how often a resource has been listed or watched.
@@ -108,9 +130,7 @@ func (s *Server) Set(obj runtime.Object) {
 	s.stamp(obj)
 	old := k.objects[key]
 	k.objects[key] = obj
-	for w := range k.watchers {
-		w.tell(old, obj)
-	}
+	s.happened(k, old, obj)
 }
 
 // Delete deletes an object.
@@ -121,8 +141,13 @@ func (s *Server) Delete(obj runtime.Object) {
 	old := k.objects[key].DeepCopyObject()
 	delete(k.objects, key)
 	s.stamp(old)
+	s.happened(k, old, nil)
+}
+
+func (s *Server) happened(k *kind, old, now runtime.Object) {
+	k.past = append(k.past, change{s.rv, old, now})
 	for w := range k.watchers {
-		w.tell(old, nil)
+		w.tell(old, now)
 	}
 }
 
