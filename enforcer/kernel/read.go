@@ -97,11 +97,12 @@ func parseSets(saved string, names []string) (map[string]*set, error) {
 	saved = strings.ReplaceAll(saved, prompt, "")
 	sets := make(map[string]*set, len(names))
 	for len(saved) > 0 {
-		one, rest, more := strings.Cut(saved, "\ncreate ")
-		if saved = ""; more {
-			saved = "create " + rest
+		end := strings.Index(saved, "\ncreate ") + 1
+		if end == 0 {
+			end = len(saved)
 		}
-		name, s, err := parseSet(one)
+		name, s, err := parseSet(saved[:end])
+		saved = saved[end:]
 		if err != nil {
 			return nil, fmt.Errorf("read set %s: %w", name, err)
 		}
