@@ -28,6 +28,7 @@ func (l line) text() string {
 // change is all that one sync does to one family, in this order; see the package's
 // documentation for the reason of the order.
 type change struct {
+	family   plan.Family
 	discard  []string     // left-overs under temporary names
 	create   []newSet     // new sets and generations, filled aside
 	restrict []line       // can only forbid
@@ -50,7 +51,12 @@ type transaction struct {
 }
 
 func (c *change) empty() bool {
-	return len(c.discard)+len(c.create)+len(c.restrict)+len(c.loosen)+len(c.collect) == 0 && c.commit == nil
+	return c.membersOnly() && len(c.restrict)+len(c.loosen) == 0
+}
+
+// membersOnly tells whether sets are changed in place and nothing else happens.
+func (c *change) membersOnly() bool {
+	return len(c.discard)+len(c.create)+len(c.collect) == 0 && c.commit == nil
 }
 
 // differ compares one family of the kernel with a plan.
@@ -255,7 +261,7 @@ func (d *differ) renewStable() error {
 }
 
 func (d *differ) change() *change {
-	c := &change{create: d.renewed, after: map[string][]plan.Member{}}
+	c := &change{family: d.want.Family, create: d.renewed, after: map[string][]plan.Member{}}
 	for _, e := range d.inPlace {
 		name := d.names[e.set.Name]
 		c.after[name] = e.set.Members

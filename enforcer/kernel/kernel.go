@@ -2,8 +2,6 @@ package kernel
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/netip"
 	"time"
 
@@ -91,17 +89,12 @@ func (k *Kernel) Sync(ctx context.Context, p plan.Plan, hints Hints) (Result, er
 	if transient == nil {
 		transient = func(netip.Addr) bool { return false }
 	}
-	var errs []error
-	for _, f := range []plan.FamilyPlan{p.IPv4, p.IPv6} {
-		if err := k.syncFamily(ctx, f, transient, &r); err != nil {
-			errs = append(errs, fmt.Errorf("sync %s: %w", f.Family, err))
-		}
-	}
+	err := k.syncFamilies(ctx, []plan.FamilyPlan{p.IPv4, p.IPv6}, transient, &r)
 	r.SetsInKernel = k.counts()
-	if len(errs) > 0 {
+	if err != nil {
 		k.known = nil
 	}
-	return r, errors.Join(errs...)
+	return r, err
 }
 
 func (k *Kernel) counts() map[plan.Family]Counts {

@@ -1,6 +1,7 @@
 package kernel_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/netip"
@@ -109,6 +110,58 @@ func TestPodChurnTouchesNoRule(t *testing.T) {
 			w.t.Errorf("peer set holds %v", got)
 		}
 	})
+}
+
+func TestChurnOfBothFamiliesIsOneCommand(t *testing.T) {
+	onAll(t, func(w *world) {
+		k := w.agent()
+		w.sync(k, cluster(nil, "10.0.1.2", "fd00::1:2"))
+		w.run.commands = nil
+		r := w.sync(k, cluster(nil, "10.0.1.2", "10.0.1.3", "fd00::1:2", "fd00::1:3"))
+		if diff := cmp.Diff([]string{"ipset restore -exist"}, w.run.commands); diff != "" || r.Lines != 2 || !r.Changed {
+			w.t.Errorf("two new clients took %+v (-want +got):\n%s", r, diff)
+		}
+		s := w.state()
+		for prefix, want := range map[string][]string{"npe-p4": {"10.0.1.2", "10.0.1.3"}, "npe-p6": {"fd00::1:2", "fd00::1:3"}} {
+			if diff := cmp.Diff(want, s.Sets[s.set(w.t, prefix)]); diff != "" {
+				w.t.Errorf("%s (-want +got):\n%s", prefix, diff)
+			}
+		}
+		if d := w.verify(k); d.Any() {
+			w.t.Errorf("drift after a sync: %+v", d)
+		}
+	})
+}
+
+// TestOneFamilyFails: the other is brought to the plan all the same.
+func TestOneFamilyFails(t *testing.T) {
+	f := fake.New()
+	broken := false
+	k := kernel.New(kernel.Options{Runner: runnerFunc(func(ctx context.Context, c kernel.Command) ([]byte, error) {
+		var in bytes.Buffer
+		if c.Stdin != nil {
+			if err := c.Stdin(&in); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if broken && strings.Contains(in.String(), " npe-p4") {
+			return nil, &kernel.RunError{Argv: c.Argv, Stderr: "ipset v7.17: no", Err: errors.New("exit status 1")}
+		}
+		return f.Run(ctx, c)
+	})})
+	to := cluster(nil, "10.0.1.2", "10.0.1.3", "fd00::1:2", "fd00::1:3")
+	sync(t, k, cluster(nil, "10.0.1.2", "fd00::1:2"), nil)
+	broken = true
+	if _, err := k.Sync(context.Background(), to, kernel.Hints{}); err == nil || !strings.HasPrefix(err.Error(), "sync inet: ") || strings.Contains(err.Error(), "sync inet6") {
+		t.Errorf("sync said %v, want that inet failed", err)
+	}
+	out, err := f.Run(context.Background(), kernel.Command{Argv: []string{"ipset", "save", f.Machine.Sets()[slices.IndexFunc(f.Machine.Sets(), func(s string) bool { return strings.HasPrefix(s, "npe-p6") })]}})
+	if err != nil || !strings.Contains(string(out), "fd00::1:3") {
+		t.Errorf("the other family's set: %q, %v", out, err)
+	}
+	broken = false
+	sync(t, k, to, nil)
+	history{}.wantClean(t, 0, f, to)
 }
 
 func TestRelabelIsOneCommit(t *testing.T) {

@@ -68,6 +68,13 @@ func (f *family) referenced() map[string]struct{} {
 	return refs
 }
 
+// take takes note of what sets hold after they were changed in place.
+func (f *family) take(after map[string][]plan.Member) {
+	for name, members := range after {
+		f.sets[name].Members = members
+	}
+}
+
 func (f *family) members() int {
 	n := 0
 	for _, s := range f.sets {

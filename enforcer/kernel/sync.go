@@ -15,17 +15,67 @@ import (
 	"github.com/netassay/netassay/enforcer/render"
 )
 
-// syncFamily runs the steps of the package's documentation for one family. What is known
-// of the family is brought up to date as each step succeeds.
-func (k *Kernel) syncFamily(ctx context.Context, want plan.FamilyPlan, transient func(netip.Addr) bool, r *Result) error {
+// syncFamilies brings each family to its plan; one that fails does not keep the other from
+// it. When only members change, as under churn of pods, one tool does both: its start costs
+// as much as a hundred members.
+func (k *Kernel) syncFamilies(ctx context.Context, want []plan.FamilyPlan, transient func(netip.Addr) bool, r *Result) error {
+	var errs []error
+	var changes []*change
+	for _, f := range want {
+		c, err := k.diff(f, transient)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("sync %s: %w", f.Family, err))
+		} else if !c.empty() {
+			changes = append(changes, c)
+		}
+	}
+	if len(changes) > 1 && k.editAll(ctx, changes, r) {
+		changes = nil
+	}
+	for _, c := range changes {
+		if err := k.syncFamily(ctx, c, r); err != nil {
+			errs = append(errs, fmt.Errorf("sync %s: %w", c.family, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// diff finds what the plan changes in a family of the kernel.
+func (k *Kernel) diff(want plan.FamilyPlan, transient func(netip.Addr) bool) (*change, error) {
 	have, ok := k.known[want.Family]
 	if !ok {
-		return fmt.Errorf("no family %q", want.Family)
+		return nil, fmt.Errorf("no family %q", want.Family)
 	}
-	c, err := diff(have, want, transient)
-	if err != nil || c.empty() {
-		return err
+	return diff(have, want, transient)
+}
+
+// editAll makes changes of members only, of all families at once. If it is false, each
+// family must be tried alone; lines that have been done already do no harm then.
+func (k *Kernel) editAll(ctx context.Context, changes []*change, r *Result) bool {
+	var lines []line
+	for _, c := range changes {
+		if !c.membersOnly() {
+			return false
+		}
+		lines = append(append(lines, c.restrict...), c.loosen...)
 	}
+	start := time.Now()
+	if err := k.edit(ctx, lines, &Result{}); err != nil {
+		return false
+	}
+	for _, c := range changes {
+		k.known[c.family].take(c.after)
+	}
+	r.Changed = true
+	r.Lines += len(lines)
+	r.SetsTime += time.Since(start)
+	return true
+}
+
+// syncFamily runs the steps of the package's documentation for one family. What is known
+// of the family is brought up to date as each step succeeds.
+func (k *Kernel) syncFamily(ctx context.Context, c *change, r *Result) error {
+	have := k.known[c.family]
 	if c.commit == nil { // nothing comes between them: one tool does both
 		c.restrict, c.loosen = append(c.restrict, c.loosen...), nil
 	}
@@ -35,16 +85,14 @@ func (k *Kernel) syncFamily(ctx context.Context, want plan.FamilyPlan, transient
 		return err
 	}
 	committing := time.Now()
-	if err := k.commit(ctx, want.Family, have, c.commit, r); err != nil {
+	if err := k.commit(ctx, c.family, have, c.commit, r); err != nil {
 		return err
 	}
 	committed := time.Now()
 	if err := k.edit(ctx, c.loosen, r); err != nil {
 		return err
 	}
-	for name, members := range c.after {
-		have.sets[name].Members = members
-	}
+	have.take(c.after)
 	collecting := time.Now()
 	r.SetsTime += committing.Sub(start) + collecting.Sub(committed)
 	r.RulesTime += committed.Sub(committing)
