@@ -50,12 +50,13 @@ type Agent struct {
 	reporter *reporter
 	pace     pace
 
-	past    past
-	pending watch.Changes // not in the kernel yet
-	last    plan.Plan
-	planned bool
-	live    atomic.Pointer[plan.Plan] // in force, for explain
-	host    hostState
+	past     past
+	trimming trimming
+	pending  watch.Changes // not in the kernel yet
+	last     plan.Plan
+	planned  bool
+	live     atomic.Pointer[plan.Plan] // in force, for explain
+	host     hostState
 }
 
 // New returns an agent that has not started.
@@ -119,6 +120,8 @@ func (a *Agent) loop(ctx context.Context) {
 	defer timer.Stop()
 	alive := time.NewTicker(heartbeat)
 	defer alive.Stop()
+	quiet := time.NewTimer(0)
+	defer quiet.Stop()
 	verify := make(<-chan time.Time)
 	if a.cfg.VerifyInterval > 0 {
 		ticker := time.NewTicker(a.cfg.VerifyInterval)
@@ -132,6 +135,11 @@ func (a *Agent) loop(ctx context.Context) {
 		} else {
 			timer.Stop()
 		}
+		if wait, ok := a.trimming.wait(time.Now()); ok {
+			quiet.Reset(wait)
+		} else {
+			quiet.Stop()
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -142,6 +150,8 @@ func (a *Agent) loop(ctx context.Context) {
 			a.past.Urgent = a.past.Urgent || a.watcher.Urgent()
 		case <-timer.C:
 			a.sync(ctx)
+		case <-quiet.C:
+			a.trim()
 		case <-verify:
 			a.verify(ctx)
 		case <-alive.C:
@@ -229,6 +239,7 @@ func (a *Agent) apply(ctx context.Context, start time.Time) {
 	if result.Uncollected > 0 {
 		a.past.Retry = now.Add(collectAgain)
 	}
+	a.trimming.synced(a.size(), now)
 	a.metrics.pending.Set(0)
 	a.metrics.synced.Set(1)
 	a.metrics.lastSuccess.Set(float64(now.UnixMilli()) / 1000)

@@ -17,6 +17,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/netassay/netassay/enforcer/agent"
 	agentbench "github.com/netassay/netassay/enforcer/agent/bench"
@@ -248,4 +249,30 @@ func TestBusyAddressIsAnError(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "address already in use") {
 		t.Errorf("got %v, want that the address is in use", err)
 	}
+}
+
+// TestMemoryIsGivenBack: after most of a cluster is gone, the agent begins anew with what
+// is left, and goes on enforcing.
+func TestMemoryIsGivenBack(t *testing.T) {
+	b := newBench(t)
+	fill(b.API)
+	others := make([]*corev1.Pod, 400)
+	for i := range others {
+		others[i] = &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "x", Name: fmt.Sprintf("other-%d", i), UID: types.UID(fmt.Sprint(i))},
+			Spec:       corev1.PodSpec{NodeName: "m"},
+			Status:     corev1.PodStatus{Phase: corev1.PodRunning, PodIPs: []corev1.PodIP{{IP: fmt.Sprintf("10.1.%d.%d", i/250, i%250)}}},
+		}
+		b.API.Set(others[i])
+	}
+	b.start()
+	b.Until("ready", b.Ready)
+	for _, p := range others {
+		b.API.Delete(p)
+	}
+	b.Until("memory is given back", func() bool { return strings.Contains(b.Log.String(), "gives back memory") })
+	b.API.Set(policy(1, "10.2.0.0/16"))
+	b.Until("isolated", b.isolating)
+	b.API.Delete(policy(1))
+	b.Until("open", func() bool { return !b.isolating() })
 }

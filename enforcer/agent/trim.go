@@ -1,0 +1,73 @@
+package agent
+
+import (
+	"runtime/debug"
+	"time"
+
+	"github.com/netassay/netassay/enforcer/plan"
+)
+
+// Memory that a large cluster took is given back when the cluster gets much smaller. Go
+// keeps it otherwise: maps and slices never shrink, and without new garbage no collection
+// runs for minutes.
+const (
+	// trimBelow is the part of its largest size that the cluster must have come down to.
+	trimBelow = 0.5
+	// trimLeast is how many objects and members of sets less are worth it.
+	trimLeast = 200
+	// trimQuiet is how long after a sync nothing must have happened: what is thrown away
+	// makes the next sync a longer one.
+	trimQuiet = 500 * time.Millisecond
+	// trimLatest is when not to wait for quiet any more.
+	trimLatest = 30 * time.Second
+)
+
+// trimming decides when memory is given back.
+type trimming struct {
+	largest int       // size since memory was last given back: objects held and members of sets
+	since   time.Time // when it was first wanted; zero: it is not
+	at      time.Time // when it is to be done
+}
+
+// synced takes note of the size after a sync.
+func (t *trimming) synced(size int, now time.Time) {
+	t.largest = max(t.largest, size)
+	if t.largest-size < trimLeast || float64(size) > trimBelow*float64(t.largest) {
+		t.since, t.at = time.Time{}, time.Time{}
+		return
+	}
+	if t.since.IsZero() {
+		t.since = now
+	}
+	t.at = now.Add(trimQuiet)
+	if latest := t.since.Add(trimLatest); latest.Before(t.at) {
+		t.at = latest
+	}
+}
+
+// wait is how long until it is to be done; ok is false when it is not wanted.
+func (t *trimming) wait(now time.Time) (d time.Duration, ok bool) {
+	return t.at.Sub(now), !t.at.IsZero()
+}
+
+// size is what the agent's memory grows with: objects held and members of sets.
+func (a *Agent) size() int {
+	n := a.watcher.Held()
+	for _, f := range []plan.FamilyPlan{a.last.IPv4, a.last.IPv6} {
+		for _, s := range f.Sets {
+			n += len(s.Members)
+		}
+	}
+	return n
+}
+
+// trim gives back memory. The compiler's plans do not depend on what it has kept, so it can
+// begin anew; what waits to be synced stays where it is.
+func (a *Agent) trim() {
+	a.compiler = plan.Compiler{}
+	a.watcher.Trim()
+	now := a.size()
+	a.log.Info("gives back memory", "size", now, "was", a.trimming.largest)
+	a.trimming = trimming{largest: now}
+	debug.FreeOSMemory()
+}
