@@ -29,7 +29,8 @@ type scaleFlags struct {
 	lab     labFlags
 	cfg     scalerun.Config
 	engines []string
-	args    []string // of the reference enforcer
+	args    []string      // of the reference enforcer
+	late    time.Duration // that engines are told of everything too late
 	repeats int
 	profile string
 	bounds  string
@@ -77,6 +78,7 @@ func (f *scaleFlags) register(c *cobra.Command) {
 	flags := c.Flags()
 	flags.StringSliceVar(&f.engines, "engine", []string{"reference"}, "engines under test, one after the other (see netassay engines)")
 	flags.StringSliceVar(&f.args, "enforcer-args", []string{"--default-deny-unknown"}, "arguments of the reference enforcer")
+	flags.DurationVar(&f.late, "late", 0, "tell engines of everything this much late: a slowdown that a comparison must show")
 	flags.IntVar(&f.repeats, "repeats", 1, "how often each engine is measured; engines take turns")
 	flags.StringVar(&f.profile, "profile", "headline", "the load: a name, a line of key=value words, or both")
 	flags.IntVar(&f.size.nodes, "nodes", 250, "hollow nodes")
@@ -91,11 +93,14 @@ func (f *scaleFlags) register(c *cobra.Command) {
 	flags.IntVar(&f.cfg.NewPods, "new-pods", 20, "samples of a new pod's isolation")
 	flags.IntVar(&f.cfg.CIDRs, "cidrs", 10000, "CIDRs of the policy that is edited")
 	flags.IntVar(&f.cfg.Cycles, "cycles", 20, "times that load comes and goes, for the slope of memory")
+	flags.IntVar(&f.cfg.Rounds, "rounds", 5, "times that many pods come and go at once")
 	flags.Float64SliceVar(&f.cfg.Churn.Rates, "churn-rates", []float64{1, 10, 20}, "changes of the load per second, one rate after the other")
 	flags.DurationVar(&f.cfg.Churn.For, "churn-for", 20*time.Second, "how long each rate lasts")
 	flags.DurationVar(&f.cfg.Timing.Interval, "interval", f.cfg.Timing.Interval, "time between packets of a flow")
 	flags.DurationVar(&f.cfg.Timing.Deadline, "deadline", f.cfg.Timing.Deadline, "after which a change counts as never done")
 	flags.DurationVar(&f.cfg.Timing.Start, "start-deadline", f.cfg.Timing.Start, "for an engine to come into sync")
+	flags.DurationVar(&f.cfg.Timing.Settle, "settle", f.cfg.Timing.Settle, "how long an engine must rest before its memory is read")
+	flags.StringSliceVar(&f.cfg.Skip, "skip", nil, "phases to leave out: "+strings.Join(scalerun.Optional(), ", "))
 	l := &f.cfg.Limits
 	flags.Float64Var(&l.MaxForeign, "max-foreign", l.MaxForeign, "share of the processors that other work on the host may take")
 	flags.Float64Var(&l.MaxMissed, "max-missed", l.MaxMissed, "share of packets that senders may be too late for")
@@ -138,6 +143,8 @@ func (f *scaleFlags) check() error {
 	switch {
 	case len(f.engines) == 0:
 		return errors.New("--engine is empty: give one or more, see netassay engines")
+	case f.late < 0 || f.late > 10*time.Second:
+		return fmt.Errorf("--late %v: give 0 to 10s", f.late)
 	case f.repeats < 1 || f.repeats > 100:
 		return fmt.Errorf("--repeats %d: give 1 to 100", f.repeats)
 	}
@@ -219,11 +226,18 @@ func (f *scaleFlags) data() *scale.Data {
 	d.Run = scale.Run{
 		Schema: scale.Schema, ID: filepath.Base(f.out), Tool: version, Cluster: "lab", Kubernetes: binaries.Version, Kernel: kernelRelease(),
 		CPUs: runtime.NumCPU(), Memory: hostMemory(), Profile: f.cfg.Profile.String(),
-		Churn:   fmt.Sprintf("%s rates=%v samples=%d cidrs=%d", churn, f.cfg.Churn.Rates, f.cfg.Samples, f.cfg.CIDRs),
+		Churn:   fmt.Sprintf("%s rates=%v samples=%d cidrs=%d rounds=%d%s", churn, f.cfg.Churn.Rates, f.cfg.Samples, f.cfg.CIDRs, f.cfg.Rounds, f.skipped()),
 		Timing:  scale.Timing{Period: milliseconds(t.Interval), Hold: milliseconds(scalerun.Hold), Deadline: milliseconds(t.Deadline)},
 		Started: time.Now().UTC(),
 	}
 	return d
+}
+
+func (f *scaleFlags) skipped() string {
+	if len(f.cfg.Skip) == 0 {
+		return ""
+	}
+	return " without " + strings.Join(f.cfg.Skip, ", ")
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
@@ -278,6 +292,10 @@ func scaleOne(ctx context.Context, stdio IO, f scaleFlags, d *scale.Data, t turn
 	if e := referenceIn(engine); e != nil {
 		e.Args = append(e.Args, f.args...)
 		described.Version += " " + strings.Join(f.args, " ")
+	}
+	if f.late > 0 {
+		engine = &flawed.Engine{Label: engine.Name(), Inner: engine, Delay: f.late}
+		described.Version += fmt.Sprintf(" told of everything %v late", f.late)
 	}
 	for _, u := range engine.Unsupported() {
 		described.Lacks = append(described.Lacks, scale.Lack{What: u.Feature + string(u.Family), Reason: u.Reason})

@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,7 +19,6 @@ const (
 	churnRate    = 2.0                  // of them per second
 	churnStep    = 5 * time.Millisecond // between packets of a flow, of which there are many
 	churnWriters = 64                   // writes in flight: more than an API server that keeps up ever has
-	bursts       = 5
 )
 
 // churned is what a churn of the load came to.
@@ -202,15 +202,16 @@ func (w *puppets) end(ctx context.Context, phase string, err error) error {
 	for i, c := range w.changes {
 		w.changes[i] = ended(c)
 	}
-	for i := range w.ids {
-		reports, stopErr := w.r.stopStreams(ctx, w.ids[i])
-		if err == nil {
-			err = stopErr
-		}
+	reports, stopErr := w.r.stopStreams(ctx, slices.Concat(w.ids...))
+	if err == nil {
+		err = stopErr
+	}
+	for i, ids := range w.ids {
 		for _, c := range w.changes[i] {
 			c.Kind = Kind(phase + "/" + string(c.Kind))
-			w.r.keep(Judge(c, w.r.calls(i), reports, w.r.cfg.Limits.MaxBlind+churnStep)...)
+			w.r.keep(Judge(c, w.r.calls(i), reports[:len(ids)], w.r.cfg.Limits.MaxBlind+churnStep)...)
 		}
+		reports = reports[len(ids):]
 		p := w.r.puppet(i)
 		if endErr := w.r.writer.EndPod(ctx, p.Namespace, p.Name); err == nil {
 			err = endErr
@@ -229,7 +230,7 @@ func (r *run) burst(ctx context.Context) error {
 		return err
 	}
 	err = func() error {
-		for n := range 2 * bursts {
+		for n := range 2 * r.cfg.Rounds {
 			due, g := probe.Now(), errgroup.Group{}
 			for i := range maxPuppets {
 				g.Go(func() error { return w.set(ctx, i, n%2 == 0, due) })

@@ -3,6 +3,7 @@ package run
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/internal/suggest"
 	report "github.com/netassay/netassay/reports/scale"
 	"github.com/netassay/netassay/scale/profile"
 )
@@ -42,11 +44,12 @@ type Config struct {
 	NewPods int // samples of a new pod's isolation
 	CIDRs   int // of the policy that is edited
 	Cycles  int // of load that comes and goes, for the slope of memory; some more warm up
+	Rounds  int // of many pods that come and go at once
 	Churn   Churn
 
 	Timing Timing
 	Limits Limits
-	// Skip are the names of phases to leave out; figures that need them are missing then.
+	// Skip are phases of Optional to leave out; figures that need them are missing then.
 	Skip []string
 
 	// Log gets lines of progress.
@@ -121,10 +124,16 @@ func (c *Config) Check() error {
 		{"--new-pods", c.NewPods, 0, 1000},
 		{"--cidrs", c.CIDRs, 10, 40000},
 		{"--cycles", c.Cycles, 0, 1000},
+		{"--rounds", c.Rounds, 1, 1000},
 		{"--local-pods", c.Profile.Local, 0, 200},
 	} {
 		if n.value < n.least || n.value > n.max {
 			return fmt.Errorf("%s %d: give %d to %d", n.flag, n.value, n.least, n.max)
+		}
+	}
+	for _, name := range c.Skip {
+		if !slices.Contains(Optional(), name) {
+			return suggest.Unknown("phase to --skip", name, Optional())
 		}
 	}
 	for _, r := range c.Churn.Rates {
@@ -135,6 +144,8 @@ func (c *Config) Check() error {
 	switch {
 	case c.Timing.Interval < time.Millisecond/2 || c.Timing.Interval > 100*time.Millisecond:
 		return fmt.Errorf("--interval %v: give 500µs to 100ms", c.Timing.Interval)
+	case c.Timing.Settle < 100*time.Millisecond || c.Timing.Settle > 30*time.Second:
+		return fmt.Errorf("--settle %v: give 100ms to 30s", c.Timing.Settle)
 	case c.Timing.Deadline < time.Second:
 		return fmt.Errorf("--deadline %v: give at least 1s", c.Timing.Deadline)
 	}

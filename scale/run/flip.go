@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -53,13 +54,26 @@ func (r *run) flipAll(ctx context.Context, f flip) error {
 	r.spent(f.phase, len(changes), cpu)
 	stopCtx := context.WithoutCancel(ctx)
 	reports, stopErr := r.stopStreams(stopCtx, ids)
-	err = errors.Join(err, stopErr, r.endBystanders(stopCtx, by, Beside))
+	err = errors.Join(err, stopErr, r.endBystanders(stopCtx, by, Beside), f.restore(stopCtx, changes))
 	for _, c := range changes {
 		if c.Kind != "" {
 			r.keep(Judge(c, f.flows, reports, r.cfg.Limits.MaxBlind)...)
 		}
 	}
 	return err
+}
+
+// restore makes the verdict what it was at first, where changes were given up on the way.
+func (f flip) restore(ctx context.Context, changes []Change) error {
+	n := len(changes)
+	if n == 0 || changes[n-1].Allow == f.allowed {
+		return nil
+	}
+	do := f.deny
+	if f.allowed {
+		do = f.allow
+	}
+	return persist(ctx, do)
 }
 
 func (r *run) startStreams(ctx context.Context, flows []flow, interval time.Duration) ([]probe.StreamID, error) {
@@ -76,12 +90,13 @@ func (r *run) startStreams(ctx context.Context, flows []flow, interval time.Dura
 }
 
 func (r *run) stopStreams(ctx context.Context, ids []probe.StreamID) ([]probe.StreamReport, error) {
-	var reports []probe.StreamReport
-	var errs []error
-	for _, id := range ids {
-		report, err := r.fleet.StopStream(ctx, id)
-		errs = append(errs, err)
-		reports = append(reports, report)
+	reports, errs := make([]probe.StreamReport, len(ids)), make([]error, len(ids))
+	var wg sync.WaitGroup
+	for i, id := range ids { // each waits for what is still on its way
+		wg.Go(func() { reports[i], errs[i] = r.fleet.StopStream(ctx, id) })
+	}
+	wg.Wait()
+	for _, report := range reports {
 		r.ticks(report)
 	}
 	return reports, errors.Join(errs...)

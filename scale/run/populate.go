@@ -111,7 +111,7 @@ const pointSettle = 500 * time.Millisecond
 
 // point reads the memory at the size that has been reached.
 func (r *run) point(ctx context.Context) error {
-	if _, err := r.meter.settled(ctx, pointSettle); err != nil {
+	if _, err := r.meter.settled(ctx, min(pointSettle, r.cfg.Timing.Settle)); err != nil {
 		return err
 	}
 	figures, err := r.meter.process()

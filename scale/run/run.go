@@ -46,18 +46,14 @@ type run struct {
 // Run measures one engine. The result is there even when the run failed, and says what was
 // seen until then; only a run that ended by itself is finished.
 func Run(ctx context.Context, cfg Config) (*Result, error) {
-	r := &run{
-		cfg: cfg, fleet: probe.NewFleet(), pods: map[string]*pod{}, nodes: cfg.Lab.Nodes(),
-		began: time.Now(), zero: probe.Now(), families: cfg.families(),
-	}
-	r.result = &Result{Turn: report.Turn{Engine: cfg.Name, Repeat: cfg.Repeat, Started: r.began.UTC()}}
+	r := newRun(cfg)
 	if len(r.nodes) < 2 {
 		return r.result, fmt.Errorf("a scale run needs 2 nodes, the lab has %d", len(r.nodes))
 	}
 	if len(r.families) == 0 {
 		return r.result, errors.New("no IP family is left that the lab, the load and the engine have: give another --ip-family")
 	}
-	err := r.inLab(ctx)
+	err := r.inLab(ctx, r.phases)
 	r.result.Finished = err == nil
 	r.result.Turn.Void = r.result.doubts(cfg.Limits)
 	r.note("%.0f s in all; senders missed %.1f %% of ticks; other work on the host took %.0f %% of the processors, a task waited for one %.0f %% of the time; families %v",
@@ -65,8 +61,18 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	return r.result, err
 }
 
-// inLab makes clients, runs all phases, and stops what was started.
-func (r *run) inLab(ctx context.Context) (err error) {
+func newRun(cfg Config) *run {
+	r := &run{
+		cfg: cfg, fleet: probe.NewFleet(), pods: map[string]*pod{}, nodes: cfg.Lab.Nodes(),
+		began: time.Now(), zero: probe.Now(), families: cfg.families(),
+	}
+	r.result = &Result{Turn: report.Turn{Engine: cfg.Name, Repeat: cfg.Repeat, Started: r.began.UTC()}}
+	return r
+}
+
+// inLab makes clients, runs the phases, and stops what was started. What phases is given
+// ends with the run: what goes on beside them.
+func (r *run) inLab(ctx context.Context, phases func(life context.Context) []phase) (err error) {
 	if r.writer, err = hollow.NewWriter(r.cfg.Lab.REST(), r.progress()); err != nil {
 		return err
 	}
@@ -81,7 +87,7 @@ func (r *run) inLab(ctx context.Context) (err error) {
 	life, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go r.meter.follow(life)
-	err = r.phases(ctx, life)
+	err = r.perform(ctx, phases(life))
 	after, pressureErr := measure.ReadPressure()
 	r.result.Host = after.Since(before)
 	return errors.Join(err, pressureErr, r.fleet.Close(), r.stop(ctx))
@@ -94,12 +100,18 @@ func (r *run) stop(ctx context.Context) error {
 	return errors.Join(r.cfg.Engine.Stop(ctx), r.node.close())
 }
 
-// phases does everything in order. life ends with the run: what goes on beside the phases.
-func (r *run) phases(ctx, life context.Context) error {
-	for _, p := range []struct {
-		name string
-		do   func(context.Context) error
-	}{
+// phase is a part of a run.
+type phase struct {
+	name string
+	do   func(context.Context) error
+}
+
+// needed is how many phases, of those in order, can't be left out.
+const needed = 4
+
+// phases are all, in order.
+func (r *run) phases(life context.Context) []phase {
+	return []phase{
 		{"set up", r.setUp},
 		{"control: no engine", r.nullControl},
 		{"floor", r.floor},
@@ -119,7 +131,20 @@ func (r *run) phases(ctx, life context.Context) error {
 		{"cycles", r.cycles},
 		{"delete all", r.clear},
 		{"after delete", func(ctx context.Context) error { return r.rest(ctx, report.Deleted) }},
-	} {
+	}
+}
+
+// Optional are the phases that Config.Skip may name.
+func Optional() []string {
+	var out []string
+	for _, p := range (&run{}).phases(context.Background())[needed:] {
+		out = append(out, p.name)
+	}
+	return out
+}
+
+func (r *run) perform(ctx context.Context, phases []phase) error {
+	for _, p := range phases {
 		if slices.Contains(r.cfg.Skip, p.name) {
 			continue
 		}

@@ -17,9 +17,8 @@ import (
 )
 
 const (
-	stateRounds = 5
-	statePods   = 200
-	marked      = "marked"
+	statePods = 200
+	marked    = "marked"
 )
 
 // marks are hollow pods on the puppets' node, in the network before the last.
@@ -43,7 +42,7 @@ func (r *run) stateConvergence(ctx context.Context) error {
 	policy := ingress("marked", server, []netv1.NetworkPolicyPeer{withLabel("", marked, "yes")})
 	pods := r.marks()
 	return r.under(ctx, policy, func() error {
-		for range stateRounds {
+		for range r.cfg.Rounds {
 			for _, step := range []struct {
 				kind       string
 				from, have int // writes pods[from:]; then pods[:have] are there

@@ -6,8 +6,10 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -204,15 +206,13 @@ func (r *run) await(ctx context.Context, flows []flow, allow bool, patience time
 	}
 	last := "nothing"
 	err := wait.PollUntilContextCancel(ctx, 10*time.Millisecond, true, func(ctx context.Context) (bool, error) {
-		for client, ts := range targets {
-			obs, err := r.fleet.Probe(ctx, client, ts)
-			if err != nil {
-				return false, err
-			}
-			if i := slices.IndexFunc(obs, func(o probe.Observation) bool { return !shows(o.Result, want) }); i >= 0 {
-				last = fmt.Sprintf("%s: %s %s", flows[obs[i].Cell], obs[i].Result, obs[i].Err)
-				return false, nil
-			}
+		obs, err := r.probeAll(ctx, targets)
+		if err != nil {
+			return false, err
+		}
+		if i := slices.IndexFunc(obs, func(o probe.Observation) bool { return !shows(o.Result, want) }); i >= 0 {
+			last = fmt.Sprintf("%s: %s %s", flows[obs[i].Cell], obs[i].Result, obs[i].Err)
+			return false, nil
 		}
 		return true, nil
 	})
@@ -220,6 +220,23 @@ func (r *run) await(ctx context.Context, flows []flow, allow bool, patience time
 		return fmt.Errorf("wait for flows to be %s (last: %s): %w", past(allow), strings.TrimSpace(last), err)
 	}
 	return nil
+}
+
+// probeAll has all clients probe their targets at the same time.
+func (r *run) probeAll(ctx context.Context, targets map[string][]probe.Target) ([]probe.Observation, error) {
+	var mu sync.Mutex
+	var all []probe.Observation
+	g, gctx := errgroup.WithContext(ctx)
+	for client, ts := range targets {
+		g.Go(func() error {
+			obs, err := r.fleet.Probe(gctx, client, ts)
+			mu.Lock()
+			defer mu.Unlock()
+			all = append(all, obs...)
+			return err
+		})
+	}
+	return all, g.Wait()
 }
 
 // shows says whether a result is the wanted verdict: an engine may refuse instead of drop.
