@@ -56,6 +56,7 @@ type Agent struct {
 	last     plan.Plan
 	planned  bool
 	live     atomic.Pointer[plan.Plan] // in force, for explain
+	done     atomic.Pointer[LastChange]
 	host     hostState
 }
 
@@ -75,6 +76,7 @@ func New(cfg Config) *Agent {
 		a.cfg.Host = host.New()
 	}
 	a.watcher.Trouble = a.trouble
+	a.metrics.countRequests(cfg.Clients.Requests)
 	runner := cfg.Runner
 	if runner == nil {
 		runner = kernel.DefaultRunner()
@@ -231,6 +233,9 @@ func (a *Agent) apply(ctx context.Context, start time.Time) {
 	if result.Changed {
 		a.log.Debug("synced", "events", a.pending.Events, "chains", result.ChainWrites, "sets", result.SetWrites,
 			"lines", result.Lines, "uncollected", result.Uncollected, "took", time.Since(start))
+	}
+	if since := a.pending.Since(); !since.IsZero() {
+		a.done.Store(&LastChange{Seen: since, Enforced: now})
 	}
 	a.pending, a.past.Failures = watch.NewChanges(), 0
 	a.status.waiting(time.Time{})

@@ -81,6 +81,13 @@ func newMetrics() *metrics {
 	return m
 }
 
+// countRequests shows how many requests went to the API server.
+func (m *metrics) countRequests(n func() uint64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Namespace: namespace, Name: "api_requests_total", Help: "Requests to the API server, those of watches and failed ones included.",
+	}, func() float64 { return float64(n()) }))
+}
+
 func (m *metrics) histogram(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
 	v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets}, labels)
 	m.registry.MustRegister(v)

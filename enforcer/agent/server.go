@@ -51,6 +51,7 @@ func (a *Agent) handler() http.Handler {
 		tell(w, reason)
 	})
 	mux.Handle("GET "+ExplainPath, local(http.HandlerFunc(a.explain)))
+	mux.Handle("GET "+LastChangePath, local(http.HandlerFunc(a.lastChange)))
 	if a.cfg.Pprof {
 		mux.Handle("GET /debug/pprof/", local(http.HandlerFunc(pprof.Index)))
 		mux.Handle("GET /debug/pprof/profile", local(http.HandlerFunc(pprof.Profile)))
@@ -102,6 +103,26 @@ func (a *Agent) explain(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(answer) // the client may be gone
+}
+
+// LastChangePath is where an agent tells when the last change took effect: a LastChange as
+// JSON, or 404 when there was none yet.
+const LastChangePath = "/last-change"
+
+// LastChange are the times of the last sync that had a change of the cluster to enforce.
+type LastChange struct {
+	Seen     time.Time `json:"seen"`     // when the first of its changes had arrived
+	Enforced time.Time `json:"enforced"` // when the last call to the kernel had returned
+}
+
+func (a *Agent) lastChange(w http.ResponseWriter, _ *http.Request) {
+	last := a.done.Load()
+	if last == nil {
+		http.Error(w, "no change yet", http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(last) // the client may be gone
 }
 
 // missing names the kinds that have not been listed yet.

@@ -2,6 +2,8 @@ package watch
 
 import (
 	"fmt"
+	"net/http"
+	"sync/atomic"
 
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
@@ -47,6 +49,22 @@ type Clients struct {
 	Metadata   rest.Interface // core, answers reduced to metadata
 	Networking rest.Interface // policies
 	params     runtime.ParameterCodec
+	requests   *atomic.Uint64
+}
+
+// Requests is how many requests were sent so far, those of watches and failed ones included.
+func (c *Clients) Requests() uint64 { return c.requests.Load() }
+
+// counted is a transport that counts.
+type counted struct {
+	http.RoundTripper
+	n *atomic.Uint64
+}
+
+// RoundTrip implements http.RoundTripper.
+func (c counted) RoundTrip(r *http.Request) (*http.Response, error) {
+	c.n.Add(1)
+	return c.RoundTripper.RoundTrip(r)
 }
 
 // NewClients connects to nothing yet; it fails on a configuration that can't work. Nothing
@@ -58,7 +76,7 @@ func NewClients(cfg *rest.Config) (*Clients, error) {
 		return nil, err
 	}
 	codecs := serializer.NewCodecFactory(scheme)
-	c := &Clients{params: runtime.NewParameterCodec(scheme)}
+	c := &Clients{params: runtime.NewParameterCodec(scheme), requests: &atomic.Uint64{}}
 	for _, g := range []struct {
 		into   *rest.Interface
 		gv     schema.GroupVersion
@@ -75,6 +93,7 @@ func NewClients(cfg *rest.Config) (*Clients, error) {
 		conf.ContentType, conf.AcceptContentTypes = protobuf, g.accept
 		conf.QPS, conf.Burst = clientQPS, clientBurst
 		conf.DisableCompression = true
+		conf.Wrap(func(rt http.RoundTripper) http.RoundTripper { return counted{rt, c.requests} })
 		client, err := rest.RESTClientFor(conf)
 		if err != nil {
 			return nil, fmt.Errorf("configure client of %s: %w", g.gv, err)

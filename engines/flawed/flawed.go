@@ -42,6 +42,14 @@ func (e *Engine) MetricsURL() string {
 	return ""
 }
 
+// LastChangeURL is Inner's.
+func (e *Engine) LastChangeURL() string {
+	if t, ok := e.Inner.(interface{ LastChangeURL() string }); ok {
+		return t.LastChangeURL()
+	}
+	return ""
+}
+
 // Start puts a proxy on each node and starts Inner behind it.
 func (e *Engine) Start(ctx context.Context, nodes []engines.Node) error {
 	var behind []engines.Node

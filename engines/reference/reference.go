@@ -40,6 +40,9 @@ type Engine struct {
 // MetricsURL is the page of metrics of each agent, on the loopback of its node.
 func (*Engine) MetricsURL() string { return "http://" + address + "/metrics" }
 
+// LastChangeURL is where each agent tells when it saw and enforced the last change.
+func (*Engine) LastChangeURL() string { return "http://" + address + "/last-change" }
+
 // Name is "reference".
 func (*Engine) Name() string { return "reference" }
 

@@ -84,6 +84,9 @@ func (d *Data) measured(r *rand.Rand, engine string, repeat int, slow float64) {
 					Engine: engine, Repeat: repeat, Transition: transition, Change: change, Pair: pair, Family: "IPv4", Want: "deny",
 					Due: due, Call: due + 1, Ack: due + 5, First: ptr(due + 5 + ms), Stable: ptr(due + 5 + ms), Leak: ms,
 				}
+				if transition == Revoke {
+					s.Seen, s.Commit = ptr(due+3), ptr(due+4+ms)
+				}
 				if slow > 1 && change == 7 && transition == Revoke {
 					s.First, s.Stable, s.Leaked = nil, nil, 3
 				}

@@ -50,6 +50,10 @@ type Transition struct {
 	// the API server included; CallP99 from the call.
 	DueP99  Figure `json:"due_p99"`
 	CallP99 Figure `json:"call_p99"`
+	// SeenP50 and CommitP50 are medians, from the ack, of when the engine says that it
+	// heard of changes and was done with them; null when it doesn't tell.
+	SeenP50   *float64 `json:"seen_p50_ms"`
+	CommitP50 *float64 `json:"commit_p50_ms"`
 
 	LeakPackets uint64  `json:"leak_packets"`
 	LostPackets uint64  `json:"lost_packets"`
@@ -179,7 +183,7 @@ func (d *Data) transition(engine, name string, counts map[int]bool) Transition {
 		t.LeakSeconds, t.OutSeconds = t.LeakSeconds+s.Leak/1000, t.OutSeconds+s.Outage/1000
 	}
 	changes := d.changes(engine, name, counts)
-	var ack, call, due []stats.Sample
+	var ack, call, due, seen, commit []stats.Sample
 	for _, c := range changes {
 		if c.void {
 			t.Void++
@@ -188,7 +192,12 @@ func (d *Data) transition(engine, name string, counts map[int]bool) Transition {
 		ack = append(ack, c.since(c.ack))
 		call = append(call, c.since(c.call))
 		due = append(due, c.since(c.due))
+		if c.seen != nil && c.commit != nil {
+			seen = append(seen, stats.Sample{Value: *c.seen - c.ack})
+			commit = append(commit, stats.Sample{Value: *c.commit - c.ack})
+		}
 	}
+	t.SeenP50, t.CommitP50 = median(seen), median(commit)
 	t.LeakSeconds, t.OutSeconds = round(t.LeakSeconds), round(t.OutSeconds)
 	over := d.Run.Timing.Deadline
 	if dist, ok := stats.Distribute(ack); ok {
@@ -201,11 +210,19 @@ func (d *Data) transition(engine, name string, counts map[int]bool) Transition {
 	return t
 }
 
+func median(samples []stats.Sample) *float64 {
+	if len(samples) == 0 {
+		return nil
+	}
+	return finite(stats.At(stats.Ordered(samples), 0.5))
+}
+
 // change is one change: as slow as its slowest pair, void when one of its pairs is.
 type change struct {
 	repeat         int
 	due, call, ack float64
 	stable         float64 // +Inf when censored
+	seen, commit   *float64
 	void           bool
 }
 
@@ -225,7 +242,7 @@ func (d *Data) changes(engine, transition string, counts map[int]bool) []*change
 		key := [2]int{s.Repeat, s.Change}
 		c := at[key]
 		if c == nil {
-			c = &change{repeat: s.Repeat, due: s.Due, call: s.Call, ack: s.Ack, stable: math.Inf(-1)}
+			c = &change{repeat: s.Repeat, due: s.Due, call: s.Call, ack: s.Ack, stable: math.Inf(-1), seen: s.Seen, commit: s.Commit}
 			at[key] = c
 			out = append(out, c)
 		}

@@ -48,7 +48,7 @@ func conditions(w io.Writer, r *Run, s *Summary) {
 // convergence is a line per engine and transition, from the ack of the change to right on
 // the slowest pair.
 func convergence(w io.Writer, s *Summary) {
-	fmt.Fprintln(w, "engine\ttransition\tn\tp50 ms\tp99 ms\tmax ms\tfrom due p99\tlate\tvoid\tleaked\tlost\tleak s\toutage s")
+	fmt.Fprintln(w, "engine\ttransition\tn\tp50 ms\tp99 ms\tmax ms\tfrom due p99\tseen p50\tdone p50\tlate\tvoid\tleaked\tlost\tleak s\toutage s")
 	for i := range s.Engines {
 		e := &s.Engines[i]
 		rows := e.Transitions
@@ -56,8 +56,8 @@ func convergence(w io.Writer, s *Summary) {
 			rows = append([]Transition{*e.Floor}, rows...)
 		}
 		for _, t := range rows {
-			fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%.3f\t%.3f\n", e.Engine, t.Transition, t.N,
-				t.P50, t.P99, t.Max.bare(), t.DueP99.bare(), t.Censored, t.Void, t.LeakPackets, t.LostPackets, t.LeakSeconds, t.OutSeconds)
+			fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%.3f\t%.3f\n", e.Engine, t.Transition, t.N,
+				t.P50, t.P99, t.Max.bare(), t.DueP99.bare(), told(t.SeenP50), told(t.CommitP50), t.Censored, t.Void, t.LeakPackets, t.LostPackets, t.LeakSeconds, t.OutSeconds)
 		}
 		for _, l := range e.Lacks {
 			fmt.Fprintf(w, "%s\t%s\tNotSupported: %s\n", e.Engine, l.What, l.Reason)
@@ -66,6 +66,14 @@ func convergence(w io.Writer, s *Summary) {
 			fmt.Fprintf(w, "%s\t-\t0\n", e.Engine)
 		}
 	}
+}
+
+// told is a time that an engine may tell or not.
+func told(ms *float64) string {
+	if ms == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%.1f", *ms)
 }
 
 func memoryTable(w io.Writer, s *Summary) {
@@ -136,7 +144,8 @@ func notes(w io.Writer, r *Run, s *Summary) {
 		fmt.Fprintf(w, "note: %s\n", n)
 	}
 	fmt.Fprint(w, `Times count from the API server's answer to right on the slowest pair, and may be below 0;
-"from due" counts from when the change was to be made. [low, high] is the 95 % bootstrap
+"from due" counts from when the change was to be made; seen and done are when the engine
+says that it heard of a change and that it was in the kernel ("-": it does not say). [low, high] is the 95 % bootstrap
 interval, "…" an open end: too few samples to bound it. Late is beyond the deadline, kept
 as later than all others. The floor is what the method takes without an engine; nothing is
 subtracted. Leak s and outage s are wrong-verdict-seconds, summed over pairs.

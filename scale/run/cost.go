@@ -17,12 +17,16 @@ import (
 // heapMetric is Go's own: bytes of objects, live or not swept yet.
 const heapMetric = "go_memstats_heap_alloc_bytes"
 
+// requestsMetric is the reference enforcer's: requests to the API server.
+const requestsMetric = "npenf_api_requests_total"
+
 const apiPort = 6443
 
 // meter reads an engine's cost.
 type meter struct {
 	node    *watchedNode
 	url     string // of the metrics page, "" for none
+	told    string // where the agent tells of its last change, "" when it doesn't
 	client  *http.Client
 	bare    measure.Rules // before the engine
 	mu      sync.Mutex
@@ -38,6 +42,9 @@ func newMeter(n *watchedNode, e engines.Engine) *meter {
 	}}
 	if page, ok := e.(metered); ok {
 		m.url = page.MetricsURL()
+	}
+	if page, ok := e.(telling); ok {
+		m.told = page.LastChangeURL()
 	}
 	return m
 }
@@ -120,6 +127,9 @@ func (m *meter) read(ctx context.Context) ([]figure, error) {
 	}
 	if heap, ok := page[heapMetric]; ok {
 		out = append(out, figure{"go-heap", report.UnitB, heap})
+	}
+	if n, ok := page[requestsMetric]; ok {
+		out = append(out, figure{"api-requests", "", n})
 	}
 	return out, nil
 }

@@ -132,6 +132,7 @@ func (r *run) flipping(ctx context.Context, f flip) ([]Change, error) {
 		if err != nil {
 			return ended(changes), err
 		}
+		r.meter.tell(ctx, &changes[len(changes)-1])
 		late[allowed]++
 		if right {
 			late[allowed] = 0

@@ -80,6 +80,7 @@ func (r *run) keep(samples ...report.Sample) {
 		s.Engine, s.Repeat, s.Change = r.cfg.Name, r.cfg.Repeat, r.changes
 		s.Due, s.Call, s.Ack = s.Due-start, s.Call-start, s.Ack-start
 		s.First, s.Stable = less(s.First, start), less(s.Stable, start)
+		s.Seen, s.Commit = less(s.Seen, start), less(s.Commit, start)
 		r.result.Samples = append(r.result.Samples, s)
 	}
 	r.changes++

@@ -131,8 +131,13 @@ func TestRunSmall(t *testing.T) {
 			t.Errorf("%s: %d packets leaked", tc.kind, leaked)
 		}
 	}
+	for _, s := range r.Samples {
+		if s.Transition == string(PolicyCreate) && (s.Seen == nil || *s.Seen < s.Call || *s.Commit < *s.Seen) {
+			t.Errorf("the enforcer does not tell of %+v", s)
+		}
+	}
 	for _, phase := range report.Phases() {
-		for _, name := range []string{report.RSS, report.HWM, "pss", "go-heap", "ipset", "api-received"} {
+		for _, name := range []string{report.RSS, report.HWM, "pss", "go-heap", "ipset", "api-received", "api-requests"} {
 			if !slices.ContainsFunc(r.Readings, func(g report.Reading) bool { return g.Phase == phase && g.Name == name && g.Value > 0 }) {
 				t.Errorf("no reading of %s in phase %s", name, phase)
 			}

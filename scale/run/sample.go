@@ -38,6 +38,10 @@ func Judge(c Change, flows []flow, streams []probe.StreamReport, maxBlind time.D
 			Transition: string(c.Kind), Pair: flows[i].client + " to " + flows[i].to, Family: flows[i].family(),
 			Want: verdictWord(c.Allow), Due: ms(c.Due), Call: ms(c.Call), Ack: ms(c.Ack),
 		}
+		if c.Seen > 0 {
+			at, done := ms(c.Seen), ms(c.Commit)
+			s.Seen, s.Commit = &at, &done
+		}
 		seen := Observe(c, stream)
 		switch {
 		case seen.Void != "":

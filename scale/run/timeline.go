@@ -10,12 +10,14 @@ import (
 // Change is one change on purpose of the verdict of some flows. Times are CLOCK_MONOTONIC
 // of the harness.
 type Change struct {
-	Kind  Kind
-	Allow bool          // what the verdict has to become
-	Due   time.Duration // when the schedule wanted it; equal to Call when nothing was scheduled
-	Call  time.Duration // before the request was made
-	Ack   time.Duration // when it had been answered
-	Until time.Duration // when the next change of these flows began: nothing later counts
+	Kind   Kind
+	Allow  bool          // what the verdict has to become
+	Due    time.Duration // when the schedule wanted it; equal to Call when nothing was scheduled
+	Call   time.Duration // before the request was made
+	Ack    time.Duration // when it had been answered
+	Seen   time.Duration // when the engine says that it heard of it; 0: it does not
+	Commit time.Duration // when the engine says that it was done; 0: it does not
+	Until  time.Duration // when the next change of these flows began: nothing later counts
 }
 
 // Seen is what one stream showed of a change.
