@@ -70,7 +70,7 @@ seen until then is kept and marked unfinished.`,
 		},
 	}
 	f.register(c)
-	c.AddCommand(newScaleCompare(stdio))
+	c.AddCommand(newScaleCompare(stdio), newScaleGrowth(stdio))
 	return c
 }
 
