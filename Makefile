@@ -67,6 +67,17 @@ scale-smoke: deps build ## The same at 20 nodes and 1,000 pods: some 90 seconds,
 scale-engines: deps build ## Measure all engines on the same load (75 minutes); the peers are built once
 	bin/netassay scale --engine reference,azure-npm,kube-router,kube-network-policies $(ARGS)
 
+# Eighths of the headline size: SIZES="1 2 4 8 16 32" is up to four times that.
+SIZES ?= 1 2 4 8
+.PHONY: scale-growth
+scale-growth: deps build ## Measure at several sizes, and how costs grow with them: SIZES="1 2 4 8" eighths
+	@for n in $(SIZES); do \
+		bin/netassay scale --nodes $$((250*n/8)) --pods $$((20000*n/8)) --policies $$((1000*n/8)) --namespaces $$((100*n/8)) \
+			--samples 20 --new-pods 0 --cycles 0 --churn-rates 10 --bounds none --skip "new pods,cycles,delete all,after delete" \
+			--out results/growth/$$n $(ARGS); \
+	done
+	bin/netassay scale growth $(foreach n,$(SIZES),results/growth/$(n))
+
 .PHONY: lab-up
 lab-up: deps build ## Start a lab that stays, for kubectl
 	bin/netassay lab up $(ARGS)
