@@ -8,7 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -221,18 +223,89 @@ func TestKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	wantCleaned(t, prefix+id)
+}
+
+// wantCleaned: cleaning up removes what is left of a cluster.
+func wantCleaned(t *testing.T, name string) {
+	t.Helper()
 	// A docker command of the killed process may still be at work: until all is quiet, what
 	// it makes is found by the next look.
+	of := func(done []string) []string { // this cluster: others may be kept
+		return slices.DeleteFunc(done, func(line string) bool { return !strings.Contains(line, name) })
+	}
 	done, err := Clean(t.Context(), false)
-	if err != nil || len(done) == 0 {
+	if err != nil || len(of(done)) == 0 {
 		t.Errorf("cleaned up: %v (%v)", done, err)
 	}
 	err = wait.PollUntilContextTimeout(t.Context(), 500*time.Millisecond, 10*time.Second, true, func(ctx context.Context) (bool, error) {
 		more, err := Clean(ctx, false)
-		return len(more) == 0, err
+		return len(of(more)) == 0, err
 	})
 	if err != nil {
 		t.Error(err)
 	}
-	wantNothing(t, prefix+id)
+	wantNothing(t, name)
+}
+
+const removerVariable = "NETASSAY_KIND_REMOVER" // id, then the docker command at which it is killed
+
+// TestKilledWhileRemoving: a removal that is killed is finished by cleaning up.
+func TestKilledWhileRemoving(t *testing.T) {
+	if id, at, ok := strings.Cut(os.Getenv(removerVariable), " "); ok {
+		removeAndDie(t, id, at)
+		t.Fatal("removed, and was not killed")
+	}
+	requireKind(t)
+	for _, at := range []string{"rm", "network rm"} {
+		t.Run(at, func(t *testing.T) {
+			id := randomID()
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKilledWhileRemoving$")
+			cmd.Env = append(os.Environ(), removerVariable+"="+id+" "+at)
+			out, _ := cmd.CombinedOutput()
+			if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
+				t.Fatalf("ended otherwise than killed (%v): %s", cmd.ProcessState, out)
+			}
+			wantCleaned(t, prefix+id)
+		})
+	}
+}
+
+// removeAndDie makes the network and a container of a cluster, and removes them until the
+// docker command that begins with at is under way.
+func removeAndDie(t *testing.T, id, at string) {
+	t.Helper()
+	cfg := config(t, id).withDefaults()
+	root, err := stateRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := begin(cfg, root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := prepare(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.docker.makeNetwork(t.Context(), c.name, c.claim.dir, true); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.docker(t.Context(), "create", "--network", c.name, "--label", kindLabel+"="+c.name, m.nodeImage); err != nil {
+		t.Fatal(err)
+	}
+	c.docker = func(ctx context.Context, args ...string) (string, error) {
+		if !strings.HasPrefix(strings.Join(args, " "), at) {
+			return dockerCLI(ctx, args...)
+		}
+		cmd := exec.CommandContext(ctx, "docker", args...)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		return "", syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	}
+	if err := c.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 }
