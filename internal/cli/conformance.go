@@ -67,9 +67,9 @@ nothing. 130: interrupted.`,
 	flags.StringSliceVar(&f.selection.SkipFeatures, "skip-feature", nil, "no cases with any of these features")
 	flags.IntVar(&f.parallel, "parallel", 3, "sets of namespaces that work through the cases at once")
 	flags.Uint64Var(&f.seed, "seed", 0, "order of the cases; 0 takes a fresh one, which is printed")
-	flags.DurationVar(&f.timing.Timeout, "probe-timeout", 400*time.Millisecond, "silence that counts as dropped (1 s where pods are containers)")
+	flags.DurationVar(&f.timing.Timeout, "probe-timeout", 0, "silence that counts as dropped (default 400ms, where pods are containers 1s)")
 	flags.DurationVar(&f.timing.Hold, "hold", 400*time.Millisecond, "how long a verdict must stay right")
-	flags.DurationVar(&f.timing.Deadline, "deadline", 10*time.Second, "how long a step's verdicts may take to become right (30 s where pods are containers)")
+	flags.DurationVar(&f.timing.Deadline, "deadline", 0, "how long a step's verdicts may take to become right (default 10s, where pods are containers 30s)")
 	flags.StringVar(&f.out, "out", "", "result folder (default results/<time>-conformance-<engine>)")
 	flags.BoolVar(&f.failFast, "fail-fast", false, "skip what remains after the first failed case")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "list the cases that would run, and run none")
@@ -153,26 +153,10 @@ func runConformance(ctx context.Context, stdio IO, s *session, f *conformanceFla
 	return withCode(v1.ExitCode(run.Verdict()))
 }
 
-// The defaults where pods are containers: they come and go more slowly than processes, and
-// share the machine with kubelets and, on kind, with the API server.
-const (
-	containerTimeout  = time.Second
-	containerDeadline = 30 * time.Second
-	containerFixture  = 4 * time.Minute
-)
-
-// adjust takes the defaults of another provider than the lab, as far as nothing else is
-// asked for.
+// adjust takes the defaults of where pods are containers, as far as nothing else is asked for.
 func (f *conformanceFlags) adjust() {
-	if f.where.provider == onLab {
-		return
-	}
-	f.timing.Fixture = containerFixture
-	if !f.where.flags.Changed("probe-timeout") {
-		f.timing.Timeout = containerTimeout
-	}
-	if !f.where.flags.Changed("deadline") {
-		f.timing.Deadline = containerDeadline
+	if f.where.provider != onLab {
+		f.timing = f.timing.InContainers()
 	}
 }
 

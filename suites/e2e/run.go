@@ -92,11 +92,14 @@ func whileAlive(ctx context.Context, t *testing.T, died <-chan error) context.Co
 func (r *run) openSession(t *testing.T, place *site.Site, chosen []cases.Case) error {
 	t.Helper()
 	set := r.suite.settings
-	set.timing.Fixture = place.Patience
+	timing := set.timing
+	if place.Containers {
+		timing = timing.InContainers()
+	}
 	cfg := runner.Config{
 		Cluster: place.Cluster, Cases: chosen, Engine: place.Engine, Unsupported: place.Unsupported,
 		RunUnsupported: set.runUnsupported, RunID: runner.NewID(), Tool: tool(), Seed: runner.SeedOr(set.seed),
-		Parallel: set.parallel(), FailFast: set.framework.FailFast(), Timing: set.timing,
+		Parallel: set.parallel(), FailFast: set.framework.FailFast(), Timing: timing,
 		Restricted: place.Restricted, PullSecret: place.PullSecret, Keep: place.Keep,
 		Events: func(e runner.Event) { r.event(t, e) },
 	}

@@ -146,6 +146,16 @@ func (t Timing) withDefaults() Timing {
 	return t
 }
 
+// InContainers is t with the defaults of where pods are containers: they come and go more
+// slowly than processes, and share the machine with kubelets and, on kind, with the API
+// server.
+func (t Timing) InContainers() Timing {
+	orElse(&t.Timeout, time.Second)
+	orElse(&t.Deadline, 30*time.Second)
+	orElse(&t.Fixture, 4*time.Minute)
+	return t
+}
+
 func orElse[T int | time.Duration](v *T, fallback T) {
 	if *v <= 0 {
 		*v = fallback

@@ -16,10 +16,6 @@ import (
 	"github.com/netassay/netassay/engines/registry"
 )
 
-// slowPods bounds the waiting for pods that are containers, which come and go slower than
-// processes do.
-const slowPods = 4 * time.Minute
-
 // deployable is the engine that is to be deployed where nodes are out of reach: engine, or
 // when that is nil the one that registry knows as name.
 func deployable(ctx context.Context, engine engines.Engine, name string) (engines.Deployable, error) {

@@ -76,7 +76,7 @@ func (p *Existing) up(ctx context.Context, log Log) (*Site, error) {
 	}
 	log.Say("engines: " + existing.Believed(c.Engines(ctx)))
 	s := &Site{
-		Cluster: c, Engine: installed, WasThere: true, Patience: slowPods, Keep: p.Keep, Restricted: p.Restricted,
+		Cluster: c, Engine: installed, WasThere: true, Containers: true, Keep: p.Keep, Restricted: p.Restricted,
 		Preflight: func(ctx context.Context, needs clusters.Needs) (lines []string, fatal bool) {
 			problems := c.Preflight(ctx, needs)
 			for _, problem := range problems {

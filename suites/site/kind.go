@@ -54,7 +54,7 @@ func (p *Kind) Up(ctx context.Context, log Log) (*Site, error) {
 		return nil, err
 	}
 	s := &Site{
-		Cluster: c, Engine: engine.Name(), Unsupported: engine.Unsupported(), Patience: slowPods, Keep: p.Keep, Restricted: p.Restricted,
+		Cluster: c, Engine: engine.Name(), Unsupported: engine.Unsupported(), Containers: true, Keep: p.Keep, Restricted: p.Restricted,
 		ImageSeconds: &c.ImageSeconds, ClusterSeconds: &c.ClusterSeconds,
 		Takedown: func(ctx context.Context, failed bool) error {
 			defer unhush()

@@ -52,8 +52,9 @@ type Site struct {
 	Preflight func(ctx context.Context, needs clusters.Needs) (lines []string, fatal bool)
 	// ImageSeconds and ClusterSeconds are what the making took; nil where there is none.
 	ImageSeconds, ClusterSeconds *float64
-	// Patience bounds the waiting for pods, if they take long here; 0 if they don't.
-	Patience time.Duration
+	// Containers says that pods are containers, which are slower than processes; see
+	// runner.Timing.InContainers.
+	Containers bool
 	// Died gives an error when something ends that the cluster can't do without; nil when
 	// that can't be known.
 	Died <-chan error
