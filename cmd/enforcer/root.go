@@ -100,7 +100,7 @@ func (f *flags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	limitRuntime()
+	limitRuntime(f.pprof)
 	log.Info("starting", "node", cfg.Node, "backend", cfg.Backend, "existing", cfg.Existing, "pid", os.Getpid())
 	if err := agent.New(cfg).Run(cmd.Context()); err != nil {
 		return err
@@ -194,8 +194,12 @@ func oneOf(flag, value string, valid []string) error {
 
 // limitRuntime applies the defaults where the environment sets none. One processor at a
 // time is enough for one loop, and more of them cost: under churn a ninth of all work went
-// into waking and idling them.
-func limitRuntime() {
+// into waking and idling them. What Go notes down for profiles that nobody can ask for takes
+// memory that is never given back.
+func limitRuntime(profiled bool) {
+	if !profiled {
+		runtime.MemProfileRate = 0
+	}
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(1)
 	}

@@ -22,7 +22,7 @@ or one policy has must stay the same.`,
   netassay scale growth results/growth/*`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return fmt.Errorf("give result folders, %s RESULT...", c.CommandPath())
+				return fmt.Errorf("give result folders: %s RESULT [RESULT...]", c.CommandPath())
 			}
 			return nil
 		},
