@@ -60,7 +60,7 @@ scale: deps build ## Measure the reference enforcer at 250 nodes, 20,000 pods (1
 .PHONY: scale-smoke
 scale-smoke: deps build ## The same at 20 nodes and 1,000 pods: some 90 seconds, on any machine
 	bin/netassay scale --nodes 20 --pods 1000 --policies 50 --namespaces 10 --local-pods 10 --cidrs 1000 \
-		--samples 10 --new-pods 5 --cycles 0 --churn-rates 10 --churn-for 5s --settle 1500ms --bounds smoke \
+		--samples 10 --new-pods 5 --cycles 0 --churn-rates 10 --churn-for 5s --bounds smoke \
 		--max-foreign 1 --max-missed 0.5 --max-blind 500ms --max-void 0.5 $(ARGS)
 
 .PHONY: scale-engines
