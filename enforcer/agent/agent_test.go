@@ -197,7 +197,7 @@ func TestDriftIsRepaired(t *testing.T) {
 	fill(b.API)
 	b.API.Set(policy(1))
 	b.start()
-	b.Until("policy in the kernel", b.isolating)
+	b.UntilInSync()
 	b.Lock()
 	if err := b.Kernel.Machine.RestoreRules(iptsim.IPv4, strings.NewReader("*mangle\n-D FORWARD -j NPE-FWD\nCOMMIT\n")); err != nil {
 		t.Fatal(err)
@@ -220,7 +220,7 @@ func TestChurnDoesNotFillTheLog(t *testing.T) {
 	b := newBench(t)
 	fill(b.API)
 	b.start()
-	b.Until("ready", b.Ready)
+	b.UntilInSync()
 	lines := strings.Count(b.Log.String(), "\n")
 	for i := range 500 {
 		b.API.Set(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "x", Labels: map[string]string{"i": fmt.Sprint(i)}}})

@@ -193,7 +193,7 @@ func TestPolicyEditsDoNotFillTheLog(t *testing.T) {
 	b := newBench(t)
 	fill(b.API)
 	b.start()
-	b.Until("ready", b.Ready)
+	b.UntilInSync()
 	lines := strings.Count(b.Log.String(), "\n")
 	for i := range 500 {
 		b.API.Set(policy(int64(i+1), fmt.Sprintf("10.%d.%d.0/24", i/256, i%256)))

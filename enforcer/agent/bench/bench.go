@@ -125,6 +125,13 @@ func (b *Bench) Get(path string) (code int, body string) {
 // Ready asks the agent whether it is.
 func (b *Bench) Ready() bool { code, _ := b.Get("/readyz"); return code == http.StatusOK }
 
+// UntilInSync waits for the agent's word that its first sync has ended. It is ready, and the
+// kernel has what it should, a little sooner.
+func (b *Bench) UntilInSync() {
+	b.T.Helper()
+	b.Until("in sync", func() bool { return strings.Contains(b.Log.String(), `msg="in sync"`) })
+}
+
 // Log can be read while it is written.
 type Log struct {
 	mu sync.Mutex
