@@ -81,7 +81,7 @@ func Run(ctx context.Context, cfg Config) (s Summary, err error) {
 		Nodes: cfg.Size.Nodes, Pods: cfg.Size.Pods, Namespaces: cfg.Size.Namespaces, Policies: cfg.Size.Policies,
 		LocalPods: cfg.LocalPods, Seed: cfg.Size.Seed, BoundHWM: cfg.MaxHWM, BoundChurnCPU: cfg.MaxChurnCPU,
 	}
-	cluster, err := hollow.New(cfg.REST, cfg.Size, progress(cfg.Log))
+	cluster, err := hollow.New(cfg.REST, cfg.Size, hollow.ProgressLines(cfg.Log, 0))
 	if err != nil {
 		return s, err
 	}

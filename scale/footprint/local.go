@@ -7,7 +7,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/ptr"
 
@@ -30,40 +29,9 @@ func startLocalPods(ctx context.Context, cfg Config) error {
 			return fmt.Errorf("create local pod: %w", err)
 		}
 	}
-	report := progress(cfg.Log)
 	ctx, cancel := context.WithTimeout(ctx, localDeadline)
 	defer cancel()
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		n, err := running(ctx, client, cfg.Node.Name())
-		report("local pods running", n, cfg.LocalPods)
-		if n >= cfg.LocalPods {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait for local pods: %d of %d run (last error: %w): %w", n, cfg.LocalPods, err, ctx.Err())
-		case <-tick.C:
-		}
-	}
-}
-
-func running(ctx context.Context, client kubernetes.Interface, node string) (int, error) {
-	list, err := client.CoreV1().Pods("").List(ctx, metav1.ListOptions{
-		FieldSelector:   fields.AndSelectors(fields.OneTermEqualSelector("spec.nodeName", node), fields.OneTermEqualSelector("status.phase", "Running")).String(),
-		ResourceVersion: "0",
-	})
-	if err != nil {
-		return 0, err
-	}
-	n := 0
-	for i := range list.Items {
-		if len(list.Items[i].Status.PodIPs) > 0 {
-			n++
-		}
-	}
-	return n, nil
+	return hollow.AwaitLocal(ctx, client, cfg.Node.Name(), cfg.LocalPods, hollow.ProgressLines(cfg.Log, 0))
 }
 
 func localPod(cfg Config, i int) *corev1.Pod {

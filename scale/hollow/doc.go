@@ -2,7 +2,8 @@
 // podCIDRs, pods with a status and addresses of both families, and policies, at the size
 // that a test asks for. An agent that watches the API server can't tell them from real ones.
 //
-// Size draws objects: the same size and seed give the same objects. Cluster writes them and
-// churns them. It decides nothing about what is measured, and must never make a pod that is
-// bound to a node with a kubelet, or nobody knows whose status it has.
+// Size draws objects: the same size and seed give the same objects. Cluster writes them,
+// tells how far it is, and churns them. It decides nothing about what is measured. It may
+// wait for pods that others have bound to a node with a kubelet, and must never make one, or
+// nobody knows whose status it has.
 package hollow

@@ -2,17 +2,15 @@ package run
 
 import (
 	"context"
-	"fmt"
-	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/utils/ptr"
 
 	report "github.com/netassay/netassay/reports/scale"
+	"github.com/netassay/netassay/scale/hollow"
 	"github.com/netassay/netassay/scale/load"
 )
 
@@ -151,46 +149,15 @@ func (r *run) localPod(p load.Pod) *corev1.Pod {
 
 // awaitLocal waits until the node's real pods run: those of the load and those watched.
 func (r *run) awaitLocal(ctx context.Context, n int) error {
-	report := r.progress()
 	ctx, cancel := context.WithTimeout(ctx, 3*podPatience)
 	defer cancel()
-	tick := time.NewTicker(500 * time.Millisecond)
-	defer tick.Stop()
 	want := n
 	for _, p := range places() {
 		if p.node == 0 {
 			want++
 		}
 	}
-	for {
-		have, err := r.localPods(ctx)
-		report("local pods running", have, want)
-		if have >= want {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait for local pods: %d of %d run (last error: %w): %w", have, want, err, ctx.Err())
-		case <-tick.C:
-		}
-	}
-}
-
-func (r *run) localPods(ctx context.Context) (int, error) {
-	list, err := r.client.CoreV1().Pods("").List(ctx, metav1.ListOptions{
-		FieldSelector:   fields.AndSelectors(fields.OneTermEqualSelector("spec.nodeName", r.nodes[0]), fields.OneTermEqualSelector("status.phase", "Running")).String(),
-		ResourceVersion: "0",
-	})
-	if err != nil {
-		return 0, err
-	}
-	n := 0
-	for i := range list.Items {
-		if len(list.Items[i].Status.PodIPs) > 0 {
-			n++
-		}
-	}
-	return n, nil
+	return hollow.AwaitLocal(ctx, r.client, r.nodes[0], want, r.progress())
 }
 
 // clear deletes the load, all of it, and what the phases before left.
@@ -201,31 +168,7 @@ func (r *run) clear(ctx context.Context) error {
 	return r.endPods(ctx, r.marks())
 }
 
-// progressEvery is how often a kind of object is reported.
-const progressEvery = 5 * time.Second
-
-// progress turns counts into lines with a rate and the time that remains.
+// progress leaves out what is over at once: cycles repeat the same kinds many times.
 func (r *run) progress() func(kind string, done, total int) {
-	var mu sync.Mutex
-	var current string
-	var began, last time.Time
-	return func(kind string, done, total int) {
-		mu.Lock()
-		defer mu.Unlock()
-		now := time.Now()
-		if kind != current || done == 1 {
-			current, began, last = kind, now, now
-		}
-		took := now.Sub(began).Seconds()
-		if now.Sub(last) < progressEvery && (done < total || took < 1) {
-			return
-		}
-		last = now
-		if done >= total || done == 0 || took == 0 {
-			r.cfg.Log(fmt.Sprintf("%s: %d of %d (%.1f s)", kind, done, total, took))
-			return
-		}
-		left := took / float64(done) * float64(total-done)
-		r.cfg.Log(fmt.Sprintf("%s: %d of %d, %.0f/s, %.0f s left", kind, done, total, float64(done)/took, left))
-	}
+	return hollow.ProgressLines(r.cfg.Log, time.Second)
 }

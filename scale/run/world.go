@@ -114,24 +114,11 @@ func (r *run) podObject(namespace, name, node string, labels map[string]string) 
 func (r *run) running(ctx context.Context, namespace, name string) (*pod, error) {
 	ctx, cancel := context.WithTimeout(ctx, podPatience)
 	defer cancel()
-	p := &pod{name: name}
-	err := wait.PollUntilContextCancel(ctx, 20*time.Millisecond, true, func(ctx context.Context) (bool, error) {
-		got, err := r.client.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
-		if err != nil || got.Status.Phase != corev1.PodRunning || len(got.Status.PodIPs) == 0 {
-			return false, nil
-		}
-		p.node = got.Spec.NodeName
-		for _, ip := range got.Status.PodIPs {
-			if a, err := netip.ParseAddr(ip.IP); err == nil {
-				p.ips = append(p.ips, a)
-			}
-		}
-		return true, nil
-	})
+	node, ips, err := runner.AwaitRunning(ctx, r.client, namespace, name)
 	if err != nil {
-		return nil, fmt.Errorf("wait for pod %s to run: %w", name, err)
+		return nil, err
 	}
-	return p, nil
+	return &pod{name: name, node: node, ips: ips}, nil
 }
 
 // podPatience is for a pod of the lab to run; on a loaded machine many start at once.

@@ -90,24 +90,11 @@ func (r *run) podObject(name, node string) *corev1.Pod {
 func (r *run) attach(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timing.Deadline)
 	defer cancel()
-	p := &pod{name: name}
-	err := wait.PollUntilContextCancel(ctx, 50*time.Millisecond, true, func(ctx context.Context) (bool, error) {
-		got, err := r.cfg.Client.CoreV1().Pods(r.namespace).Get(ctx, name, metav1.GetOptions{})
-		if err != nil || got.Status.Phase != corev1.PodRunning || len(got.Status.PodIPs) == 0 {
-			return false, nil
-		}
-		p.node = got.Spec.NodeName
-		for _, ip := range got.Status.PodIPs {
-			if a, err := netip.ParseAddr(ip.IP); err == nil {
-				p.ips = append(p.ips, a)
-			}
-		}
-		return true, nil
-	})
+	node, ips, err := runner.AwaitRunning(ctx, r.cfg.Client, r.namespace, name)
 	if err != nil {
-		return fmt.Errorf("wait for pod %s to run: %w", name, err)
+		return err
 	}
-	r.pods[name] = p
+	r.pods[name] = &pod{name: name, node: node, ips: ips}
 	if err := r.fleet.Add(ctx, name, runner.Dial(r.cfg.Lab, name, r.namespace, name, "80/tcp,80/udp")); err != nil {
 		return fmt.Errorf("start prober of pod %s: %w", name, err)
 	}
