@@ -12,7 +12,7 @@ type pace struct {
 	RetryAfterChange time.Duration // after the start of a sync that failed, when something has changed since
 }
 
-// A change of a policy, of a namespace or of a pod of this node waits for no more than
+// A change of a policy, of a namespace, of a pod of this node or of labels waits for no more than
 // urgentShare times as long as the last plan took: on a starved node that is long by the
 // clock, hence maxWait.
 const urgentShare, maxWait = 2, 200 * time.Millisecond
@@ -45,7 +45,7 @@ type past struct {
 	Busy     time.Duration // what the plan took in the last sync
 	Work     time.Duration // what all of the last sync took
 	Debt     time.Duration // work of the syncs before it that no rest has made up for
-	Urgent   bool          // something else than pods of other nodes has changed
+	Urgent   bool          // something else has changed than that pods of other nodes came or went
 	Failures int           // in a row
 	Retry    time.Time     // when to try again although nothing has changed; zero: never
 }

@@ -176,7 +176,7 @@ func (s *store[T]) swapped(old, now *T) {
 // that change hands.
 type podStore struct {
 	store[model.Pod]
-	node    string // whose pods are urgent
+	node    string // all about whose pods is urgent
 	pool    pool
 	nursery pool // of pods that are still being streamed
 }
@@ -229,10 +229,11 @@ func (s *podStore) swapPod(old, now *model.Pod) {
 	if old != nil {
 		s.pool.release(old)
 	}
-	for _, p := range []*model.Pod{old, now} {
-		if p != nil && p.Node == s.node {
-			s.ledger.changes.Urgent = true
-		}
+	// Pods come and go by themselves, but somebody gave this one another label, and may have
+	// written a policy that counts on it.
+	relabelled := old != nil && now != nil && old.UID == now.UID && !equalLabels(old.Labels, now.Labels)
+	if s.here(old) || s.here(now) || relabelled {
+		s.ledger.changes.Urgent = true
 	}
 	if !s.ledger.synced[Pods] || old != nil && now != nil && old.UID == now.UID && slices.Equal(old.IPs, now.IPs) {
 		return
@@ -246,6 +247,8 @@ func (s *podStore) swapPod(old, now *model.Pod) {
 		}
 	}
 }
+
+func (s *podStore) here(p *model.Pod) bool { return p != nil && p.Node == s.node }
 
 func equalPods(a, b *model.Pod) bool {
 	return a.UID == b.UID && a.Node == b.Node && slices.Equal(a.IPs, b.IPs) &&
@@ -267,7 +270,7 @@ func equalLabels(a, b map[string]string) bool {
 // Changes say what has happened since the last Read.
 type Changes struct {
 	Events    int                // that made a difference
-	Urgent    bool               // something else than pods of other nodes
+	Urgent    bool               // something else than that pods of other nodes came or went
 	First     map[Kind]time.Time // when the first of a kind arrived
 	Transient map[netip.Addr]struct{}
 }

@@ -68,8 +68,8 @@ func (w *Watcher) Synced() []Kind {
 	return slices.DeleteFunc(Kinds(), func(k Kind) bool { return !w.ledger.synced[k] })
 }
 
-// Urgent tells whether something else than pods of other nodes has changed since the last
-// Read.
+// Urgent tells whether, since the last Read, something else has happened than that pods of
+// other nodes came or went.
 func (w *Watcher) Urgent() bool {
 	w.ledger.mu.Lock()
 	defer w.ledger.mu.Unlock()

@@ -207,7 +207,7 @@ func TestPodLives(t *testing.T) {
 	}
 }
 
-// TestUrgent: everything but pods that are, and were, on other nodes.
+// TestUrgent: everything but pods that come and go on other nodes.
 func TestUrgent(t *testing.T) {
 	api := fakeapi.New(t)
 	fill(api)
@@ -225,6 +225,7 @@ func TestUrgent(t *testing.T) {
 	}{
 		{"pod elsewhere", func() { api.Set(pod("b", on("other"))) }, pods(2), false},
 		{"pod without a node", func() { api.Set(pod("c", on(""))) }, pods(3), false},
+		{"pod elsewhere relabelled", func() { api.Set(pod("b", on("other"), relabel)) }, func(s model.Snapshot) bool { return labelOf(s, "b") == "new" }, true},
 		{"pod of another node gone", func() { api.Delete(pod("b", on("other"))) }, pods(2), false},
 		{"pod comes to this node", func() { api.Set(pod("c", ips("10.0.0.7"))) }, func(s model.Snapshot) bool { return find(s, "c") == "10.0.0.7" }, true},
 		{"pod of this node gone", func() { api.Delete(pod("c")) }, pods(1), true},
@@ -238,6 +239,17 @@ func TestUrgent(t *testing.T) {
 			t.Errorf("%s: still urgent after it has been read", tc.name)
 		}
 	}
+}
+
+func relabel(p *corev1.Pod) { p.Labels = map[string]string{"role": "new"} }
+
+func labelOf(s model.Snapshot, name string) string {
+	for _, p := range s.Pods {
+		if p.Name == name {
+			return p.Labels["role"]
+		}
+	}
+	return ""
 }
 
 func find(s model.Snapshot, name string) string {

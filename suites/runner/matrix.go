@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"iter"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -122,14 +123,14 @@ func passing(c cases.Case, step int, want verdicts, families []corev1.IPFamily) 
 	if len(c.Steps[step].Do) < 2 {
 		return between
 	}
-	paper := cases.NewPaper(families...)
-	for _, s := range c.Steps[:step] {
-		for _, a := range s.Do {
-			_ = paper.Do(a) // checked when the case was loaded
+	for view := range views(c.Steps[step].Do) {
+		paper := cases.NewPaper(families...)
+		for _, s := range c.Steps[:step] {
+			_ = doAll(paper, s.Do) // checked when the case was loaded
 		}
-	}
-	for _, a := range c.Steps[step].Do {
-		_ = paper.Do(a)
+		if doAll(paper, view) != nil {
+			continue // a pod of a namespace that is not there in this view
+		}
 		for k, v := range want {
 			flow, ok := onPaper(paper, k)
 			if ok && v != model.Undefined && oracle.Evaluate(paper.Snapshot, flow).Verdict != v {
@@ -138,6 +139,56 @@ func passing(c cases.Case, step int, want verdicts, families []corev1.IPFamily) 
 		}
 	}
 	return between
+}
+
+// views are the parts of what was done that an engine may know of at a time. The API server
+// keeps the order of changes of one resource only: a label may be heard of after a policy
+// that was written later.
+func views(done []cases.Action) iter.Seq[[]cases.Action] {
+	var of [3]int // how many actions there are on each resource
+	for _, a := range done {
+		of[resource(a)]++
+	}
+	return func(yield func([]cases.Action) bool) {
+		for n := range (of[0] + 1) * (of[1] + 1) * (of[2] + 1) {
+			known := [3]int{n % (of[0] + 1), n / (of[0] + 1) % (of[1] + 1), n / (of[0] + 1) / (of[1] + 1)}
+			if !yield(prefixes(done, known)) {
+				return
+			}
+		}
+	}
+}
+
+// prefixes are the first known[r] actions on each resource r, in their order.
+func prefixes(done []cases.Action, known [3]int) []cases.Action {
+	var part []cases.Action
+	for _, a := range done {
+		if r := resource(a); known[r] > 0 {
+			known[r]--
+			part = append(part, a)
+		}
+	}
+	return part
+}
+
+// resource numbers what an action changes: policies, pods, namespaces.
+func resource(a cases.Action) int {
+	switch {
+	case a.LabelPod != nil, a.CreatePod != nil, a.DeletePod != nil:
+		return 1
+	case a.LabelNamespace != nil, a.CreateNamespace != nil, a.DeleteNamespace != "":
+		return 2
+	}
+	return 0
+}
+
+func doAll(paper *cases.Paper, actions []cases.Action) error {
+	for _, a := range actions {
+		if err := paper.Do(a); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func onPaper(p *cases.Paper, k cellKey) (model.Flow, bool) {

@@ -74,3 +74,20 @@ func TestPassing(t *testing.T) {
 		t.Error("a step of one action has nothing between")
 	}
 }
+
+// An engine may hear of a policy before it hears of a label that was set before it: what it
+// denies until then is no outage. What no order explains is.
+func TestPassingInAnyOrder(t *testing.T) {
+	c := loadCases(t, "label-server")[0]
+	want := wants(c, 0, both)
+	between := passing(c, 0, want, both)
+	for k, v := range want {
+		if k.client == k.server {
+			continue
+		}
+		explained := k.client == "x/a" // allowed before the policy, or denied before the labels
+		if between[k] != explained {
+			t.Errorf("%+v: wants %s, passing %v, want %v", k, v, between[k], explained)
+		}
+	}
+}
