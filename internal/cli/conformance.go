@@ -67,7 +67,7 @@ nothing. 130: interrupted.`,
 	flags.StringSliceVar(&f.selection.SkipFeatures, "skip-feature", nil, "no cases with any of these features")
 	flags.IntVar(&f.parallel, "parallel", 3, "sets of namespaces that work through the cases at once")
 	flags.Uint64Var(&f.seed, "seed", 0, "order of the cases; 0 takes a fresh one, which is printed")
-	flags.DurationVar(&f.timing.Timeout, "probe-timeout", 0, "silence that counts as dropped (default 400ms, where pods are containers 1s)")
+	flags.DurationVar(&f.timing.Timeout, "probe-timeout", 0, "silence that counts as dropped (default 400ms; where pods are containers 1s, but 400ms where no answer is due)")
 	flags.DurationVar(&f.timing.Hold, "hold", 400*time.Millisecond, "how long a verdict must stay right")
 	flags.DurationVar(&f.timing.Deadline, "deadline", 0, "how long a step's verdicts may take to become right (default 10s, where pods are containers 30s)")
 	flags.StringVar(&f.out, "out", "", "result folder (default results/<time>-conformance-<engine>)")

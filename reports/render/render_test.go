@@ -147,7 +147,7 @@ func base() *v1.Run {
 	return &v1.Run{
 		Schema: v1.Schema, ID: "3f2a1b", Tool: "v0.1.0", Cluster: "lab", Engine: "reference", Kubernetes: "v1.37.2",
 		Kernel: "6.18.5", Nodes: 3, Families: []string{"IPv4", "IPv6"}, Seed: 7, Parallel: 2,
-		Timing:  v1.Timing{Timeout: 400, Hold: 500, Deadline: 10000, RoundEvery: 300, FastEvery: 20},
+		Timing:  v1.Timing{Timeout: 400, Silence: 300, Hold: 500, Deadline: 10000, RoundEvery: 300, FastEvery: 20},
 		Started: time.Date(2026, 11, 23, 1, 2, 3, 0, time.UTC), Finished: time.Date(2026, 11, 23, 1, 2, 53, 500e6, time.UTC),
 		LabReady: &ready,
 	}

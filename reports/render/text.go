@@ -47,8 +47,8 @@ func (t *text) conditions(run *v1.Run) {
 	t.line("run          %s by netassay %s, seed %d, %d cases at once", run.ID, run.Tool, run.Seed, run.Parallel)
 	t.line("time         %s, took %.1f s%s", run.Started.UTC().Format(time.RFC3339),
 		run.Finished.Sub(run.Started).Seconds(), labReady(run))
-	t.line("probing      timeout %s, hold %s, deadline %s, rounds every %s, %s while changing",
-		ms(run.Timing.Timeout), ms(run.Timing.Hold), ms(run.Timing.Deadline), ms(run.Timing.RoundEvery), ms(run.Timing.FastEvery))
+	t.line("probing      timeout %s, silence %s, hold %s, deadline %s, rounds every %s, %s while changing",
+		ms(run.Timing.Timeout), ms(run.Timing.Silence), ms(run.Timing.Hold), ms(run.Timing.Deadline), ms(run.Timing.RoundEvery), ms(run.Timing.FastEvery))
 	t.line("")
 }
 

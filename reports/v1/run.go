@@ -69,7 +69,8 @@ type Run struct {
 
 // Timing is how the run probed: the conditions of each of its figures. All in milliseconds.
 type Timing struct {
-	Timeout    float64 `json:"timeout_ms"`     // of one probe
+	Timeout    float64 `json:"timeout_ms"`     // of a probe
+	Silence    float64 `json:"silence_ms"`     // of a probe that should go unanswered
 	Hold       float64 `json:"hold_ms"`        // how long a verdict must stay right
 	Deadline   float64 `json:"deadline_ms"`    // from the ack of a step until all must be right
 	RoundEvery float64 `json:"round_every_ms"` // least time between rounds over all cells

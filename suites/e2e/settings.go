@@ -67,7 +67,7 @@ func (s *settings) register(flags *flag.FlagSet) {
 	flags.IntVar(&s.arenas, "arenas", 3, "cases that are played at once, with --parallel")
 	flags.Uint64Var(&s.seed, "seed", 0, "order of the cases; 0 takes a fresh one, which is printed")
 	flags.StringVar(&s.out, "out", "", "result folder, relative to the module's folder (default results/<time>-conformance-<engine>)")
-	flags.DurationVar(&s.timing.Timeout, "probe-timeout", 0, "silence that counts as dropped (default 400ms, where pods are containers 1s)")
+	flags.DurationVar(&s.timing.Timeout, "probe-timeout", 0, "silence that counts as dropped (default 400ms; where pods are containers 1s, but 400ms where no answer is due)")
 	flags.DurationVar(&s.timing.Hold, "hold", 400*time.Millisecond, "how long a verdict must stay right")
 	flags.DurationVar(&s.timing.Deadline, "deadline", 0, "how long a step's verdicts may take to become right (default 10s, where pods are containers 30s)")
 	flags.BoolVar(&s.runUnsupported, "run-unsupported", false, "also play cases of features that the engine declares unsupported")

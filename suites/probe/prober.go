@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -128,7 +129,8 @@ func (p *prober) answered(ev wire.Event) {
 	}
 }
 
-// write sends what send queued.
+// write sends what call queued, and what comes right after it along with it: each message
+// may have a long way.
 func (p *prober) write() {
 	for {
 		select {
@@ -136,18 +138,29 @@ func (p *prober) write() {
 		case <-p.ended:
 			return
 		}
+		company := time.NewTimer(gather)
+		select {
+		case <-company.C:
+		case <-p.ended:
+			company.Stop()
+			return
+		}
 		p.mu.Lock()
 		lines := p.lines
 		p.lines = nil
 		p.mu.Unlock()
-		for _, line := range lines {
-			if _, err := p.stream.Write(line); err != nil {
-				p.end(fmt.Errorf("stream of prober %s ended: %w", p.name, err))
-				return
-			}
+		if len(lines) == 0 {
+			continue
+		}
+		if _, err := p.stream.Write(bytes.Join(lines, nil)); err != nil {
+			p.end(fmt.Errorf("stream of prober %s ended: %w", p.name, err))
+			return
 		}
 	}
 }
+
+// gather is how long a request waits for others to be sent with.
+const gather = 2 * time.Millisecond
 
 // call sends a request and has on called with each answer, or once with the error that
 // ends the stream, until forget. on must not block. It never blocks itself.

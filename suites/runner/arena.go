@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -31,6 +32,8 @@ type arena struct {
 	used bool
 	// patient says that steps presume nothing, which is slower.
 	patient bool
+	// turn is how long an answered probe takes from the harness and back, lately: a Duration.
+	turn atomic.Int64
 	// verified are the kinds of cells that were seen allowed since the last change.
 	verified map[kind]bool
 
@@ -56,6 +59,7 @@ func (s *suite) newArena(ctx context.Context) (*arena, error) {
 		pods: map[string]*pod{}, verified: map[kind]bool{},
 	}
 	maps.Copy(a.pods, s.controls)
+	a.turn.Store(int64(firstTurn))
 	start := s.cfg.Now()
 	g, gctx := errgroup.WithContext(ctx)
 	for _, n := range cases.FixtureNamespaces() {
@@ -168,7 +172,7 @@ func (a *arena) attach(ctx context.Context, p *pod, r residence) error {
 // too busy to exec, or away for a moment.
 func (s *suite) addProber(ctx context.Context, r residence) error {
 	for wait := firstAddRetry; ; wait = min(2*wait, lastAddRetry) {
-		err := s.cfg.Fleet.Add(ctx, r.name, dial(s.cfg.Cluster, r))
+		err := s.cfg.Fleet.Add(ctx, r.name, dial(s.cfg.Cluster, r, s.cfg.Timing.Gather))
 		if err == nil || probe.Unfit(err) {
 			return err
 		}
@@ -181,6 +185,9 @@ func (s *suite) addProber(ctx context.Context, r residence) error {
 		}
 	}
 }
+
+// firstTurn is taken for the turn until something is known of it.
+const firstTurn = 100 * time.Millisecond
 
 const (
 	firstAddRetry = 100 * time.Millisecond // doubles

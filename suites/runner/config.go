@@ -31,7 +31,8 @@ type Prober interface {
 
 // Timing is how a run probes. The zero value of a field stands for its default.
 type Timing struct {
-	Timeout    time.Duration // of one probe; 400 ms
+	Timeout    time.Duration // of a probe; 400 ms
+	Silence    time.Duration // of a probe that should go unanswered, which takes all of it; Timeout
 	Hold       time.Duration // how long a verdict must stay right; 500 ms
 	Deadline   time.Duration // from the ack of a step until all is right; 10 s
 	RoundEvery time.Duration // least time between rounds over all cells; 400 ms
@@ -39,6 +40,10 @@ type Timing struct {
 	// CellsPerSecond bounds the probes of one arena: large matrices get fewer rounds.
 	CellsPerSecond int           // 2500
 	Fixture        time.Duration // until pods run, namespaces are gone and probers answer; 60 s
+	Gather         time.Duration // how long a prober's events wait for others to share their way; 0
+	// Patient steps end when their last probes have come back, not when these may be
+	// presumed to have been dropped.
+	Patient bool
 }
 
 // Config is one run.
@@ -137,6 +142,7 @@ func (c Config) withDefaults() (Config, error) {
 
 func (t Timing) withDefaults() Timing {
 	orElse(&t.Timeout, 400*time.Millisecond)
+	orElse(&t.Silence, t.Timeout)
 	orElse(&t.Hold, 500*time.Millisecond)
 	orElse(&t.Deadline, 10*time.Second)
 	orElse(&t.RoundEvery, 400*time.Millisecond)
@@ -148,9 +154,17 @@ func (t Timing) withDefaults() Timing {
 
 // InContainers is t with the defaults of where pods are containers: they come and go more
 // slowly than processes, and share the machine with kubelets and, on kind, with the API
-// server.
+// server. What a prober says passes a runtime, a kubelet and the API server, each of which
+// works as much for it as the probe itself does: hence fewer rounds, fewer and larger
+// messages, and nothing presumed of what was sent a moment ago.
 func (t Timing) InContainers() Timing {
-	orElse(&t.Timeout, time.Second)
+	if t.Timeout <= 0 {
+		t.Timeout = time.Second
+		orElse(&t.Silence, 400*time.Millisecond)
+	}
+	orElse(&t.RoundEvery, 800*time.Millisecond)
+	orElse(&t.Gather, 10*time.Millisecond)
+	t.Patient = true
 	orElse(&t.Deadline, 30*time.Second)
 	orElse(&t.Fixture, 4*time.Minute)
 	return t
@@ -164,7 +178,7 @@ func orElse[T int | time.Duration](v *T, fallback T) {
 
 func (t Timing) report() v1.Timing {
 	return v1.Timing{
-		Timeout: millis(t.Timeout), Hold: millis(t.Hold), Deadline: millis(t.Deadline),
+		Timeout: millis(t.Timeout), Silence: millis(t.Silence), Hold: millis(t.Hold), Deadline: millis(t.Deadline),
 		RoundEvery: millis(t.RoundEvery), FastEvery: millis(t.FastEvery),
 	}
 }

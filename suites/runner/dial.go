@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/suites/fixture"
@@ -21,15 +22,18 @@ type residence struct {
 // Dial is how the resident prober called name is started in the probe container of a
 // running pod, to answer on the ports of listen.
 func Dial(c clusters.Cluster, name, namespace, pod, listen string) probe.Dial {
-	return dial(c, residence{name: name, namespace: namespace, pod: pod, listen: listen})
+	return dial(c, residence{name: name, namespace: namespace, pod: pod, listen: listen}, 0)
 }
 
 // dial starts the resident prober by one exec into its pod. The stream outlives the dial's
 // context: it ends when it is closed or when the command does.
-func dial(c clusters.Cluster, r residence) probe.Dial {
+func dial(c clusters.Cluster, r residence, gather time.Duration) probe.Dial {
 	command := []string{"/probe", "run", "--name", r.name}
 	if r.listen != "" {
 		command = append(command, "--listen", r.listen)
+	}
+	if gather > 0 {
+		command = append(command, "--gather", gather.String())
 	}
 	return func(ctx context.Context) (io.ReadWriteCloser, error) {
 		ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/rest"
@@ -49,7 +50,7 @@ func TestDialTalksToTheCommand(t *testing.T) {
 		}}
 		// The stream must outlive the context of the dial.
 		ctx, cancel := context.WithCancel(t.Context())
-		stream, err := dial(c, home)(ctx)
+		stream, err := dial(c, home, 10*time.Millisecond)(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,7 +69,7 @@ func TestDialTalksToTheCommand(t *testing.T) {
 		if !ended {
 			t.Error("the command outlives its stream")
 		}
-		want := []string{"ns-x", "a", "probe", "/probe", "run", "--name", "ns-x/a", "--listen", "80/tcp"}
+		want := []string{"ns-x", "a", "probe", "/probe", "run", "--name", "ns-x/a", "--listen", "80/tcp", "--gather", "10ms"}
 		if !slices.Equal(c.argv, want) {
 			t.Errorf("ran %v, want %v", c.argv, want)
 		}
@@ -81,7 +82,7 @@ func TestDialTellsWhyTheCommandEnded(t *testing.T) {
 			_, _ = io.WriteString(s.Err, "listen 80/tcp: address in use\n")
 			return &clusters.ExitError{Code: 1}
 		}}
-		stream, err := dial(c, home)(t.Context())
+		stream, err := dial(c, home, 0)(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -103,7 +104,7 @@ func TestCloseEndsAHangingCommand(t *testing.T) {
 			<-ctx.Done()
 			return ctx.Err()
 		}}
-		stream, err := dial(c, home)(t.Context())
+		stream, err := dial(c, home, 0)(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

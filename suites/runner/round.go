@@ -165,7 +165,7 @@ func (w *watch) launch(ctx context.Context, now time.Duration, r *round, cells [
 		key := batchKey{client.prober, c.judge.Want == model.Deny}
 		b := at(batches, key, func() *batch { return &batch{round: r, client: key.client} })
 		b.cells = append(b.cells, c)
-		b.add(w.a.run.cfg.Timing.Timeout, c.key.server, addr, c.key.probe)
+		b.add(w.patienceWith(c), c.key.server, addr, c.key.probe)
 		b.ends = append(b.ends, ends{client.prober, server.prober})
 	}
 	r.controls += len(controls)
@@ -175,6 +175,14 @@ func (w *watch) launch(ctx context.Context, now time.Duration, r *round, cells [
 	for _, b := range batches {
 		w.send(ctx, now, *b)
 	}
+}
+
+// patienceWith is how long to wait for the answer to a probe of the cell.
+func (w *watch) patienceWith(c *cell) time.Duration {
+	if c.judge.Want == model.Deny {
+		return w.a.run.cfg.Timing.Silence
+	}
+	return w.a.run.cfg.Timing.Timeout
 }
 
 // control adds the live control of a server to the round, once.
@@ -233,6 +241,7 @@ func (w *watch) receive(b batch) {
 }
 
 func (w *watch) receiveControls(b batch) {
+	w.learnTurn(b)
 	for i, k := range b.controls {
 		if observation(b, i).Result == probe.Connected {
 			b.round.live[k] = true
@@ -255,6 +264,18 @@ func (w *watch) settleControls(r *round) {
 		w.take(r, got)
 	}
 	r.waiting = nil
+}
+
+// learnTurn keeps how long an answered probe takes from here and back, as controls show it
+// that were all answered: quick to rise, slow to fall.
+func (w *watch) learnTurn(b batch) {
+	for i := range b.controls {
+		if observation(b, i).Result != probe.Connected {
+			return
+		}
+	}
+	turn, known := int64(w.a.run.cfg.Now()-b.handed), w.a.turn.Load()
+	w.a.turn.Store(max(turn, (3*known+turn)/4)) // two watches may overlap; either will do
 }
 
 // learnLag keeps how far the probers are behind: quick to rise, slow to fall.

@@ -45,7 +45,7 @@ func (a *arena) begin(c cases.Case, step int, before verdicts) *stepWatch {
 
 // newWatch makes a watch over all cells of want, in a fixed order.
 func (a *arena) newWatch(want verdicts, past func(cellKey) model.Verdict, hold time.Duration) watch {
-	w := watch{a: a, results: make(chan batch), patient: a.patient}
+	w := watch{a: a, results: make(chan batch), patient: a.patient || a.run.cfg.Timing.Patient}
 	w.window = judge.Window{Begun: a.run.cfg.Now(), Hold: hold, Deadline: a.run.cfg.Timing.Deadline}
 	for _, k := range slices.SortedFunc(maps.Keys(want), compareCells) {
 		c := &cell{key: k, judge: judge.Cell{Want: want[k], Before: past(k)}}

@@ -302,6 +302,55 @@ func TestLateProbesFailNothing(t *testing.T) {
 	})
 }
 
+// Where probes take long they are not made more often: that would make them take longer.
+func TestSlowProbesAreNotRepeated(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.lag = func() time.Duration { return 300 * time.Millisecond }
+		a := newWatchedArena(t, w).a
+		w.verdict = func(model.Flow) model.Verdict { return model.Allow }
+		c := cases.Case{Probes: []cases.Probe{{Port: 80, Protocol: corev1.ProtocolTCP}}, Paths: []cases.Path{cases.PathPod}}
+		for round := range 3 {
+			watch := a.newWatch(wants(c, -1, a.Families()), func(cellKey) model.Verdict { return "" }, 0)
+			watch.run(t.Context(), acked(watch.window.Begun))
+			watch.drain()
+			// The first learns how long probes take. Each cell has a probe, and each server controls.
+			if cells := len(watch.cells); round > 0 && (watch.probes < cells || watch.probes > 2*cells) {
+				t.Errorf("watch %d: %d probes for %d cells", round, watch.probes, cells)
+			}
+		}
+	})
+}
+
+// acked is an ack at the given time.
+func acked(at time.Duration) <-chan time.Duration {
+	acks := make(chan time.Duration, 1)
+	acks <- at
+	return acks
+}
+
+// Silence is waited for only where it is wanted.
+func TestSilence(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		cfg := w.config(loadCases(t, "isolation-deny-ingress")...)
+		cfg.Timing.Timeout, cfg.Timing.Silence, cfg.Timing.Patient = time.Second, 300*time.Millisecond, true
+		run := w.run(t, cfg)
+		expectAll(t, run, v1.Pass)
+		want := map[string]string{"Deny": "Dropped in 300.0 ms, control live", "Allow": "Connected in 1.0 ms"}
+		for cell := range run.EachCell {
+			if cell.Outcome == v1.Pass && !strings.HasPrefix(cell.Evidence, want[cell.Want]) {
+				t.Fatalf("want %s: evidence %q", cell.Want, cell.Evidence)
+			}
+		}
+		for _, c := range run.Cases {
+			for _, s := range c.Steps {
+				if s.Millis < 700 { // the hold window, and the silence of its last probes
+					t.Errorf("step %q ended after %.0f ms", s.Name, s.Millis)
+				}
+			}
+		}
+	})
+}
+
 // An engine that never forgets is charged with it in the case that it happens in, and the
 // next case gets a fixture that it has not touched.
 func TestResidueIsFoundAndLeftBehind(t *testing.T) {

@@ -150,7 +150,7 @@ func (w *watch) launchSweep(ctx context.Context, now time.Duration) {
 	every := w.sweepEvery(now)
 	if w.sweep == nil && w.due(w.sweepBegun, every, now) {
 		w.sweepBegun = now
-		w.sweep = newSweep(w.sweepable())
+		w.sweep = newSweep(w.sweepable(now))
 		w.rounds++
 	}
 	if w.sweep == nil || now < w.sweepBegun+time.Duration(w.sweep.next)*every/sliceCount {
@@ -201,7 +201,7 @@ func perRound(cells, perSecond int) time.Duration {
 
 // sweepable are the cells of the next round: before the ack those that must not change,
 // afterwards all; but what is undefined need be seen only once.
-func (w *watch) sweepable() []*cell {
+func (w *watch) sweepable(now time.Duration) []*cell {
 	var cells []*cell
 	for _, c := range w.cells {
 		switch {
@@ -209,7 +209,7 @@ func (w *watch) sweepable() []*cell {
 			if !w.acked || c.progress.Seen || len(c.pending) > 0 {
 				continue
 			}
-		case !w.acked && c.judge.Changed():
+		case !w.acked && c.judge.Changed(), w.underway(c, now):
 			continue
 		}
 		cells = append(cells, c)
@@ -221,11 +221,17 @@ func (w *watch) sweepable() []*cell {
 func (w *watch) wrong(now time.Duration) []*cell {
 	var cells []*cell
 	for _, c := range w.cells {
-		if c.judge.Changed() && !c.undefined() && !w.stands(c, now).right {
+		if c.judge.Changed() && !c.undefined() && !w.underway(c, now) && !w.stands(c, now).right {
 			cells = append(cells, c)
 		}
 	}
 	return cells
+}
+
+// underway says that the answer to a probe of the cell may still be on its way. Another
+// probe would tell no more, and where they take long it would make all of them take longer.
+func (w *watch) underway(c *cell, now time.Duration) bool {
+	return len(c.pending) > 0 && now-c.newest() < 2*time.Duration(w.a.turn.Load())
 }
 
 // stands presumes that probes to a denied cell that are silent for long were dropped.

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/netassay/netassay/suites/probe/wire"
 )
@@ -23,6 +24,7 @@ type Config struct {
 	Name     string // "namespace/pod"
 	Listen   []Port
 	Families []family
+	Gather   time.Duration // how long events wait for others to be written with
 }
 
 // session is a running prober.
@@ -37,7 +39,7 @@ type session struct {
 // Run is the resident prober: it answers the requests that in brings until in ends or ctx
 // does. A port that can't be had ends it with an Error event.
 func Run(ctx context.Context, cfg Config, in io.Reader, out io.Writer) error {
-	s := &session{cfg: cfg, out: newOutbox()}
+	s := &session{cfg: cfg, out: newOutbox(cfg.Gather)}
 	var writers, loops sync.WaitGroup
 	writeErr := make(chan error, 1)
 	writers.Go(func() { writeErr <- s.out.run(out) })

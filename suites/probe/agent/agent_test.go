@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -243,7 +244,7 @@ func TestNonsenseEndsTheProber(t *testing.T) {
 
 // A harness that does not read costs receipts, counted, and nothing else.
 func TestOutboxDropsReceiptsOnly(t *testing.T) {
-	o := newOutbox()
+	o := newOutbox(0)
 	receipts := wire.Event{Receipts: make([]wire.Receipt, 100)}
 	for len(o.queue) <= wire.MaxQueued {
 		o.send(receipts)
@@ -258,4 +259,40 @@ func TestOutboxDropsReceiptsOnly(t *testing.T) {
 	if o.lost != 100 || !strings.HasSuffix(got.String(), "{\"id\":5,\"at\":1}\n") {
 		t.Errorf("lost %d receipts, the end is %q", o.lost, got.String()[got.Len()-40:])
 	}
+}
+
+// What is queued while company is awaited goes as one write, and the end waits for nobody.
+func TestOutboxGathers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOutbox(10 * time.Millisecond)
+		w := &writes{}
+		done := make(chan error)
+		go func() { done <- o.run(w) }()
+		for id := range uint64(3) {
+			o.send(wire.Event{ID: id + 1})
+			<-time.After(3 * time.Millisecond)
+		}
+		synctest.Wait()
+		if w.n != 0 {
+			t.Errorf("%d writes after 9 ms, want none", w.n)
+		}
+		<-time.After(time.Millisecond)
+		synctest.Wait()
+		if w.n != 1 {
+			t.Errorf("%d writes after 10 ms, want 1", w.n)
+		}
+		start := time.Now()
+		o.send(wire.Event{ID: 4})
+		o.close()
+		if err := <-done; err != nil || w.n != 2 || time.Since(start) > 0 {
+			t.Errorf("closed: %v, %d writes, after %v", err, w.n, time.Since(start))
+		}
+	})
+}
+
+type writes struct{ n int }
+
+func (w *writes) Write(p []byte) (int, error) {
+	w.n++
+	return len(p), nil
 }

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/netassay/netassay/suites/probe/wire"
 )
@@ -20,7 +21,7 @@ const usage = `probe: netassay's prober, to be run inside the pods that are test
   probe idle
       Does nothing until SIGTERM: the main process of a pod's probe container.
 
-  probe run --name NAMESPACE/POD [--listen PORTS] [--families ipv4,ipv6]
+  probe run --name NAMESPACE/POD [--listen PORTS] [--families ipv4,ipv6] [--gather 10ms]
       The resident prober. Reads requests from standard input and writes events to
       standard output, one JSON object per line, until standard input ends. The first
       line is its hello. It answers other probers on the ports of --listen, and probes
@@ -29,6 +30,7 @@ const usage = `probe: netassay's prober, to be run inside the pods that are test
       --name      who answers; other probers report it
       --listen    ports to answer on: 80/tcp,81/tcp,80/udp,81/udp,80/sctp,81/sctp
       --families  ipv4, ipv6 or both; those that the machine has when left out
+      --gather    how long events wait for others, to be written together; 0 when left out
 
       With CAP_NET_RAW it can also do SCTP, and see SYNs whose answer got lost.
 
@@ -91,12 +93,15 @@ func parse(args []string) (Config, error) {
 	name := fs.String("name", "", "")
 	listen := fs.String("listen", "", "")
 	families := fs.String("families", "", "")
+	gather := fs.Duration("gather", 0, "")
 	if err := fs.Parse(args); err != nil {
 		return Config{}, err
 	}
 	switch {
 	case fs.NArg() > 0:
 		return Config{}, fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	case *gather < 0 || *gather > maxGather:
+		return Config{}, fmt.Errorf("bad --gather %v, want 0 to %v", *gather, maxGather)
 	case *name == "" || len(*name) > 400 || strings.ContainsAny(*name, " \n"):
 		return Config{}, fmt.Errorf("bad --name %q, want namespace/pod", *name)
 	}
@@ -105,8 +110,11 @@ func parse(args []string) (Config, error) {
 		return Config{}, fmt.Errorf("bad --listen: %w", err)
 	}
 	fams, err := parseFamilies(*families)
-	return Config{Name: *name, Listen: ports, Families: fams}, err
+	return Config{Name: *name, Listen: ports, Families: fams, Gather: *gather}, err
 }
+
+// maxGather keeps receipts in time for those who wait for them.
+const maxGather = 100 * time.Millisecond
 
 // ParsePorts reads "80/tcp,81/udp"; "" is no ports.
 func ParsePorts(s string) ([]Port, error) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/netassay/netassay/suites/probe/wire"
 )
@@ -15,10 +16,14 @@ type outbox struct {
 	queue  []byte
 	lost   uint64
 	closed bool
+	// gather is how long what is queued waits for company: each write costs a journey
+	// through a container runtime, a kubelet and the API server.
+	gather time.Duration
+	hurry  chan struct{} // closed with closed
 }
 
-func newOutbox() *outbox {
-	o := &outbox{}
+func newOutbox(gather time.Duration) *outbox {
+	o := &outbox{gather: gather, hurry: make(chan struct{})}
 	o.ready.L = &o.mu
 	return o
 }
@@ -48,6 +53,7 @@ func (o *outbox) close() {
 	o.mu.Lock()
 	o.closed = true
 	o.mu.Unlock()
+	close(o.hurry)
 	o.ready.Signal()
 }
 
@@ -55,10 +61,8 @@ func (o *outbox) close() {
 func (o *outbox) run(w io.Writer) error {
 	var spare []byte
 	for {
+		o.await()
 		o.mu.Lock()
-		for len(o.queue) == 0 && !o.closed {
-			o.ready.Wait()
-		}
 		out, end := o.queue, o.closed
 		o.queue = spare[:0]
 		o.mu.Unlock()
@@ -69,5 +73,23 @@ func (o *outbox) run(w io.Writer) error {
 			return fmt.Errorf("write events: %w", err)
 		}
 		spare = out
+	}
+}
+
+// await waits until something is queued, and then for its company.
+func (o *outbox) await() {
+	o.mu.Lock()
+	for len(o.queue) == 0 && !o.closed {
+		o.ready.Wait()
+	}
+	o.mu.Unlock()
+	if o.gather <= 0 {
+		return
+	}
+	company := time.NewTimer(o.gather)
+	defer company.Stop()
+	select {
+	case <-company.C:
+	case <-o.hurry:
 	}
 }
