@@ -93,16 +93,19 @@ func (s *settings) served(flags *flag.FlagSet) error {
 	return errors.Join(errs...)
 }
 
-// image reads NAME=REFERENCE.
+// image reads NAME=REFERENCE, or several of these with commas between, as the command line
+// does. No reference has a comma.
 func (p *place) image(text string) error {
-	name, ref, ok := strings.Cut(text, "=")
-	if !ok || name == "" || ref == "" {
-		return fmt.Errorf("%q is not NAME=REFERENCE", text)
+	for one := range strings.SplitSeq(text, ",") {
+		name, ref, ok := strings.Cut(one, "=")
+		if !ok || name == "" || ref == "" {
+			return fmt.Errorf("%q is not NAME=REFERENCE", one)
+		}
+		if p.images == nil {
+			p.images = map[string]string{}
+		}
+		p.images[name] = ref
 	}
-	if p.images == nil {
-		p.images = map[string]string{}
-	}
-	p.images[name] = ref
 	return nil
 }
 

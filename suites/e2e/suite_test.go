@@ -231,3 +231,24 @@ func TestWrongFlagsAreOneLine(t *testing.T) {
 		}
 	}
 }
+
+// Images are given as on the command line: one by one, or with commas between.
+func TestImages(t *testing.T) {
+	want := map[string]string{"probe": "r/probe:1", "agnhost": "r:5000/a@sha256:0"}
+	for _, given := range [][]string{{"probe=r/probe:1,agnhost=r:5000/a@sha256:0"}, {"probe=r/probe:1", "agnhost=r:5000/a@sha256:0"}} {
+		var p place
+		for _, text := range given {
+			if err := p.image(text); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if diff := cmp.Diff(want, p.images); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", given, diff)
+		}
+	}
+	for _, bad := range []string{"", "probe", "=r/probe:1", "probe=", "probe=r/probe:1,"} {
+		if err := new(place).image(bad); err == nil {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+}

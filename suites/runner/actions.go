@@ -162,6 +162,9 @@ func (s *suite) startPod(ctx context.Context, object *corev1.Pod) (*corev1.Pod, 
 	var running *corev1.Pod
 	err = s.poll(ctx, func(ctx context.Context) (bool, error) {
 		running, err = client.Get(ctx, object.Name, metav1.GetOptions{})
+		if err == nil {
+			err = hopeless(running)
+		}
 		return err == nil && s.runs(running), err
 	})
 	if err != nil {
@@ -187,6 +190,18 @@ func (s *suite) runs(p *corev1.Pod) bool {
 		}
 	}
 	return true
+}
+
+// hopeless is why a pod will not run however long it is waited for: what a kubelet says of
+// an image that is misnamed, or that is not there and may not be pulled.
+func hopeless(p *corev1.Pod) error {
+	for i := range p.Status.ContainerStatuses {
+		c := &p.Status.ContainerStatuses[i]
+		if w := c.State.Waiting; w != nil && (w.Reason == "InvalidImageName" || w.Reason == "ErrImageNeverPull") {
+			return fmt.Errorf("container %s can't start: %s; see --image and --registry", c.Name, w.Reason)
+		}
+	}
+	return nil
 }
 
 func podState(p *corev1.Pod) string {

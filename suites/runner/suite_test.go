@@ -559,3 +559,24 @@ func TestConfigIsChecked(t *testing.T) {
 		})
 	}
 }
+
+// A pod whose image has no valid name is not waited for.
+func TestHopelessPod(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.client.PrependReactor("get", "pods", func(action k8stesting.Action) (bool, runtime.Object, error) {
+			obj, err := w.client.Tracker().Get(action.GetResource(), action.GetNamespace(), action.(k8stesting.GetAction).GetName())
+			if p, ok := obj.(*corev1.Pod); ok {
+				p.Status.Phase = corev1.PodPending
+				p.Status.ContainerStatuses = []corev1.ContainerStatus{{
+					Name: "probe", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "InvalidImageName"}},
+				}}
+			}
+			return true, obj, err
+		})
+		start := w.now()
+		_, err := Run(t.Context(), w.config(loadCases(t, "allow-all")...))
+		if err == nil || !strings.Contains(err.Error(), "InvalidImageName; see --image") || w.now()-start > time.Second {
+			t.Errorf("after %v: %v", w.now()-start, err)
+		}
+	})
+}
