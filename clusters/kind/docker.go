@@ -116,6 +116,15 @@ func (d docker) removeContainers(ctx context.Context, name string) error {
 	return nil
 }
 
+// removeImage takes a tag, unless another cluster has it in use by now.
+func (d docker) removeImage(ctx context.Context, ref string) error {
+	_, err := d(ctx, "image", "rm", ref)
+	if err != nil && !strings.Contains(err.Error(), "conflict") && !strings.Contains(err.Error(), "No such image") {
+		return fmt.Errorf("remove image %s: %w", ref, err)
+	}
+	return nil
+}
+
 // gone says that docker complained only of what is not there any more, or is just going.
 func gone(err error) bool {
 	text := err.Error()

@@ -44,6 +44,9 @@ type Cluster struct {
 	rest     *rest.Config
 	client   kubernetes.Interface
 	keep     bool
+	brought  string // the node image, if Docker did not have it before
+
+	interrupted func() bool // the one who wanted the cluster wants nothing any more
 }
 
 var _ clusters.Cluster = (*Cluster)(nil)
@@ -53,7 +56,8 @@ const closeTime = 5 * time.Minute
 
 // Start makes a cluster and returns when all its nodes are ready and none has a way out.
 // When that fails, or ctx ends, everything that was made is removed again, after the nodes'
-// logs were written to Config.LogDir.
+// logs were written to Config.LogDir. If ctx has ended when the cluster is closed, that was
+// an interrupted run, which takes the node image from Docker too if it brought it there.
 func Start(ctx context.Context, cfg Config) (*Cluster, error) {
 	cfg = cfg.withDefaults()
 	if err := Available(ctx); err != nil {
@@ -67,6 +71,7 @@ func Start(ctx context.Context, cfg Config) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.interrupted = func() bool { return ctx.Err() != nil }
 	if err := c.start(ctx); err != nil {
 		if ctx.Err() == nil {
 			err = errors.Join(err, c.ExportLogs(ctx))
@@ -107,6 +112,9 @@ func begin(cfg Config, root string) (*Cluster, error) {
 
 func (c *Cluster) start(ctx context.Context) error {
 	m, err := prepare(ctx, c.cfg)
+	if m.loaded {
+		c.brought = m.nodeImage
+	}
 	if err != nil {
 		return err
 	}
@@ -246,6 +254,11 @@ func (c *Cluster) Close(ctx context.Context) error {
 	defer cancel()
 	if err := c.docker.remove(ctx, c.name); err != nil {
 		return &LeftError{Cluster: c.name, Err: err}
+	}
+	if c.interrupted() && c.brought != "" {
+		if err := c.docker.removeImage(ctx, c.brought); err != nil {
+			return &LeftError{Cluster: c.name, Err: err}
+		}
 	}
 	if err := c.claim.release(); err != nil {
 		return &LeftError{Cluster: c.name, Err: err}

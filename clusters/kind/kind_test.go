@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/netassay/netassay/clusters"
+	"github.com/netassay/netassay/kind-configs/nodeimage"
 )
 
 // These tests make real clusters, which takes Docker, the node image and minutes. They run
@@ -166,10 +167,12 @@ func awaitContainer(ctx context.Context, name string) error {
 	})
 }
 
-// TestInterrupted: a start that is interrupted leaves nothing, wherever it was.
+// TestInterrupted: a start that is interrupted leaves nothing, wherever it was, nor the
+// node image if that was not there before.
 func TestInterrupted(t *testing.T) {
 	requireKind(t)
 	for _, tc := range []struct{ name, line string }{
+		{"image", "load into Docker"},
 		{"create", ""},
 		{"load", "control plane up"},
 	} {
@@ -177,6 +180,12 @@ func TestInterrupted(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			cfg := config(t, randomID())
+			had := tc.name != "image" && hasImage(t)
+			if tc.name == "image" {
+				if err := docker(dockerCLI).removeImage(t.Context(), nodeimage.Ref()); err != nil {
+					t.Fatal(err)
+				}
+			}
 			cfg.Progress = func(s string) {
 				t.Log(s)
 				if tc.line != "" && strings.Contains(s, tc.line) {
@@ -198,8 +207,20 @@ func TestInterrupted(t *testing.T) {
 				t.Error("a cluster was given")
 			}
 			wantNothing(t, prefix+cfg.ID)
+			if has := hasImage(t); has != had {
+				t.Errorf("Docker has the node image: %t, before: %t", has, had)
+			}
 		})
 	}
+}
+
+func hasImage(t *testing.T) bool {
+	t.Helper()
+	out, err := dockerCLI(context.WithoutCancel(t.Context()), "image", "ls", "--quiet", nodeimage.Ref())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(out) != ""
 }
 
 const killedVariable = "NETASSAY_KIND_KILLED_ID"

@@ -20,6 +20,7 @@ type archive struct {
 // materials are what a cluster is made of.
 type materials struct {
 	nodeImage string
+	loaded    bool // Docker did not have it before
 	archives  []archive
 	images    map[string]string // what suites and engines call them, to refs
 	seconds   float64
@@ -33,10 +34,10 @@ func prepare(ctx context.Context, cfg Config) (materials, error) {
 	names := own()
 	if m.nodeImage == "" {
 		img, err := nodeimage.Ensure(ctx, nodeimage.Options{Progress: lineWriter(cfg.Progress)})
+		m.nodeImage, m.loaded = img.Ref, img.Loaded
 		if err != nil {
 			return m, err
 		}
-		m.nodeImage = img.Ref
 		m.images[agnhost] = nodeimage.AgnhostRef
 	} else { // a published node image has no agnhost in it
 		names = append(names, agnhost)

@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 )
+
+const loadTime = 5 * time.Minute // bounds a load
 
 // present says whether Docker has an image. An error is a Docker that doesn't answer.
 func present(ctx context.Context, ref string) (bool, error) {
@@ -15,10 +18,16 @@ func present(ctx context.Context, ref string) (bool, error) {
 	return strings.TrimSpace(string(out)) != "", nil
 }
 
-// load gives Docker the image in an archive.
+// load gives Docker the image in an archive. It is not interrupted, as the daemon would
+// finish it after we have gone; it takes seconds.
 func load(ctx context.Context, archive string) error {
-	if _, err := run(ctx, "docker", "load", "--quiet", "--input", archive); err != nil {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTime)
+	defer cancel()
+	if _, err := run(whole, "docker", "load", "--quiet", "--input", archive); err != nil {
 		return fmt.Errorf("load the node image: %w", err)
 	}
-	return nil
+	return ctx.Err()
 }

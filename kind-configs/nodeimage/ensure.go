@@ -44,7 +44,8 @@ func Ref() string { return Repository + ":" + Hash() }
 // and the network (the Go module proxy, Debian's packages). Processes that want it at the
 // same time build it once.
 //
-// When ctx ends, what runs is killed and nothing is left but what the cache may keep.
+// When ctx ends, what runs is killed and nothing is left but what the cache may keep, and
+// the image itself if Image.Loaded says so.
 func Ensure(ctx context.Context, o Options) (Image, error) {
 	start := time.Now()
 	m := &maker{progress: o.Progress}
@@ -84,8 +85,11 @@ func (m *maker) ensure(ctx context.Context, cacheDir string, img *Image) error {
 			return err
 		}
 	}
-	img.Loaded = true
-	return m.step(ctx, "load into Docker", func(ctx context.Context) error { return load(ctx, archive) })
+	return m.step(ctx, "load into Docker", func(ctx context.Context) error {
+		err := load(ctx, archive)
+		img.Loaded = err == nil || ctx.Err() != nil
+		return err
+	})
 }
 
 // Archived is where the archive of the image is in folder, the cache of node images.
