@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -102,11 +104,25 @@ func (f *flags) run(cmd *cobra.Command) error {
 	}
 	limitRuntime(f.pprof)
 	log.Info("starting", "node", cfg.Node, "backend", cfg.Backend, "existing", cfg.Existing, "pid", os.Getpid())
-	if err := agent.New(cfg).Run(cmd.Context()); err != nil {
+	err = agent.New(cfg).Run(cmd.Context())
+	if errors.Is(err, agent.ErrRenew) {
+		err = replaceProcess()
+	}
+	if err != nil {
 		return err
 	}
 	log.Info("ended; rules stay in force")
 	return nil
+}
+
+// replaceProcess begins this program anew in the same process, for its pod or supervisor to
+// see none of it. It returns only if that fails.
+func replaceProcess() error {
+	path, err := os.Executable()
+	if err == nil {
+		err = unix.Exec(path, os.Args, os.Environ())
+	}
+	return fmt.Errorf("begin anew: %w", err)
 }
 
 func (f *flags) config(log *slog.Logger) (agent.Config, error) {
@@ -136,7 +152,7 @@ func (f *flags) config(log *slog.Logger) (agent.Config, error) {
 		Clients: clients, Node: node, Existing: plan.Existing(f.existing), Backend: backend,
 		MinInterval: f.minInterval, VerifyInterval: f.verifyInterval,
 		DenyUnknown: f.denyUnknown, Pprof: f.pprof,
-		MetricsAddress: f.metricsAddress, StatusFile: f.statusFile, Log: log,
+		MetricsAddress: f.metricsAddress, StatusFile: f.statusFile, Renew: true, Log: log,
 	}, nil
 }
 

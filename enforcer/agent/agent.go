@@ -35,6 +35,7 @@ type Config struct {
 	Pprof          bool          // serve profiles to the node itself, at the same address
 	Host           Host          // nil is the node that the program runs on
 	StatusFile     string        // "" is none
+	Renew          bool          // Run may end with ErrRenew
 	Log            *slog.Logger
 }
 
@@ -86,7 +87,8 @@ func New(cfg Config) *Agent {
 }
 
 // Run enforces until ctx ends, and then leaves the kernel as it is. It fails only before
-// it has begun: later errors are tried again for ever.
+// it has begun: later errors are tried again for ever. With Config.Renew it may end with
+// ErrRenew, when nothing waits to be done; what it left is taken over by the next Run.
 func (a *Agent) Run(ctx context.Context) error {
 	if err := a.start(ctx); err != nil {
 		return err
@@ -109,15 +111,14 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	wg.Go(func() { a.watcher.Run(ctx) })
 	wg.Go(func() { a.reporter.post(ctx, a.cfg.Clients.Core) })
-	a.loop(ctx)
-	return nil
+	return a.loop(ctx)
 }
 
 // heartbeat wakes the loop when nothing else does, so that /healthz can tell idle from
 // stuck.
 const heartbeat = 30 * time.Second
 
-func (a *Agent) loop(ctx context.Context) {
+func (a *Agent) loop(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	alive := time.NewTicker(heartbeat)
@@ -144,7 +145,7 @@ func (a *Agent) loop(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-a.watcher.Wake():
 			if a.past.Dirty.IsZero() {
 				a.past.Dirty = time.Now()
@@ -153,7 +154,9 @@ func (a *Agent) loop(ctx context.Context) {
 		case <-timer.C:
 			a.sync(ctx)
 		case <-quiet.C:
-			a.trim()
+			if err := a.trim(); err != nil {
+				return err
+			}
 		case <-verify:
 			a.verify(ctx)
 		case <-alive.C:

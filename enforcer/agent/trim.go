@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"errors"
 	"runtime/debug"
 	"time"
 
@@ -9,7 +10,9 @@ import (
 
 // Memory that a large cluster took is given back when the cluster gets much smaller. Go
 // keeps it otherwise: maps and slices never shrink, and without new garbage no collection
-// runs for minutes.
+// runs for minutes. What Go's own books of a large heap take (and pages that one object each
+// keeps) only goes with the process: when next to nothing is left of a large cluster, a new
+// process begins where this one ends. It finds its rules in force, as after any restart.
 const (
 	// trimBelow is the part of its largest size that the cluster must have come down to.
 	trimBelow = 0.5
@@ -20,18 +23,26 @@ const (
 	trimQuiet = 500 * time.Millisecond
 	// trimLatest is when not to wait for quiet any more.
 	trimLatest = 30 * time.Second
+	// renewBelow is the part of the most that the process has held that must be left, and
+	// renewLeast what that most must have been, for a new process to be worth it.
+	renewBelow = 0.1
+	renewLeast = 20_000
 )
+
+// ErrRenew is how Run ends when a new process would need much less memory than this one.
+var ErrRenew = errors.New("next to nothing is left of a large cluster: a new process needs less memory")
 
 // trimming decides when memory is given back.
 type trimming struct {
 	largest int       // size since memory was last given back: objects held and members of sets
+	ever    int       // the largest of this process
 	since   time.Time // when it was first wanted; zero: it is not
 	at      time.Time // when it is to be done
 }
 
 // synced takes note of the size after a sync.
 func (t *trimming) synced(size int, now time.Time) {
-	t.largest = max(t.largest, size)
+	t.largest, t.ever = max(t.largest, size), max(t.ever, size)
 	if t.largest-size < trimLeast || float64(size) > trimBelow*float64(t.largest) {
 		t.since, t.at = time.Time{}, time.Time{}
 		return
@@ -50,6 +61,11 @@ func (t *trimming) wait(now time.Time) (d time.Duration, ok bool) {
 	return t.at.Sub(now), !t.at.IsZero()
 }
 
+// renew says that only a new process gives back what is worth it.
+func (t *trimming) renew(size int) bool {
+	return t.ever >= renewLeast && float64(size) <= renewBelow*float64(t.ever)
+}
+
 // size is what the agent's memory grows with: objects held and members of sets.
 func (a *Agent) size() int {
 	n := a.watcher.Held()
@@ -63,11 +79,16 @@ func (a *Agent) size() int {
 
 // trim gives back memory. The compiler's plans do not depend on what it has kept, so it can
 // begin anew; what waits to be synced stays where it is.
-func (a *Agent) trim() {
+func (a *Agent) trim() error {
+	if size := a.size(); a.cfg.Renew && a.past.Dirty.IsZero() && a.trimming.renew(size) {
+		a.log.Info("ends for a new process that needs less memory", "size", size, "was", a.trimming.ever)
+		return ErrRenew
+	}
 	a.compiler = plan.Compiler{}
 	a.watcher.Trim()
 	now := a.size()
 	a.log.Info("gives back memory", "size", now, "was", a.trimming.largest)
-	a.trimming = trimming{largest: now}
+	a.trimming = trimming{largest: now, ever: a.trimming.ever}
 	debug.FreeOSMemory()
+	return nil
 }

@@ -37,3 +37,25 @@ func TestTrimming(t *testing.T) {
 		})
 	}
 }
+
+// A new process is wanted when next to nothing is left of what the process ever held, also
+// after memory was given back in parts; not for little.
+func TestRenew(t *testing.T) {
+	for _, tc := range []struct {
+		ever, size int
+		want       bool
+	}{
+		{150_000, 20, true},
+		{150_000, 15_000, true},
+		{150_000, 15_001, false},
+		{renewLeast - 1, 0, false},
+	} {
+		var s trimming
+		s.synced(tc.ever, time.Unix(0, 0))
+		s = trimming{largest: tc.ever / 4, ever: s.ever}
+		s.synced(tc.size, time.Unix(1, 0))
+		if got := s.renew(tc.size); got != tc.want {
+			t.Errorf("%d of %d: %v, want %v", tc.size, tc.ever, got, tc.want)
+		}
+	}
+}
