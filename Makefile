@@ -64,8 +64,9 @@ scale-smoke: deps build ## The same at 20 nodes and 1,000 pods: some 90 seconds,
 		--max-foreign 1 --max-missed 0.5 --max-blind 500ms --max-void 0.5 $(ARGS)
 
 .PHONY: scale-engines
-scale-engines: deps build ## Measure all engines on the same load (75 minutes); the peers are built once
-	bin/netassay scale --engine reference,azure-npm,kube-router,kube-network-policies $(ARGS)
+scale-engines: deps build ## Measure the reference enforcer and its peers on one load, IPv4 (75 minutes, quiet machine)
+	bin/netassay scale --engine all --profile "headline families=ipv4" --ip-family ipv4 --samples 30 --new-pods 10 \
+		--skip cycles $(ARGS)
 
 # Eighths of the headline size: SIZES="1 2 4 8 16 32" is up to four times that.
 SIZES ?= 1 2 4 8

@@ -3,6 +3,7 @@ package binaries
 import (
 	"context"
 	"crypto/sha256"
+	_ "embed" // the file that is swapped
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -27,10 +28,36 @@ type Peer struct {
 	Sum     string // of the module's content, as in a go.sum
 	Package string // the main package, relative to the module
 	Stamp   string // what the linker is told of the version; may be empty
+	Swap    *Swap  // a file that is not as it was published; nil in all but one
 }
 
-// Peers are the programs that FindPeer knows.
+// Swap is a file of a dependency that is replaced in a build.
+type Swap struct {
+	Module, Version, Sum string
+	File                 string // in that module
+	With                 []byte
+}
+
+//go:embed _xtqueue/queue.go
+var xtQueue []byte
+
+// Peers are the programs that LookupPeer knows.
 func Peers() []Peer {
+	policies := Peer{
+		Name:   "kube-network-policies",
+		Module: "sigs.k8s.io/kube-network-policies", Version: "v1.1.0",
+		Sum:     "h1:UM2m/TdfmWgHClGnrKA+mevqG+OH4883kfup4DnXsHs=",
+		Package: "./cmd/kube-network-policies/standard",
+	}
+	// The same program for a kernel without CONFIG_NFT_QUEUE: its rules call the xtables
+	// target NFQUEUE where they have nftables' queue statement.
+	xt := policies
+	xt.Name += "-xtqueue"
+	xt.Swap = &Swap{
+		Module: "github.com/google/nftables", Version: "v0.3.0",
+		Sum:  "h1:bkyZ0cbpVeMHXOrtlFc8ISmfVqq5gPJukoYieyVmITg=",
+		File: "expr/queue.go", With: xtQueue,
+	}
 	return []Peer{
 		{
 			Name:   "azure-npm",
@@ -44,12 +71,8 @@ func Peers() []Peer {
 			Sum:     "h1:b+DzpRig0UyZN/EOEWejai3VCiG3z3Lm4vfNYLv102Q=",
 			Package: "./cmd/kube-router", Stamp: "-X github.com/cloudnativelabs/kube-router/pkg/version.Version=v1.6.1",
 		},
-		{
-			Name:   "kube-network-policies",
-			Module: "sigs.k8s.io/kube-network-policies", Version: "v1.1.0",
-			Sum:     "h1:UM2m/TdfmWgHClGnrKA+mevqG+OH4883kfup4DnXsHs=",
-			Package: "./cmd/kube-network-policies/standard",
-		},
+		policies,
+		xt,
 	}
 }
 
@@ -79,7 +102,11 @@ func Finder(progress io.Writer) func(ctx context.Context, name string) (string, 
 // but the Go toolchain, as cacheKey does.
 func (p Peer) key() string {
 	h := sha256.New()
-	for _, s := range append([]string{p.Module, p.Version, p.Sum, p.Package}, p.flags()...) {
+	parts := append([]string{p.Module, p.Version, p.Sum, p.Package}, p.flags()...)
+	if s := p.Swap; s != nil {
+		parts = append(parts, s.Module, s.Version, s.Sum, s.File, string(s.With))
+	}
+	for _, s := range parts {
 		fmt.Fprintf(h, "%d:%s", len(s), s)
 	}
 	return fmt.Sprintf("%s-%s-%s-%s-%s", p.Name, p.Version, runtime.GOOS, runtime.GOARCH, hex.EncodeToString(h.Sum(nil))[:8])
@@ -132,24 +159,77 @@ func (p Peer) build(ctx context.Context, progress *progress, out string) error {
 	if err := p.fetch(ctx, source); err != nil {
 		return err
 	}
+	if p.Swap != nil {
+		if err := p.Swap.apply(ctx, p.Name, source); err != nil {
+			return err
+		}
+	}
 	b := build{name: p.Name, pkg: p.Package, flags: p.flags(), dir: source, out: out, label: p.Name}
 	return b.run(ctx, progress)
+}
+
+// swapped is the folder of the dependency in a module's source; go's patterns leave it out.
+const swapped = "_swapped"
+
+// apply lets the module in source use a copy of the dependency with the other file.
+func (s *Swap) apply(ctx context.Context, name, source string) error {
+	dir, err := download(ctx, name, s.Module, s.Version, s.Sum)
+	if err != nil {
+		return err
+	}
+	folder := filepath.Join(source, swapped)
+	file := filepath.Join(folder, filepath.FromSlash(s.File))
+	err = os.CopyFS(folder, os.DirFS(dir))
+	if err == nil {
+		err = os.Remove(file) // read-only, as in the module cache
+	}
+	if err == nil {
+		err = os.WriteFile(file, s.With, 0o644)
+	}
+	if err == nil {
+		err = addLine(filepath.Join(source, "go.mod"), "replace "+s.Module+" => ./"+swapped)
+	}
+	if err != nil {
+		return fmt.Errorf("build %s: swap %s of %s: %w", name, s.File, s.Module, err)
+	}
+	return nil
+}
+
+// addLine appends to a file that may be read-only.
+func addLine(file, line string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	if err := os.Chmod(file, 0o644); err != nil {
+		return err
+	}
+	return os.WriteFile(file, append(text, "\n"+line+"\n"...), 0o644)
 }
 
 // fetch puts the module's source into folder, where go build may complete its go.sum: a
 // folder of the module cache can't be built in as a main module.
 func (p Peer) fetch(ctx context.Context, folder string) error {
-	got, err := p.download(ctx)
+	dir, err := download(ctx, p.Name, p.Module, p.Version, p.Sum)
 	if err != nil {
 		return err
 	}
-	if got.Sum != p.Sum {
-		return fmt.Errorf("build %s: module %s %s has sum %s, want %s: look at GOPROXY, then clean the module cache", p.Name, p.Module, p.Version, got.Sum, p.Sum)
-	}
-	if err := os.CopyFS(folder, os.DirFS(got.Dir)); err != nil {
+	if err := os.CopyFS(folder, os.DirFS(dir)); err != nil {
 		return fmt.Errorf("copy module %s: %w", p.Module, err)
 	}
 	return nil
+}
+
+// download is the folder of a module with that sum; it is wanted for program name.
+func download(ctx context.Context, name, module, version, sum string) (dir string, err error) {
+	got, err := goModDownload(ctx, name, module+"@"+version)
+	if err != nil {
+		return "", err
+	}
+	if got.Sum != sum {
+		return "", fmt.Errorf("build %s: module %s %s has sum %s, want %s: look at GOPROXY, then clean the module cache", name, module, version, got.Sum, sum)
+	}
+	return got.Dir, nil
 }
 
 // downloaded is what go mod download says of a module.
@@ -157,13 +237,13 @@ type downloaded struct {
 	Dir, Sum, Error string
 }
 
-func (p Peer) download(ctx context.Context) (downloaded, error) {
+func goModDownload(ctx context.Context, name, module string) (downloaded, error) {
 	var got downloaded
-	tool, err := goTool(p.Name)
+	tool, err := goTool(name)
 	if err != nil {
 		return got, err
 	}
-	cmd := exec.CommandContext(ctx, tool, "mod", "download", "-json", p.Module+"@"+p.Version)
+	cmd := exec.CommandContext(ctx, tool, "mod", "download", "-json", module)
 	cmd.Dir = os.TempDir() // outside of any module: the version is the one that is named
 	cmd.Env = buildEnv()
 	log := &buildLog{}
@@ -171,14 +251,14 @@ func (p Peer) download(ctx context.Context) (downloaded, error) {
 	cmd.Stdout, cmd.Stderr = &stdout, log
 	runErr := runGroup(ctx, cmd, func(done <-chan struct{}) { <-done })
 	if ctx.Err() != nil {
-		return got, fmt.Errorf("build %s: %w", p.Name, ctx.Err())
+		return got, fmt.Errorf("build %s: %w", name, ctx.Err())
 	}
 	// Also when it fails, go says why in the JSON.
 	if err := json.Unmarshal([]byte(stdout.String()), &got); err == nil && got.Error != "" {
-		return got, explain(p.Name, got.Error, errors.New("download its module"))
+		return got, explain(name, got.Error, errors.New("download its module"))
 	}
 	if runErr != nil {
-		return got, explain(p.Name, log.tail(), runErr)
+		return got, explain(name, log.tail(), runErr)
 	}
 	return got, nil
 }

@@ -10,6 +10,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"time"
 
@@ -17,8 +18,12 @@ import (
 	"github.com/netassay/netassay/engines/agents"
 )
 
-// Name is the engine's name, and that of its program.
-const Name = "kube-network-policies"
+// Names of the engines, and of their programs. XTables is for kernels without a queue
+// statement for nftables; clusters/binaries says what is other about it.
+const (
+	Name    = "kube-network-policies"
+	XTables = Name + "-xtqueue"
+)
 
 const (
 	// queue is the number of the netfilter queue, the program's own default.
@@ -43,12 +48,19 @@ add rule inet netassay-trial c queue num ` + queue + ` bypass
 type Engine struct {
 	// Binary is the path of the program.
 	Binary string
+	// XTables says that the program is the one of that name.
+	XTables bool
 
 	agents agents.Set
 }
 
-// Name is "kube-network-policies".
-func (*Engine) Name() string { return Name }
+// Name is Name or XTables.
+func (e *Engine) Name() string {
+	if e.XTables {
+		return XTables
+	}
+	return Name
+}
 
 // Unsupported is empty: the project documents no part of the API that it leaves out.
 func (*Engine) Unsupported() []engines.Unsupported { return nil }
@@ -56,7 +68,7 @@ func (*Engine) Unsupported() []engines.Unsupported { return nil }
 // Start starts one agent per node and returns when all are in sync.
 func (e *Engine) Start(ctx context.Context, nodes []engines.Node) error {
 	return e.agents.Start(ctx, nodes, agents.Spec{
-		Name: Name, Argv: e.Command, Prepare: prepare, Ready: ready, Deadline: readyDeadline,
+		Name: e.Name(), Argv: e.Command, Prepare: e.prepare, Ready: ready, Deadline: readyDeadline,
 	})
 }
 
@@ -77,12 +89,26 @@ func (e *Engine) Command(n engines.Node) []string {
 	}
 }
 
+// CanQueue says why nftables of this machine's kernel can't hand packets to a program, nil
+// when it can. It asks in a network namespace of its own.
+func CanQueue(ctx context.Context) error {
+	cmd := exec.CommandContext(ctx, "unshare", "--map-root-user", "--net", "nft", "--check", "--file", "-")
+	cmd.Stdin = strings.NewReader(trial)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("try a queue with nft: %w: %s", err, out)
+	}
+	return nil
+}
+
 // prepare refuses a kernel on which the program would start, fail to write its rules every
 // second, and let everything pass.
-func prepare(ctx context.Context, n engines.Node) error {
+func (e *Engine) prepare(ctx context.Context, n engines.Node) error {
+	if e.XTables {
+		return nil // the kernel is asked by the program; it is not ready without its rules
+	}
 	if err := n.Run(ctx, trial, "nft", "--check", "--file", "-"); err != nil {
 		reason, _, _ := strings.Cut(err.Error(), "\n") // nft points at the place on more lines
-		return fmt.Errorf("this kernel can't send packets to a queue by nftables: use one with CONFIG_NFT_QUEUE (%s)", reason)
+		return fmt.Errorf("this kernel can't send packets to a queue by nftables: use one with CONFIG_NFT_QUEUE, or engine %s (%s)", XTables, reason)
 	}
 	return nil
 }

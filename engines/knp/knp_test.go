@@ -12,7 +12,7 @@ var update = flag.Bool("update", false, "write what the code gives into the gold
 
 func TestCommand(t *testing.T) {
 	e, n := &Engine{Binary: "/bin/" + Name}, &enginestest.Node{}
-	if err := prepare(t.Context(), n); err != nil {
+	if err := e.prepare(t.Context(), n); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := n.Start("knp", e.Command(n), nil); err != nil {

@@ -5,6 +5,7 @@ package registry
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/netassay/netassay/engines"
@@ -28,6 +29,8 @@ type Entry struct {
 	// Version is that of another project's program, as clusters/binaries builds it; "" when
 	// the engine is ours.
 	Version string
+	// Unfit says why suites can't judge the engine; "" when they can.
+	Unfit string
 	// Programs are the binaries that New needs.
 	Programs []string
 	// New makes the engine from the paths of its programs, in their order.
@@ -35,7 +38,9 @@ type Entry struct {
 }
 
 // Entries lists the engines in the order in which help shows them.
-func Entries() []Entry {
+func Entries() []Entry { return slices.Concat(ours(), peers(), controls()) }
+
+func ours() []Entry {
 	return []Entry{
 		{
 			Name:        "reference",
@@ -43,6 +48,12 @@ func Entries() []Entry {
 			Programs:    []string{"enforcer"},
 			New:         func(paths []string) engines.Engine { return &reference.Engine{Binary: paths[0]} },
 		},
+	}
+}
+
+// peers are the programs of other projects.
+func peers() []Entry {
+	return []Entry{
 		{
 			Name:        azurenpm.Name,
 			Version:     "v1.7.0",
@@ -64,6 +75,20 @@ func Entries() []Entry {
 			Programs:    []string{knp.Name},
 			New:         func(paths []string) engines.Engine { return &knp.Engine{Binary: paths[0]} },
 		},
+		{
+			Name:        knp.XTables,
+			Version:     "v1.1.0",
+			Description: "the same for kernels whose nftables has no queue: by the xtables target NFQUEUE",
+			Unfit:       "it is for netassay scale; a kernel that makes it necessary may also lack what lets replies pass (CONFIG_NETFILTER_NETLINK_GLUE_CT)",
+			Programs:    []string{knp.XTables},
+			New:         func(paths []string) engines.Engine { return &knp.Engine{Binary: paths[0], XTables: true} },
+		},
+	}
+}
+
+// controls are known to be wrong, each in its way.
+func controls() []Entry {
+	return []Entry{
 		{
 			Name:        "none",
 			Description: "enforces nothing: a control that must fail every case with a deny cell",
@@ -99,6 +124,22 @@ const (
 	leaky = "leaky-300ms"
 )
 
+// Compared are the engines to be measured side by side on this machine: the reference
+// enforcer, and of each other project's engine the build that runs on this kernel.
+func Compared(ctx context.Context) []string {
+	var names []string
+	without := knp.Name
+	if knp.CanQueue(ctx) == nil {
+		without = knp.XTables
+	}
+	for _, e := range slices.Concat(ours(), peers()) {
+		if e.Name != without {
+			names = append(names, e.Name)
+		}
+	}
+	return names
+}
+
 // Names are the names of Entries.
 func Names() []string {
 	var names []string
@@ -116,6 +157,15 @@ func Lookup(name string) (Entry, error) {
 		}
 	}
 	return Entry{}, suggest.Unknown("engine", name, Names())
+}
+
+// Judged finds an engine that suites can judge.
+func Judged(name string) (Entry, error) {
+	e, err := Lookup(name)
+	if err == nil && e.Unfit != "" {
+		err = fmt.Errorf("engine %s can't be judged: %s", name, e.Unfit)
+	}
+	return e, err
 }
 
 // Build makes the engine with the programs that find gives.

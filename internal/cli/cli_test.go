@@ -40,7 +40,7 @@ func TestBadInput(t *testing.T) {
 		{"scale --bounds headlin", `unknown --bounds value "headlin": did you mean headline?`},
 		{"scale compar", `unknown command "compar": did you mean compare?`},
 		{"conformance --engine refrence", `unknown engine "refrence": did you mean reference?`},
-		{"conformance --engine calico", `unknown engine "calico": valid are reference, azure-npm, kube-router, kube-network-policies, none, deny-all, late-100ms, leaky-300ms`},
+		{"conformance --engine calico", `unknown engine "calico": valid are reference, azure-npm, kube-router, kube-network-policies, kube-network-policies-xtqueue, none, deny-all, late-100ms, leaky-300ms`},
 		{"conformance --feature Endport", `unknown feature "Endport": did you mean EndPort?`},
 		{"conformance --case port-nmaed", `unknown case "port-nmaed": did you mean port-named, port-number?`},
 		{"conformance --ip-family ipv5", `unknown --ip-family value "ipv5": did you mean ipv4, ipv6?`},

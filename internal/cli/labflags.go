@@ -26,7 +26,7 @@ func (f *labFlags) register(flags *pflag.FlagSet) {
 
 // check refuses wrong values before anything starts.
 func (f *labFlags) check() error {
-	if _, err := registry.Lookup(f.engine); err != nil {
+	if _, err := registry.Judged(f.engine); err != nil {
 		return err
 	}
 	if err := oneOf("--ip-family value", f.family, "ipv4", "ipv6", "dual"); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -76,7 +77,7 @@ seen until then is kept and marked unfinished.`,
 
 func (f *scaleFlags) register(c *cobra.Command) {
 	flags := c.Flags()
-	flags.StringSliceVar(&f.engines, "engine", []string{"reference"}, "engines under test, one after the other (see netassay engines)")
+	flags.StringSliceVar(&f.engines, "engine", []string{"reference"}, "engines under test, one after the other (see netassay engines); all: the reference enforcer and its peers")
 	flags.StringSliceVar(&f.args, "enforcer-args", []string{"--default-deny-unknown"}, "arguments of the reference enforcer")
 	flags.DurationVar(&f.late, "late", 0, "tell engines of everything this much late: a slowdown that a comparison must show")
 	flags.IntVar(&f.repeats, "repeats", 1, "how often each engine is measured; engines take turns")
@@ -110,8 +111,14 @@ func (f *scaleFlags) register(c *cobra.Command) {
 	flags.StringVar(&f.out, "out", "", "result folder (default results/<time>-scale)")
 }
 
+// everyEngine stands for the engines that are compared with each other.
+const everyEngine = "all"
+
 // complete makes the configuration of the flags.
 func (f *scaleFlags) complete(c *cobra.Command) (err error) {
+	if slices.Equal(f.engines, []string{everyEngine}) {
+		f.engines = registry.Compared(c.Context())
+	}
 	p := &f.cfg.Profile
 	if *p, err = profile.Parse(f.profile); err != nil {
 		return err

@@ -17,6 +17,7 @@ type Cgroup struct {
 	dir  string // "" while there is none
 	peak string // the file of the peak
 	v2   bool
+	held *os.File // its directory, locked: others are to leave it
 }
 
 // stem starts the names of our groups, by which left-overs are found.
@@ -57,6 +58,12 @@ func (g *Cgroup) make(h hierarchy) (err error) {
 	if g.dir, err = os.MkdirTemp(parent, stem); err != nil {
 		return err
 	}
+	if g.held, err = os.Open(g.dir); err != nil {
+		return err
+	}
+	if err := unix.Flock(int(g.held.Fd()), unix.LOCK_SH); err != nil {
+		return fmt.Errorf("lock %s: %w", g.dir, err)
+	}
 	g.peak, g.v2 = filepath.Join(g.dir, h.peak), h.kind == "cgroup2"
 	if _, err := os.Stat(g.peak); err != nil {
 		return fmt.Errorf("the memory controller gives no peak: %w", err)
@@ -90,11 +97,19 @@ func memoryHierarchy(self string) (hierarchy, error) {
 	return h, nil
 }
 
-// removeLeftovers removes groups of runs that were killed; those in use can't be removed.
+// removeLeftovers removes groups of runs that were killed. Those that live hold a lock, and
+// with a process inside a group can't be removed anyway.
 func removeLeftovers(parent string) {
 	old, _ := filepath.Glob(filepath.Join(parent, stem+"*"))
 	for _, dir := range old {
-		_ = os.Remove(dir)
+		f, err := os.Open(dir)
+		if err != nil {
+			continue
+		}
+		if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
+			_ = os.Remove(dir)
+		}
+		_ = f.Close()
 	}
 }
 
@@ -164,6 +179,9 @@ func statOf(text, name string) int64 {
 // Close removes the group, whose processes must have ended, and the mount.
 func (g *Cgroup) Close() error {
 	var errs []error
+	if g.held != nil {
+		_ = g.held.Close() // nothing was written
+	}
 	if g.dir != "" {
 		errs = append(errs, os.Remove(g.dir))
 	}

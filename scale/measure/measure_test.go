@@ -2,11 +2,13 @@ package measure
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 )
 
 func TestReadMemoryOfSelf(t *testing.T) {
@@ -142,5 +144,29 @@ func TestPressureSince(t *testing.T) {
 	}
 	if now.Cores < 1 || now.Busy <= 0 || now.Ours <= 0 {
 		t.Errorf("this host can't be like that: %+v", now)
+	}
+}
+
+// A run removes what a killed one left, and nothing of one that lives.
+func TestLeftoversOfOthers(t *testing.T) {
+	parent := t.TempDir()
+	live, dead, other := filepath.Join(parent, stem+"live"), filepath.Join(parent, stem+"dead"), filepath.Join(parent, "other")
+	for _, dir := range []string{live, dead, other} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	held, err := os.Open(live)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	if err := unix.Flock(int(held.Fd()), unix.LOCK_SH); err != nil {
+		t.Fatal(err)
+	}
+	removeLeftovers(parent)
+	left, err := filepath.Glob(filepath.Join(parent, "*"))
+	if diff := cmp.Diff([]string{live, other}, left); diff != "" || err != nil {
+		t.Errorf("left (-want +got), %v:\n%s", err, diff)
 	}
 }

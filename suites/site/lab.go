@@ -43,7 +43,7 @@ func checkEngine(engine engines.Engine, name string) error {
 	if engine != nil {
 		return nil
 	}
-	_, err := registry.Lookup(name)
+	_, err := registry.Judged(name)
 	return err
 }
 
