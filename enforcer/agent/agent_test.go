@@ -274,3 +274,42 @@ func TestMemoryIsGivenBack(t *testing.T) {
 	b.API.Delete(policy(1))
 	b.Until("open", func() bool { return !b.isolating() })
 }
+
+// TestRunEndsForANewProcess: when next to nothing is left of a large cluster, an agent that
+// may ends, with its rules in force, and the next one takes them over.
+func TestRunEndsForANewProcess(t *testing.T) {
+	b := newBench(t)
+	fill(b.API)
+	b.API.Set(policy(1, "10.2.0.0/16"))
+	large := policy(1)
+	large.Name, large.UID = "large", "large"
+	peers := make([]netv1.NetworkPolicyPeer, 25_000)
+	for i := range peers {
+		peers[i].IPBlock = &netv1.IPBlock{CIDR: fmt.Sprintf("10.16.%d.%d/32", i>>7, 2*i&255)} // none next to another
+	}
+	large.Spec.Ingress = []netv1.NetworkPolicyIngressRule{{From: peers}}
+	b.API.Set(large)
+	clients, err := watch.NewClients(b.API.REST())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := agent.New(agent.Config{
+		Clients: clients, Node: "n", Host: b.host, Runner: b, MetricsAddress: b.Address, Renew: true,
+		Log: slog.New(slog.NewTextHandler(b.Log, nil)),
+	})
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(t.Context()) }()
+	b.Until("ready", b.Ready)
+	b.API.Delete(large)
+	if err := <-ended; !errors.Is(err, agent.ErrRenew) {
+		t.Fatalf("ended with %v, want %v", err, agent.ErrRenew)
+	}
+	if !b.isolating() {
+		t.Error("its rules are gone")
+	}
+	b.start()
+	b.Until("the next is ready", b.Ready)
+	if !b.isolating() {
+		t.Error("the next does not enforce")
+	}
+}
