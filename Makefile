@@ -66,7 +66,7 @@ scale-smoke: deps build ## The same at 20 nodes and 1,000 pods: some 90 seconds,
 .PHONY: scale-engines
 scale-engines: deps build ## Measure the reference enforcer and its peers on one load, IPv4 (75 minutes, quiet machine)
 	bin/netassay scale --engine all --profile "headline families=ipv4" --ip-family ipv4 --samples 30 --new-pods 10 \
-		--skip cycles $(ARGS)
+		--skip cycles --deadline 30s --phase-time 2m --max-missed 0.5 --bounds none $(ARGS)
 
 # Eighths of the headline size: SIZES="1 2 4 8 16 32" is up to four times that.
 SIZES ?= 1 2 4 8

@@ -61,7 +61,7 @@ or its controls did not hold, so that its figures mean nothing. 130: interrupted
 seen until then is kept and marked unfinished.`,
 		Example: `  netassay scale
   netassay scale --nodes 20 --pods 1000 --policies 50 --local-pods 10 --samples 10 --bounds smoke
-  netassay scale --engine reference,kube-router --profile npm-docs --seed 7`,
+  netassay scale --engine reference,kube-router --ip-family ipv4 --profile "npm-docs families=ipv4" --seed 7`,
 		Args: knownCommand,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := f.complete(c); err != nil {
@@ -99,6 +99,7 @@ func (f *scaleFlags) register(c *cobra.Command) {
 	flags.DurationVar(&f.cfg.Churn.For, "churn-for", 20*time.Second, "how long each rate lasts")
 	flags.DurationVar(&f.cfg.Timing.Interval, "interval", f.cfg.Timing.Interval, "time between packets of a flow")
 	flags.DurationVar(&f.cfg.Timing.Deadline, "deadline", f.cfg.Timing.Deadline, "after which a change counts as never done")
+	flags.DurationVar(&f.cfg.Timing.Phase, "phase-time", f.cfg.Timing.Phase, "for all changes of a kind; what was measured until then counts")
 	flags.DurationVar(&f.cfg.Timing.Start, "start-deadline", f.cfg.Timing.Start, "for an engine to come into sync")
 	flags.DurationVar(&f.cfg.Timing.Settle, "settle", f.cfg.Timing.Settle, "how long an engine must rest before its memory is read")
 	flags.StringSliceVar(&f.cfg.Skip, "skip", nil, "phases to leave out: "+strings.Join(scalerun.Optional(), ", "))

@@ -66,6 +66,7 @@ type Churn struct {
 type Timing struct {
 	Interval time.Duration // between packets of a stream
 	Deadline time.Duration // for a change to become true
+	Phase    time.Duration // for all changes of a phase; what was measured until then counts
 	Start    time.Duration // for the engine to come into sync
 	Lease    time.Duration // between renewals of a hollow node's lease
 	Silence  time.Duration // that is taken for dropped where only the pace depends on it
@@ -75,7 +76,7 @@ type Timing struct {
 // DefaultTiming is that of the figures in the documentation.
 func DefaultTiming() Timing {
 	return Timing{
-		Interval: time.Millisecond, Deadline: 10 * time.Second, Start: 10 * time.Minute,
+		Interval: time.Millisecond, Deadline: 10 * time.Second, Phase: 10 * time.Minute, Start: 10 * time.Minute,
 		Lease: 10 * time.Second, Silence: 60 * time.Millisecond, Settle: 3 * time.Second,
 	}
 }
@@ -148,6 +149,8 @@ func (c *Config) Check() error {
 		return fmt.Errorf("--settle %v: give 100ms to 30s", c.Timing.Settle)
 	case c.Timing.Deadline < time.Second:
 		return fmt.Errorf("--deadline %v: give at least 1s", c.Timing.Deadline)
+	case c.Timing.Phase < c.Timing.Deadline:
+		return fmt.Errorf("--phase-time %v: give at least the deadline, %v", c.Timing.Phase, c.Timing.Deadline)
 	}
 	return nil
 }

@@ -111,7 +111,12 @@ func (r *run) ticks(report probe.StreamReport) {
 func (r *run) flipping(ctx context.Context, f flip) ([]Change, error) {
 	var changes []Change
 	allowed, late := f.allowed, map[bool]int{} // by verdict: how many in a row
+	end := probe.Now() + r.cfg.Timing.Phase
 	for i := 0; i < 2*f.n && max(late[true], late[false]) < giveUp; i++ {
+		if probe.Now() > end {
+			r.note("%s: %d of %d changes were made in %v", f.phase, i, 2*f.n, r.cfg.Timing.Phase)
+			break
+		}
 		allow := !allowed
 		c := Change{Allow: allow, Call: probe.Now(), Kind: f.kinds[0]}
 		do := f.deny

@@ -45,6 +45,13 @@ func (r *Result) doubts(l Limits) []string {
 	add(!c.Floor, "the floor of the method was not measured")
 	add(r.Ticks == 0 || r.missed() > l.MaxMissed, "the senders missed %.1f %% of their ticks, bound %.0f %%", 100*r.missed(), 100*l.MaxMissed)
 	add(r.foreign() > l.MaxForeign, "other work on the host took %.0f %% of the processors, bound %.0f %%: measure on a quiet machine", 100*r.foreign(), 100*l.MaxForeign)
+	return out
+}
+
+// voidKinds takes all samples of a transition for void when too many are: those that are
+// left would be a choice of ours. It gives a line for each. Other transitions stand, unless
+// it is the floor, which all figures need.
+func (r *Result) voidKinds(limit float64) (lines []string) {
 	all, void := map[string]int{}, map[string]int{}
 	var order []string
 	for _, s := range r.Samples {
@@ -57,9 +64,19 @@ func (r *Result) doubts(l Limits) []string {
 		}
 	}
 	for _, t := range order {
-		add(float64(void[t]) > l.MaxVoid*float64(all[t]), "%s: %d of %d samples are void", t, void[t], all[t])
+		if float64(void[t]) <= limit*float64(all[t]) {
+			continue
+		}
+		line := fmt.Sprintf("%s: %d of %d samples are void, so that none counts", t, void[t], all[t])
+		lines = append(lines, line)
+		r.Controls.Floor = r.Controls.Floor && t != report.Floor
+		for i := range r.Samples {
+			if s := &r.Samples[i]; s.Transition == t && s.Void == "" {
+				s.Void = line
+			}
+		}
 	}
-	return out
+	return lines
 }
 
 func (r *Result) missed() float64 { return float64(r.Missed) / float64(max(1, r.Ticks)) }

@@ -5,6 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	report "github.com/netassay/netassay/reports/scale"
 	"github.com/netassay/netassay/suites/probe"
 	"github.com/netassay/netassay/suites/probe/wire"
 )
@@ -105,9 +108,6 @@ func TestDoubts(t *testing.T) {
 		{"late senders", func(r *Result) { r.Missed = 500 }},
 		{"busy host", func(r *Result) { r.Host.Foreign = 0.5 }},
 		{"stolen processors", func(r *Result) { r.Host.Stolen = 0.5 }},
-		{"void samples", func(r *Result) {
-			r.Samples = Judge(Change{Kind: Revoke}, []flow{{}}, []probe.StreamReport{{}}, time.Second)
-		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := sound()
@@ -116,6 +116,33 @@ func TestDoubts(t *testing.T) {
 				t.Errorf("doubts: %v", got)
 			}
 		})
+	}
+}
+
+// Too many void samples of a kind take the others of that kind with them, and nothing else.
+func TestVoidKinds(t *testing.T) {
+	r := Result{Controls: Controls{Floor: true}}
+	for _, kind := range []struct {
+		name      string
+		all, void int
+	}{{"revoke", 10, 3}, {"grant", 10, 2}, {report.Floor, 4, 1}} {
+		for i := range kind.all {
+			s := report.Sample{Transition: kind.name}
+			if i < kind.void {
+				s.Void = "blind"
+			}
+			r.Samples = append(r.Samples, s)
+		}
+	}
+	lines := r.voidKinds(0.2)
+	void := map[string]int{}
+	for _, s := range r.Samples {
+		if s.Void != "" {
+			void[s.Transition]++
+		}
+	}
+	if diff := cmp.Diff(map[string]int{"revoke": 10, "grant": 2, report.Floor: 4}, void); diff != "" || len(lines) != 2 || r.Controls.Floor {
+		t.Errorf("void samples (-want +got):\n%s%v, floor %t", diff, lines, r.Controls.Floor)
 	}
 }
 
