@@ -72,6 +72,7 @@ func New(cfg Config) *Agent {
 		reporter: newReporter(cfg.Log, cfg.Node),
 		pace:     newPace(cfg.MinInterval),
 		pending:  watch.NewChanges(),
+		trimming: trimming{renews: cfg.Renew},
 	}
 	if a.cfg.Host == nil {
 		a.cfg.Host = host.New()

@@ -36,6 +36,7 @@ var ErrRenew = errors.New("next to nothing is left of a large cluster: a new pro
 type trimming struct {
 	largest int       // size since memory was last given back: objects held and members of sets
 	ever    int       // the largest of this process
+	renews  bool      // a new process may be asked for
 	since   time.Time // when it was first wanted; zero: it is not
 	at      time.Time // when it is to be done
 }
@@ -43,7 +44,7 @@ type trimming struct {
 // synced takes note of the size after a sync.
 func (t *trimming) synced(size int, now time.Time) {
 	t.largest, t.ever = max(t.largest, size), max(t.ever, size)
-	if t.largest-size < trimLeast || float64(size) > trimBelow*float64(t.largest) {
+	if !t.renew(size) && (t.largest-size < trimLeast || float64(size) > trimBelow*float64(t.largest)) {
 		t.since, t.at = time.Time{}, time.Time{}
 		return
 	}
@@ -63,7 +64,7 @@ func (t *trimming) wait(now time.Time) (d time.Duration, ok bool) {
 
 // renew says that only a new process gives back what is worth it.
 func (t *trimming) renew(size int) bool {
-	return t.ever >= renewLeast && float64(size) <= renewBelow*float64(t.ever)
+	return t.renews && t.ever >= renewLeast && float64(size) <= renewBelow*float64(t.ever)
 }
 
 // size is what the agent's memory grows with: objects held and members of sets.
@@ -80,7 +81,11 @@ func (a *Agent) size() int {
 // trim gives back memory. The compiler's plans do not depend on what it has kept, so it can
 // begin anew; what waits to be synced stays where it is.
 func (a *Agent) trim() error {
-	if size := a.size(); a.cfg.Renew && a.past.Dirty.IsZero() && a.trimming.renew(size) {
+	if size := a.size(); a.trimming.renew(size) {
+		if !a.past.Dirty.IsZero() { // after the sync that is due
+			a.trimming.at = time.Time{}
+			return nil
+		}
 		a.log.Info("ends for a new process that needs less memory", "size", size, "was", a.trimming.ever)
 		return ErrRenew
 	}
@@ -88,7 +93,7 @@ func (a *Agent) trim() error {
 	a.watcher.Trim()
 	now := a.size()
 	a.log.Info("gives back memory", "size", now, "was", a.trimming.largest)
-	a.trimming = trimming{largest: now, ever: a.trimming.ever}
+	a.trimming = trimming{largest: now, ever: a.trimming.ever, renews: a.cfg.Renew}
 	debug.FreeOSMemory()
 	return nil
 }

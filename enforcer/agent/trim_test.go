@@ -50,12 +50,16 @@ func TestRenew(t *testing.T) {
 		{150_000, 15_001, false},
 		{renewLeast - 1, 0, false},
 	} {
-		var s trimming
+		s := trimming{renews: true}
 		s.synced(tc.ever, time.Unix(0, 0))
-		s = trimming{largest: tc.ever / 4, ever: s.ever}
+		s = trimming{largest: tc.size + 1, ever: s.ever, renews: true} // memory was given back just now
 		s.synced(tc.size, time.Unix(1, 0))
-		if got := s.renew(tc.size); got != tc.want {
-			t.Errorf("%d of %d: %v, want %v", tc.size, tc.ever, got, tc.want)
+		if _, due := s.wait(time.Unix(1, 0)); s.renew(tc.size) != tc.want || due != tc.want {
+			t.Errorf("%d of %d: %v, due %v, want %v", tc.size, tc.ever, s.renew(tc.size), due, tc.want)
+		}
+		s.renews = false
+		if s.renew(tc.size) {
+			t.Errorf("%d of %d: wanted though nobody may", tc.size, tc.ever)
 		}
 	}
 }
