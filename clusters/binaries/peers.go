@@ -19,13 +19,17 @@ import (
 	"github.com/netassay/netassay/internal/flock"
 )
 
+// module is a Go module as the proxy has it.
+type module struct {
+	Path, Version string
+	Sum           string // of its content, as in a go.sum
+}
+
 // A Peer is another project's engine, built from its Go module with the dependencies that
 // the module itself names: as a main module, not as a dependency of this one.
 type Peer struct {
-	Name    string // file name of the program
-	Module  string
-	Version string
-	Sum     string // of the module's content, as in a go.sum
+	Name string // file name of the program
+	module
 	Package string // the main package, relative to the module
 	Stamp   string // what the linker is told of the version; may be empty
 	Swap    *Swap  // a file that is not as it was published; nil in all but one
@@ -33,9 +37,9 @@ type Peer struct {
 
 // Swap is a file of a dependency that is replaced in a build.
 type Swap struct {
-	Module, Version, Sum string
-	File                 string // in that module
-	With                 []byte
+	module
+	File string // in that module
+	With []byte
 }
 
 //go:embed _xtqueue/queue.go
@@ -44,9 +48,8 @@ var xtQueue []byte
 // Peers are the programs that LookupPeer knows.
 func Peers() []Peer {
 	policies := Peer{
-		Name:   "kube-network-policies",
-		Module: "sigs.k8s.io/kube-network-policies", Version: "v1.1.0",
-		Sum:     "h1:UM2m/TdfmWgHClGnrKA+mevqG+OH4883kfup4DnXsHs=",
+		Name:    "kube-network-policies",
+		module:  module{"sigs.k8s.io/kube-network-policies", "v1.1.0", "h1:UM2m/TdfmWgHClGnrKA+mevqG+OH4883kfup4DnXsHs="},
 		Package: "./cmd/kube-network-policies/standard",
 	}
 	// The same program for a kernel without CONFIG_NFT_QUEUE: its rules call the xtables
@@ -54,21 +57,18 @@ func Peers() []Peer {
 	xt := policies
 	xt.Name += "-xtqueue"
 	xt.Swap = &Swap{
-		Module: "github.com/google/nftables", Version: "v0.3.0",
-		Sum:  "h1:bkyZ0cbpVeMHXOrtlFc8ISmfVqq5gPJukoYieyVmITg=",
-		File: "expr/queue.go", With: xtQueue,
+		module: module{"github.com/google/nftables", "v0.3.0", "h1:bkyZ0cbpVeMHXOrtlFc8ISmfVqq5gPJukoYieyVmITg="},
+		File:   "expr/queue.go", With: xtQueue,
 	}
 	return []Peer{
 		{
-			Name:   "azure-npm",
-			Module: "github.com/Azure/azure-container-networking", Version: "v1.7.0",
-			Sum:     "h1:8AzGE1K7SM9Aqk0esza8MCAP3RblTviiUWvJKXFaaCc=",
+			Name:    "azure-npm",
+			module:  module{"github.com/Azure/azure-container-networking", "v1.7.0", "h1:8AzGE1K7SM9Aqk0esza8MCAP3RblTviiUWvJKXFaaCc="},
 			Package: "./npm/cmd", Stamp: "-X main.version=v1.7.0",
 		},
 		{
-			Name:   "kube-router",
-			Module: "github.com/cloudnativelabs/kube-router", Version: "v1.6.1",
-			Sum:     "h1:b+DzpRig0UyZN/EOEWejai3VCiG3z3Lm4vfNYLv102Q=",
+			Name:    "kube-router",
+			module:  module{"github.com/cloudnativelabs/kube-router", "v1.6.1", "h1:b+DzpRig0UyZN/EOEWejai3VCiG3z3Lm4vfNYLv102Q="},
 			Package: "./cmd/kube-router", Stamp: "-X github.com/cloudnativelabs/kube-router/pkg/version.Version=v1.6.1",
 		},
 		policies,
@@ -102,9 +102,9 @@ func Finder(progress io.Writer) func(ctx context.Context, name string) (string, 
 // but the Go toolchain, as cacheKey does.
 func (p Peer) key() string {
 	h := sha256.New()
-	parts := append([]string{p.Module, p.Version, p.Sum, p.Package}, p.flags()...)
+	parts := append([]string{p.Path, p.Version, p.Sum, p.Package}, p.flags()...)
 	if s := p.Swap; s != nil {
-		parts = append(parts, s.Module, s.Version, s.Sum, s.File, string(s.With))
+		parts = append(parts, s.Path, s.Version, s.Sum, s.File, string(s.With))
 	}
 	for _, s := range parts {
 		fmt.Fprintf(h, "%d:%s", len(s), s)
@@ -156,7 +156,7 @@ func (p Peer) build(ctx context.Context, progress *progress, out string) error {
 	progress.line("building %s %s from the Go module proxy into %s (once; some minutes)", p.Name, p.Version, dir)
 	source := filepath.Join(dir, tempPrefix+"module")
 	defer os.RemoveAll(source)
-	if err := p.fetch(ctx, source); err != nil {
+	if err := p.fetch(ctx, p.Name, source); err != nil {
 		return err
 	}
 	if p.Swap != nil {
@@ -171,65 +171,47 @@ func (p Peer) build(ctx context.Context, progress *progress, out string) error {
 // swapped is the folder of the dependency in a module's source; go's patterns leave it out.
 const swapped = "_swapped"
 
-// apply lets the module in source use a copy of the dependency with the other file.
+// apply lets the module in source, which program name is built from, use a copy of the
+// dependency with the other file.
 func (s *Swap) apply(ctx context.Context, name, source string) error {
-	dir, err := download(ctx, name, s.Module, s.Version, s.Sum)
-	if err != nil {
-		return err
-	}
 	folder := filepath.Join(source, swapped)
-	file := filepath.Join(folder, filepath.FromSlash(s.File))
-	err = os.CopyFS(folder, os.DirFS(dir))
-	if err == nil {
-		err = os.Remove(file) // read-only, as in the module cache
+	if err := s.fetch(ctx, name, folder); err != nil {
+		return err
 	}
+	err := os.WriteFile(filepath.Join(folder, filepath.FromSlash(s.File)), s.With, 0o644)
 	if err == nil {
-		err = os.WriteFile(file, s.With, 0o644)
-	}
-	if err == nil {
-		err = addLine(filepath.Join(source, "go.mod"), "replace "+s.Module+" => ./"+swapped)
+		err = appendTo(filepath.Join(source, "go.mod"), "\nreplace "+s.Path+" => ./"+swapped+"\n")
 	}
 	if err != nil {
-		return fmt.Errorf("build %s: swap %s of %s: %w", name, s.File, s.Module, err)
+		return fmt.Errorf("build %s: swap %s of %s: %w", name, s.File, s.Path, err)
 	}
 	return nil
 }
 
-// addLine appends to a file that may be read-only.
-func addLine(file, line string) error {
-	text, err := os.ReadFile(file)
+func appendTo(file, text string) error {
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
-	if err := os.Chmod(file, 0o644); err != nil {
-		return err
-	}
-	return os.WriteFile(file, append(text, "\n"+line+"\n"...), 0o644)
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Close())
 }
 
-// fetch puts the module's source into folder, where go build may complete its go.sum: a
-// folder of the module cache can't be built in as a main module.
-func (p Peer) fetch(ctx context.Context, folder string) error {
-	dir, err := download(ctx, p.Name, p.Module, p.Version, p.Sum)
+// fetch puts the module's source into folder, where program name is built from it and go
+// build may complete its go.sum: a folder of the module cache can't be built in as a main
+// module.
+func (m module) fetch(ctx context.Context, name, folder string) error {
+	got, err := m.download(ctx, name)
 	if err != nil {
 		return err
 	}
-	if err := os.CopyFS(folder, os.DirFS(dir)); err != nil {
-		return fmt.Errorf("copy module %s: %w", p.Module, err)
+	if got.Sum != m.Sum {
+		return fmt.Errorf("build %s: module %s %s has sum %s, want %s: look at GOPROXY, then clean the module cache", name, m.Path, m.Version, got.Sum, m.Sum)
+	}
+	if err := os.CopyFS(folder, os.DirFS(got.Dir)); err != nil { // writable, whatever it was
+		return fmt.Errorf("copy module %s: %w", m.Path, err)
 	}
 	return nil
-}
-
-// download is the folder of a module with that sum; it is wanted for program name.
-func download(ctx context.Context, name, module, version, sum string) (dir string, err error) {
-	got, err := goModDownload(ctx, name, module+"@"+version)
-	if err != nil {
-		return "", err
-	}
-	if got.Sum != sum {
-		return "", fmt.Errorf("build %s: module %s %s has sum %s, want %s: look at GOPROXY, then clean the module cache", name, module, version, got.Sum, sum)
-	}
-	return got.Dir, nil
 }
 
 // downloaded is what go mod download says of a module.
@@ -237,13 +219,13 @@ type downloaded struct {
 	Dir, Sum, Error string
 }
 
-func goModDownload(ctx context.Context, name, module string) (downloaded, error) {
+func (m module) download(ctx context.Context, name string) (downloaded, error) {
 	var got downloaded
 	tool, err := goTool(name)
 	if err != nil {
 		return got, err
 	}
-	cmd := exec.CommandContext(ctx, tool, "mod", "download", "-json", module)
+	cmd := exec.CommandContext(ctx, tool, "mod", "download", "-json", m.Path+"@"+m.Version)
 	cmd.Dir = os.TempDir() // outside of any module: the version is the one that is named
 	cmd.Env = buildEnv()
 	log := &buildLog{}

@@ -58,7 +58,7 @@ func TestPeerIsBuiltOnce(t *testing.T) {
 			t.Errorf("left behind: %v", left)
 		}
 	}
-	if diff := cmp.Diff([]string{p.Module + "@" + p.Version, p.Package}, fake.calls(t)); diff != "" {
+	if diff := cmp.Diff([]string{p.Path + "@" + p.Version, p.Package}, fake.calls(t)); diff != "" {
 		t.Errorf("calls of go (-want +got):\n%s", diff)
 	}
 	for _, say := range []string{"building kube-router v1.6.1", "some minutes", "built kube-router"} {
@@ -125,4 +125,42 @@ func TestPeerKeys(t *testing.T) {
 	p = kubeRouter(t)
 	p.Stamp = ""
 	note("another stamp", p)
+	p = kubeRouter(t)
+	p.Swap = &Swap{File: "a", With: []byte("1")}
+	note("a file swapped", p)
+	p.Swap = &Swap{File: "a", With: []byte("2")}
+	note("swapped by another", p)
+}
+
+// A program with a file swapped is built from its own module, with a copy of the dependency
+// in which that file alone is another.
+func TestPeerWithASwappedFile(t *testing.T) {
+	p := kubeRouter(t)
+	p.Swap = &Swap{module: module{"a.b/dependency", "v2", p.Sum}, File: "sub/queue.go", With: []byte("ours")}
+	fake := newPeerGo(t, goFetches(p.Sum)+`cp -R . "$state/built"`)
+	for file, text := range map[string]string{"go.mod": "module m", "sub/queue.go": "theirs", "sub/other.go": "theirs"} {
+		path := filepath.Join(fake.dir, "source", file)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o444); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := p.ensure(t.Context(), newProgress(nil)); err != nil {
+		t.Fatal(err)
+	}
+	for file, want := range map[string]string{
+		"go.mod":                "module m\nreplace a.b/dependency => ./_swapped\n",
+		"sub/queue.go":          "theirs",
+		"_swapped/sub/queue.go": "ours",
+		"_swapped/sub/other.go": "theirs",
+	} {
+		if got := content(t, filepath.Join(fake.dir, "built", file)); got != want {
+			t.Errorf("%s holds %q, want %q", file, got, want)
+		}
+	}
+	if diff := cmp.Diff([]string{p.Path + "@" + p.Version, "a.b/dependency@v2", p.Package}, fake.calls(t)); diff != "" {
+		t.Errorf("calls of go (-want +got):\n%s", diff)
+	}
 }

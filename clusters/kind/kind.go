@@ -67,11 +67,10 @@ func Start(ctx context.Context, cfg Config) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := begin(cfg, root)
+	c, err := begin(ctx, cfg, root)
 	if err != nil {
 		return nil, err
 	}
-	c.interrupted = func() bool { return ctx.Err() != nil }
 	if err := c.start(ctx); err != nil {
 		if ctx.Err() == nil {
 			err = errors.Join(err, c.ExportLogs(ctx))
@@ -81,8 +80,8 @@ func Start(ctx context.Context, cfg Config) (*Cluster, error) {
 	return c, nil
 }
 
-// begin claims the name of a cluster. Nothing is in Docker yet.
-func begin(cfg Config, root string) (*Cluster, error) {
+// begin claims the name of a cluster that is wanted until ctx ends. Nothing is in Docker yet.
+func begin(ctx context.Context, cfg Config, root string) (*Cluster, error) {
 	name, err := clusterName(cfg.ID)
 	if err != nil {
 		return nil, err
@@ -106,7 +105,8 @@ func begin(cfg Config, root string) (*Cluster, error) {
 	l := &logger{w: file}
 	return &Cluster{
 		name: name, cfg: cfg, raw: raw, spec: spec, docker: dockerCLI, claim: own, log: l, logFile: file,
-		provider: cluster.NewProvider(cluster.ProviderWithLogger(l), cluster.ProviderWithDocker()),
+		provider:    cluster.NewProvider(cluster.ProviderWithLogger(l), cluster.ProviderWithDocker()),
+		interrupted: func() bool { return ctx.Err() != nil },
 	}, nil
 }
 

@@ -301,7 +301,7 @@ func removeAndDie(t *testing.T, id, at string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := begin(cfg, root)
+	c, err := begin(t.Context(), cfg, root)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -105,10 +105,10 @@ func (f *flags) run(cmd *cobra.Command) error {
 	limitRuntime(f.pprof)
 	log.Info("starting", "node", cfg.Node, "backend", cfg.Backend, "existing", cfg.Existing, "pid", os.Getpid())
 	err = agent.New(cfg).Run(cmd.Context())
-	if errors.Is(err, agent.ErrRenew) {
-		err = replaceProcess()
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, agent.ErrRenew) && cmd.Context().Err() == nil:
+		return replaceProcess()
+	case err != nil && !errors.Is(err, agent.ErrRenew): // else it was told to end meanwhile
 		return err
 	}
 	log.Info("ended; rules stay in force")

@@ -57,6 +57,9 @@ func (t *trimming) synced(size int, now time.Time) {
 	}
 }
 
+// trimmed takes note of the size when memory was given back.
+func (t *trimming) trimmed(size int) { t.largest, t.since, t.at = size, time.Time{}, time.Time{} }
+
 // wait is how long until it is to be done; ok is false when it is not wanted.
 func (t *trimming) wait(now time.Time) (d time.Duration, ok bool) {
 	return t.at.Sub(now), !t.at.IsZero()
@@ -93,7 +96,7 @@ func (a *Agent) trim() error {
 	a.watcher.Trim()
 	now := a.size()
 	a.log.Info("gives back memory", "size", now, "was", a.trimming.largest)
-	a.trimming = trimming{largest: now, ever: a.trimming.ever, renews: a.cfg.Renew}
+	a.trimming.trimmed(now)
 	debug.FreeOSMemory()
 	return nil
 }

@@ -52,7 +52,7 @@ func TestRenew(t *testing.T) {
 	} {
 		s := trimming{renews: true}
 		s.synced(tc.ever, time.Unix(0, 0))
-		s = trimming{largest: tc.size + 1, ever: s.ever, renews: true} // memory was given back just now
+		s.trimmed(tc.size + 1) // just now
 		s.synced(tc.size, time.Unix(1, 0))
 		if _, due := s.wait(time.Unix(1, 0)); s.renew(tc.size) != tc.want || due != tc.want {
 			t.Errorf("%d of %d: %v, due %v, want %v", tc.size, tc.ever, s.renew(tc.size), due, tc.want)

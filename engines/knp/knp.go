@@ -39,9 +39,12 @@ const (
 
 // trial is the one statement that all of the program's rules end in and that a kernel may
 // lack; nft only checks it, and the check leaves nothing.
-const trial = `add table inet netassay-trial
+const trial = trialChain + `add rule inet netassay-trial c queue num ` + queue + ` bypass
+`
+
+// trialChain is what it needs, and any kernel with nftables takes.
+const trialChain = `add table inet netassay-trial
 add chain inet netassay-trial c { type filter hook postrouting priority 95; }
-add rule inet netassay-trial c queue num ` + queue + ` bypass
 `
 
 // Engine is kube-network-policies for the standard NetworkPolicy API.
@@ -89,15 +92,16 @@ func (e *Engine) Command(n engines.Node) []string {
 	}
 }
 
-// CanQueue says why nftables of this machine's kernel can't hand packets to a program, nil
-// when it can. It asks in a network namespace of its own.
-func CanQueue(ctx context.Context) error {
-	cmd := exec.CommandContext(ctx, "unshare", "--map-root-user", "--net", "nft", "--check", "--file", "-")
-	cmd.Stdin = strings.NewReader(trial)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("try a queue with nft: %w: %s", err, out)
+// LacksQueue tells whether nftables of this machine's kernel was seen to refuse to hand
+// packets to a program: all of the trial but that is taken. It asks in namespaces of its own;
+// where none can be had, it does not know, and says no.
+func LacksQueue(ctx context.Context) bool {
+	takes := func(text string) bool {
+		cmd := exec.CommandContext(ctx, "unshare", "--map-root-user", "--net", "nft", "--check", "--file", "-")
+		cmd.Stdin = strings.NewReader(text)
+		return cmd.Run() == nil
 	}
-	return nil
+	return takes(trialChain) && !takes(trial)
 }
 
 // prepare refuses a kernel on which the program would start, fail to write its rules every
@@ -108,7 +112,7 @@ func (e *Engine) prepare(ctx context.Context, n engines.Node) error {
 	}
 	if err := n.Run(ctx, trial, "nft", "--check", "--file", "-"); err != nil {
 		reason, _, _ := strings.Cut(err.Error(), "\n") // nft points at the place on more lines
-		return fmt.Errorf("this kernel can't send packets to a queue by nftables: use one with CONFIG_NFT_QUEUE, or engine %s (%s)", XTables, reason)
+		return fmt.Errorf("this kernel can't send packets to a queue by nftables: use one with CONFIG_NFT_QUEUE, or for netassay scale engine %s (%s)", XTables, reason)
 	}
 	return nil
 }

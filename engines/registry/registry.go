@@ -128,9 +128,9 @@ const (
 // enforcer, and of each other project's engine the build that runs on this kernel.
 func Compared(ctx context.Context) []string {
 	var names []string
-	without := knp.Name
-	if knp.CanQueue(ctx) == nil {
-		without = knp.XTables
+	without := knp.XTables
+	if knp.LacksQueue(ctx) {
+		without = knp.Name
 	}
 	for _, e := range slices.Concat(ours(), peers()) {
 		if e.Name != without {

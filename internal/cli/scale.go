@@ -117,8 +117,8 @@ const everyEngine = "all"
 
 // complete makes the configuration of the flags.
 func (f *scaleFlags) complete(c *cobra.Command) (err error) {
-	if slices.Equal(f.engines, []string{everyEngine}) {
-		f.engines = registry.Compared(c.Context())
+	if i := slices.Index(f.engines, everyEngine); i >= 0 {
+		f.engines = slices.Replace(f.engines, i, i+1, registry.Compared(c.Context())...)
 	}
 	p := &f.cfg.Profile
 	if *p, err = profile.Parse(f.profile); err != nil {
@@ -143,9 +143,12 @@ func (f *scaleFlags) complete(c *cobra.Command) (err error) {
 }
 
 func (f *scaleFlags) check() error {
-	for _, e := range f.engines {
+	for i, e := range f.engines {
 		if _, err := registry.Lookup(e); err != nil {
 			return err
+		}
+		if slices.Contains(f.engines[:i], e) {
+			return fmt.Errorf("--engine has %s twice: --repeats measures engines more than once", e)
 		}
 	}
 	switch {
@@ -316,6 +319,7 @@ func scaleOne(ctx context.Context, stdio IO, f scaleFlags, d *scale.Data, t turn
 	err = withLab(ctx, stdio, f.lab, logs, func(ctx context.Context, s *session) (err error) {
 		cfg := f.cfg
 		cfg.Lab, cfg.Pool, cfg.Engine, cfg.Name, cfg.Repeat = s.lab, s.lab.Network().Nodes()[0].Pool(), engine, t.engine, t.repeat
+		cfg.Judged = described.Limits != nil
 		cfg.Log = func(line string) { fmt.Fprintln(stdio.Err, line) }
 		result, err = scalerun.Run(ctx, cfg)
 		return err

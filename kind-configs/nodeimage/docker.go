@@ -21,9 +21,6 @@ func present(ctx context.Context, ref string) (bool, error) {
 // load gives Docker the image in an archive. It is not interrupted, as the daemon would
 // finish it after we have gone; it takes seconds.
 func load(ctx context.Context, archive string) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
 	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTime)
 	defer cancel()
 	if _, err := run(whole, "docker", "load", "--quiet", "--input", archive); err != nil {

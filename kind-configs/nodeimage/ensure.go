@@ -85,11 +85,11 @@ func (m *maker) ensure(ctx context.Context, cacheDir string, img *Image) error {
 			return err
 		}
 	}
-	return m.step(ctx, "load into Docker", func(ctx context.Context) error {
-		err := load(ctx, archive)
-		img.Loaded = err == nil || ctx.Err() != nil
+	if err := ctx.Err(); err != nil {
 		return err
-	})
+	}
+	img.Loaded = true
+	return m.step(ctx, "load into Docker", func(ctx context.Context) error { return load(ctx, archive) })
 }
 
 // Archived is where the archive of the image is in folder, the cache of node images.

@@ -37,6 +37,7 @@ type Config struct {
 	Pool   Pool
 	Engine engines.Engine
 	Name   string // of the engine, as asked for
+	Judged bool   // by bounds: then it must have been seen at all that was done
 	Repeat int    // which of several runs of this engine it is, from 0
 
 	Profile profile.Profile

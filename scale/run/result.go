@@ -30,6 +30,17 @@ type Controls struct {
 	Floor         bool    // the floor was measured
 }
 
+// conclude decides what of the turn counts, and gives a line for each transition that does
+// not. An engine that is judged must have been seen at all that was done.
+func (r *Result) conclude(l Limits, judged bool) (unseen []string) {
+	unseen = r.voidKinds(l.MaxVoid)
+	r.Turn.Void = r.doubts(l)
+	if judged {
+		r.Turn.Void = append(r.Turn.Void, unseen...)
+	}
+	return unseen
+}
+
 // doubts are why a turn says nothing, whatever it saw.
 func (r *Result) doubts(l Limits) []string {
 	var out []string

@@ -55,10 +55,9 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	}
 	err := r.inLab(ctx, r.phases)
 	r.result.Finished = err == nil
-	for _, line := range r.result.voidKinds(cfg.Limits.MaxVoid) {
+	for _, line := range r.result.conclude(cfg.Limits, cfg.Judged) {
 		r.note("%s", line)
 	}
-	r.result.Turn.Void = r.result.doubts(cfg.Limits)
 	r.note("%.0f s in all; senders missed %.1f %% of ticks; other work on the host took %.0f %% of the processors, a task waited for one %.0f %% of the time; families %v",
 		time.Since(r.began).Seconds(), 100*r.result.missed(), 100*r.result.foreign(), 100*r.result.Host.Stalled, r.families)
 	return r.result, err

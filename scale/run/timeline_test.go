@@ -119,6 +119,17 @@ func TestDoubts(t *testing.T) {
 	}
 }
 
+// Void samples make the turn of a judged engine void, and only themselves in another's.
+func TestConclude(t *testing.T) {
+	for _, judged := range []bool{true, false} {
+		r := Result{Finished: true, Ticks: 1000, Controls: Controls{NullConvicted: true, Floor: true}}
+		r.Samples = Judge(Change{Kind: Revoke}, []flow{{}}, []probe.StreamReport{{}}, time.Second)
+		if unseen := r.conclude(DefaultLimits(), judged); len(unseen) != 1 || (len(r.Turn.Void) == 1) != judged {
+			t.Errorf("judged %t: unseen %q, void %q", judged, unseen, r.Turn.Void)
+		}
+	}
+}
+
 // Too many void samples of a kind take the others of that kind with them, and nothing else.
 func TestVoidKinds(t *testing.T) {
 	r := Result{Controls: Controls{Floor: true}}
