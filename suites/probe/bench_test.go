@@ -115,3 +115,44 @@ func BenchmarkOneProbe(b *testing.B) {
 		}
 	}
 }
+
+// What a measurement of scale does: two pods send streams to two others, in both families,
+// with a datagram per millisecond or two. Reported is the CPU of all sides together.
+func BenchmarkStreams(b *testing.B) {
+	b.Setenv("GOMAXPROCS", "1") // as pods have it
+	n := newNetwork(b, 4)
+	n.start()
+	ids := n.streams()
+	before, began := n.cpu(), Now()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for b.Loop() {
+		<-tick.C
+	}
+	used, took := n.cpu()-before, Now()-began
+	var sent, lost, missed uint64
+	for _, id := range ids {
+		r, err := n.fleet.StopStream(b.Context(), id)
+		must(b, err)
+		sent, lost, missed = sent+r.Sender.Sent, lost+r.Lost, missed+r.Sender.Missed
+	}
+	b.ReportMetric(100*float64(used)/float64(took), "%core")
+	b.ReportMetric(float64(used.Microseconds())/float64(sent), "µs/datagram")
+	b.ReportMetric(100*float64(missed)/float64(sent+missed), "%missed")
+	b.ReportMetric(float64(lost), "lost")
+}
+
+// streams starts eight, from the first two hosts to each of the others.
+func (n *network) streams() []StreamID {
+	var ids []StreamID
+	for _, client := range n.hosts[:2] {
+		for i, server := range n.hosts[2:] {
+			for _, family := range families {
+				id, err := n.fleet.StartStream(n.t.Context(), client.name, server.stream(family, time.Duration(1+i)*time.Millisecond))
+				must(n.t, err)
+				ids = append(ids, id)
+			}
+		}
+	}
+	return ids
+}

@@ -50,14 +50,15 @@ type itimerspec struct {
 
 const timerAbsolute = 1 // TFD_TIMER_ABSTIME
 
-// newMetronome ticks each interval from now on. tick gets the number of ticks that have
-// passed since the last call: more than 1 means that the process was late.
+// newMetronome ticks at each multiple of interval on the machine's clock: what ticks
+// together, here and in other probers, wakes processors once. tick gets the number of ticks
+// that have passed since the last call: more than 1 means that the process was late.
 func newMetronome(l *loop, interval time.Duration, tick func(passed uint64)) (*metronome, error) {
 	fd, _, errno := syscall.Syscall(syscall.SYS_TIMERFD_CREATE, 1, syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
 	if errno != 0 {
 		return nil, os.NewSyscallError("timerfd_create", errno)
 	}
-	m := &metronome{loop: l, fd: int(fd), interval: interval, start: wire.Now() + interval}
+	m := &metronome{loop: l, fd: int(fd), interval: interval, start: (wire.Now()/interval + 1) * interval}
 	spec := itimerspec{
 		interval: syscall.NsecToTimespec(int64(interval)),
 		value:    syscall.NsecToTimespec(int64(m.start)),
