@@ -189,8 +189,10 @@ func toolLabels(argv0 string) (tool, family string) {
 	default:
 		family = string(plan.IPv4)
 	}
-	if strings.HasSuffix(name, "-save") {
-		return "iptables-save", family
+	for _, action := range []string{"-save", "-restore"} {
+		if strings.HasSuffix(name, action) {
+			return "iptables" + action, family
+		}
 	}
-	return "iptables-restore", family
+	return "iptables", family
 }

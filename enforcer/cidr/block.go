@@ -2,6 +2,7 @@ package cidr
 
 import (
 	"net/netip"
+	"slices"
 
 	"go4.org/netipx"
 )
@@ -27,6 +28,7 @@ func Union(blocks []Block) (prefixes []netip.Prefix, ok bool) {
 		return nil, false
 	}
 	limit := Bound(blocks)
+	prefixes = make([]netip.Prefix, 0, len(blocks))
 	for _, r := range set.Ranges() {
 		prefixes = r.AppendPrefixes(prefixes)
 		if len(prefixes) > limit {
@@ -46,9 +48,12 @@ func Bound(blocks []Block) int {
 	return 4*n + 1024
 }
 
-// SplitZero replaces each /0 by its two halves.
+// SplitZero replaces each /0 by its two halves. A list without one is given back as it is.
 func SplitZero(prefixes []netip.Prefix) []netip.Prefix {
-	out := prefixes[:0:0]
+	if !slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Bits() == 0 }) {
+		return prefixes
+	}
+	var out []netip.Prefix
 	for _, p := range prefixes {
 		if p.Bits() != 0 {
 			out = append(out, p)

@@ -57,7 +57,7 @@ func (k *Kernel) removeRules(ctx context.Context, f plan.Family) error {
 		return nil
 	}
 	_, err = k.run.Run(ctx, Command{
-		Argv: []string{k.backend.xtables(f, "restore"), "-w", lockWait, "--noflush"},
+		Argv: []string{k.backend.xtables(f, "-restore"), "-w", lockWait, "--noflush"},
 		Stdin: func(w io.Writer) error {
 			_, err := io.WriteString(w, have.removal())
 			return err

@@ -326,8 +326,8 @@ func (d *differ) commit() *transaction {
 	return tx
 }
 
-// check says what of the transaction the table does not show, nil when all is there.
-func (tx *transaction) check(t table) error {
+// check says what of the transaction the kernel does not show, nil when all is there.
+func (tx *transaction) check(t *family) error {
 	for _, c := range tx.want {
 		have, ok := t.chains[c.Name]
 		if !ok || !have.holds(c) {

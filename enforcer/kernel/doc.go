@@ -18,8 +18,8 @@
 //  2. restrict: in-place changes that can only forbid (isolation members added, others
 //     removed);
 //  3. commit: one iptables-restore --noflush with the chains that differ, those that are
-//     obsolete, and missing hooks. It is atomic, and read back, because the nft build of
-//     iptables is known to answer 0 having done nothing;
+//     obsolete, and missing hooks. It is atomic, and what it wrote is read back, because
+//     the nft build of iptables is known to answer 0 having done nothing;
 //  4. loosen: in-place changes that can only permit;
 //  5. collect: sets that no rule refers to any more are destroyed.
 //

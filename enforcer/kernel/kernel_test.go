@@ -195,11 +195,18 @@ func TestEditOfBlocksWritesOneChain(t *testing.T) {
 	onAll(t, func(w *world) {
 		k := w.agent()
 		w.sync(k, cluster([]string{"10.9.0.0/16"}, "10.0.1.2"))
+		w.run.commands = nil
 		p := cluster([]string{"10.9.0.0/16", "10.11.0.0/16"}, "10.0.1.2")
 		if r := w.sync(k, p); r.ChainWrites != 1 || r.SetWrites != 1 || r.Lines != 0 {
 			w.t.Errorf("an edit took %+v, want one set and one chain", r)
 		}
+		if slices.ContainsFunc(w.run.commands, func(c string) bool { return strings.Contains(c, "-save") }) {
+			w.t.Errorf("the whole table was read after an edit of one chain: %v", w.run.commands)
+		}
 		wantOwn(w, p)
+		if d := w.verify(k); d.Any() {
+			w.t.Errorf("a chain read alone is not as in the whole table: drift %+v", d)
+		}
 	})
 }
 
@@ -429,18 +436,23 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestRestoreThatLies: a tool that says 0 having done nothing is found out.
+// TestRestoreThatLies: a tool that says 0 having done nothing is found out, of many chains
+// and of one.
 func TestRestoreThatLies(t *testing.T) {
-	f := fake.New()
-	lying := runnerFunc(func(ctx context.Context, c kernel.Command) ([]byte, error) {
-		if strings.HasSuffix(c.Argv[0], "-restore") {
+	f, lies := fake.New(), false
+	k := kernel.New(kernel.Options{Runner: runnerFunc(func(ctx context.Context, c kernel.Command) ([]byte, error) {
+		if lies && strings.HasSuffix(c.Argv[0], "-restore") {
 			return nil, nil
 		}
 		return f.Run(ctx, c)
-	})
-	_, err := kernel.New(kernel.Options{Runner: lying}).Sync(context.Background(), cluster(nil, "10.0.1.2"), kernel.Hints{})
-	if err == nil || !strings.Contains(err.Error(), "check commit") {
-		t.Errorf("sync said %v, want that the commit had no effect", err)
+	})})
+	for _, p := range []plan.Plan{cluster([]string{"10.9.0.0/16"}, "10.0.1.2"), cluster([]string{"10.11.0.0/16"}, "10.0.1.2")} {
+		lies = true
+		if _, err := k.Sync(context.Background(), p, kernel.Hints{}); err == nil || !strings.Contains(err.Error(), "check commit") {
+			t.Errorf("sync said %v, want that the commit had no effect", err)
+		}
+		lies = false
+		sync(t, k, p, nil)
 	}
 }
 

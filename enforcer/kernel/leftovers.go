@@ -23,7 +23,7 @@ func (k *Kernel) Empty() bool {
 // Version is what the build of iptables in use says of itself, e.g.
 // "iptables-restore v1.8.9 (nf_tables)".
 func (k *Kernel) Version(ctx context.Context) (string, error) {
-	out, err := k.run.Run(ctx, Command{Argv: []string{k.backend.xtables(plan.IPv4, "restore"), "--version"}})
+	out, err := k.run.Run(ctx, Command{Argv: []string{k.backend.xtables(plan.IPv4, "-restore"), "--version"}})
 	if err != nil {
 		return "", explain(err)
 	}

@@ -45,7 +45,7 @@ func (k *Kernel) read(ctx context.Context) (map[plan.Family]*family, error) {
 }
 
 func (k *Kernel) readTable(ctx context.Context, f plan.Family) (table, error) {
-	out, err := k.run.Run(ctx, Command{Argv: []string{k.backend.xtables(f, "save"), "-t", render.Table}})
+	out, err := k.run.Run(ctx, Command{Argv: []string{k.backend.xtables(f, "-save"), "-t", render.Table}})
 	if err != nil {
 		return table{}, explain(err)
 	}
@@ -53,6 +53,15 @@ func (k *Kernel) readTable(ctx context.Context, f plan.Family) (table, error) {
 		return table{}, fmt.Errorf("read table %s of %s: it holds rules that iptables can't read: remove what other tools put into it with nft", render.Table, f)
 	}
 	return parseTable(string(out)), nil
+}
+
+// readChain reads one chain of ours, which must be there.
+func (k *Kernel) readChain(ctx context.Context, f plan.Family, name string) (chain, error) {
+	out, err := k.run.Run(ctx, Command{Argv: []string{k.backend.xtables(f, ""), "-w", lockWait, "-t", render.Table, "-S", name}})
+	if err != nil { // for lack of the chain, one build of iptables says that it is incompatible
+		return chain{}, fmt.Errorf("read back chain %s of %s: %w", name, f, err)
+	}
+	return parseTable(string(out)).chains[name], nil
 }
 
 // readSetNames are the names of our sets of both families.

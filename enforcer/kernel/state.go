@@ -96,8 +96,8 @@ type table struct {
 	foreign map[string]struct{}
 }
 
-// parseTable reads the output of iptables-save -t mangle. What it gives back does not hold
-// on to the text, which is large.
+// parseTable reads the output of iptables-save -t mangle, or of iptables -S of a chain. What
+// it gives back does not hold on to the text, which is large.
 func parseTable(saved string) table {
 	t := table{chains: map[string]chain{}, hooks: map[plan.Hook]int{}, foreign: map[string]struct{}{}}
 	for line := range strings.Lines(saved) {

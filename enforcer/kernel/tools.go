@@ -29,7 +29,7 @@ const lockWait = "5"
 
 const ipset = "ipset"
 
-// xtables is the name of one of a family's tools, action being restore or save.
+// xtables is the name of one of a family's tools, action being "-restore", "-save" or "".
 func (b Backend) xtables(f plan.Family, action string) string {
 	name := "iptables"
 	if f == plan.IPv6 {
@@ -38,14 +38,14 @@ func (b Backend) xtables(f plan.Family, action string) string {
 	if b == NFT || b == Legacy {
 		name += "-" + string(b)
 	}
-	return name + "-" + action
+	return name + action
 }
 
 // tools are all the commands that a sync may call.
 func (b Backend) tools() []string {
 	tools := []string{ipset}
 	for _, f := range families() {
-		tools = append(tools, b.xtables(f, "restore"), b.xtables(f, "save"))
+		tools = append(tools, b.xtables(f, ""), b.xtables(f, "-restore"), b.xtables(f, "-save"))
 	}
 	return tools
 }

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -11,15 +12,17 @@ import (
 )
 
 // Compiler compiles one snapshot after another and keeps between them what does not change:
-// the index of pods, and the members of sets that pods of the whole cluster are in. Its
-// plans are those of CompileWith, byte for byte, whatever came before; they share memory
-// and must not be changed, and neither must what snapshots refer to.
+// the index of pods, the members of sets that pods of the whole cluster are in, and what
+// the ipBlocks of each rule cover. Its plans are those of CompileWith, byte for byte,
+// whatever came before; they share memory and must not be changed, and neither must what
+// snapshots refer to.
 //
 // The zero value is ready to use. It is not safe for concurrent use.
 type Compiler struct {
 	cluster  match.Index
 	sets     map[string]*clusterSet
-	scratch  set // where members are gathered, so that sets have no more room than they need
+	unions   map[*netv1.NetworkPolicyPeer]*blockUnion // by the first peer of a rule
+	scratch  set                                      // where members are gathered, so that sets have no more room than they need
 	last     Plan
 	opts     Options
 	nodes    []model.Node
@@ -51,12 +54,12 @@ func (c *Compiler) compile(s model.Snapshot, opts Options, hash func(string) str
 	for _, k := range c.sets {
 		k.used = false
 	}
-	c.last = c.begin(s, opts, hash).compile(s.Policies)
-	for id, k := range c.sets {
-		if !k.used {
-			delete(c.sets, id)
-		}
+	for _, u := range c.unions {
+		u.used = false
 	}
+	c.last = c.begin(s, opts, hash).compile(s.Policies)
+	maps.DeleteFunc(c.sets, func(_ string, k *clusterSet) bool { return !k.used })
+	maps.DeleteFunc(c.unions, func(_ *netv1.NetworkPolicyPeer, u *blockUnion) bool { return !u.used })
 	c.scratch = set{}
 	c.opts, c.nodes = opts, slices.Clone(s.Nodes)
 	c.opts.Own = slices.Clone(opts.Own)

@@ -180,6 +180,54 @@ func churnPod(r *rand.Rand, s *model.Snapshot, step int) {
 	}
 }
 
+// TestCompilerKeepsBlocks: after the edit of one policy, the blocks of another are the very
+// same memory, not read again, and those of a rule with a problem are read each time, so
+// that the problem stays known.
+func TestCompilerKeepsBlocks(t *testing.T) {
+	policy := func(name string, cidrs ...string) *netv1.NetworkPolicy {
+		var from []netv1.NetworkPolicyPeer
+		for _, cidr := range cidrs {
+			from = append(from, netv1.NetworkPolicyPeer{IPBlock: &netv1.IPBlock{CIDR: cidr}})
+		}
+		return &netv1.NetworkPolicy{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "x", Name: name},
+			Spec:       netv1.NetworkPolicySpec{Ingress: []netv1.NetworkPolicyIngressRule{{From: from}}},
+		}
+	}
+	s := model.Snapshot{
+		Namespaces: []model.Namespace{{Name: "x"}},
+		Pods:       []model.Pod{{Namespace: "x", Name: "a", Node: "n1", IPs: []netip.Addr{netip.MustParseAddr("10.0.0.9")}}},
+		Policies:   []*netv1.NetworkPolicy{policy("kept", "10.1.0.0/16"), policy("edited", "10.2.0.0/16"), policy("bad", "10.3.0.0/16", "10.0.0.0/33")},
+	}
+	opts := plan.Options{Node: "n1", Existing: plan.Keep}
+	var c plan.Compiler
+	before := blockSets(c.Compile(s, opts))
+	s.Policies = []*netv1.NetworkPolicy{s.Policies[0], policy("edited", "10.4.0.0/16"), s.Policies[2]}
+	equal(t, &c, s, opts, "one policy edited")
+	p := c.Compile(s, opts)
+	after := blockSets(p)
+	if kept := "10.1.0.0/16"; before[kept] == nil || before[kept] != after[kept] {
+		t.Errorf("the blocks of a policy that stayed were %p and are %p", before[kept], after[kept])
+	}
+	if bad := "10.3.0.0/16"; before[bad] == nil || before[bad] == after[bad] || len(p.Problems) != 1 {
+		t.Errorf("the blocks of a rule with a problem were %p and are %p, problems %v", before[bad], after[bad], p.Problems)
+	}
+	if after["10.2.0.0/16"] != nil || after["10.4.0.0/16"] == nil {
+		t.Errorf("after the edit: %v", after)
+	}
+}
+
+// blockSets are the sets of ipBlocks by their first member, as where it is.
+func blockSets(p plan.Plan) map[string]*plan.Member {
+	found := map[string]*plan.Member{}
+	for _, s := range p.IPv4.Sets {
+		if s.Role == plan.RoleBlock {
+			found[s.Members[0].String()] = &s.Members[0]
+		}
+	}
+	return found
+}
+
 func equal(t *testing.T, c *plan.Compiler, s model.Snapshot, opts plan.Options, where string) {
 	t.Helper()
 	if diff := cmp.Diff(plan.CompileWith(s, opts), c.Compile(s, opts), comparePlans); diff != "" {

@@ -25,23 +25,29 @@ func (c *compiler) parsePeers(field string, list []netv1.NetworkPolicyPeer) []sc
 		return []scopedPeer{c.anywhere(peer{})}
 	}
 	var out []scopedPeer
-	var blocks []cidr.Block
+	blocks := ruleBlocks{union: c.kept.union(list)}
 	for i := range list {
-		p, at := &list[i], fmt.Sprintf("%s[%d]", field, i)
+		p, at := &list[i], func() string { return fmt.Sprintf("%s[%d]", field, i) }
 		switch {
 		case p.IPBlock != nil && (p.PodSelector != nil || p.NamespaceSelector != nil):
-			c.problem(at, "ipBlock beside a selector: put them into two peers")
-		case p.IPBlock != nil:
-			if b, ok := c.parseBlock(at+".ipBlock", p.IPBlock); ok {
-				blocks = append(blocks, b)
+			c.problem(at(), "ipBlock beside a selector: put them into two peers")
+		case p.IPBlock != nil && blocks.union == nil:
+			if b, ok := c.parseBlock(at, p.IPBlock); ok {
+				blocks.add(b, len(list)-i)
+			} else {
+				blocks.spoiled = true
 			}
+		case p.IPBlock != nil: // known
 		case p.PodSelector == nil && p.NamespaceSelector == nil:
-			c.problem(at, "the peer is empty: give podSelector, namespaceSelector or ipBlock; for every pod, an empty namespaceSelector")
+			c.problem(at(), "the peer is empty: give podSelector, namespaceSelector or ipBlock; for every pod, an empty namespaceSelector")
 		default:
-			if s, ok := c.parseSelectors(at, p); ok {
+			if s, ok := c.parseSelectors(at(), p); ok {
 				out = append(out, s)
 			}
 		}
+	}
+	if blocks.union == nil && blocks.unite() {
+		c.kept.unions[&list[0]] = blocks.union
 	}
 	return append(out, c.blockPeers(field, blocks)...)
 }
@@ -79,19 +85,19 @@ func (c *compiler) parseSelectors(field string, p *netv1.NetworkPolicyPeer) (sco
 	return scoped, true
 }
 
-// parseBlock reads an ipBlock. One unreadable except spoils the whole block, because
+// parseBlock reads the ipBlock of a peer. One unreadable except spoils the whole block, because
 // without it the block would allow too much.
-func (c *compiler) parseBlock(field string, b *netv1.IPBlock) (cidr.Block, bool) {
+func (c *compiler) parseBlock(field func() string, b *netv1.IPBlock) (cidr.Block, bool) {
 	var out cidr.Block
 	var err error
 	if out.CIDR, err = cidr.Parse(b.CIDR); err != nil {
-		c.problem(field+".cidr", "%v", err)
+		c.problem(field()+".ipBlock.cidr", "%v", err)
 		return out, false
 	}
 	for i, text := range b.Except {
 		except, err := cidr.Parse(text)
 		if err != nil {
-			c.problem(fmt.Sprintf("%s.except[%d]", field, i), "%v", err)
+			c.problem(fmt.Sprintf("%s.ipBlock.except[%d]", field(), i), "%v", err)
 			return out, false
 		}
 		out.Excepts = append(out.Excepts, except)
@@ -101,30 +107,15 @@ func (c *compiler) parseBlock(field string, b *netv1.IPBlock) (cidr.Block, bool)
 
 // blockPeers turns all ipBlocks of one rule into peers: one immutable set if their union
 // is small enough to be written out, else one peer per block.
-func (c *compiler) blockPeers(field string, blocks []cidr.Block) []scopedPeer {
-	var out []scopedPeer
-	union := &set{role: RoleBlock}
-	for _, is4 := range []bool{true, false} {
-		var same []cidr.Block
-		for _, b := range blocks {
-			if b.Is4() == is4 {
-				same = append(same, b)
-			}
-		}
-		prefixes, ok := cidr.Union(same)
-		if !ok {
-			out = append(out, c.singleBlocks(field, same)...)
-			continue
-		}
-		for _, p := range prefixes {
-			union.add(AddressMember(p))
-		}
-	}
-	if union.empty(IPv4) && union.empty(IPv6) {
+func (c *compiler) blockPeers(field string, blocks ruleBlocks) []scopedPeer {
+	out := c.singleBlocks(field, blocks.single)
+	if blocks.union.empty() {
 		return out
 	}
 	key := c.policy.Namespace + "/" + c.policy.Name + " " + field
-	s := c.sets.get(RoleBlock, HashNet, key, func(s *set) { s.members = union.members })
+	s := c.sets.get(RoleBlock, HashNet, key, func(s *set) {
+		s.members, s.digests = blocks.union.members, blocks.union.digests
+	})
 	return append(out, c.anywhere(peer{set: s}))
 }
 

@@ -50,6 +50,7 @@ type set struct {
 	key     string // what it is for, in words that are equal for equal purposes
 	members [2][]Member
 	names   [2]string
+	digests [2]string   // the content of members that are sorted already; "": they are not
 	cluster *clusterSet // whose members these are, sorted; nil: its own
 }
 
@@ -71,7 +72,7 @@ func (s *set) empty(f Family) bool { return !s.role.mutable() && len(s.members[f
 // seal sorts the members and names the ipsets. Nothing may be added afterwards.
 func (s *set) seal(n namer) {
 	for _, f := range families {
-		if s.cluster == nil {
+		if s.cluster == nil && s.digests[f.index()] == "" {
 			s.members[f.index()] = sortMembers(s.members[f.index()])
 		}
 		s.names[f.index()] = n.name(SetPrefix+s.role.letter()+f.digit()+"-", s.nameKey(f))
@@ -86,6 +87,9 @@ func (s *set) seal(n namer) {
 func (s *set) nameKey(f Family) string {
 	members := s.members[f.index()]
 	key := "set " + string(s.role) + " " + string(f) + " "
+	if digest := s.digests[f.index()]; digest != "" {
+		return key + digest
+	}
 	if !s.role.mutable() {
 		return key + content(members)
 	}

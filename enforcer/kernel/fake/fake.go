@@ -81,6 +81,8 @@ func (k *Kernel) command(argv []string, in string) (string, error) {
 		return k.ipset(argv[1:], in)
 	case strings.HasSuffix(argv[0], "-save") && slices.Equal(argv[1:], []string{"-t", "mangle"}):
 		return k.save(familyOf(argv[0])), nil
+	case strings.HasSuffix(argv[0], "tables") && len(argv) == 7 && slices.Equal(argv[1:6], []string{"-w", "5", "-t", "mangle", "-S"}):
+		return k.list(familyOf(argv[0]), argv[6])
 	case strings.HasSuffix(argv[0], "-restore") && slices.Equal(argv[1:], []string{"-w", "5", "--noflush"}):
 		return "", k.restoreRules(familyOf(argv[0]), in)
 	}
@@ -195,6 +197,19 @@ func (k *Kernel) step(text string) error {
 		return nil
 	}
 	return k.Step(text)
+}
+
+// list prints a chain of ours as iptables -S does.
+func (k *Kernel) list(f iptsim.Family, chain string) (string, error) {
+	rules, ok := k.Machine.Rules(f, chain)
+	if !ok {
+		return "", fmt.Errorf("iptables v1.8.9 (nf_tables): chain `%s' in table `mangle' is incompatible, use 'nft' tool", chain)
+	}
+	out := "-N " + chain + "\n"
+	for _, r := range rules {
+		out += "-A " + chain + " " + r + "\n"
+	}
+	return out, nil
 }
 
 // save prints the mangle table as iptables-save does.
