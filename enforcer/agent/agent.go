@@ -27,7 +27,7 @@ type Config struct {
 	Node           string // name of the Node object whose pods are enforced
 	Existing       plan.Existing
 	Backend        kernel.Backend
-	Runner         kernel.Runner // nil runs the real tools
+	Runner         kernel.Runner // nil runs the real tools, of both families at once
 	MinInterval    time.Duration // between syncs
 	VerifyInterval time.Duration // between checks for drift; 0 is never
 	DenyUnknown    bool          // drop addresses of the node's podCIDRs that no pod is known to own
@@ -83,7 +83,7 @@ func New(cfg Config) *Agent {
 	if runner == nil {
 		runner = kernel.DefaultRunner()
 	}
-	a.kernel = kernel.New(kernel.Options{Backend: cfg.Backend, Runner: measured{runner, a.metrics}})
+	a.kernel = kernel.New(kernel.Options{Backend: cfg.Backend, Runner: measured{runner, a.metrics}, Parallel: cfg.Runner == nil})
 	return a
 }
 

@@ -10,8 +10,8 @@
 //
 // # One sync
 //
-// Of each family, one after the other, since no flow is of two (but when only steps 2 and 4
-// are needed, one tool does them for both):
+// Of each family, both at the same time if that is asked for, since no flow is of two (but
+// when only steps 2 and 4 are needed, one tool does them for both):
 //
 //  1. create: new sets are filled under a temporary name and renamed when full, so that a
 //     set of a final name is never half full;

@@ -12,15 +12,18 @@ import (
 type Options struct {
 	Backend Backend // "" is Auto
 	Runner  Runner  // nil is Exec with a generous timeout
+	// Parallel has both families synced at the same time. The Runner must bear it.
+	Parallel bool
 }
 
 // Kernel is the netfilter state of one node, as one writer sees it. It is not safe for
 // concurrent use.
 type Kernel struct {
-	backend Backend
-	run     Runner
-	known   map[plan.Family]*family // nil: must be read first
-	cursor  string                  // last set that Verify has read
+	backend  Backend
+	run      Runner
+	parallel bool
+	known    map[plan.Family]*family // nil: must be read first
+	cursor   string                  // last set that Verify has read
 }
 
 // commandTimeout ends a tool that hangs. iptables waits for its lock for lockWait only.
@@ -28,7 +31,7 @@ const commandTimeout = 2 * time.Minute
 
 // New returns a Kernel that has not looked at anything yet.
 func New(opts Options) *Kernel {
-	k := &Kernel{backend: opts.Backend, run: opts.Runner}
+	k := &Kernel{backend: opts.Backend, run: opts.Runner, parallel: opts.Parallel}
 	if k.backend == "" {
 		k.backend = Auto
 	}
@@ -57,6 +60,18 @@ type Result struct {
 	RulesTime    time.Duration // step 3
 	CollectTime  time.Duration // step 5
 	SetsInKernel map[plan.Family]Counts
+}
+
+// add adds what was done to a family. Times are sums, also of what was done at one time.
+func (r *Result) add(of Result) {
+	r.Changed = r.Changed || of.Changed
+	r.ChainWrites += of.ChainWrites
+	r.SetWrites += of.SetWrites
+	r.Lines += of.Lines
+	r.Uncollected += of.Uncollected
+	r.SetsTime += of.SetsTime
+	r.RulesTime += of.RulesTime
+	r.CollectTime += of.CollectTime
 }
 
 // Counts describe the state of one family.

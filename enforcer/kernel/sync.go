@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"regexp"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/netassay/netassay/enforcer/plan"
@@ -32,12 +33,30 @@ func (k *Kernel) syncFamilies(ctx context.Context, want []plan.FamilyPlan, trans
 	if len(changes) > 1 && k.editAll(ctx, changes, r) {
 		changes = nil
 	}
-	for _, c := range changes {
-		if err := k.syncFamily(ctx, c, r); err != nil {
-			errs = append(errs, fmt.Errorf("sync %s: %w", c.family, err))
+	return errors.Join(append(errs, k.syncEach(ctx, changes, r)...)...)
+}
+
+// syncEach makes the changes of each family.
+func (k *Kernel) syncEach(ctx context.Context, changes []*change, r *Result) []error {
+	errs, results := make([]error, len(changes)), make([]Result, len(changes))
+	one := func(i int) {
+		if err := k.syncFamily(ctx, changes[i], &results[i]); err != nil {
+			errs[i] = fmt.Errorf("sync %s: %w", changes[i].family, err)
 		}
 	}
-	return errors.Join(errs...)
+	var wg sync.WaitGroup
+	for i := range changes {
+		if k.parallel {
+			wg.Go(func() { one(i) })
+		} else {
+			one(i)
+		}
+	}
+	wg.Wait()
+	for _, of := range results {
+		r.add(of)
+	}
+	return errs
 }
 
 // diff finds what the plan changes in a family of the kernel.

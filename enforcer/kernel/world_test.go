@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	stdsync "sync"
 	"testing"
 
 	"github.com/netassay/netassay/enforcer/kernel"
@@ -26,11 +27,14 @@ type world struct {
 // counting remembers the commands that ran.
 type counting struct {
 	kernel.Runner
+	mu       stdsync.Mutex
 	commands []string
 }
 
 func (c *counting) Run(ctx context.Context, cmd kernel.Command) ([]byte, error) {
+	c.mu.Lock()
 	c.commands = append(c.commands, strings.Join(cmd.Argv, " "))
+	c.mu.Unlock()
 	return c.Runner.Run(ctx, cmd)
 }
 
@@ -67,9 +71,9 @@ func onAll(t *testing.T, test func(w *world)) {
 	}
 }
 
-// agent is a new agent's view of the world.
+// agent is a new agent's view of the world. The simulated kernel bears one tool at a time.
 func (w *world) agent() *kernel.Kernel {
-	return kernel.New(kernel.Options{Backend: w.backend, Runner: w.run})
+	return kernel.New(kernel.Options{Backend: w.backend, Runner: w.run, Parallel: w.backend != kernel.Auto})
 }
 
 func (w *world) sync(k *kernel.Kernel, p plan.Plan) kernel.Result {
