@@ -73,20 +73,24 @@ func (r *run) churn(ctx context.Context, rate float64, n uint64) error {
 	return w.end(ctx, phase, err)
 }
 
-// changeLoad makes the changes when they fall due, without waiting for those before.
+// changeLoad makes the changes when they fall due, without waiting for those before, but for
+// those of the same objects: a policy that is being replaced can't be updated.
 func (r *run) changeLoad(ctx context.Context, c profile.Churn) (churned, error) {
 	var out churned
 	var mu sync.Mutex
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(churnWriters)
-	start := time.Now()
+	start, turns := time.Now(), turns{}
 	for change := range load.Schedule(&r.objects, c) {
 		if err := pause(ctx, time.Until(start.Add(change.Due))); err != nil {
 			return out, err
 		}
 		out.changes++
 		out.late = max(out.late, time.Since(start)-change.Due)
+		await, done := turns.take(change.Writes)
 		g.Go(func() error {
+			defer done()
+			await()
 			for _, wr := range change.Writes {
 				if err := r.writer.Write(gctx, wr); err != nil {
 					mu.Lock()
@@ -103,6 +107,42 @@ func (r *run) changeLoad(ctx context.Context, c profile.Churn) (churned, error) 
 	err := g.Wait()
 	out.reached = float64(out.changes) / time.Since(start).Seconds()
 	return out, err
+}
+
+// turns keep the changes of an object in order.
+type turns map[string]<-chan struct{} // by object: closed when its last change is made
+
+// take gets in line behind the changes of these objects that were made before. await
+// returns when it is its turn; done lets the next one go. Every change that was taken must
+// be done, and none may wait for a later one.
+func (t turns) take(writes []load.Write) (await, done func()) {
+	var before []<-chan struct{}
+	mine := make(chan struct{})
+	for _, wr := range writes {
+		key := object(wr)
+		if last := t[key]; last != nil && last != (<-chan struct{})(mine) {
+			before = append(before, last)
+		}
+		t[key] = mine
+	}
+	return func() {
+		for _, last := range before {
+			<-last
+		}
+	}, func() { close(mine) }
+}
+
+// object tells what a write is of.
+func object(wr load.Write) string {
+	switch {
+	case wr.Policy != nil:
+		return "policy " + wr.Policy.Namespace + "/" + wr.Policy.Name
+	case wr.Pod != nil:
+		return "pod " + wr.Pod.Namespace + "/" + wr.Pod.Name
+	case wr.Namespace != nil:
+		return "namespace " + wr.Namespace.Name
+	}
+	return ""
 }
 
 // puppets are puppets whose flows are watched.

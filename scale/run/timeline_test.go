@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	report "github.com/netassay/netassay/reports/scale"
+	"github.com/netassay/netassay/scale/load"
 	"github.com/netassay/netassay/suites/probe"
 	"github.com/netassay/netassay/suites/probe/wire"
 )
@@ -178,4 +179,35 @@ add c 10.0.0.3,tcp:80
 			t.Errorf("%s: %v", tc.want, got)
 		}
 	}
+}
+
+// Changes of an object wait for those before, also when one change has two writes of it, and
+// no others do.
+func TestTurns(t *testing.T) {
+	of := func(names ...string) (writes []load.Write) {
+		for _, name := range names {
+			writes = append(writes, load.Write{Pod: &load.Pod{Namespace: "x", Name: name}})
+		}
+		return writes
+	}
+	all := turns{}
+	firstAwait, firstDone := all.take(of("a", "a"))
+	otherAwait, otherDone := all.take(of("b"))
+	lastAwait, lastDone := all.take(of("a", "b"))
+	firstAwait()
+	otherAwait() // although the first is not done
+	otherDone()
+	reached := make(chan struct{})
+	go func() {
+		lastAwait()
+		close(reached)
+	}()
+	select {
+	case <-reached:
+		t.Fatal("the last one did not wait for the first")
+	case <-time.After(20 * time.Millisecond):
+	}
+	firstDone()
+	<-reached
+	lastDone()
 }
