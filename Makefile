@@ -63,6 +63,13 @@ scale-smoke: deps build ## The same at 20 nodes and 1,000 pods: some 90 seconds,
 		--samples 10 --new-pods 5 --cycles 0 --churn-rates 10 --churn-for 5s --bounds smoke \
 		--max-foreign 1 --max-missed 0.5 --max-blind 500ms --max-void 0.5 $(ARGS)
 
+.PHONY: scale-kind
+scale-kind: deps docker-up build ## The same on a cluster of kind, with KWOK's hollow nodes: some 3 minutes
+	@hack/deps.sh debootstrap:debootstrap
+	bin/netassay scale --provider kind --hollow kwok --nodes 20 --pods 1000 --policies 50 --namespaces 10 --local-pods 10 --cidrs 1000 \
+		--samples 10 --cycles 0 --churn-rates 10 --churn-for 5s --bounds smoke \
+		--max-missed 0.5 --max-blind 500ms --max-void 0.5 $(ARGS)
+
 .PHONY: scale-engines
 scale-engines: deps build ## Measure the reference enforcer and its peers on one load, IPv4 (75 minutes, quiet machine)
 	bin/netassay scale --engine all --profile "headline families=ipv4" --ip-family ipv4 --samples 30 --new-pods 10 \

@@ -25,7 +25,7 @@ type module struct {
 	Sum           string // of its content, as in a go.sum
 }
 
-// A Peer is another project's engine, built from its Go module with the dependencies that
+// A Peer is another project's program, an engine but for one, built from its Go module with the dependencies that
 // the module itself names: as a main module, not as a dependency of this one.
 type Peer struct {
 	Name string // file name of the program
@@ -45,7 +45,7 @@ type Swap struct {
 //go:embed _xtqueue/queue.go
 var xtQueue []byte
 
-// Peers are the programs that LookupPeer knows.
+// Peers are other projects' engines.
 func Peers() []Peer {
 	policies := Peer{
 		Name:    "kube-network-policies",
@@ -76,9 +76,18 @@ func Peers() []Peer {
 	}
 }
 
-// LookupPeer is the peer of that name.
+// kwok is no engine: it plays the kubelets of hollow nodes.
+func kwok() Peer {
+	return Peer{
+		Name:    "kwok",
+		module:  module{"sigs.k8s.io/kwok", "v0.8.0", "h1:OTIOTwgROqPMovcTwxICx2eYQ4AwLpSx5EpjbDKF4SQ="},
+		Package: "./cmd/kwok", Stamp: "-X sigs.k8s.io/kwok/pkg/consts.Version=v0.8.0",
+	}
+}
+
+// LookupPeer is the engine, or kwok, of that name.
 func LookupPeer(name string) (Peer, bool) {
-	all := Peers()
+	all := append(Peers(), kwok())
 	i := slices.IndexFunc(all, func(p Peer) bool { return p.Name == name })
 	if i < 0 {
 		return Peer{}, false
@@ -86,7 +95,7 @@ func LookupPeer(name string) (Peer, bool) {
 	return all[i], true
 }
 
-// Finder finds programs by name: those of this project as Own does, those of Peers in the
+// Finder finds programs by name: those of this project as Own does, other projects' in the
 // cache, built from the Go module proxy when they are not there yet (some minutes), with
 // progress as in Options.
 func Finder(progress io.Writer) func(ctx context.Context, name string) (string, error) {

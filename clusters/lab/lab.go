@@ -20,8 +20,8 @@ import (
 	"github.com/netassay/netassay/clusters/lab/binder"
 	"github.com/netassay/netassay/clusters/lab/controlplane"
 	"github.com/netassay/netassay/clusters/lab/network"
-	"github.com/netassay/netassay/clusters/lab/process"
 	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/internal/process"
 	"github.com/netassay/netassay/internal/sandbox"
 )
 

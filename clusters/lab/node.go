@@ -8,8 +8,8 @@ import (
 
 	"github.com/netassay/netassay/clusters/lab/kubelet"
 	"github.com/netassay/netassay/clusters/lab/network"
-	"github.com/netassay/netassay/clusters/lab/process"
 	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/internal/process"
 )
 
 // node is a node of the lab as an engine sees it.

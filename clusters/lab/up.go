@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/netassay/netassay/clusters/lab/network"
-	"github.com/netassay/netassay/clusters/lab/process"
+	"github.com/netassay/netassay/internal/process"
 	"github.com/netassay/netassay/internal/sandbox"
 )
 

@@ -21,14 +21,16 @@ import (
 	"github.com/netassay/netassay/reports"
 	"github.com/netassay/netassay/reports/scale"
 	v1 "github.com/netassay/netassay/reports/v1"
+	"github.com/netassay/netassay/scale/hollow"
 	"github.com/netassay/netassay/scale/profile"
 	scalerun "github.com/netassay/netassay/scale/run"
 )
 
 // scaleFlags are what netassay scale can be told.
 type scaleFlags struct {
-	lab     labFlags
+	place   placeFlags
 	cfg     scalerun.Config
+	kwok    string // path of its program; "" is not used
 	engines []string
 	args    []string      // of the reference enforcer
 	late    time.Duration // that engines are told of everything too late
@@ -42,8 +44,8 @@ type scaleFlags struct {
 
 func newScale(stdio IO) *cobra.Command {
 	f := scaleFlags{
-		lab: labFlags{engine: "none", proxyMode: "iptables", nodes: 2},
-		cfg: scalerun.Config{Timing: scalerun.DefaultTiming(), Limits: scalerun.DefaultLimits()},
+		place: placeFlags{lab: labFlags{engine: "none", nodes: 2}},
+		cfg:   scalerun.Config{Timing: scalerun.DefaultTiming(), Limits: scalerun.DefaultLimits()},
 	}
 	c := &cobra.Command{
 		Use:   "scale",
@@ -51,7 +53,8 @@ func newScale(stdio IO) *cobra.Command {
 		Long: `Starts a lab of two real nodes, fills it with hollow nodes, hollow pods and policies,
 starts an engine on the first node and changes one thing after the other, while one-way UDP
 streams show, packet by packet, when each change took effect. Several engines, and several
-repeats, are measured one after the other, each in a lab of its own.
+repeats, are measured one after the other, each in a lab of its own. On kind, engines run
+beside two workers' containers, as programs of this machine in the workers' networks.
 
 The load is a profile: a name, a line of key=value words, or both ("headline pods=5000").
 The flags of its size change what the profile says.
@@ -61,6 +64,7 @@ or its controls did not hold, so that its figures mean nothing. 130: interrupted
 seen until then is kept and marked unfinished.`,
 		Example: `  netassay scale
   netassay scale --nodes 20 --pods 1000 --policies 50 --local-pods 10 --samples 10 --bounds smoke
+  netassay scale --provider kind --hollow kwok --nodes 20 --pods 1000 --policies 50 --local-pods 10 --samples 10
   netassay scale --engine reference,kube-router --ip-family ipv4 --profile "npm-docs families=ipv4" --seed 7`,
 		Args: knownCommand,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -77,6 +81,7 @@ seen until then is kept and marked unfinished.`,
 
 func (f *scaleFlags) register(c *cobra.Command) {
 	flags := c.Flags()
+	f.place.register(flags)
 	flags.StringSliceVar(&f.engines, "engine", []string{"reference"}, "engines under test, one after the other (see netassay engines); all: the reference enforcer and its peers")
 	flags.StringSliceVar(&f.args, "enforcer-args", []string{"--default-deny-unknown"}, "arguments of the reference enforcer")
 	flags.DurationVar(&f.late, "late", 0, "tell engines of everything this much late: a slowdown that a comparison must show")
@@ -88,8 +93,6 @@ func (f *scaleFlags) register(c *cobra.Command) {
 	flags.IntVar(&f.size.namespaces, "namespaces", 100, "namespaces of pods and policies")
 	flags.IntVar(&f.size.local, "local-pods", 80, "real pods on the engine's node")
 	flags.Uint64Var(&f.seed, "seed", 1, "of the load and of its churn")
-	flags.StringVar(&f.lab.family, "ip-family", "dual", "IP families of the lab: ipv4, ipv6 or dual")
-	flags.StringVar(&f.lab.proxyMode, "proxy-mode", "iptables", "kube-proxy mode: iptables or nftables")
 	flags.IntVar(&f.cfg.Samples, "samples", 100, "samples of each kind of change")
 	flags.IntVar(&f.cfg.NewPods, "new-pods", 20, "samples of a new pod's isolation")
 	flags.IntVar(&f.cfg.CIDRs, "cidrs", 10000, "CIDRs of the policy that is edited")
@@ -139,13 +142,17 @@ func (f *scaleFlags) complete(c *cobra.Command) (err error) {
 			o.set()
 		}
 	}
-	return errors.Join(f.check(), f.lab.check(), f.cfg.Check())
+	return errors.Join(f.check(), f.place.check(), f.cfg.Check())
 }
 
 func (f *scaleFlags) check() error {
 	for i, e := range f.engines {
-		if _, err := registry.Lookup(e); err != nil {
+		entry, err := registry.Lookup(e)
+		if err != nil {
 			return err
+		}
+		if f.place.provider == onKind && entry.Version != "" {
+			return fmt.Errorf("engine %s is measured on --provider %s only: on %s it would run as root among this machine's files", e, onLab, onKind)
 		}
 		if slices.Contains(f.engines[:i], e) {
 			return fmt.Errorf("--engine has %s twice: --repeats measures engines more than once", e)
@@ -190,7 +197,13 @@ func runScale(ctx context.Context, stdio IO, f scaleFlags) error {
 			return err
 		}
 	}
-	return inSandbox(ctx, stdio, f.lab, func(ctx context.Context) error {
+	if f.place.kwok() {
+		var err error
+		if f.kwok, err = binaries.Finder(stdio.Err)(ctx, hollow.KwokProgram); err != nil {
+			return err
+		}
+	}
+	measure := func(ctx context.Context) error {
 		if f.out == "" {
 			f.out = filepath.Join("results", time.Now().Format("20060102-150405")+"-scale")
 			if err := reports.Claim(f.out); err != nil {
@@ -198,7 +211,11 @@ func runScale(ctx context.Context, stdio IO, f scaleFlags) error {
 			}
 		}
 		return scaleAll(ctx, stdio, f)
-	})
+	}
+	if f.place.provider == onKind {
+		return measure(ctx)
+	}
+	return inSandbox(ctx, stdio, f.place.lab, measure)
 }
 
 // scaleAll measures all engines in turn and leaves the results, whatever happens.
@@ -235,7 +252,7 @@ func (f *scaleFlags) data() *scale.Data {
 	churn := profile.DefaultChurn()
 	churn.For, churn.Seed = f.cfg.Churn.For, f.cfg.Profile.Seed
 	d.Run = scale.Run{
-		Schema: scale.Schema, ID: filepath.Base(f.out), Tool: version, Cluster: "lab", Kubernetes: binaries.Version, Kernel: kernelRelease(),
+		Schema: scale.Schema, ID: filepath.Base(f.out), Tool: version, Cluster: f.place.provider, Kubernetes: binaries.Version, Kernel: kernelRelease(),
 		CPUs: runtime.NumCPU(), Memory: hostMemory(), Profile: f.cfg.Profile.String(),
 		Churn:   fmt.Sprintf("%s rates=%v samples=%d cidrs=%d rounds=%d%s", churn, f.cfg.Churn.Rates, f.cfg.Samples, f.cfg.CIDRs, f.cfg.Rounds, f.skipped()),
 		Timing:  scale.Timing{Period: milliseconds(t.Interval), Hold: milliseconds(scalerun.Hold), Deadline: milliseconds(t.Deadline)},
@@ -316,9 +333,10 @@ func scaleOne(ctx context.Context, stdio IO, f scaleFlags, d *scale.Data, t turn
 	}
 	var result *scalerun.Result
 	logs := filepath.Join(f.out, "logs", fmt.Sprintf("%s-%d", t.engine, t.repeat+1))
-	err = withLab(ctx, stdio, f.lab, logs, func(ctx context.Context, s *session) (err error) {
+	err = f.place.within(ctx, stdio, logs, func(ctx context.Context, on scalerun.Config) (err error) {
 		cfg := f.cfg
-		cfg.Lab, cfg.Pool, cfg.Engine, cfg.Name, cfg.Repeat = s.lab, s.lab.Network().Nodes()[0].Pool(), engine, t.engine, t.repeat
+		cfg.Lab, cfg.Pool, cfg.Sandboxed, cfg.Dir, cfg.Kwok = on.Lab, on.Pool, on.Sandboxed, on.Dir, f.kwok
+		cfg.Engine, cfg.Name, cfg.Repeat = engine, t.engine, t.repeat
 		cfg.Judged = described.Limits != nil
 		cfg.Log = func(line string) { fmt.Fprintln(stdio.Err, line) }
 		result, err = scalerun.Run(ctx, cfg)

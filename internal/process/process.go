@@ -1,7 +1,8 @@
-// Package process runs the programs of a lab: each with a log file of its own, each
-// watched, so that one that dies by itself is reported with the end of its log.
+// Package process runs the programs of a lab, or beside a cluster: each with a log file of
+// its own, each watched, so that one that dies by itself is reported with the end of its log.
 //
-// It decides nothing about what runs. Processes die with the sandbox at the latest.
+// It decides nothing about what runs. Processes die with the sandbox at the latest, or,
+// where there is none, with this one (Spec.Bound).
 package process
 
 import (
@@ -12,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -37,6 +39,9 @@ type Spec struct {
 	Do func(func() error) error
 	// MayEnd is for a process whose end by itself is nobody's concern but its owner's.
 	MayEnd bool
+	// Bound is for a process that no sandbox ends: it is killed when this one ends, even by
+	// a kill.
+	Bound bool
 }
 
 // Group is a set of running processes that are killed together.
@@ -85,11 +90,7 @@ func (g *Group) Start(spec Spec) (*Process, error) {
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	// A terminal's Ctrl-C is for the lab, which ends its processes in order.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	do := spec.Do
-	if do == nil {
-		do = func(fn func() error) error { return fn() }
-	}
-	if err := do(p.cmd.Start); err != nil {
+	if err := p.start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", spec.Name, err)
 	}
 	g.mu.Lock()
@@ -97,6 +98,29 @@ func (g *Group) Start(spec Spec) (*Process, error) {
 	g.mu.Unlock()
 	go g.wait(p)
 	return p, nil
+}
+
+func (p *Process) start() error {
+	do := p.spec.Do
+	if do == nil {
+		do = func(fn func() error) error { return fn() }
+	}
+	if !p.spec.Bound {
+		return do(p.cmd.Start)
+	}
+	// The kernel kills it when the thread that started it ends, so that one is kept.
+	p.cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	started := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := do(p.cmd.Start)
+		started <- err
+		if err == nil {
+			<-p.done
+		}
+	}()
+	return <-started
 }
 
 func (g *Group) wait(p *Process) {

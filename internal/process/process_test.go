@@ -2,14 +2,82 @@ package process_test
 
 import (
 	"context"
+	"fmt"
 	"os"
+	"os/exec"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/netassay/netassay/clusters/lab/process"
+	"github.com/netassay/netassay/internal/process"
 )
+
+// parentVar makes the test binary be a parent with a bound process, which it prints.
+const parentVar = "NETASSAY_TEST_PARENT"
+
+func TestMain(m *testing.M) {
+	dir := os.Getenv(parentVar)
+	if dir == "" {
+		os.Exit(m.Run())
+	}
+	p, err := process.NewGroup(dir).Start(process.Spec{Name: "bound", Argv: []string{"sleep", "1000"}, Bound: true})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	fmt.Println(p.Pid())
+	select {}
+}
+
+// A bound process dies with its parent, by a kill too, and no sooner.
+func TestBoundDiesWithItsParent(t *testing.T) {
+	parent := exec.Command("/proc/self/exe")
+	parent.Env = append(os.Environ(), parentVar+"="+t.TempDir())
+	out, err := parent.StdoutPipe()
+	if err == nil {
+		err = parent.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = parent.Wait() }()
+	defer func() { _ = parent.Process.Kill() }()
+	var pid int
+	if _, err := fmt.Fscan(out, &pid); err != nil {
+		t.Fatal(err)
+	}
+	for range 50 { // threads of the parent come and go meanwhile
+		runtime.Gosched()
+		if dead(pid) {
+			t.Fatal("the process died before its parent")
+		}
+	}
+	if err := parent.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	late := time.After(20 * time.Second)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !dead(pid) {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatal("the process lives 20s longer than its parent")
+		}
+	}
+}
+
+// dead tells whether a process is gone, or waits for nobody to ask how it ended.
+func dead(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return true
+	}
+	_, state, _ := strings.Cut(string(stat), ") ")
+	return strings.HasPrefix(state, "Z")
+}
 
 func start(t *testing.T, g *process.Group, spec process.Spec) *process.Process {
 	t.Helper()

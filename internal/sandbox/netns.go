@@ -58,6 +58,15 @@ func CurrentNetNS() (*NetNS, error) {
 	return &NetNS{file: f}, nil
 }
 
+// OpenNetNS is the network namespace that a file is of, e.g. /proc/PID/ns/net.
+func OpenNetNS(file string) (*NetNS, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("open network namespace: %w", err)
+	}
+	return &NetNS{file: f}, nil
+}
+
 func (n *NetNS) bind(name string) error {
 	if !Inside() {
 		return errors.New("name network namespace: not inside a sandbox")

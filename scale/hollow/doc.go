@@ -3,7 +3,8 @@
 // that a test asks for. An agent that watches the API server can't tell them from real ones.
 //
 // Size draws objects: the same size and seed give the same objects. Cluster writes them,
-// tells how far it is, and churns them. It decides nothing about what is measured. It may
+// tells how far it is, and churns them. Writer writes those of loads, and has them run
+// itself or leaves that to KWOK. It decides nothing about what is measured. It may
 // wait for pods that others have bound to a node with a kubelet, and must never make one, or
 // nobody knows whose status it has.
 package hollow

@@ -63,10 +63,14 @@ func AwaitLocal(ctx context.Context, client kubernetes.Interface, node string, w
 	}
 }
 
-// running counts the node's pods that run and have addresses.
+// running counts the node's pods that run and have addresses, but for the cluster's own.
 func running(ctx context.Context, client kubernetes.Interface, node string) (int, error) {
 	list, err := client.CoreV1().Pods("").List(ctx, metav1.ListOptions{
-		FieldSelector:   fields.AndSelectors(fields.OneTermEqualSelector("spec.nodeName", node), fields.OneTermEqualSelector("status.phase", "Running")).String(),
+		FieldSelector: fields.AndSelectors(
+			fields.OneTermEqualSelector("spec.nodeName", node),
+			fields.OneTermEqualSelector("status.phase", "Running"),
+			fields.OneTermNotEqualSelector("metadata.namespace", metav1.NamespaceSystem),
+		).String(),
 		ResourceVersion: "0",
 	})
 	if err != nil {

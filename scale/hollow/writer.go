@@ -21,6 +21,7 @@ import (
 type Writer struct {
 	Client   kubernetes.Interface
 	progress Progress
+	played   map[string]bool // nodes whose pods KWOK has run
 }
 
 // NewWriter returns a Writer whose client has no rate limit of its own.
@@ -78,8 +79,12 @@ func (w *Writer) Pods(ctx context.Context, all []load.Pod) error {
 	return w.Each(ctx, "create pods", len(all), func(ctx context.Context, i int) error { return w.StartPod(ctx, all[i]) })
 }
 
-// StartPod creates a hollow pod and has it run.
+// StartPod creates a hollow pod and has it run, unless KWOK will.
 func (w *Writer) StartPod(ctx context.Context, p load.Pod) error {
+	if w.played[p.Node] {
+		_, err := w.Client.CoreV1().Pods(p.Namespace).Create(ctx, playedObject(p), metav1.CreateOptions{})
+		return err
+	}
 	return startPod(ctx, w.Client, p.Object(), p.Status())
 }
 

@@ -34,7 +34,9 @@ type Pool interface {
 // Config is one run of one engine.
 type Config struct {
 	Lab    Lab
-	Pool   Pool
+	Pool   Pool   // nil: nobody knows an address before its pod, and no new pods are measured
+	Kwok   string // path of the program that plays hollow nodes; "": the run does it itself
+	Dir    string // for its files
 	Engine engines.Engine
 	Name   string // of the engine, as asked for
 	Judged bool   // by bounds: then it must have been seen at all that was done
@@ -52,6 +54,10 @@ type Config struct {
 	Limits Limits
 	// Skip are phases of Optional to leave out; figures that need them are missing then.
 	Skip []string
+
+	// Sandboxed says that the run has namespaces of its own: the memory hierarchy of cgroups
+	// can be mounted, and all processes that it sees are its own.
+	Sandboxed bool
 
 	// Log gets lines of progress.
 	Log func(line string)

@@ -21,9 +21,13 @@ type watchedNode struct {
 	process engines.Process
 }
 
-// watch makes a watched node.
-func watch(n engines.Node, log func(string)) *watchedNode {
+// watch makes a watched node. Without a sandbox there is no cgroup.
+func watch(n engines.Node, sandboxed bool, log func(string)) *watchedNode {
 	w := &watchedNode{Node: n}
+	if !sandboxed {
+		log("no cgroup figures: the run is in no sandbox")
+		return w
+	}
 	var err error
 	if w.cgroup, err = measure.NewCgroup(cgroupDir); err != nil {
 		log(fmt.Sprintf("no cgroup figures: %v", err))

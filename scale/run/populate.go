@@ -19,12 +19,7 @@ func (r *run) populate(ctx, life context.Context) error {
 	o, start := &r.objects, time.Now()
 	for _, do := range []func() error{
 		func() error { return r.writer.Namespaces(ctx, o.Namespaces) },
-		func() error { return r.writer.Nodes(ctx, o.Nodes) },
-		func() error {
-			r.size.Nodes = len(o.Nodes)
-			go r.writer.KeepLeases(life, o.Nodes, r.cfg.Timing.Lease)
-			return nil
-		},
+		func() error { return r.writeNodes(ctx, life) },
 		func() error { return r.startLocal(ctx, o.Local) },
 		func() error { return r.awaitLocal(ctx, len(o.Local)) },
 		func() error { return r.inStages(ctx, len(o.Policies), r.writePolicies) },
@@ -36,6 +31,24 @@ func (r *run) populate(ctx, life context.Context) error {
 	}
 	r.note("populated in %.0f s", time.Since(start).Seconds())
 	return r.growBlocks(ctx)
+}
+
+// writeNodes creates the hollow nodes and has somebody play their kubelets.
+func (r *run) writeNodes(ctx, life context.Context) (err error) {
+	nodes := r.objects.Nodes
+	r.size.Nodes = len(nodes)
+	if r.cfg.Kwok == "" {
+		err := r.writer.Nodes(ctx, nodes)
+		go r.writer.KeepLeases(life, nodes, r.cfg.Timing.Lease)
+		return err
+	}
+	if err := hollow.KeepDaemonSetsOff(ctx, r.client); err != nil {
+		return err
+	}
+	if r.kwok, err = hollow.StartKwok(r.cfg.Lab.EngineNodes()[1], r.cfg.Kwok, r.cfg.Dir); err != nil {
+		return err
+	}
+	return r.writer.PlayedNodes(ctx, nodes)
 }
 
 // stages is in how many parts a kind of object is written: after each, memory is read, so
@@ -101,7 +114,13 @@ func (r *run) growBlocks(ctx context.Context) error {
 
 func (r *run) writePods(ctx context.Context, from, to int) error {
 	r.size.Pods = to
-	return r.writer.Pods(ctx, r.objects.Pods[from:to])
+	err := r.writer.Pods(ctx, r.objects.Pods[from:to])
+	if err != nil || r.kwok == nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 3*podPatience)
+	defer cancel()
+	return r.kwok.AwaitPlayed(ctx, r.client, to-from, r.progress())
 }
 
 // pointSettle is short: four stages of each kind have to fit into the time for the load.

@@ -39,11 +39,14 @@ func (r *run) puppet(i int) load.Pod {
 }
 
 // wirePuppets routes the puppets' addresses to the second node, which hands them to far.
-func (r *run) wirePuppets(ctx context.Context) error {
+func (r *run) wirePuppets(ctx, life context.Context) error {
 	node := corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: puppetNode, Labels: map[string]string{load.Hollow: "true"}}}
+	node.Spec.Taints = []corev1.Taint{{Key: load.Hollow, Value: "true", Effect: corev1.TaintEffectNoSchedule}}
+	node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "Hollow"}}
 	if err := r.writer.Nodes(ctx, []corev1.Node{node}); err != nil {
 		return err
 	}
+	go r.writer.KeepLeases(life, []corev1.Node{node}, r.cfg.Timing.Lease)
 	addresses, err := nodeAddresses(ctx, r, r.nodes[1])
 	if err != nil {
 		return err

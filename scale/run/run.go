@@ -40,7 +40,8 @@ type run struct {
 	enforced bool          // the witness's policy is in force
 	size     report.Point  // of the load so far
 
-	knowsSets bool // the kernel was seen to hold exactly the sets expected
+	kwok      *hollow.Kwok // nil when the run has hollow pods run itself
+	knowsSets bool         // the kernel was seen to hold exactly the sets expected
 }
 
 // Run measures one engine. The result is there even when the run failed, and says what was
@@ -58,12 +59,19 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	for _, line := range r.result.conclude(cfg.Limits, cfg.Judged) {
 		r.note("%s", line)
 	}
-	r.note("%.0f s in all; senders missed %.1f %% of ticks; other work on the host took %.0f %% of the processors, a task waited for one %.0f %% of the time; families %v",
-		time.Since(r.began).Seconds(), 100*r.result.missed(), 100*r.result.foreign(), 100*r.result.Host.Stalled, r.families)
+	others := fmt.Sprintf("other work on the host took %.0f %% of the processors", 100*r.result.foreign())
+	if !cfg.Sandboxed {
+		others = "other work on the host can't be told from the cluster's"
+	}
+	r.note("%.0f s in all; senders missed %.1f %% of ticks; %s, a task waited for one %.0f %% of the time; families %v",
+		time.Since(r.began).Seconds(), 100*r.result.missed(), others, 100*r.result.Host.Stalled, r.families)
 	return r.result, err
 }
 
 func newRun(cfg Config) *run {
+	if cfg.Pool == nil {
+		cfg.NewPods = 0
+	}
 	r := &run{
 		cfg: cfg, fleet: probe.NewFleet(), pods: map[string]*pod{}, nodes: cfg.Lab.Nodes(),
 		began: time.Now(), zero: probe.Now(), families: cfg.families(),
@@ -79,7 +87,7 @@ func (r *run) inLab(ctx context.Context, phases func(life context.Context) []pha
 		return err
 	}
 	r.client = r.writer.Client
-	r.node = watch(r.cfg.Lab.EngineNodes()[0], r.cfg.Log)
+	r.node = watch(r.cfg.Lab.EngineNodes()[0], r.cfg.Sandboxed, r.cfg.Log)
 	r.meter = newMeter(r.node, r.cfg.Engine)
 	r.objects = load.Generate(r.cfg.Profile)
 	before, err := measure.ReadPressure()
@@ -99,6 +107,9 @@ func (r *run) inLab(ctx context.Context, phases func(life context.Context) []pha
 func (r *run) stop(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
+	if r.kwok != nil {
+		r.kwok.Stop()
+	}
 	return errors.Join(r.cfg.Engine.Stop(ctx), r.node.close())
 }
 
@@ -114,7 +125,7 @@ const needed = 4
 // phases are all, in order.
 func (r *run) phases(life context.Context) []phase {
 	return []phase{
-		{"set up", r.setUp},
+		{"set up", func(ctx context.Context) error { return r.setUp(ctx, life) }},
 		{"control: no engine", r.nullControl},
 		{"floor", r.floor},
 		{"baseline", r.baseline},
@@ -163,7 +174,7 @@ func (r *run) perform(ctx context.Context, phases []phase) error {
 }
 
 // setUp makes the pods that are watched, and wires what counts beside them.
-func (r *run) setUp(ctx context.Context) error {
+func (r *run) setUp(ctx, life context.Context) error {
 	node, err := r.client.CoreV1().Nodes().Get(ctx, r.nodes[0], metav1.GetOptions{})
 	if err != nil {
 		return err
@@ -178,10 +189,12 @@ func (r *run) setUp(ctx context.Context) error {
 	if err := r.createWorld(ctx); err != nil {
 		return err
 	}
-	if err := r.openTap(ctx); err != nil {
-		return err
+	if r.cfg.Pool != nil {
+		if err := r.openTap(ctx); err != nil {
+			return err
+		}
 	}
-	return r.wirePuppets(ctx)
+	return r.wirePuppets(ctx, life)
 }
 
 // nullControl shows that the method sees an engine that does nothing: policies that deny

@@ -65,7 +65,7 @@ func inLab(t *testing.T, cfg Config) Config {
 			t.Error(err)
 		}
 	})
-	cfg.Lab, cfg.Pool = l, l.Network().Nodes()[0].Pool()
+	cfg.Lab, cfg.Pool, cfg.Sandboxed = l, l.Network().Nodes()[0].Pool(), true
 	cfg.Log = func(line string) { t.Log(line) }
 	return cfg
 }

@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -74,13 +75,18 @@ func (r *run) createWorld(ctx context.Context) error {
 			return fmt.Errorf("create namespace: %w", err)
 		}
 	}
-	for name, p := range places() {
-		object := r.podObject(p.namespace, name, r.nodes[p.node], p.labels)
-		if _, err := r.client.CoreV1().Pods(p.namespace).Create(ctx, object, metav1.CreateOptions{}); err != nil {
-			return fmt.Errorf("create pod %s: %w", name, err)
-		}
+	all := places()
+	names := slices.Sorted(maps.Keys(all))
+	err := r.writer.Each(ctx, "create watched pods", len(names), func(ctx context.Context, i int) error {
+		p := all[names[i]]
+		object := r.podObject(p.namespace, names[i], r.nodes[p.node], p.labels)
+		_, err := r.client.CoreV1().Pods(p.namespace).Create(ctx, object, metav1.CreateOptions{})
+		return err
+	})
+	if err != nil {
+		return err
 	}
-	for name, p := range places() {
+	for name, p := range all {
 		if err := r.attach(ctx, p.namespace, name); err != nil {
 			return err
 		}

@@ -14,7 +14,7 @@ import (
 
 	"github.com/netassay/netassay/clusters/lab/network"
 	"github.com/netassay/netassay/clusters/lab/pki"
-	"github.com/netassay/netassay/clusters/lab/process"
+	"github.com/netassay/netassay/internal/process"
 )
 
 // APIPort is where the API server listens, on all addresses of the sandbox.

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/netassay/netassay/clusters/lab/network"
-	"github.com/netassay/netassay/clusters/lab/process"
+	"github.com/netassay/netassay/internal/process"
 )
 
 // ProxyModes are the modes of kube-proxy that a lab can have.

@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/netassay/netassay/clusters/lab/process"
+	"github.com/netassay/netassay/internal/process"
 )
 
 // How often a starting program is asked whether it is ready, and how long one question

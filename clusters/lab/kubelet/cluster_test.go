@@ -24,7 +24,7 @@ import (
 	"github.com/netassay/netassay/clusters/lab/kubelet"
 	"github.com/netassay/netassay/clusters/lab/network"
 	"github.com/netassay/netassay/clusters/lab/pki"
-	"github.com/netassay/netassay/clusters/lab/process"
+	"github.com/netassay/netassay/internal/process"
 	"github.com/netassay/netassay/internal/sandbox"
 )
 
