@@ -62,8 +62,21 @@ type Change struct {
 // leaves o as it is. Where a kind has nothing to change (no ipBlock, no except), the next
 // kind of the mix that has takes its turn; the churn ends early if none has.
 func Schedule(o *Objects, c profile.Churn) iter.Seq[Change] {
+	return func(yield func(Change) bool) { NewChurning(o).Schedule(c)(yield) }
+}
+
+// Churning is a load under several churns, one after the other: the next begins with what
+// the one before has left.
+type Churning struct{ state *state }
+
+// NewChurning begins with o, and leaves it as it is.
+func NewChurning(o *Objects) *Churning { return &Churning{newState(o)} }
+
+// Schedule is the next churn. It can be consumed once, and before the one after it.
+func (l *Churning) Schedule(c profile.Churn) iter.Seq[Change] {
 	return func(yield func(Change) bool) {
-		s := newState(o, c)
+		s := l.state
+		s.c, s.r = c, random(c.Seed, streamChurn, 0)
 		for n := 0; ; n++ {
 			due, burst := Due(c, n)
 			if due >= c.For {
@@ -108,9 +121,9 @@ type state struct {
 	edits    int
 }
 
-func newState(o *Objects, c profile.Churn) *state {
+func newState(o *Objects) *state {
 	s := &state{
-		r: random(c.Seed, streamChurn, 0), w: newWriter(o.Profile), c: c, made: len(o.Policies),
+		w: newWriter(o.Profile), made: len(o.Policies),
 		spaces: append([]corev1.Namespace(nil), o.Namespaces...), pods: append([]Pod(nil), o.Pods...),
 	}
 	if o.Profile.Dedupe == profile.Friendly {

@@ -112,8 +112,8 @@ func (w *world) pod(t *testing.T, write Write) {
 	}
 }
 
-// Whatever the load and the mix, an API server takes every change, and what Generate gave
-// stays as it is.
+// Whatever the load and the mix, an API server takes every change, those of a second churn
+// too, and what Generate gave stays as it is.
 func TestScheduleProperty(t *testing.T) {
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 0))
@@ -121,22 +121,24 @@ func TestScheduleProperty(t *testing.T) {
 		p := parse(t, fmt.Sprintf("nodes=%d pods=%d ns=%d policies=%d cidrs=%d except=%g overlap=%g dedupe=%s families=%s seed=%d local=0",
 			1+r.IntN(5), 1+r.IntN(100), 1+r.IntN(5), r.IntN(30), 1+r.IntN(40), r.Float64()*16, r.Float64(),
 			[]string{"friendly", "hostile"}[r.IntN(2)], []string{"ipv4", "ipv6", "dual"}[r.IntN(3)], r.Uint64()))
-		c := churn(t, fmt.Sprintf("rate=10 for=30s replace=%g seed=%d mix=%s", r.Float64(), r.Uint64(), mixOf(r)))
 		o := Generate(p)
 		before := Generate(p)
 		w := newWorld(&o)
 		pods, policies := len(w.pods), len(w.policies)
-		n := 0
-		for change := range Schedule(&o, c) {
-			if change.N != n || len(change.Writes) == 0 {
-				t.Fatalf("seed %d: change %d is %+v", seed, n, change)
-			}
-			n++
-			for _, write := range change.Writes {
-				w.apply(t, write)
-			}
-			if len(w.pods) != pods || len(w.policies) != policies {
-				t.Fatalf("seed %d: %s leaves %d pods and %d policies, want %d and %d", seed, change.Kind, len(w.pods), len(w.policies), pods, policies)
+		l := NewChurning(&o)
+		for range 2 {
+			c, n := churn(t, fmt.Sprintf("rate=10 for=30s replace=%g seed=%d mix=%s", r.Float64(), r.Uint64(), mixOf(r))), 0
+			for change := range l.Schedule(c) {
+				if change.N != n || len(change.Writes) == 0 {
+					t.Fatalf("seed %d: change %d is %+v", seed, n, change)
+				}
+				n++
+				for _, write := range change.Writes {
+					w.apply(t, write)
+				}
+				if len(w.pods) != pods || len(w.policies) != policies {
+					t.Fatalf("seed %d: %s leaves %d pods and %d policies, want %d and %d", seed, change.Kind, len(w.pods), len(w.policies), pods, policies)
+				}
 			}
 		}
 		for _, policy := range w.policies {

@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"sync"
 	"time"
@@ -36,8 +37,9 @@ func (r *run) churns(ctx context.Context) error {
 			r.note("churn: nothing could be measured: the state before the changes is wrong: %v", err)
 			return ctx.Err()
 		}
+		l := load.NewChurning(&r.objects)
 		for i, rate := range r.cfg.Churn.Rates {
-			if err := r.churn(ctx, rate, uint64(i)); err != nil {
+			if err := r.churn(ctx, l, rate, uint64(i)); err != nil {
 				return err
 			}
 		}
@@ -47,7 +49,7 @@ func (r *run) churns(ctx context.Context) error {
 
 // churn changes the load by the clock, and puppets beside it: what is measured is how long
 // after its time a puppet's flow was right.
-func (r *run) churn(ctx context.Context, rate float64, n uint64) error {
+func (r *run) churn(ctx context.Context, l *load.Churning, rate float64, n uint64) error {
 	phase := fmt.Sprintf("churn-%gps", rate)
 	r.cfg.Log(fmt.Sprintf("%s for %v", phase, r.cfg.Churn.For))
 	w, err := r.watchPuppets(ctx, churnPuppets)
@@ -61,7 +63,7 @@ func (r *run) churn(ctx context.Context, rate float64, n uint64) error {
 	var done churned
 	g.Go(func() error {
 		var err error
-		done, err = r.changeLoad(gctx, c)
+		done, err = r.changeLoad(gctx, l.Schedule(c))
 		return err
 	})
 	g.Go(func() error { return w.toggle(gctx, c.For) })
@@ -75,13 +77,13 @@ func (r *run) churn(ctx context.Context, rate float64, n uint64) error {
 
 // changeLoad makes the changes when they fall due, without waiting for those before, but for
 // those of the same objects: a policy that is being replaced can't be updated.
-func (r *run) changeLoad(ctx context.Context, c profile.Churn) (churned, error) {
+func (r *run) changeLoad(ctx context.Context, changes iter.Seq[load.Change]) (churned, error) {
 	var out churned
 	var mu sync.Mutex
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(churnWriters)
 	start, turns := time.Now(), turns{}
-	for change := range load.Schedule(&r.objects, c) {
+	for change := range changes {
 		if err := pause(ctx, time.Until(start.Add(change.Due))); err != nil {
 			return out, err
 		}
