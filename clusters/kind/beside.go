@@ -120,6 +120,9 @@ func (b *Beside) Nodes() []engines.Node {
 	return out
 }
 
+// Died yields why the first program that was not asked to end has ended.
+func (b *Beside) Died() <-chan error { return b.processes.Died() }
+
 // Close kills what was started beside the nodes.
 func (b *Beside) Close() error {
 	b.processes.Kill()
@@ -134,7 +137,7 @@ func (n *besideNode) Name() string       { return n.name }
 func (n *besideNode) Kubeconfig() string { return n.kubeconfig }
 
 func (n *besideNode) Start(name string, argv, env []string) (engines.Process, error) {
-	return n.processes.Start(process.Spec{Name: name, Argv: argv, Env: append(n.env(), env...), Do: n.net.Do, MayEnd: true, Bound: true})
+	return n.processes.Start(process.Spec{Name: name, Argv: argv, Env: append(n.env(), env...), Do: n.net.Do, Bound: true})
 }
 
 func (n *besideNode) Run(ctx context.Context, stdin string, argv ...string) error {

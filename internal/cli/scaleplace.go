@@ -94,7 +94,9 @@ func (f *placeFlags) onKind(ctx context.Context, stdio IO, logs string, do func(
 		return err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
-	return do(ctx, scalerun.Config{Lab: besideKind{c, b.Nodes()}, Dir: logs})
+	return guarded(ctx, b.Died(), func(ctx context.Context) error {
+		return do(ctx, scalerun.Config{Lab: besideKind{c, b.Nodes()}, Dir: logs})
+	})
 }
 
 // besideKind is a cluster of kind of which only the workers are used.

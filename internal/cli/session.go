@@ -93,7 +93,7 @@ func withLab(ctx context.Context, stdio IO, f labFlags, logDir string, do func(c
 		return err
 	}
 	defer func() { err = errors.Join(err, s.engine.Stop(context.WithoutCancel(ctx))) }()
-	return s.guarded(ctx, do)
+	return guarded(ctx, s.lab.Died(), func(ctx context.Context) error { return do(ctx, s) })
 }
 
 // ServeLab is the part of the program that runs as a lab: see lab.ServeIfAsked.
@@ -122,28 +122,28 @@ func (s *session) startEngine(ctx context.Context, name string, progress func(st
 	return nil
 }
 
-// guarded runs do until it ends or a program of the lab dies.
-func (s *session) guarded(ctx context.Context, do func(context.Context, *session) error) error {
+// guarded runs do until it ends or a program of the cluster dies.
+func guarded(ctx context.Context, died <-chan error, do func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	over := make(chan struct{})
 	defer close(over)
 	go func() {
 		select {
-		case err := <-s.lab.Died():
+		case err := <-died:
 			cancel(&diedError{err})
 		case <-over:
 		}
 	}()
-	err := do(ctx, s)
-	var died *diedError
-	if errors.As(context.Cause(ctx), &died) {
-		return died // what do says of it is a consequence
+	err := do(ctx)
+	var why *diedError
+	if errors.As(context.Cause(ctx), &why) {
+		return why // what do says of it is a consequence
 	}
 	return err
 }
 
-// diedError is why a lab could not go on: one of its programs ended by itself.
+// diedError is why a run could not go on: a program that it needs ended by itself.
 type diedError struct {
 	err error
 }
