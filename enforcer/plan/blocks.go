@@ -61,11 +61,18 @@ type blockUnion struct {
 
 func (u *blockUnion) empty() bool { return len(u.members[0])+len(u.members[1]) == 0 }
 
-// union is what is known of the ipBlocks of a rule with these peers, nil if nothing is.
-// Policies don't change, so that a rule is known by where it is: to read and sort all CIDRs
-// of a thousand policies would be most of what the edit of one of them costs.
-func (c *Compiler) union(list []netv1.NetworkPolicyPeer) *blockUnion {
-	u := c.unions[&list[0]]
+// peerList tells where a rule's peers are, by which a rule is known: policies don't change.
+type peerList struct {
+	first *netv1.NetworkPolicyPeer
+	n     int
+}
+
+func listOf(peers []netv1.NetworkPolicyPeer) peerList { return peerList{&peers[0], len(peers)} }
+
+// union is what is known of the ipBlocks of a rule, nil if nothing is. To read and sort all
+// CIDRs of a thousand policies would be most of what the edit of one of them costs.
+func (c *Compiler) union(of peerList) *blockUnion {
+	u := c.unions[of]
 	if u != nil {
 		u.used = true
 	}

@@ -86,7 +86,7 @@ type namespaceChain struct {
 // begin begins a compilation of the snapshot that the index is of.
 func (c *Compiler) begin(s model.Snapshot, opts Options, hash func(string) string) *compiler {
 	if c.sets == nil {
-		c.sets, c.unions = map[string]*clusterSet{}, map[*netv1.NetworkPolicyPeer]*blockUnion{}
+		c.sets, c.unions = map[string]*clusterSet{}, map[peerList]*blockUnion{}
 	}
 	var local []model.Pod
 	for i := range s.Pods {

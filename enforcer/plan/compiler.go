@@ -21,8 +21,8 @@ import (
 type Compiler struct {
 	cluster  match.Index
 	sets     map[string]*clusterSet
-	unions   map[*netv1.NetworkPolicyPeer]*blockUnion // by the first peer of a rule
-	scratch  set                                      // where members are gathered, so that sets have no more room than they need
+	unions   map[peerList]*blockUnion
+	scratch  set // where members are gathered, so that sets have no more room than they need
 	last     Plan
 	opts     Options
 	nodes    []model.Node
@@ -59,7 +59,7 @@ func (c *Compiler) compile(s model.Snapshot, opts Options, hash func(string) str
 	}
 	c.last = c.begin(s, opts, hash).compile(s.Policies)
 	maps.DeleteFunc(c.sets, func(_ string, k *clusterSet) bool { return !k.used })
-	maps.DeleteFunc(c.unions, func(_ *netv1.NetworkPolicyPeer, u *blockUnion) bool { return !u.used })
+	maps.DeleteFunc(c.unions, func(_ peerList, u *blockUnion) bool { return !u.used })
 	c.scratch = set{}
 	c.opts, c.nodes = opts, slices.Clone(s.Nodes)
 	c.opts.Own = slices.Clone(opts.Own)

@@ -217,6 +217,32 @@ func TestCompilerKeepsBlocks(t *testing.T) {
 	}
 }
 
+// Lists that share memory are different lists if their lengths differ.
+func TestCompilerTellsListsApart(t *testing.T) {
+	peers := []netv1.NetworkPolicyPeer{{IPBlock: &netv1.IPBlock{CIDR: "10.1.0.0/16"}}, {IPBlock: &netv1.IPBlock{CIDR: "10.2.0.0/16"}}}
+	s := model.Snapshot{
+		Namespaces: []model.Namespace{{Name: "x"}},
+		Pods:       []model.Pod{{Namespace: "x", Name: "a", Node: "n1", IPs: []netip.Addr{netip.MustParseAddr("10.0.0.9")}}},
+	}
+	for n := range peers {
+		s.Policies = append(s.Policies, &netv1.NetworkPolicy{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "x", Name: fmt.Sprint("p", n)},
+			Spec:       netv1.NetworkPolicySpec{Ingress: []netv1.NetworkPolicyIngressRule{{From: peers[:n+1]}}},
+		})
+	}
+	var c plan.Compiler
+	sets := c.Compile(s, plan.Options{Node: "n1", Existing: plan.Keep}).IPv4.Sets
+	sizes := map[int]int{}
+	for _, set := range sets {
+		if set.Role == plan.RoleBlock {
+			sizes[len(set.Members)]++
+		}
+	}
+	if diff := cmp.Diff(map[int]int{1: 1, 2: 1}, sizes); diff != "" {
+		t.Errorf("sets of blocks by how many they hold (-want +got):\n%s", diff)
+	}
+}
+
 // blockSets are the sets of ipBlocks by their first member, as where it is.
 func blockSets(p plan.Plan) map[string]*plan.Member {
 	found := map[string]*plan.Member{}

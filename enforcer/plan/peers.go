@@ -25,7 +25,7 @@ func (c *compiler) parsePeers(field string, list []netv1.NetworkPolicyPeer) []sc
 		return []scopedPeer{c.anywhere(peer{})}
 	}
 	var out []scopedPeer
-	blocks := ruleBlocks{union: c.kept.union(list)}
+	blocks := ruleBlocks{union: c.kept.union(listOf(list))}
 	for i := range list {
 		p, at := &list[i], func() string { return fmt.Sprintf("%s[%d]", field, i) }
 		switch {
@@ -47,7 +47,7 @@ func (c *compiler) parsePeers(field string, list []netv1.NetworkPolicyPeer) []sc
 		}
 	}
 	if blocks.union == nil && blocks.unite() {
-		c.kept.unions[&list[0]] = blocks.union
+		c.kept.unions[listOf(list)] = blocks.union
 	}
 	return append(out, c.blockPeers(field, blocks)...)
 }
