@@ -52,6 +52,7 @@ type Agent struct {
 	pace     pace
 
 	past     past
+	check    check
 	trimming trimming
 	pending  watch.Changes // not in the kernel yet
 	last     plan.Plan
@@ -126,6 +127,8 @@ func (a *Agent) loop(ctx context.Context) error {
 	defer alive.Stop()
 	quiet := time.NewTimer(0)
 	defer quiet.Stop()
+	again := time.NewTimer(0)
+	defer again.Stop()
 	verify := make(<-chan time.Time)
 	if a.cfg.VerifyInterval > 0 {
 		ticker := time.NewTicker(a.cfg.VerifyInterval)
@@ -144,14 +147,16 @@ func (a *Agent) loop(ctx context.Context) error {
 		} else {
 			quiet.Stop()
 		}
+		if wait, ok := a.check.wait(time.Now()); ok {
+			again.Reset(wait)
+		} else {
+			again.Stop()
+		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-a.watcher.Wake():
-			if a.past.Dirty.IsZero() {
-				a.past.Dirty = time.Now()
-			}
-			a.past.Urgent = a.past.Urgent || a.watcher.Urgent()
+			a.woken()
 		case <-timer.C:
 			a.sync(ctx)
 		case <-quiet.C:
@@ -160,9 +165,19 @@ func (a *Agent) loop(ctx context.Context) error {
 			}
 		case <-verify:
 			a.verify(ctx)
+		case <-again.C:
+			a.verify(ctx)
 		case <-alive.C:
 		}
 	}
+}
+
+// woken takes note of a change of the cluster.
+func (a *Agent) woken() {
+	if a.past.Dirty.IsZero() {
+		a.past.Dirty = time.Now()
+	}
+	a.past.Urgent = a.past.Urgent || a.watcher.Urgent()
 }
 
 // trouble notes requests to the API server that fail. Like those of syncs, the log has
@@ -308,29 +323,4 @@ const lockRetry = time.Second
 func (a *Agent) transient(ip netip.Addr) bool {
 	_, ok := a.pending.Transient[ip]
 	return ok
-}
-
-// verify looks for drift and repairs it. While syncs fail there is nothing to compare with.
-func (a *Agent) verify(ctx context.Context) {
-	if !a.planned || a.past.Failures > 0 {
-		return
-	}
-	a.host.seen = time.Time{}
-	a.inspect(ctx)
-	if a.host.changed && a.past.Dirty.IsZero() {
-		a.past.Dirty, a.past.Urgent = time.Now(), true
-	}
-	drift, err := a.kernel.Verify(ctx)
-	if err != nil {
-		if ctx.Err() == nil {
-			a.log.Warn("can't verify the kernel's state", "error", err)
-		}
-		return
-	}
-	if !drift.Any() {
-		return
-	}
-	a.metrics.observeDrift(drift)
-	a.log.Warn("something else changed our state; repairing", "jumps", drift.Jumps, "chains", drift.Chains, "sets", drift.Sets)
-	a.apply(ctx, time.Now())
 }

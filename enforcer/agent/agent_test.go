@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
@@ -22,6 +23,7 @@ import (
 	"github.com/netassay/netassay/enforcer/agent"
 	agentbench "github.com/netassay/netassay/enforcer/agent/bench"
 	"github.com/netassay/netassay/enforcer/iptsim"
+	"github.com/netassay/netassay/enforcer/kernel"
 	"github.com/netassay/netassay/enforcer/watch"
 	"github.com/netassay/netassay/enforcer/watch/fakeapi"
 )
@@ -312,4 +314,62 @@ func TestRunEndsForANewProcess(t *testing.T) {
 	if !b.isolating() {
 		t.Error("the next does not enforce")
 	}
+}
+
+// gate is a runner whose next reading of the table waits until it is let go or cancelled.
+type gate struct {
+	*bench
+	next    chan struct{} // a token for each reading that is to wait
+	reached chan context.Context
+	release chan struct{}
+}
+
+func (g *gate) Run(ctx context.Context, c kernel.Command) ([]byte, error) {
+	if strings.HasSuffix(c.Argv[0], "-save") {
+		select {
+		case <-g.next:
+			g.reached <- ctx
+			select {
+			case <-ctx.Done():
+			case <-g.release:
+			}
+		default:
+		}
+	}
+	return g.bench.Run(ctx, c)
+}
+
+// TestCheckGivesWay: a change that comes while the kernel is read back does not wait for
+// that. After some times in a row it does, or nothing would ever be checked.
+func TestCheckGivesWay(t *testing.T) {
+	b := newBench(t)
+	fill(b.API)
+	g := &gate{bench: b, next: make(chan struct{}, 1), reached: make(chan context.Context), release: make(chan struct{})}
+	b.API.Set(policy(1, "10.9.0.0/16"))
+	b.Start(agent.Config{Node: "n", Host: b.host, Runner: g})
+	b.UntilInSync()
+	edit := func(generation int64) { // of one chain: no sync reads the table
+		b.API.Set(policy(generation, fmt.Sprintf("10.%d.0.0/16", generation)))
+	}
+	g.next <- struct{}{}
+	for i := range int64(3) {
+		ctx := <-g.reached
+		g.next <- struct{}{} // the next one waits too, or it would end a row
+		edit(10 + i)
+		select {
+		case <-ctx.Done():
+		case <-time.After(20 * time.Second):
+			t.Fatalf("check %d does not give way to a change", i)
+		}
+	}
+	ctx := <-g.reached
+	edit(20)
+	select {
+	case <-ctx.Done():
+		t.Error("the fourth check in a row gave way too")
+	case <-time.After(200 * time.Millisecond):
+	}
+	close(g.release)
+	b.API.Delete(policy(20))
+	b.Until("open", func() bool { return !b.isolating() })
 }

@@ -1,0 +1,83 @@
+package agent
+
+import (
+	"context"
+	"time"
+
+	"github.com/netassay/netassay/enforcer/kernel"
+)
+
+// check is how it goes with the checks for drift. To read back what a large cluster has in
+// the kernel takes some tenths of a second, for which a change would have to wait: a check
+// gives way to it and is made again soon, but not for ever.
+type check struct {
+	gaveWay int       // times in a row
+	again   time.Time // when to try again; zero: when the next is due anyway
+}
+
+const (
+	mostGaveWay = 3
+	checkAgain  = time.Second
+)
+
+// wait is how long until the check is to be made again; ok is false when it is not.
+func (c check) wait(now time.Time) (d time.Duration, ok bool) {
+	return c.again.Sub(now), !c.again.IsZero()
+}
+
+// verify looks for drift and repairs it. While syncs fail there is nothing to compare with.
+func (a *Agent) verify(ctx context.Context) {
+	a.check.again = time.Time{}
+	if !a.planned || a.past.Failures > 0 {
+		return
+	}
+	a.host.seen = time.Time{}
+	a.inspect(ctx)
+	if a.host.changed && a.past.Dirty.IsZero() {
+		a.past.Dirty, a.past.Urgent = time.Now(), true
+	}
+	drift, gaveWay, err := a.readBack(ctx)
+	switch {
+	case err == nil:
+		a.check.gaveWay = 0
+	case ctx.Err() != nil:
+		return
+	case gaveWay:
+		a.check.gaveWay++
+		a.check.again = time.Now().Add(checkAgain)
+	default:
+		a.log.Warn("can't verify the kernel's state", "error", err)
+	}
+	if !drift.Any() {
+		return
+	}
+	a.metrics.observeDrift(drift)
+	a.log.Warn("something else changed our state; repairing", "jumps", drift.Jumps, "chains", drift.Chains, "sets", drift.Sets)
+	a.apply(ctx, time.Now())
+}
+
+// readBack compares the kernel with what it should hold. It ends when the cluster changes,
+// unless it has given way often enough; what it has seen by then counts.
+func (a *Agent) readBack(ctx context.Context) (drift kernel.Drift, gaveWay bool, err error) {
+	if a.check.gaveWay >= mostGaveWay {
+		drift, err = a.kernel.Verify(ctx)
+		return drift, false, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	changed := make(chan bool)
+	go func() {
+		select {
+		case <-a.watcher.Wake():
+			cancel()
+			changed <- true
+		case <-ctx.Done():
+			changed <- false
+		}
+	}()
+	drift, err = a.kernel.Verify(ctx)
+	cancel()
+	if gaveWay = <-changed; gaveWay {
+		a.woken()
+	}
+	return drift, gaveWay, err
+}
