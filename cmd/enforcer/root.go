@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -24,13 +25,6 @@ import (
 
 // version is stamped by the Makefile.
 var version string
-
-// The garbage collector is told to keep the process small, unless the environment says
-// otherwise: the start-up list is short-lived garbage several times the live heap.
-const (
-	memoryLimit = 48 << 20
-	gcPercent   = 50
-)
 
 // defaultAddress is where metrics, health and explanations are served.
 const defaultAddress = "127.0.0.1:10260"
@@ -102,7 +96,7 @@ func (f *flags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	limitRuntime(f.pprof)
+	limitRuntime(cmd.Context(), f.pprof)
 	log.Info("starting", "node", cfg.Node, "backend", cfg.Backend, "existing", cfg.Existing, "pid", os.Getpid())
 	err = agent.New(cfg).Run(cmd.Context())
 	switch {
@@ -212,7 +206,7 @@ func oneOf(flag, value string, valid []string) error {
 // time is enough for one loop, and more of them cost: under churn a ninth of all work went
 // into waking and idling them. What Go notes down for profiles that nobody can ask for takes
 // memory that is never given back.
-func limitRuntime(profiled bool) {
+func limitRuntime(ctx context.Context, profiled bool) {
 	if !profiled {
 		runtime.MemProfileRate = 0
 	}
@@ -221,6 +215,7 @@ func limitRuntime(profiled bool) {
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit)
+		go followHeap(ctx)
 	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
