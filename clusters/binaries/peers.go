@@ -25,8 +25,9 @@ type module struct {
 	Sum           string // of its content, as in a go.sum
 }
 
-// A Peer is another project's program, an engine but for one, built from its Go module with the dependencies that
-// the module itself names: as a main module, not as a dependency of this one.
+// A Peer is another project's program, an engine but for one, built from its Go module with
+// the dependencies that the module itself names: as a main module, not as a dependency of
+// this one.
 type Peer struct {
 	Name string // file name of the program
 	module

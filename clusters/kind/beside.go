@@ -12,6 +12,8 @@ import (
 
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"sigs.k8s.io/kind/pkg/cluster/constants"
+	"sigs.k8s.io/kind/pkg/cluster/nodeutils"
 
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/internal/process"
@@ -47,10 +49,11 @@ func (c *Cluster) Beside(ctx context.Context, logDir string) (_ *Beside, err err
 	if err != nil {
 		return nil, err
 	}
-	for _, n := range c.nodes {
-		if role, err := n.Role(); err != nil || role != workerRole {
-			continue
-		}
+	workers, err := nodeutils.SelectNodesByRole(c.nodes, constants.WorkerNodeRoleValue)
+	if err != nil {
+		return nil, fmt.Errorf("find workers: %w", err)
+	}
+	for _, n := range workers {
 		pid, err := c.docker(ctx, "inspect", "--format", "{{.State.Pid}}", n.String())
 		if err != nil {
 			return nil, fmt.Errorf("find process of node %s: %w", n, err)
@@ -66,10 +69,8 @@ func (c *Cluster) Beside(ctx context.Context, logDir string) (_ *Beside, err err
 }
 
 const (
-	workerRole       = "worker"
-	controlPlaneRole = "control-plane"
-	apiPort          = "6443"
-	innerFile        = "kubeconfig-inside"
+	apiPort   = "6443"
+	innerFile = "kubeconfig-inside"
 )
 
 // innerKubeconfig writes the cluster's kubeconfig as it is right from within its network.
@@ -94,10 +95,11 @@ func (c *Cluster) innerKubeconfig() (string, error) {
 
 // innerServer is where nodes find the API server.
 func (c *Cluster) innerServer() (string, error) {
-	for _, n := range c.nodes {
-		if role, err := n.Role(); err != nil || role != controlPlaneRole {
-			continue
-		}
+	planes, err := nodeutils.ControlPlaneNodes(c.nodes)
+	if err != nil {
+		return "", fmt.Errorf("find control plane: %w", err)
+	}
+	for _, n := range planes {
 		four, six, err := n.IP()
 		if err != nil {
 			return "", fmt.Errorf("find address of node %s: %w", n, err)

@@ -137,21 +137,12 @@ func (a *Agent) loop(ctx context.Context) error {
 	}
 	for {
 		a.status.touch(time.Now())
-		if at, ok := a.pace.due(a.past); ok {
-			timer.Reset(time.Until(at))
-		} else {
-			timer.Stop()
-		}
-		if wait, ok := a.trimming.wait(time.Now()); ok {
-			quiet.Reset(wait)
-		} else {
-			quiet.Stop()
-		}
-		if wait, ok := a.check.wait(time.Now()); ok {
-			again.Reset(wait)
-		} else {
-			again.Stop()
-		}
+		at, ok := a.pace.due(a.past)
+		arm(timer, time.Until(at), ok)
+		wait, ok := a.trimming.wait(time.Now())
+		arm(quiet, wait, ok)
+		wait, ok = a.check.wait(time.Now())
+		arm(again, wait, ok)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -169,6 +160,15 @@ func (a *Agent) loop(ctx context.Context) error {
 			a.verify(ctx)
 		case <-alive.C:
 		}
+	}
+}
+
+// arm has a timer fire after a while, or not at all.
+func arm(t *time.Timer, wait time.Duration, ok bool) {
+	if ok {
+		t.Reset(wait)
+	} else {
+		t.Stop()
 	}
 }
 

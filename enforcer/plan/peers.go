@@ -85,8 +85,8 @@ func (c *compiler) parseSelectors(field string, p *netv1.NetworkPolicyPeer) (sco
 	return scoped, true
 }
 
-// parseBlock reads the ipBlock of a peer. One unreadable except spoils the whole block, because
-// without it the block would allow too much.
+// parseBlock reads the ipBlock of a peer. One unreadable except spoils the whole block,
+// because without it the block would allow too much.
 func (c *compiler) parseBlock(field func() string, b *netv1.IPBlock) (cidr.Block, bool) {
 	var out cidr.Block
 	var err error

@@ -76,21 +76,25 @@ func servedBy() map[string][]string {
 	}
 }
 
+// withoutEffect refuses flags that were given and are for other providers.
+func withoutEffect(flags *pflag.FlagSet, served map[string][]string, provider string) error {
+	var wrong error
+	flags.Visit(func(flag *pflag.Flag) {
+		if by := served[flag.Name]; wrong == nil && by != nil && !slices.Contains(by, provider) {
+			wrong = fmt.Errorf("--%s is for --provider %s, not %s", flag.Name, strings.Join(by, " and "), provider)
+		}
+	})
+	return wrong
+}
+
 // check refuses wrong values, and flags that would be without effect, before anything
 // starts.
 func (f *whereFlags) check() error {
 	if err := oneOf("--provider value", f.provider, onLab, onKind, onExisting); err != nil {
 		return err
 	}
-	served := servedBy()
-	var wrong error
-	f.flags.Visit(func(flag *pflag.Flag) {
-		if by := served[flag.Name]; wrong == nil && by != nil && !slices.Contains(by, f.provider) {
-			wrong = fmt.Errorf("--%s is for --provider %s, not %s", flag.Name, strings.Join(by, " and "), f.provider)
-		}
-	})
-	if wrong != nil {
-		return wrong
+	if err := withoutEffect(f.flags, servedBy(), f.provider); err != nil {
+		return err
 	}
 	if err := oneOf("--topology value", f.topology, kindconfigs.Names()...); err != nil {
 		return err

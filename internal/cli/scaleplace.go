@@ -53,12 +53,7 @@ func (f *placeFlags) check() error {
 	if err != nil {
 		return err
 	}
-	for flag, of := range map[string]string{"ip-family": onLab, "proxy-mode": onLab, "topology": onKind} {
-		if f.flags.Changed(flag) && f.provider != of {
-			return fmt.Errorf("--%s is for --provider %s, not %s", flag, of, f.provider)
-		}
-	}
-	return nil
+	return withoutEffect(f.flags, map[string][]string{"ip-family": {onLab}, "proxy-mode": {onLab}, "topology": {onKind}}, f.provider)
 }
 
 // kwok tells whether KWOK plays the hollow nodes.

@@ -50,13 +50,7 @@ func NewNetNS(name string) (*NetNS, error) {
 }
 
 // CurrentNetNS is the network namespace of the calling thread.
-func CurrentNetNS() (*NetNS, error) {
-	f, err := os.Open(threadNetNS)
-	if err != nil {
-		return nil, fmt.Errorf("open network namespace: %w", err)
-	}
-	return &NetNS{file: f}, nil
-}
+func CurrentNetNS() (*NetNS, error) { return OpenNetNS(threadNetNS) }
 
 // OpenNetNS is the network namespace that a file is of, e.g. /proc/PID/ns/net.
 func OpenNetNS(file string) (*NetNS, error) {

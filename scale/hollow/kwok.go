@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -17,6 +16,7 @@ import (
 	conflicts "k8s.io/client-go/util/retry"
 
 	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/engines/agents"
 	"github.com/netassay/netassay/scale/load"
 )
 
@@ -58,17 +58,8 @@ func StartKwok(n engines.Node, program, dir string) (*Kwok, error) {
 }
 
 // Stop ends it. Nodes and pods stay as they are.
-func (k *Kwok) Stop() {
-	grace := time.NewTimer(kwokGrace)
-	defer grace.Stop()
-	if k.process.Signal(syscall.SIGTERM) != nil {
-		return // it has ended
-	}
-	select {
-	case <-k.process.Done():
-	case <-grace.C:
-		_ = k.process.Signal(syscall.SIGKILL)
-	}
+func (k *Kwok) Stop(ctx context.Context) {
+	agents.Stop(ctx, []engines.Process{k.process}, kwokGrace)
 }
 
 // AwaitPlayed waits until KWOK has had all pods run, of which n are new: none is pending.

@@ -108,15 +108,23 @@ func (s *state) recreate() []Write {
 	return []Write{{Verb: Delete, Policy: p.DeepCopy()}, {Verb: Create, Policy: p.DeepCopy()}}
 }
 
-// Key names the object of a write, for progress and errors.
+// Key names a write, for progress and errors.
 func (w Write) Key() string {
+	if w.Policy == nil && w.Pod == nil && w.Namespace == nil {
+		return w.Object()
+	}
+	return string(w.Verb) + " " + w.Object()
+}
+
+// Object names what a write is of; writes of equal objects have equal names.
+func (w Write) Object() string {
 	switch {
 	case w.Policy != nil:
-		return fmt.Sprintf("%s networkpolicy %s/%s", w.Verb, w.Policy.Namespace, w.Policy.Name)
+		return fmt.Sprintf("networkpolicy %s/%s", w.Policy.Namespace, w.Policy.Name)
 	case w.Pod != nil:
-		return fmt.Sprintf("%s pod %s/%s", w.Verb, w.Pod.Namespace, w.Pod.Name)
+		return fmt.Sprintf("pod %s/%s", w.Pod.Namespace, w.Pod.Name)
 	case w.Namespace != nil:
-		return fmt.Sprintf("%s namespace %s", w.Verb, w.Namespace.Name)
+		return "namespace " + w.Namespace.Name
 	default:
 		return "no object"
 	}

@@ -121,7 +121,7 @@ func (t turns) take(writes []load.Write) (await, done func()) {
 	var before []<-chan struct{}
 	mine := make(chan struct{})
 	for _, wr := range writes {
-		key := object(wr)
+		key := wr.Object()
 		if last := t[key]; last != nil && last != (<-chan struct{})(mine) {
 			before = append(before, last)
 		}
@@ -132,19 +132,6 @@ func (t turns) take(writes []load.Write) (await, done func()) {
 			<-last
 		}
 	}, func() { close(mine) }
-}
-
-// object tells what a write is of.
-func object(wr load.Write) string {
-	switch {
-	case wr.Policy != nil:
-		return "policy " + wr.Policy.Namespace + "/" + wr.Policy.Name
-	case wr.Pod != nil:
-		return "pod " + wr.Pod.Namespace + "/" + wr.Pod.Name
-	case wr.Namespace != nil:
-		return "namespace " + wr.Namespace.Name
-	}
-	return ""
 }
 
 // puppets are puppets whose flows are watched.

@@ -108,7 +108,7 @@ func (r *run) stop(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
 	if r.kwok != nil {
-		r.kwok.Stop()
+		r.kwok.Stop(ctx)
 	}
 	return errors.Join(r.cfg.Engine.Stop(ctx), r.node.close())
 }
