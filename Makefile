@@ -31,8 +31,8 @@ help: ## Show this help
 conformance: deps build ## Judge the reference enforcer by every case: ARGS="--engine none"
 	bin/netassay conformance $(ARGS)
 
-.PHONY: verify
-verify: deps build ## Run the AKS documentation's own check
+.PHONY: aks-check
+aks-check: deps build ## Run the AKS documentation's own check
 	bin/netassay verify $(ARGS)
 
 .PHONY: conformance-kind
@@ -148,7 +148,7 @@ test-peers: deps binaries ## Build other projects' engines and run each on a lab
 .PHONY: test-kind
 test-kind: deps docker-up ## Run the tests that make clusters of kind (minutes; the first time more)
 	@hack/deps.sh debootstrap:debootstrap
-	NETASSAY_KIND=1 go test -p 1 -count=1 -v -timeout 60m ./clusters/kind ./suites/kubelets $(ARGS)
+	NETASSAY_KIND=1 go test -p 1 -count=1 -v -timeout 60m ./clusters/kind ./suites/kindtest $(ARGS)
 
 .PHONY: test-race
 test-race: deps binaries ## Run all tests under the race detector (needs a C compiler)

@@ -44,7 +44,7 @@ stop() {
 	ip link delete docker0 2>/dev/null || true
 }
 
-# Removes a folder of ours and what is still mounted below it.
+# Removes a directory of ours and what is still mounted below it.
 remove() {
 	local mount
 	while read -r mount; do
@@ -53,13 +53,13 @@ remove() {
 	rm -rf "$1"
 }
 
-# Removes the folders that dockerd made where there were none.
+# Removes the directories that dockerd made where there were none.
 remove_folders() {
-	[ -e "$state/folders" ] || return 0
-	local folder
-	while read -r folder; do
-		remove "$folder"
-	done <"$state/folders"
+	[ -e "$state/directories" ] || return 0
+	local directory
+	while read -r directory; do
+		remove "$directory"
+	done <"$state/directories"
 }
 
 # Takes Docker's chains, and the rules that name them or its bridges, out of one table.

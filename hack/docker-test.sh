@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks that hack/docker-up.sh starts a Docker in which privileged containers run, that a
 # second time is quick and changes nothing, and that hack/docker-down.sh leaves the firewall,
-# the kernel's settings, folders, interfaces, mounts and processes as they were. Works in
+# the kernel's settings, directories, interfaces, mounts and processes as they were. Works in
 # namespaces of its own, beside whatever Docker runs on the machine. Needs root and docker.io.
 set -euo pipefail
 cd "$(dirname "$0")/.."

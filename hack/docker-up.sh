@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes sure that a Docker daemon answers. One that answers already is left as it is. On
 # Debian and Ubuntu, as root, one is installed and started otherwise: by systemd where that
-# runs, else by hand with all that it keeps in one folder, and with a runtime that leaves
+# runs, else by hand with all that it keeps in one directory, and with a runtime that leaves
 # out CAP_SYS_RESOURCE where the machine lacks it. hack/docker-down.sh undoes it.
 set -euo pipefail
 export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
@@ -29,13 +29,13 @@ remember_firewall() {
 	"$1-save" | sed -n 's/^:FORWARD \([A-Z]*\) .*/\1/p' | head -1 >"$state/$1.forward"
 }
 
-# Writes down, once, which of the folders that dockerd makes outside of its own are new.
+# Writes down, once, which of the directories that dockerd makes outside of its own are new.
 remember_folders() {
-	[ ! -e "$state/folders" ] || return 0
-	local folder
-	for folder in /etc/docker /run/docker /run/containerd; do
-		[ -e $folder ] || echo $folder
-	done >"$state/folders"
+	[ ! -e "$state/directories" ] || return 0
+	local directory
+	for directory in /etc/docker /run/docker /run/containerd; do
+		[ -e $directory ] || echo $directory
+	done >"$state/directories"
 }
 
 # A 3-node cluster needs more inotify instances than the kernel allows by default.

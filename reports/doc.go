@@ -1,4 +1,4 @@
-// Package reports leaves the results of a run behind: one folder with a file for people, one
+// Package reports leaves the results of a run behind: one directory with a file for people, one
 // for CI, and some for programs.
 //
 // It decides the names of the files and that no result is ever written over. What a run

@@ -12,7 +12,7 @@ import (
 	v1 "github.com/netassay/netassay/reports/v1"
 )
 
-// The files of a result folder.
+// The files of a result directory.
 const (
 	ReportFile  = "report.txt"   // for people
 	JUnitFile   = "junit.xml"    // for CI
@@ -24,20 +24,20 @@ const (
 // Text writes the report for people.
 func Text(w io.Writer, run *v1.Run) error { return render.Text(w, run) }
 
-// Claim makes the folder dir for the results of one run. One that exists and holds
+// Claim makes the directory dir for the results of one run. One that exists and holds
 // anything is refused: results are never mixed or overwritten.
 func Claim(dir string) error {
 	entries, err := os.ReadDir(dir)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return fmt.Errorf("make result folder: %w", err)
+			return fmt.Errorf("make result directory: %w", err)
 		}
 		return nil
 	case err != nil:
-		return fmt.Errorf("open result folder: %w", err)
+		return fmt.Errorf("open result directory: %w", err)
 	case len(entries) > 0:
-		return fmt.Errorf("result folder %s is not empty: name another with --out, or remove it", dir)
+		return fmt.Errorf("result directory %s is not empty: name another with --out, or remove it", dir)
 	}
 	return nil
 }
@@ -47,7 +47,7 @@ func Claim(dir string) error {
 // written.
 func WriteFolder(dir string, run *v1.Run) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("make result folder: %w", err)
+		return fmt.Errorf("make result directory: %w", err)
 	}
 	files := []struct {
 		name  string
@@ -61,7 +61,7 @@ func WriteFolder(dir string, run *v1.Run) error {
 	}
 	for _, f := range files {
 		if _, err := os.Lstat(filepath.Join(dir, f.name)); err == nil {
-			return fmt.Errorf("result folder %s has a %s already: name another with --out, or remove it", dir, f.name)
+			return fmt.Errorf("result directory %s has a %s already: name another with --out, or remove it", dir, f.name)
 		}
 	}
 	for _, f := range files {

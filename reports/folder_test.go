@@ -27,7 +27,7 @@ func TestWriteFolder(t *testing.T) {
 	}
 	want := []string{"cells.jsonl", "junit.xml", "logs", "report.txt", "run.json", "summary.json"}
 	if got := list(t, dir); !slices.Equal(got, want) {
-		t.Errorf("folder holds %v, want %v", got, want)
+		t.Errorf("directory holds %v, want %v", got, want)
 	}
 }
 
@@ -39,13 +39,13 @@ func TestResultsAreNeverOverwritten(t *testing.T) {
 	before := list(t, dir)
 	err := WriteFolder(dir, run())
 	if err == nil || !strings.Contains(err.Error(), dir) || strings.Contains(err.Error(), "\n") {
-		t.Errorf("error %v, want one line that names the folder", err)
+		t.Errorf("error %v, want one line that names the directory", err)
 	}
 	if err := Claim(dir); err == nil || !strings.Contains(err.Error(), "not empty") {
-		t.Errorf("claimed a folder that holds results: %v", err)
+		t.Errorf("claimed a directory that holds results: %v", err)
 	}
 	if got := list(t, dir); !slices.Equal(got, before) {
-		t.Errorf("folder holds %v, want %v", got, before)
+		t.Errorf("directory holds %v, want %v", got, before)
 	}
 }
 

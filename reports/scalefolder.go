@@ -14,7 +14,7 @@ import (
 	"github.com/netassay/netassay/scale/compare"
 )
 
-// The files of a scale run's result folder, besides ReportFile, SummaryFile and RunFile.
+// The files of a scale run's result directory, besides ReportFile, SummaryFile and RunFile.
 const (
 	SamplesFile  = "samples.jsonl"  // one line per pair and change, raw
 	ReadingsFile = "readings.jsonl" // one line per reading of memory and cost, raw
@@ -26,7 +26,7 @@ const (
 // file that exists is refused before anything is written.
 func WriteScale(dir string, d *scale.Data) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("make result folder: %w", err)
+		return fmt.Errorf("make result directory: %w", err)
 	}
 	s := scale.Summarize(d)
 	files := []struct {
@@ -43,7 +43,7 @@ func WriteScale(dir string, d *scale.Data) error {
 	}
 	for _, f := range files {
 		if _, err := os.Lstat(filepath.Join(dir, f.name)); err == nil {
-			return fmt.Errorf("result folder %s has a %s already: name another with --out, or remove it", dir, f.name)
+			return fmt.Errorf("result directory %s has a %s already: name another with --out, or remove it", dir, f.name)
 		}
 	}
 	for _, f := range files {
@@ -54,7 +54,7 @@ func WriteScale(dir string, d *scale.Data) error {
 	return nil
 }
 
-// ReadScale reads a scale run's result folder, or a folder of such folders: their runs are
+// ReadScale reads a scale run's result directory, or a directory of such directories: their runs are
 // then repeats of one.
 func ReadScale(dir string) (*scale.Data, error) {
 	if _, err := os.Stat(filepath.Join(dir, RunFile)); err == nil {
@@ -77,7 +77,7 @@ func ReadScale(dir string) (*scale.Data, error) {
 		all = append(all, d)
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("%s has no %s, nor a folder that has: give a result folder of netassay scale", dir, RunFile)
+		return nil, fmt.Errorf("%s has no %s, nor a directory that has: give a result directory of netassay scale", dir, RunFile)
 	}
 	d, err := scale.Join(all)
 	if err != nil {

@@ -69,7 +69,7 @@ func TestReadScaleRefuses(t *testing.T) {
 		spoil func(t *testing.T, dir string)
 		want  string
 	}{
-		{"no results", func(t *testing.T, dir string) { remove(t, dir, RunFile) }, "has no run.json, nor a folder that has"},
+		{"no results", func(t *testing.T, dir string) { remove(t, dir, RunFile) }, "has no run.json, nor a directory that has"},
 		{"no samples", func(t *testing.T, dir string) { remove(t, dir, SamplesFile) }, "samples.jsonl: no such file"},
 		{"cut off", func(t *testing.T, dir string) { write(t, dir, SamplesFile, "{\"engine\":\"reference\",\"rep") }, "samples.jsonl:1: unexpected EOF: the file was cut off or edited"},
 		{"unknown field", func(t *testing.T, dir string) { write(t, dir, ReadingsFile, "{\"engin\":\"x\"}\n") }, `readings.jsonl:1: json: unknown field "engin"`},

@@ -26,7 +26,7 @@ type build struct {
 	name  string   // file name of the program
 	pkg   string   // import path of its main package
 	flags []string // of go build
-	dir   string   // folder of the module to build in
+	dir   string   // directory of the module to build in
 	out   string   // path of the finished program
 	label string   // for progress
 }
@@ -158,7 +158,7 @@ func orAssets(name string) string {
 	if _, peer := LookupPeer(name); peer || slices.Contains(ownNames(), name) {
 		return ""
 	}
-	return ", or set KUBEBUILDER_ASSETS to a folder that has " + name
+	return ", or set KUBEBUILDER_ASSETS to a directory that has " + name
 }
 
 // explain turns a failed build into one line that names the cure, where the cause is one

@@ -25,7 +25,7 @@ type Options struct {
 }
 
 // Ensure returns the paths of the programs in o.Want. It takes each from the first of
-// KUBEBUILDER_ASSETS (a folder that may hold only some), the cache, and a build from the
+// KUBEBUILDER_ASSETS (a directory that may hold only some), the cache, and a build from the
 // Go module proxy (minutes, the first time).
 //
 // The error is one line that names the cure when there is one. When ctx ends, a running
@@ -70,7 +70,7 @@ func fromAssets(dir string, want []Name) (Set, []Name, error) {
 		return nil, nil, fmt.Errorf("resolve KUBEBUILDER_ASSETS: %w", err)
 	}
 	if fi, err := os.Stat(abs); err != nil || !fi.IsDir() {
-		return nil, nil, fmt.Errorf("KUBEBUILDER_ASSETS=%s is not a folder: correct it, or unset it to use the cache", dir)
+		return nil, nil, fmt.Errorf("KUBEBUILDER_ASSETS=%s is not a directory: correct it, or unset it to use the cache", dir)
 	}
 	var missing []Name
 	for _, n := range want {
@@ -90,12 +90,12 @@ func fromAssets(dir string, want []Name) (Set, []Name, error) {
 	return set, missing, nil
 }
 
-// isProgram says whether a file can be a program.
+// isProgram reports whether a file can be a program.
 func isProgram(fi os.FileInfo) bool {
 	return fi.Mode().IsRegular() && fi.Mode().Perm()&0o111 != 0 && fi.Size() > 0
 }
 
-// A cache is the folder that holds the programs of one recipe and platform.
+// A cache is the directory that holds the programs of one recipe and platform.
 type cache struct {
 	dir    string
 	recipe recipe
@@ -110,7 +110,7 @@ func openCache(root string, r recipe) (cache, error) {
 	}
 	abs, err := filepath.Abs(root)
 	if err != nil {
-		return cache{}, fmt.Errorf("resolve cache folder: %w", err)
+		return cache{}, fmt.Errorf("resolve cache directory: %w", err)
 	}
 	return cache{dir: filepath.Join(abs, r.name, r.key()), recipe: r}, nil
 }
@@ -152,7 +152,7 @@ func (c cache) missing(names []Name) []Name {
 	return out
 }
 
-// collect adds names to set and says whether the cache has all of them.
+// collect adds names to set and reports whether the cache has all of them.
 func (c cache) collect(set Set, names []Name) bool {
 	if len(c.missing(names)) > 0 {
 		return false
@@ -168,7 +168,7 @@ func (c cache) collect(set Set, names []Name) bool {
 // again.
 func (c cache) complete(ctx context.Context, p *progress, names []Name) error {
 	if err := os.MkdirAll(c.dir, 0o755); err != nil {
-		return fmt.Errorf("make cache folder: %w: set NETASSAY_CACHE to a folder that can be written", err)
+		return fmt.Errorf("make cache directory: %w: set NETASSAY_CACHE to a directory that can be written", err)
 	}
 	done := func() bool { return len(c.missing(names)) == 0 }
 	l, err := flock.Acquire(ctx, filepath.Join(c.dir, "lock"), done, func(holder string) {

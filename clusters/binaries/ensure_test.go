@@ -94,12 +94,12 @@ func TestEnsureBuildsAcrossModules(t *testing.T) {
 	if diff := cmp.Diff(want, fake.calls(t)); diff != "" {
 		t.Errorf("packages built (-want +got):\n%s", diff)
 	}
-	folders := map[string]bool{}
+	dirs := map[string]bool{}
 	for _, path := range set {
-		folders[filepath.Dir(path)] = true
+		dirs[filepath.Dir(path)] = true
 	}
-	if len(set) != 5 || len(folders) != 5 {
-		t.Errorf("%d programs in %d folders, want 5 in 5", len(set), len(folders))
+	if len(set) != 5 || len(dirs) != 5 {
+		t.Errorf("%d programs in %d directories, want 5 in 5", len(set), len(dirs))
 	}
 }
 
@@ -138,7 +138,7 @@ echo 'a.b/c@v1.0.0: Get "https://proxy/a.b/c": dial tcp: lookup proxy: no such h
 		{name: "full disk", script: `echo 'write /x: no space left on device' >&2; exit 1`, says: []string{"no space left", "GOCACHE"}},
 		{name: "other", script: `echo 'a/b' >&2; echo 'x.go:3: broken' >&2; exit 2`, says: []string{"exit status 2", "x.go:3: broken"}},
 		{
-			name: "assets folder missing", says: []string{"KUBEBUILDER_ASSETS=/nowhere", "not a folder", "unset"},
+			name: "assets directory missing", says: []string{"KUBEBUILDER_ASSETS=/nowhere", "not a directory", "unset"},
 			setup: func(t *testing.T) { t.Helper(); t.Setenv("KUBEBUILDER_ASSETS", "/nowhere") },
 		},
 		{

@@ -32,14 +32,14 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// A fakeGo is a folder with a go command that does what a test says.
+// A fakeGo is a directory with a go command that does what a test says.
 type fakeGo struct {
 	dir string
 }
 
 // newFakeGo puts a go command whose body is script first in PATH and gives the test an
 // empty cache. The script sees the path after -o as $out, the package as $pkg, and
-// fakeGo's folder as $state; each call appends its package to $state/calls.
+// fakeGo's directory as $state; each call appends its package to $state/calls.
 func newFakeGo(t *testing.T, script string) fakeGo {
 	t.Helper()
 	f := fakeGo{dir: t.TempDir()}
@@ -114,7 +114,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// ended says whether the process whose id is in file has ended.
+// ended reports whether the process whose id is in file has ended.
 func ended(t *testing.T, file string) bool {
 	t.Helper()
 	var pid int

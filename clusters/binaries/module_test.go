@@ -44,7 +44,7 @@ func TestModulesAreOfTheirVersions(t *testing.T) {
 	}
 }
 
-// Programs of different recipes must never share a folder of the cache.
+// Programs of different recipes must never share a directory of the cache.
 func TestKeysTellRecipesApart(t *testing.T) {
 	names := map[string]string{}
 	for _, n := range Node() {

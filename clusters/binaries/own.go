@@ -21,7 +21,7 @@ func ownNames() []string { return []string{"netassay", "enforcer", "probe"} }
 
 // Own is the path of a program of this project: "netassay", "enforcer" or "probe". It
 // is the file beside the running program if there is one, as after make build. Otherwise,
-// as under go test, it is built in the current folder's module into the cache, statically;
+// as under go test, it is built in the current directory's module into the cache, statically;
 // sources that have changed are noticed. Two callers at once are safe, and a program that
 // runs while it is rebuilt keeps running as it was.
 func Own(ctx context.Context, name string) (string, error) {
@@ -46,14 +46,14 @@ func buildOwn(ctx context.Context, name string) (string, error) {
 	}
 	cwd, err := os.Getwd()
 	if err != nil {
-		return "", fmt.Errorf("find current folder: %w", err)
+		return "", fmt.Errorf("find current directory: %w", err)
 	}
 	checkout := moduleRoot(cwd)
 	sum := sha256.Sum256([]byte(checkout))
 	dir := filepath.Join(root, "own", hex.EncodeToString(sum[:])[:12])
 	stage := filepath.Join(dir, "stage")
 	if err := os.MkdirAll(stage, 0o755); err != nil {
-		return "", fmt.Errorf("make cache folder: %w: set NETASSAY_CACHE to a folder that can be written", err)
+		return "", fmt.Errorf("make cache directory: %w: set NETASSAY_CACHE to a directory that can be written", err)
 	}
 	l, err := flock.Acquire(ctx, filepath.Join(dir, name+".lock"), nil, func(string) {})
 	if err != nil {
@@ -77,7 +77,7 @@ func buildOwn(ctx context.Context, name string) (string, error) {
 	return out, nil
 }
 
-// moduleRoot is the nearest folder at or above dir that has a go.mod, or dir.
+// moduleRoot is the nearest directory at or above dir that has a go.mod, or dir.
 func moduleRoot(dir string) string {
 	for d := dir; ; d = filepath.Dir(d) {
 		if _, err := os.Stat(filepath.Join(d, "go.mod")); err == nil {
@@ -106,7 +106,7 @@ func publish(staged, out string) error {
 	return nil
 }
 
-// sameFile says whether two names lead to one file. A name that leads nowhere does not.
+// sameFile reports whether two names lead to one file. A name that leads nowhere does not.
 func sameFile(a, b string) bool {
 	fa, errA := os.Stat(a)
 	fb, errB := os.Stat(b)

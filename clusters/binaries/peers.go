@@ -108,7 +108,7 @@ func Finder(progress io.Writer) func(ctx context.Context, name string) (string, 
 	}
 }
 
-// key names the folder of the cache; it changes with everything that goes into a build
+// key names the directory of the cache; it changes with everything that goes into a build
 // but the Go toolchain, as cacheKey does.
 func (p Peer) key() string {
 	h := sha256.New()
@@ -144,7 +144,7 @@ func (p Peer) ensure(ctx context.Context, progress *progress) (string, error) {
 		return out, nil
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("make cache folder: %w: set NETASSAY_CACHE to a folder that can be written", err)
+		return "", fmt.Errorf("make cache directory: %w: set NETASSAY_CACHE to a directory that can be written", err)
 	}
 	l, err := flock.Acquire(ctx, filepath.Join(dir, "lock"), done, func(holder string) {
 		progress.line("waiting for %s, which is building %s in %s", holder, p.Name, dir)
@@ -159,7 +159,7 @@ func (p Peer) ensure(ctx context.Context, progress *progress) (string, error) {
 	return out, p.build(ctx, progress, out)
 }
 
-// build builds to out; the caller holds the lock of its folder.
+// build builds to out; the caller holds the lock of its directory.
 func (p Peer) build(ctx context.Context, progress *progress, out string) error {
 	dir := filepath.Dir(out)
 	removeStale(dir)
@@ -178,17 +178,17 @@ func (p Peer) build(ctx context.Context, progress *progress, out string) error {
 	return b.run(ctx, progress)
 }
 
-// swapped is the folder of the dependency in a module's source; go's patterns leave it out.
+// swapped is the directory of the dependency in a module's source; go's patterns leave it out.
 const swapped = "_swapped"
 
 // apply lets the module in source, which program name is built from, use a copy of the
 // dependency with the other file.
 func (s *Swap) apply(ctx context.Context, name, source string) error {
-	folder := filepath.Join(source, swapped)
-	if err := s.fetch(ctx, name, folder); err != nil {
+	dir := filepath.Join(source, swapped)
+	if err := s.fetch(ctx, name, dir); err != nil {
 		return err
 	}
-	err := os.WriteFile(filepath.Join(folder, filepath.FromSlash(s.File)), s.With, 0o644)
+	err := os.WriteFile(filepath.Join(dir, filepath.FromSlash(s.File)), s.With, 0o644)
 	if err == nil {
 		err = appendTo(filepath.Join(source, "go.mod"), "\nreplace "+s.Path+" => ./"+swapped+"\n")
 	}
@@ -207,10 +207,10 @@ func appendTo(file, text string) error {
 	return errors.Join(err, f.Close())
 }
 
-// fetch puts the module's source into folder, where program name is built from it and go
-// build may complete its go.sum: a folder of the module cache can't be built in as a main
+// fetch puts the module's source into dir, where program name is built from it and go
+// build may complete its go.sum: a directory of the module cache can't be built in as a main
 // module.
-func (m module) fetch(ctx context.Context, name, folder string) error {
+func (m module) fetch(ctx context.Context, name, dir string) error {
 	got, err := m.download(ctx, name)
 	if err != nil {
 		return err
@@ -218,7 +218,7 @@ func (m module) fetch(ctx context.Context, name, folder string) error {
 	if got.Sum != m.Sum {
 		return fmt.Errorf("build %s: module %s %s has sum %s, want %s: look at GOPROXY, then clean the module cache", name, m.Path, m.Version, got.Sum, m.Sum)
 	}
-	if err := os.CopyFS(folder, os.DirFS(got.Dir)); err != nil { // writable, whatever it was
+	if err := os.CopyFS(dir, os.DirFS(got.Dir)); err != nil { // writable, whatever it was
 		return fmt.Errorf("copy module %s: %w", m.Path, err)
 	}
 	return nil

@@ -103,7 +103,7 @@ func TestPeerErrorsNameTheCure(t *testing.T) {
 	}
 }
 
-// The folder of the cache changes with what goes into the build, and with nothing else.
+// The directory of the cache changes with what goes into the build, and with nothing else.
 func TestPeerKeys(t *testing.T) {
 	seen := map[string]string{}
 	note := func(what string, p Peer) {

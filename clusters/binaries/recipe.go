@@ -17,7 +17,7 @@ import (
 // module: k8s.io/kubernetes replaces its staging modules by relative paths, so that only a
 // main module with replacements of its own can build it, and the others' dependencies are
 // none of this project's. The files have other names than go.mod and go.sum because a
-// folder that has a go.mod can't be embedded, and main packages are in folders that the go
+// directory that has a go.mod can't be embedded, and main packages are in directories that the go
 // command leaves out of ./... by their underscore.
 var (
 	//go:embed kubernetes.mod
@@ -40,7 +40,7 @@ var (
 
 // A recipe is what programs that share a module and flags are built from.
 type recipe struct {
-	name    string            // of the folder in the cache
+	name    string            // of the directory in the cache
 	title   string            // for people
 	version string            // of what is built
 	files   map[string]string // of the module
@@ -93,7 +93,7 @@ func kubernetes() recipe {
 }
 
 // flags are the flags of go build, without -o and the package. With them, a build gives
-// the same bytes in every folder.
+// the same bytes in every directory.
 func (r recipe) flags() []string {
 	flags := []string{"-trimpath", "-buildvcs=false", "-mod=readonly"}
 	if r.tags != "" {
@@ -106,7 +106,7 @@ func (r recipe) flags() []string {
 	return append(flags, "-ldflags", strings.Join(link, " "))
 }
 
-// key names the folder of the cache. It changes with everything that goes into a build
+// key names the directory of the cache. It changes with everything that goes into a build
 // but the Go toolchain: what an older Go has built still is what was asked for, and a
 // machine whose cache is full needs no Go at all.
 func (r recipe) key() string {
@@ -128,21 +128,21 @@ func Key(n Name) string {
 	return r.name + "-" + r.key()
 }
 
-// writeModule writes the module into folder.
-func (r recipe) writeModule(folder string) error {
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return fmt.Errorf("make build folder: %w", err)
+// writeModule writes the module into dir.
+func (r recipe) writeModule(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make build directory: %w", err)
 	}
 	for name, text := range r.files {
-		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			return fmt.Errorf("write build module: %w", err)
 		}
 	}
 	return nil
 }
 
-// CacheRoot is the folder for all that netassay keeps between runs: NETASSAY_CACHE, or
-// netassay in the user's cache folder.
+// CacheRoot is the directory for all that netassay keeps between runs: NETASSAY_CACHE, or
+// netassay in the user's cache directory.
 func CacheRoot() (string, error) {
 	if dir := os.Getenv("NETASSAY_CACHE"); dir != "" {
 		abs, err := filepath.Abs(dir)
@@ -153,7 +153,7 @@ func CacheRoot() (string, error) {
 	}
 	dir, err := os.UserCacheDir()
 	if err != nil {
-		return "", fmt.Errorf("find cache folder: %w: set HOME or NETASSAY_CACHE", err)
+		return "", fmt.Errorf("find cache directory: %w: set HOME or NETASSAY_CACHE", err)
 	}
 	return filepath.Join(dir, "netassay"), nil
 }

@@ -76,7 +76,7 @@ func recognise(sets []appsv1.DaemonSet) []Engine {
 	return found
 }
 
-// of says whether the DaemonSet is the engine's, and by which image.
+// of reports whether the DaemonSet is the engine's, and by which image.
 func (t trace) of(s *appsv1.DaemonSet) (image string, ok bool) {
 	if s.Name != t.daemonSet {
 		return "", false

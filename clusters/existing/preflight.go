@@ -36,7 +36,7 @@ func lesser(format string, args ...any) Problem {
 // oneLine is text without line breaks: API servers quote what others wrote.
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
-// Fatal says whether one of the problems is.
+// Fatal reports whether one of the problems is.
 func Fatal(all []Problem) bool {
 	return slices.ContainsFunc(all, func(p Problem) bool { return p.Fatal })
 }

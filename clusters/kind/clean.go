@@ -13,7 +13,7 @@ import (
 // Clean removes what killed runs have left behind and says of each thing what it did. A
 // cluster whose owner lives stays, as does one that was kept, unless all is true. Clusters
 // that don't carry our marker are not even looked at. Where there is no Docker there is
-// nothing but folders to remove.
+// nothing but directories to remove.
 func Clean(ctx context.Context, all bool) (done []string, err error) {
 	root, err := stateRoot()
 	if err != nil {
@@ -44,7 +44,7 @@ type cleaner struct {
 
 func (c cleaner) clean(ctx context.Context, all bool) (done []string, err error) {
 	nets, err := c.docker.networks(ctx, "")
-	if err != nil { // no Docker, or none that answers: of our folders none can be judged
+	if err != nil { // no Docker, or none that answers: of our directories none can be judged
 		return c.withoutDocker(err)
 	}
 	var errs []error
@@ -65,8 +65,8 @@ func (c cleaner) clean(ctx context.Context, all bool) (done []string, err error)
 	}
 	strays, err := c.strays(ctx, nets)
 	done, errs = append(done, strays...), append(errs, err)
-	folders, err := c.folders(nets)
-	return append(done, folders...), errors.Join(append(errs, err)...)
+	dirs, err := c.dirs(nets)
+	return append(done, dirs...), errors.Join(append(errs, err)...)
 }
 
 // strays removes containers whose network is gone.
@@ -99,26 +99,26 @@ func (c cleaner) withoutDocker(cause error) ([]string, error) {
 	return nil, fmt.Errorf("look for kind clusters of ours, as %s is not empty: %w", c.root, cause)
 }
 
-// removeFolder removes the folder that a marker names, if that is where one of ours can be.
+// removeFolder removes the directory that a marker names, if that is where one of ours can be.
 func (c cleaner) removeFolder(dir, name string) error {
 	if filepath.Base(dir) != name || filepath.Base(filepath.Dir(dir)) != filepath.Base(c.root) {
 		return nil
 	}
 	if err := os.RemoveAll(dir); err != nil {
-		return fmt.Errorf("remove folder of cluster: %w", err)
+		return fmt.Errorf("remove directory of cluster: %w", err)
 	}
 	return nil
 }
 
-// folders removes those whose owner died before it had made a network, or after it had
+// dirs removes those whose owner died before it had made a network, or after it had
 // removed it.
-func (c cleaner) folders(nets []marked) (done []string, err error) {
+func (c cleaner) dirs(nets []marked) (done []string, err error) {
 	entries, err := os.ReadDir(c.root)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("list folders of clusters: %w", err)
+		return nil, fmt.Errorf("list directories of clusters: %w", err)
 	}
 	var errs []error
 	for _, e := range entries {
@@ -128,10 +128,10 @@ func (c cleaner) folders(nets []marked) (done []string, err error) {
 			continue
 		}
 		if err := os.RemoveAll(dir); err != nil {
-			errs = append(errs, fmt.Errorf("remove folder of cluster: %w", err))
+			errs = append(errs, fmt.Errorf("remove directory of cluster: %w", err))
 			continue
 		}
-		done = append(done, "removed folder of kind cluster "+name)
+		done = append(done, "removed directory of kind cluster "+name)
 	}
 	return done, errors.Join(errs...)
 }

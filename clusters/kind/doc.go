@@ -11,9 +11,9 @@
 //	                                               routes
 //
 // The Docker network is the marker. It is made first and removed last, it belongs to one
-// cluster only, and its labels say which folder holds the lock of the process that owns
+// cluster only, and its labels say which directory holds the lock of the process that owns
 // it. So whatever was left behind by a killed process can be found by it alone: containers
-// and network by name and label, the kubeconfig by its folder. A cluster whose lock is
+// and network by name and label, the kubeconfig by its directory. A cluster whose lock is
 // held is in use and no orphan; nor is one that the user asked to keep.
 //
 // No image is tagged in Docker by a run: what is built from this checkout is loaded into

@@ -102,7 +102,7 @@ func TestClean(t *testing.T) {
 		name string
 		all  bool
 		want []string // of docker's objects
-		left []string // folders
+		left []string // directories
 	}{
 		{"orphans", false, []string{"dead-1", "dead-2", "network netassay-dead", "network netassay-vanished", "stray-1"}, []string{"netassay-kept", "netassay-live", "other"}},
 		{"all", true, []string{
@@ -151,7 +151,7 @@ func TestClean(t *testing.T) {
 				t.Errorf("removed (-want +got):\n%s", diff)
 			}
 			if diff := cmp.Diff(tc.left, entries(t, root)); diff != "" {
-				t.Errorf("folders left (-want +got):\n%s", diff)
+				t.Errorf("directories left (-want +got):\n%s", diff)
 			}
 		})
 	}
@@ -187,7 +187,7 @@ func TestCleanWithoutDocker(t *testing.T) {
 	}
 }
 
-// TestRemoveFolderStaysHome: a marker can't make us remove a folder that is none of ours.
+// TestRemoveFolderStaysHome: a marker can't make us remove a directory that is none of ours.
 func TestRemoveFolderStaysHome(t *testing.T) {
 	home := t.TempDir()
 	for _, dir := range []string{home, filepath.Join(home, "netassay-a"), ""} {
@@ -207,10 +207,10 @@ func TestRemoveFolderStaysHome(t *testing.T) {
 func TestLook(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "netassay-a")
 	if got := look(dir, mountSpace()); got != orphaned {
-		t.Errorf("without a folder: %s", got)
+		t.Errorf("without a directory: %s", got)
 	}
 	if got := look(dir, "mnt:[1]"); got != foreign {
-		t.Errorf("folder in another mount namespace: %s", got)
+		t.Errorf("directory in another mount namespace: %s", got)
 	}
 	c, err := take(dir)
 	if err != nil {

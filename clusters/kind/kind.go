@@ -128,7 +128,7 @@ func openLog(dir string) (io.WriteCloser, error) {
 		return nopCloser{io.Discard}, nil
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("make log folder: %w", err)
+		return nil, fmt.Errorf("make log directory: %w", err)
 	}
 	f, err := os.Create(filepath.Join(dir, "kind.log"))
 	if err != nil {

@@ -67,7 +67,7 @@ func wantNothing(t *testing.T, name string) {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(filepath.Join(root, name)); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("folder is left (%v)", err)
+		t.Errorf("directory is left (%v)", err)
 	}
 }
 

@@ -16,8 +16,8 @@ const prefix = "netassay-"
 // The labels of the Docker network of a cluster of ours.
 const (
 	markLabel  = "dev.netassay.cluster" // the cluster's name
-	stateLabel = "dev.netassay.state"   // the folder with the lock of its owner
-	spaceLabel = "dev.netassay.space"   // the mount namespace in which that folder is
+	stateLabel = "dev.netassay.state"   // the directory with the lock of its owner
+	spaceLabel = "dev.netassay.space"   // the mount namespace in which that directory is
 	// kindLabel is what kind's library puts on each node's container.
 	kindLabel = "io.x-k8s.kind.cluster"
 )

@@ -10,46 +10,46 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The files in a cluster's folder.
+// The files in a cluster's directory.
 const (
 	lockFile       = "lock" // held as long as the owner lives, however it ends
 	keptFile       = "kept" // the user wants the cluster to outlive its owner
 	kubeconfigFile = "kubeconfig"
 )
 
-// stateRoot is the folder that holds a folder per cluster of this user: below
+// stateRoot is the directory that holds a directory per cluster of this user: below
 // XDG_STATE_HOME, else ~/.local/state.
 func stateRoot() (string, error) {
 	root := os.Getenv("XDG_STATE_HOME")
 	if root == "" {
 		home, err := os.UserHomeDir()
 		if err != nil {
-			return "", fmt.Errorf("find state folder: %w: set XDG_STATE_HOME", err)
+			return "", fmt.Errorf("find state directory: %w: set XDG_STATE_HOME", err)
 		}
 		root = filepath.Join(home, ".local", "state")
 	}
 	abs, err := filepath.Abs(filepath.Join(root, "netassay", "kind"))
 	if err != nil {
-		return "", fmt.Errorf("find state folder: %w", err)
+		return "", fmt.Errorf("find state directory: %w", err)
 	}
 	return abs, nil
 }
 
-// claim is the ownership of a cluster: its folder and the lock in it.
+// claim is the ownership of a cluster: its directory and the lock in it.
 type claim struct {
 	dir  string
 	lock *os.File
 }
 
-// take makes the folder of a new cluster and locks it. The folder gets its name when it is
+// take makes the directory of a new cluster and locks it. The directory gets its name when it is
 // locked: whoever cleans up meanwhile never sees it unlocked.
 func take(dir string) (_ *claim, err error) {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
-		return nil, fmt.Errorf("make state folder: %w", err)
+		return nil, fmt.Errorf("make state directory: %w", err)
 	}
 	temp, err := os.MkdirTemp(filepath.Dir(dir), ".new-")
 	if err != nil {
-		return nil, fmt.Errorf("make folder of cluster: %w", err)
+		return nil, fmt.Errorf("make directory of cluster: %w", err)
 	}
 	f, err := os.OpenFile(filepath.Join(temp, lockFile), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -74,23 +74,23 @@ func (c *claim) keep() error {
 	return c.lock.Close()
 }
 
-// release removes the folder and lets go of the lock, in that order: whoever finds the
+// release removes the directory and lets go of the lock, in that order: whoever finds the
 // lock free finds nothing to use.
 func (c *claim) release() error {
 	return errors.Join(os.RemoveAll(c.dir), c.lock.Close())
 }
 
-// owned says how a cluster's folder is.
+// owned says how a cluster's directory is.
 type owned string
 
 const (
 	inUse    owned = "in use"       // its owner lives
 	kept     owned = "kept"         // the user asked for it
 	orphaned owned = "orphaned"     // its owner is gone
-	foreign  owned = "out of sight" // its folder is in another container, say
+	foreign  owned = "out of sight" // its directory is in another container, say
 )
 
-// look finds out how the cluster is whose folder is dir in the mount namespace space.
+// look finds out how the cluster is whose directory is dir in the mount namespace space.
 func look(dir, space string) owned {
 	f, err := os.Open(filepath.Join(dir, lockFile))
 	switch {

@@ -69,7 +69,7 @@ func (l *Lab) agentConfig(n *node) (kubelet.Config, error) {
 	}
 	dir := filepath.Join(l.cfg.LogDir, "pods")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return kubelet.Config{}, fmt.Errorf("make folder for the logs of pods: %w", err)
+		return kubelet.Config{}, fmt.Errorf("make directory for the logs of pods: %w", err)
 	}
 	log, err := os.OpenFile(filepath.Join(l.cfg.LogDir, "kubelet-"+n.Name()+".log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {

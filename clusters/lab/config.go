@@ -30,7 +30,7 @@ type Config struct {
 	// RBAC makes the API server ask RBAC about those who are no admins of the lab, whom it
 	// otherwise lets do anything.
 	RBAC bool
-	// LogDir gets a file per program and a folder per pod; default a folder in memory.
+	// LogDir gets a file per program and a directory per pod; default a directory in memory.
 	LogDir string
 	// Door, when not nil, is a listener outside of the sandbox through which the API
 	// server is reached at the door's address; the lab closes it.

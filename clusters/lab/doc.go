@@ -2,7 +2,7 @@
 // network made of namespaces, with nodes whose pods are processes.
 //
 //	host    Up, List, Status, Down, Clean: labs that outlive the command that made them,
-//	        found by their state folders. A door on the host's loopback leads to the API
+//	        found by their state directories. A door on the host's loopback leads to the API
 //	        server of each.
 //	inside  Start, in a sandbox: the network (package network), the control plane (package
 //	        controlplane), an agent per node (package kubelet). *Lab is a clusters.Cluster

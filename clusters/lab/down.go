@@ -18,7 +18,7 @@ const (
 	lookAt  = 10 * time.Millisecond
 )
 
-// Down ends the lab called name and removes its folder. A dead lab's folder just goes.
+// Down ends the lab called name and removes its directory. A dead lab's directory just goes.
 func (l Labs) Down(ctx context.Context, name string) error {
 	dir, err := l.dir(name)
 	if err != nil {
@@ -68,20 +68,20 @@ func awaitEnd(ctx context.Context, dir string) error {
 	return nil
 }
 
-// remove removes the folder of a dead lab, unless it came to life meanwhile.
+// remove removes the directory of a dead lab, unless it came to life meanwhile.
 func remove(dir string) error {
 	f, err := lock(dir)
 	if err != nil {
-		return fmt.Errorf("remove folder of lab: %w", err)
+		return fmt.Errorf("remove directory of lab: %w", err)
 	}
 	defer f.Close()
 	if err := os.RemoveAll(dir); err != nil {
-		return fmt.Errorf("remove folder of lab: %w", err)
+		return fmt.Errorf("remove directory of lab: %w", err)
 	}
 	return nil
 }
 
-// Clean removes what killed runs left: folders of dead labs, and labs whose folder is gone
+// Clean removes what killed runs left: directories of dead labs, and labs whose directory is gone
 // or another's. With all it ends the live ones, too. It returns a line for each thing done.
 func (l Labs) Clean(ctx context.Context, all bool) (done []string, err error) {
 	labs, err := l.List()
@@ -109,7 +109,7 @@ func (l Labs) Clean(ctx context.Context, all bool) (done []string, err error) {
 	return done, errors.Join(errs...)
 }
 
-// strays are the inits of labs of this root that no folder knows.
+// strays are the inits of labs of this root that no directory knows.
 func (l Labs) strays() []int {
 	entries, _ := os.ReadDir("/proc")
 	var out []int

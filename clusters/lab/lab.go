@@ -189,7 +189,7 @@ func (l *Lab) ReadyAfter() time.Duration { return l.phases.total() }
 // Phases are how long the parts of Start took, in the order in which they ended.
 func (l *Lab) Phases() []Phase { return l.phases.all() }
 
-// LogDir is the folder of the lab's logs.
+// LogDir is the directory of the lab's logs.
 func (l *Lab) LogDir() string { return l.cfg.LogDir }
 
 // Close ends the lab's programs and its network. What is left ends with the sandbox.

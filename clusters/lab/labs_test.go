@@ -180,7 +180,7 @@ func TestKilledLabLeavesNothing(t *testing.T) {
 				t.Errorf("clean: %v, %v", done, err)
 			}
 			if _, err := os.Stat(filepath.Dir(s.Logs)); !errors.Is(err, fs.ErrNotExist) {
-				t.Errorf("folder is left: %v", err)
+				t.Errorf("directory is left: %v", err)
 			}
 		})
 	}

@@ -29,7 +29,7 @@ var _ engines.Node = (*node)(nil)
 func (l *Lab) newNode(n *network.Node) (*node, error) {
 	dir := filepath.Join(privateDir, n.Name())
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make folder: %w", err)
+		return nil, fmt.Errorf("make directory: %w", err)
 	}
 	out := &node{
 		net: n, processes: l.processes, kubeconfig: filepath.Join(dir, "kubeconfig"),

@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Labs is the folder that holds a folder per lab which outlives its command. A lab lives
-// exactly as long as the lock in its folder is held; its process holds it and lets go when
+// Labs is the directory that holds a directory per lab which outlives its command. A lab lives
+// exactly as long as the lock in its directory is held; its process holds it and lets go when
 // it ends, however it ends.
 type Labs struct {
 	root string
@@ -29,7 +29,7 @@ func DefaultLabs() (Labs, error) {
 	if root == "" {
 		home, err := os.UserHomeDir()
 		if err != nil {
-			return Labs{}, fmt.Errorf("find state folder: %w: set XDG_STATE_HOME", err)
+			return Labs{}, fmt.Errorf("find state directory: %w: set XDG_STATE_HOME", err)
 		}
 		root = filepath.Join(home, ".local", "state")
 	}
@@ -40,7 +40,7 @@ func DefaultLabs() (Labs, error) {
 func LabsIn(root string) (Labs, error) {
 	abs, err := filepath.Abs(root)
 	if err != nil {
-		return Labs{}, fmt.Errorf("find state folder: %w", err)
+		return Labs{}, fmt.Errorf("find state directory: %w", err)
 	}
 	return Labs{root: abs}, nil
 }
@@ -84,7 +84,7 @@ type record struct {
 	Server   string    `json:"server"`
 }
 
-// The files in a lab's folder.
+// The files in a lab's directory.
 const (
 	recordFile     = "state.json"
 	readyFile      = "ready"  // written by the lab: seconds until it was ready
@@ -233,7 +233,7 @@ func lock(dir string) (*os.File, error) {
 	return nil, fmt.Errorf("lock lab: %w", err)
 }
 
-// live says whether the lab in dir lives.
+// live reports whether the lab in dir lives.
 func live(dir string) bool {
 	f, err := os.Open(filepath.Join(dir, lockFile))
 	if err != nil {

@@ -89,11 +89,11 @@ func (l Labs) Up(ctx context.Context, o UpOptions) (Status, error) {
 	return l.Status(o.Config.Name)
 }
 
-// claim makes the lab's folder anew and takes its lock, which is an error when a lab of
+// claim makes the lab's directory anew and takes its lock, which is an error when a lab of
 // that name lives.
 func (l Labs) claim(name, dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make folder of lab: %w", err)
+		return nil, fmt.Errorf("make directory of lab: %w", err)
 	}
 	f, err := lock(dir)
 	if errors.Is(err, errLocked) {
@@ -110,7 +110,7 @@ func (l Labs) claim(name, dir string) (*os.File, error) {
 	}
 	if err := os.Mkdir(filepath.Join(dir, logsDir), 0o700); err != nil {
 		f.Close()
-		return nil, fmt.Errorf("make folder of logs: %w", err)
+		return nil, fmt.Errorf("make directory of logs: %w", err)
 	}
 	return f, nil
 }

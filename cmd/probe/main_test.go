@@ -21,8 +21,8 @@ func TestImports(t *testing.T) {
 	for _, p := range packages {
 		own := strings.TrimPrefix(p, module)
 		switch {
-		case own == "cmd/probe", own == "suites/probe/wire", own == "suites/probe/agent",
-			strings.HasPrefix(own, "suites/probe/agent/"), strings.HasPrefix(own, "cmd/probe/internal/"):
+		case own == "cmd/probe", own == "probe/wire", own == "probe/agent",
+			strings.HasPrefix(own, "probe/agent/"), strings.HasPrefix(own, "cmd/probe/internal/"):
 		default:
 			t.Errorf("cmd/probe links %s", p)
 		}

@@ -54,7 +54,7 @@ func (b *bench) chains() (names []string) {
 	return b.Kernel.Machine.Chains(iptsim.IPv4)
 }
 
-// isolating tells whether pods of some namespace are isolated for ingress.
+// isolating reports whether pods of some namespace are isolated for ingress.
 func (b *bench) isolating() bool {
 	return slices.ContainsFunc(b.chains(), func(c string) bool { return strings.HasPrefix(c, "NPE-IN-") })
 }

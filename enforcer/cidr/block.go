@@ -14,7 +14,7 @@ type Block struct {
 	Excepts []netip.Prefix
 }
 
-// Is4 tells whether the block holds IPv4 addresses.
+// Is4 reports whether the block holds IPv4 addresses.
 func (b Block) Is4() bool { return b.CIDR.Addr().Is4() }
 
 // Union returns the addresses that at least one of the blocks covers, as the fewest

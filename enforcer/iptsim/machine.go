@@ -95,7 +95,7 @@ func (m *Machine) Rules(f Family, name string) (rules []string, ok bool) {
 	return rules, true
 }
 
-// referenced tells whether a rule of either family refers to a set.
+// referenced reports whether a rule of either family refers to a set.
 func (m *Machine) referenced(name string) bool {
 	for _, t := range m.tables {
 		if t.refersToSet(name) {

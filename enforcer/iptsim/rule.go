@@ -18,7 +18,7 @@ type rule struct {
 	sets    []string // the sets that it refers to
 }
 
-// match tells whether a packet has one property.
+// match reports whether a packet has one property.
 type match func(m *Machine, p *Packet) bool
 
 // targets are the targets that are not chains.

@@ -51,7 +51,7 @@ func TestToolDiesWithAgent(t *testing.T) {
 	poll(t, "the tool to end", func() bool { return ended(t, tool) })
 }
 
-// ended tells whether a process is gone, or waits to be reaped.
+// ended reports whether a process is gone, or waits to be reaped.
 func ended(t *testing.T, pid string) bool {
 	t.Helper()
 	stat, err := os.ReadFile(filepath.Join("/proc", pid, "stat"))

@@ -54,7 +54,7 @@ func (c *change) empty() bool {
 	return c.membersOnly() && len(c.restrict)+len(c.loosen) == 0
 }
 
-// membersOnly tells whether sets are changed in place and nothing else happens.
+// membersOnly reports whether sets are changed in place and nothing else happens.
 func (c *change) membersOnly() bool {
 	return len(c.discard)+len(c.create)+len(c.collect) == 0 && c.commit == nil
 }
@@ -124,7 +124,7 @@ func (d *differ) compareSets() error {
 	return nil
 }
 
-// fits tells whether the set in the kernel can hold what the plan wants.
+// fits reports whether the set in the kernel can hold what the plan wants.
 func (s *set) fits(want plan.Set) bool {
 	return s != nil && s.Kind == want.Kind && s.Family == want.Family && len(want.Members) <= s.MaxElem
 }
@@ -190,7 +190,7 @@ func (d *differ) stable(ms []plan.Member) bool {
 	})
 }
 
-// rewrites tells whether any chain differs.
+// rewrites reports whether any chain differs.
 func (d *differ) rewrites() bool {
 	if d.settled && len(d.renewed) == 0 {
 		return false
@@ -207,7 +207,7 @@ func (d *differ) differs(c plan.Chain) bool {
 	return !ok || !have.holds(d.actual(c))
 }
 
-// holds tells whether the chain in the kernel is c.
+// holds reports whether the chain in the kernel is c.
 func (have chain) holds(c plan.Chain) bool {
 	if len(c.Rules) == 0 {
 		return have.Rules == 0

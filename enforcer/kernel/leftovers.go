@@ -9,7 +9,7 @@ import (
 	"github.com/netassay/netassay/enforcer/plan"
 )
 
-// Empty tells whether there is nothing of ours in the kernel, as after a reboot. It knows
+// Empty reports whether there is nothing of ours in the kernel, as after a reboot. It knows
 // only after Probe.
 func (k *Kernel) Empty() bool {
 	for _, f := range k.known {
@@ -58,7 +58,7 @@ func Leftovers(ctx context.Context, run Runner, b Backend) ([]plan.Family, error
 	return found, nil
 }
 
-// LegacyInUse tells whether the kernel has legacy mangle tables. Looking at them by
+// LegacyInUse reports whether the kernel has legacy mangle tables. Looking at them by
 // iptables would create them.
 func LegacyInUse() bool {
 	for _, name := range []string{"/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"} {

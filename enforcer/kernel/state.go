@@ -45,7 +45,7 @@ type settled struct {
 	current map[string]string // names of sets from the plan to the kernel
 }
 
-// by tells whether the plan has these very chains, and as many sets.
+// by reports whether the plan has these very chains, and as many sets.
 func (s *settled) by(p plan.FamilyPlan) bool {
 	return s != nil && len(s.chains) > 0 && len(s.chains) == len(p.Chains) && &s.chains[0] == &p.Chains[0] && len(s.current) == len(p.Sets)
 }

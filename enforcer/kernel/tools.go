@@ -82,7 +82,7 @@ func explain(err error) error {
 	return err
 }
 
-// IsLocked tells whether a sync failed because another program held the xtables lock for
+// IsLocked reports whether a sync failed because another program held the xtables lock for
 // as long as iptables was willing to wait.
 func IsLocked(err error) bool {
 	var run *RunError

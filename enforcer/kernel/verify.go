@@ -10,7 +10,7 @@ type Drift struct {
 	Jumps, Chains, Sets int
 }
 
-// Any tells whether there was any.
+// Any reports whether there was any.
 func (d Drift) Any() bool { return d != Drift{} }
 
 // verifyBudget is how many members of sets one Verify reads back; the next goes on where

@@ -49,7 +49,7 @@ type Version struct {
 	groups int
 }
 
-// Version tells whether the choice has changed. A group that joins is new, or its
+// Version reports whether the choice has changed. A group that joins is new, or its
 // namespace has been relabelled: both give it the number of the Update. One that only
 // leaves makes the count smaller.
 func (c Choice) Version() Version {

@@ -84,7 +84,7 @@ func (x *Index) Fresh() bool { return x.change.fresh }
 // or whether they are known.
 func (x *Index) Relabelled() bool { return x.change.namespaces }
 
-// TouchedNode tells whether the last Update has changed a pod of the node, or one that was
+// TouchedNode reports whether the last Update has changed a pod of the node, or one that was
 // there before.
 func (x *Index) TouchedNode(node string) bool {
 	_, ok := x.change.nodes[node]

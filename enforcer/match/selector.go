@@ -38,7 +38,7 @@ func ParseSelector(s *metav1.LabelSelector) (Selector, error) {
 // Key is the canonical text. It is "*" exactly for the selector of everything.
 func (s Selector) Key() string { return s.key }
 
-// Everything tells whether the selector has no requirement.
+// Everything reports whether the selector has no requirement.
 func (s Selector) Everything() bool { return s.key == "*" }
 
 func (s Selector) match(set map[string]string) bool { return s.matches.Matches(labels.Set(set)) }

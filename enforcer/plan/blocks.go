@@ -25,7 +25,7 @@ func (r *ruleBlocks) add(b cidr.Block, room int) {
 	*of = append(*of, b)
 }
 
-// unite makes the union. It tells whether that is all there is to know of the rule's
+// unite makes the union. It reports whether that is all there is to know of the rule's
 // blocks, so that nobody has to look at them again.
 func (r *ruleBlocks) unite() (whole bool) {
 	r.union = &blockUnion{used: true}

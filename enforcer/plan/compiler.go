@@ -67,7 +67,7 @@ func (c *Compiler) compile(s model.Snapshot, opts Options, hash func(string) str
 	return c.last
 }
 
-// onlyMembers tells whether nothing has changed but pods of other nodes, which can only be
+// onlyMembers reports whether nothing has changed but pods of other nodes, which can only be
 // members of cluster sets.
 func (c *Compiler) onlyMembers(s model.Snapshot, opts Options) bool {
 	return c.policies != nil && slices.Equal(s.Policies, c.policies) &&

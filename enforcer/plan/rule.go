@@ -38,7 +38,7 @@ type peer struct {
 	excepts *set         // goes with cidr
 }
 
-// family tells whether the peer can match in a family at all.
+// family reports whether the peer can match in a family at all.
 func (p peer) in(f Family) bool {
 	if p.set != nil {
 		return !p.set.empty(f)

@@ -39,7 +39,7 @@ func (r Role) letter() string {
 	return string(r[:1])
 }
 
-// mutable tells whether pod events change the members of sets with this role. Their names
+// mutable reports whether pod events change the members of sets with this role. Their names
 // come from what they are for, those of immutable sets from what they hold.
 func (r Role) mutable() bool { return r != RoleBlock }
 
@@ -65,7 +65,7 @@ func (s *set) add(m Member) {
 	s.members[i] = append(s.members[i], m)
 }
 
-// empty tells whether a rule that needs this set can be left out: an immutable set that
+// empty reports whether a rule that needs this set can be left out: an immutable set that
 // holds nothing will never match.
 func (s *set) empty(f Family) bool { return !s.role.mutable() && len(s.members[f.index()]) == 0 }
 

@@ -257,7 +257,7 @@ func TestScenario14NamespaceComesLate(t *testing.T) {
 //
 // Level: agent between fake API server and simulated kernel: the window of the enforcer's own part.
 //
-// Lab: the whole window, with the container's start in it, is recorded on kind by suites/kubelets, which also shows that default-deny-unknown closes it.
+// Lab: the whole window, with the container's start in it, is recorded on kind by suites/kindtest, which also shows that default-deny-unknown closes it.
 func TestScenario24ShortLivedPods(t *testing.T) {
 	s := with(t, world(), "x/p", closedX)
 	b := newBench(t)

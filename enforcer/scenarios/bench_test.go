@@ -56,20 +56,20 @@ func (b *bench) start() {
 	b.Start(agent.Config{Node: "n1", Backend: b.backend, Runner: b.real})
 }
 
-// metric tells whether the agent shows this line.
+// metric reports whether the agent shows this line.
 func (b *bench) metric(line string) bool {
 	_, body := b.Get("/metrics")
 	return strings.Contains(body, line+"\n")
 }
 
-// passes tells whether the simulated kernel forwards a new flow.
+// passes reports whether the simulated kernel forwards a new flow.
 func (b *bench) passes(f model.Flow) bool {
 	b.Lock()
 	defer b.Unlock()
 	return passes(b.T, b.Kernel.Machine, simnet.PacketOf(f))
 }
 
-// all tells whether every flow ("x/a > y/a:80/TCP allow") meets its verdict.
+// all reports whether every flow ("x/a > y/a:80/TCP allow") meets its verdict.
 func (b *bench) all(s model.Snapshot, pins ...string) func() bool {
 	return func() bool {
 		for _, pin := range pins {

@@ -258,7 +258,7 @@ func observe(t *testing.T, o order, r *rand.Rand, hs []history, s model.Snapshot
 	}
 }
 
-// marked tells whether the last event of every kind has arrived.
+// marked reports whether the last event of every kind has arrived.
 func marked(s, mark model.Snapshot) bool {
 	return slices.ContainsFunc(s.Namespaces, func(n model.Namespace) bool { return n.Name == "end" }) &&
 		slices.ContainsFunc(s.Pods, func(p model.Pod) bool { return p.Key() == "end/end" }) &&

@@ -377,7 +377,7 @@ func TestScenario25RepliesWhilePoliciesLand(t *testing.T) {
 //
 // Level: simulated kernel, every step of the first sync.
 //
-// Lab: not on the lab: its nodes are network namespaces, which don't restart. A node that restarts, and how often a stranger connects before the policy holds again, is recorded on kind by suites/kubelets.
+// Lab: not on the lab: its nodes are network namespaces, which don't restart. A node that restarts, and how often a stranger connects before the policy holds again, is recorded on kind by suites/kindtest.
 func TestScenario30StartOnAnEmptyKernel(t *testing.T) {
 	s, _ := edit(t)
 	n := newNode(t, "n1")

@@ -160,7 +160,7 @@ func (l *lane) exec(ns *sandbox.NetNS, lines ...string) {
 // within a millisecond; what is waited for is a packet that never comes.
 const silence = 300 * time.Millisecond
 
-// connects tells whether the client reaches an address. Only silence is a no: any other
+// connects reports whether the client reaches an address. Only silence is a no: any other
 // error ends the test.
 func (l *lane) connects(address string) bool {
 	l.t.Helper()

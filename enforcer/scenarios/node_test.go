@@ -48,7 +48,7 @@ func (n *node) sync(s model.Snapshot) kernel.Result {
 	return r
 }
 
-// passes tells whether the node forwards a new flow.
+// passes reports whether the node forwards a new flow.
 func (n *node) passes(f model.Flow) bool {
 	n.t.Helper()
 	return passes(n.t, n.fake.Machine, simnet.PacketOf(f))

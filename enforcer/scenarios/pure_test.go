@@ -242,7 +242,7 @@ func TestScenario26IngressPolicyLeavesEgressAlone(t *testing.T) {
 //
 // Level: pure; a packet of the node's does not pass FORWARD at all, and exec probes send none.
 //
-// Lab: case node-to-own-pods; the lab's node agent probes pods from the node's address. The probes of a real kubelet (HTTP, TCP, gRPC, exec) run on kind: suites/kubelets.
+// Lab: case node-to-own-pods; the lab's node agent probes pods from the node's address. The probes of a real kubelet (HTTP, TCP, gRPC, exec) run on kind: suites/kindtest.
 func TestScenario27ProbesOfTheNode(t *testing.T) {
 	s := with(t, world(), "x/p", `{podSelector: {}, policyTypes: [Ingress, Egress]}`)
 	judge(t, s, "n1 > x/a:80/TCP allow", "n16 > x/a6:80/TCP allow", "n2 > x/c:80/TCP allow", "n26 > x/c6:80/TCP allow",

@@ -68,7 +68,7 @@ func (w *Watcher) Synced() []Kind {
 	return slices.DeleteFunc(Kinds(), func(k Kind) bool { return !w.ledger.synced[k] })
 }
 
-// Urgent tells whether, since the last Read, something else has happened than that pods of
+// Urgent reports whether, since the last Read, something else has happened than that pods of
 // other nodes came or went.
 func (w *Watcher) Urgent() bool {
 	w.ledger.mu.Lock()

@@ -47,7 +47,7 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	return s, "", false
 }
 
-// hasAll says whether labels, as "a=\"1\",b=\"2\"", include each of want.
+// hasAll reports whether labels, as "a=\"1\",b=\"2\"", include each of want.
 func hasAll(labels string, want []string) bool {
 	for _, w := range want {
 		if !strings.Contains(","+labels+",", ","+w+",") {

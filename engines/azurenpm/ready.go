@@ -87,7 +87,7 @@ func count(ctx context.Context, n engines.Node) (things, error) {
 	return out, nil
 }
 
-// concerns says whether NPM puts a pod into sets.
+// concerns reports whether NPM puts a pod into sets.
 func concerns(p *corev1.Pod) bool {
 	over := p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
 	return !over && !p.Spec.HostNetwork && p.Status.PodIP != ""
@@ -108,7 +108,7 @@ type settling struct {
 	since time.Time // last has been so since then
 }
 
-// settled says whether have is all, and has been for as long as it takes to reach the
+// settled reports whether have is all, and has been for as long as it takes to reach the
 // kernel.
 func (s *settling) settled(have things, now time.Time) (ok bool, answer string) {
 	if have != s.last || s.since.IsZero() {

@@ -92,7 +92,7 @@ func (e *Engine) Command(n engines.Node) []string {
 	}
 }
 
-// LacksQueue tells whether nftables of this machine's kernel was seen to refuse to hand
+// LacksQueue reports whether nftables of this machine's kernel was seen to refuse to hand
 // packets to a program: all of the trial but that is taken. It asks in namespaces of its own;
 // where none can be had, it does not know, and says no.
 func LacksQueue(ctx context.Context) bool {
@@ -140,7 +140,7 @@ func ready(_ context.Context, n engines.Node) (agents.Question, error) {
 	}, nil
 }
 
-// listens says whether a list of queues has that number: the first field of a line.
+// listens reports whether a list of queues has that number: the first field of a line.
 func listens(list []byte, number string) bool {
 	for lines := bufio.NewScanner(bytes.NewReader(list)); lines.Scan(); {
 		if fields := strings.Fields(lines.Text()); len(fields) > 0 && fields[0] == number {

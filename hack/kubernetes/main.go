@@ -1,5 +1,5 @@
 // Command kubernetes finds or builds the Kubernetes programs that tests and labs run, and
-// links them into one folder, for tests that look for them there by KUBEBUILDER_ASSETS:
+// links them into one directory, for tests that look for them there by KUBEBUILDER_ASSETS:
 //
 //	go run ./hack/kubernetes FOLDER
 package main
@@ -28,20 +28,20 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, folder string) error {
-	folder, err := filepath.Abs(folder)
+func run(ctx context.Context, dir string) error {
+	dir, err := filepath.Abs(dir)
 	if err != nil {
-		return fmt.Errorf("resolve folder: %w", err)
+		return fmt.Errorf("resolve directory: %w", err)
 	}
 	set, err := binaries.Ensure(ctx, binaries.Options{Progress: os.Stderr})
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return fmt.Errorf("make folder: %w", err)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make directory: %w", err)
 	}
 	for name, target := range set {
-		if err := link(target, filepath.Join(folder, string(name))); err != nil {
+		if err := link(target, filepath.Join(dir, string(name))); err != nil {
 			return err
 		}
 	}
@@ -49,7 +49,7 @@ func run(ctx context.Context, folder string) error {
 }
 
 // link makes path a symbolic link to target, in one step for those who look at it. It
-// leaves a path alone that is the target itself: KUBEBUILDER_ASSETS may be the folder.
+// leaves a path alone that is the target itself: KUBEBUILDER_ASSETS may be the directory.
 func link(target, path string) error {
 	if target == path {
 		return nil

@@ -66,7 +66,7 @@ little. 130: interrupted.`,
 	flags.Float64Var(&l.MaxMissed, "max-missed", 0.2, "share of packets that senders may be too late for")
 	flags.Float64Var(&l.MaxUnsure, "max-unsure", 0.001, "share of packets of which nothing may be known")
 	flags.Uint64Var(&f.seed, "seed", 0, "seed of the faults; 0 takes a fresh one, which is printed")
-	flags.StringVar(&f.out, "out", "", "result folder (default results/<time>-chaos)")
+	flags.StringVar(&f.out, "out", "", "result directory (default results/<time>-chaos)")
 	return c
 }
 

@@ -113,7 +113,7 @@ func TestHelpTeaches(t *testing.T) {
 	}
 }
 
-// TestExitCode: an interrupted run says whether it has cleaned up.
+// TestExitCode: an interrupted run reports whether it has cleaned up.
 func TestExitCode(t *testing.T) {
 	stopped, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -11,10 +11,10 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/reports"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/suites/cases"
-	"github.com/netassay/netassay/suites/probe"
 	"github.com/netassay/netassay/suites/runner"
 )
 
@@ -70,7 +70,7 @@ nothing. 130: interrupted.`,
 	flags.DurationVar(&f.timing.Timeout, "probe-timeout", 0, "silence that counts as dropped (default 400ms; where pods are containers 1s, but 400ms where no answer is due)")
 	flags.DurationVar(&f.timing.Hold, "hold", 400*time.Millisecond, "how long a verdict must stay right")
 	flags.DurationVar(&f.timing.Deadline, "deadline", 0, "how long a step's verdicts may take to become right (default 10s, where pods are containers 30s)")
-	flags.StringVar(&f.out, "out", "", "result folder (default results/<time>-conformance-<engine>)")
+	flags.StringVar(&f.out, "out", "", "result directory (default results/<time>-conformance-<engine>)")
 	flags.BoolVar(&f.failFast, "fail-fast", false, "skip what remains after the first failed case")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "list the cases that would run, and run none")
 	flags.BoolVar(&f.runUnsupported, "run-unsupported", false, "also judge features and IP families that the engine declares unsupported")
@@ -103,7 +103,7 @@ func conformance(ctx context.Context, stdio IO, f *conformanceFlags) error {
 	})
 }
 
-// logs is the folder for logs in the result folder, which it makes when none was named.
+// logs is the directory for logs in the result directory, which it makes when none was named.
 func (f *conformanceFlags) logs() (string, error) {
 	if f.out == "" {
 		f.out = filepath.Join("results", time.Now().Format("20060102-150405")+"-conformance-"+f.where.label())

@@ -66,7 +66,7 @@ could not keep up with the churn. 130: interrupted.`,
 	flags.Uint64Var(&size.Seed, "seed", 1, "of what policies say")
 	flags.StringVar(&f.lab.family, "ip-family", "dual", "IP families of the lab: ipv4, ipv6 or dual")
 	flags.StringVar(&f.lab.proxyMode, "proxy-mode", "iptables", "kube-proxy mode: iptables or nftables")
-	flags.StringVar(&f.out, "out", "", "result folder (default results/<time>-footprint)")
+	flags.StringVar(&f.out, "out", "", "result directory (default results/<time>-footprint)")
 	return c
 }
 
@@ -127,7 +127,7 @@ func footprintIn(ctx context.Context, stdio IO, s *session, f footprintFlags) er
 	}
 }
 
-// writeFootprint leaves summary.json and report.txt in the result folder.
+// writeFootprint leaves summary.json and report.txt in the result directory.
 func writeFootprint(dir string, s footprint.Summary) error {
 	text, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {

@@ -187,7 +187,7 @@ func newClean(stdio IO) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "clean",
 		Short: "Remove what killed runs have left behind",
-		Long: `Removes what is left of labs and of kind clusters whose processes were killed: folders,
+		Long: `Removes what is left of labs and of kind clusters whose processes were killed: directories,
 containers, networks. Those that run stay, and so do clusters that were kept by --keep,
 unless --all is given. Clusters that this program has not made are never touched.`,
 		Args: noArgs,

@@ -57,14 +57,14 @@ func enterNode(pid int, node string, command []string) error {
 		argv = append(argv, "--user", "--preserve-credentials")
 	}
 	argv = append(append(argv, "--", "ip", "netns", "exec", node), command...)
-	// Users often lack the folders of the system's tools, and it is for those that they come.
+	// Users often lack the directories of the system's tools, and it is for those that they come.
 	if err := os.Setenv("PATH", os.Getenv("PATH")+":/usr/local/sbin:/usr/sbin:/sbin"); err != nil {
 		return fmt.Errorf("set PATH: %w", err)
 	}
 	return fmt.Errorf("run nsenter: %w", syscall.Exec(nsenter, argv, os.Environ()))
 }
 
-// foreignUsers says whether pid is in a user namespace other than ours.
+// foreignUsers reports whether pid is in a user namespace other than ours.
 func foreignUsers(pid int) bool {
 	ours, err1 := os.Readlink("/proc/self/ns/user")
 	theirs, err2 := os.Readlink(fmt.Sprintf("/proc/%d/ns/user", pid))

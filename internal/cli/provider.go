@@ -126,7 +126,7 @@ func checkDeployable(name, provider string) error {
 // chosen says that the user named an engine.
 func (f *whereFlags) chosen() bool { return f.flags.Changed("engine") }
 
-// label tells result folders apart.
+// label tells result directories apart.
 func (f *whereFlags) label() string {
 	engine := f.lab.engine
 	if f.provider == onExisting && !f.chosen() {
@@ -139,7 +139,7 @@ func (f *whereFlags) label() string {
 }
 
 // within runs do on the cluster that the flags ask for, with the engine at work in it, and
-// takes down afterwards what it has put up. logs, asked once, gives the folder for logs; ""
+// takes down afterwards what it has put up. logs, asked once, gives the directory for logs; ""
 // is none.
 func (f *whereFlags) within(ctx context.Context, stdio IO, logs func() (string, error), do func(context.Context, *session) error) error {
 	if f.provider == onLab {
@@ -174,7 +174,7 @@ func hush(dir string) (undo func(), err error) {
 		return klog.ClearLogger, nil
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("make log folder: %w", err)
+		return nil, fmt.Errorf("make log directory: %w", err)
 	}
 	file, err := os.Create(filepath.Join(dir, "client-go.log"))
 	if err != nil {

@@ -30,7 +30,7 @@ func newRoot(stdio IO) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "netassay",
 		Short: "Assay Kubernetes NetworkPolicy enforcement",
-		Long: `netassay tells whether what enforces your NetworkPolicies is right, with real packets
+		Long: `netassay reports whether what enforces your NetworkPolicies is right, with real packets
 through a real kernel, driven by a real kube-apiserver.
 
 It brings its own cluster, the lab: nodes and pods are network namespaces, no Docker and

@@ -112,7 +112,7 @@ func (f *scaleFlags) register(c *cobra.Command) {
 	flags.DurationVar(&l.MaxBlind, "max-blind", l.MaxBlind, "how long a sender may be silent when a verdict changes")
 	flags.Float64Var(&l.MaxVoid, "max-void", l.MaxVoid, "share of samples that may be void")
 	flags.StringVar(&f.bounds, "bounds", "auto", "what an engine is judged by: headline, smoke, none; auto is headline for the reference enforcer at that size, else none")
-	flags.StringVar(&f.out, "out", "", "result folder (default results/<time>-scale)")
+	flags.StringVar(&f.out, "out", "", "result directory (default results/<time>-scale)")
 }
 
 // everyEngine stands for the engines that are compared with each other.

@@ -16,7 +16,7 @@ func newScaleCompare(stdio IO) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "compare BASE HEAD",
 		Short: "Say whether HEAD is slower or larger than BASE, or whether it is noise",
-		Long: `Compares two results of scale runs. Each is a result folder, a folder of result folders
+		Long: `Compares two results of scale runs. Each is a result directory, a directory of result directories
 (their runs are repeats of one), or a bench.txt.
 
 Each metric has one value per repeat. At least ten repeats of each side, taken in turn,
@@ -75,7 +75,7 @@ func scaleCompare(stdio IO, basePath, headPath string, o compare.Options) error 
 	}
 }
 
-// scaleSide reads a result folder, or the benchmarks of one.
+// scaleSide reads a result directory, or the benchmarks of one.
 func scaleSide(path string) (compare.Side, error) {
 	info, err := os.Stat(path)
 	if err != nil {

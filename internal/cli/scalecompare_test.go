@@ -13,7 +13,7 @@ import (
 	"github.com/netassay/netassay/reports/scale"
 )
 
-// scaleRuns writes ten runs of one repeat each into a folder, in turn with another's.
+// scaleRuns writes ten runs of one repeat each into a directory, in turn with another's.
 func scaleRuns(t *testing.T, seed uint64, turn int, slower float64) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -59,7 +59,7 @@ func TestScaleCompare(t *testing.T) {
 		{"too few", []string{filepath.Join(base, "0"), filepath.Join(same, "0")}, exitBroken, "has 1 repeats, give at least 10"},
 		{"one only", []string{base}, exitBroken, "netassay: got 1 results: give two, netassay scale compare BASE HEAD"},
 		{"not there", []string{base, "nowhere"}, exitBroken, "netassay: read results: stat nowhere"},
-		{"no results", []string{base, t.TempDir()}, exitBroken, "give a result folder of netassay scale"},
+		{"no results", []string{base, t.TempDir()}, exitBroken, "give a result directory of netassay scale"},
 		{"benchmarks", []string{filepath.Join(base, "0", "bench.txt"), filepath.Join(base, "0", "bench.txt"), "--sequential"}, exitBroken, "has 1 repeats"},
 		{"bad flag", []string{base, same, "--alpha", "2"}, exitBroken, "--alpha 2: give a chance between 0 and 1"},
 		{"mistyped", []string{base, same, "--sequentia"}, exitBroken, "did you mean --sequential?"},

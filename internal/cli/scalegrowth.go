@@ -22,7 +22,7 @@ or one policy has must stay the same.`,
   netassay scale growth results/growth/*`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return fmt.Errorf("give result folders: %s RESULT [RESULT...]", c.CommandPath())
+				return fmt.Errorf("give result directories: %s RESULT [RESULT...]", c.CommandPath())
 			}
 			return nil
 		},
@@ -30,26 +30,26 @@ or one policy has must stay the same.`,
 	}
 }
 
-func scaleGrowth(stdio IO, folders []string) error {
+func scaleGrowth(stdio IO, dirs []string) error {
 	var runs []scale.Sized
 	var first profile.Profile
-	for i, folder := range folders {
-		d, err := reports.ReadScale(folder)
+	for i, dir := range dirs {
+		d, err := reports.ReadScale(dir)
 		if err != nil {
 			return err
 		}
 		p, err := profile.Parse(d.Run.Profile)
 		if err != nil {
-			return fmt.Errorf("read the load of %s: %w", folder, err)
+			return fmt.Errorf("read the load of %s: %w", dir, err)
 		}
 		if i == 0 {
 			first = p
 		}
 		if alike(p) != alike(first) {
-			return fmt.Errorf("%s is of another load than %s: only nodes, pods, namespaces and policies may differ", folder, folders[0])
+			return fmt.Errorf("%s is of another load than %s: only nodes, pods, namespaces and policies may differ", dir, dirs[0])
 		}
 		sum := scale.Summarize(d)
-		runs = append(runs, scale.Sized{Name: folder, Pods: float64(p.Pods), Summary: &sum})
+		runs = append(runs, scale.Sized{Name: dir, Pods: float64(p.Pods), Summary: &sum})
 	}
 	sizes, grown, err := scale.Grow(runs)
 	if err != nil {

@@ -45,7 +45,7 @@ func TestScaleGrowth(t *testing.T) {
 		out  string // in what is printed, wherever
 	}{
 		{"in proportion", runs, exitPass, "1.00 to 1.00"},
-		{"nothing", nil, exitBroken, "netassay: give result folders: netassay scale growth RESULT [RESULT...]"},
+		{"nothing", nil, exitBroken, "netassay: give result directories: netassay scale growth RESULT [RESULT...]"},
 		{"few", runs[:3], exitBroken, "netassay: 3 sizes: give at least 4"},
 		{"one twice", append(runs, runs[0]), exitBroken, "of the same size, 4000 pods"},
 		{"another load", append(runs[:3:3], sizedRuns(t, "headline pods=%d cidrs=100", 8000)...), exitBroken, "is of another load than"},

@@ -56,7 +56,7 @@ func (f *placeFlags) check() error {
 	return withoutEffect(f.flags, map[string][]string{"ip-family": {onLab}, "proxy-mode": {onLab}, "topology": {onKind}}, f.provider)
 }
 
-// kwok tells whether KWOK plays the hollow nodes.
+// kwok reports whether KWOK plays the hollow nodes.
 func (f *placeFlags) kwok() bool {
 	return f.hollow == hollowKwok || f.hollow == hollowAuto && f.provider == onKind
 }

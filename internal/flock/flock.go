@@ -27,7 +27,7 @@ type Lock struct {
 func Acquire(ctx context.Context, path string, done func() bool, waiting func(holder string)) (*Lock, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
-		return nil, fmt.Errorf("open lock: %w: set NETASSAY_CACHE to a folder that can be written", err)
+		return nil, fmt.Errorf("open lock: %w: set NETASSAY_CACHE to a directory that can be written", err)
 	}
 	tick := time.NewTicker(lockPoll)
 	defer tick.Stop()

@@ -58,7 +58,7 @@ func Build(ctx context.Context, o Options) error {
 	if root == "" {
 		dir, err := os.MkdirTemp("", "image-")
 		if err != nil {
-			return fmt.Errorf("make folder: %w", err)
+			return fmt.Errorf("make directory: %w", err)
 		}
 		defer os.RemoveAll(dir)
 		root = filepath.Join(dir, "root.tar")

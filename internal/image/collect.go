@@ -25,7 +25,7 @@ var programs = [...]string{
 type collector struct {
 	tree   tree
 	system string   // where / of the system is; "" is this machine's
-	libs   []string // folders of shared libraries
+	libs   []string // directories of shared libraries
 }
 
 // at is where a file of the system is on this machine.
@@ -49,7 +49,7 @@ func collect(ctx context.Context, o Options) (tree, error) {
 	for _, pattern := range []string{"/lib/*-linux-gnu*", "/usr/lib/*-linux-gnu*", "/lib", "/usr/lib", "/lib64"} {
 		dirs, err := filepath.Glob(c.at(pattern))
 		if err != nil {
-			return nil, fmt.Errorf("find folders of libraries: %w", err)
+			return nil, fmt.Errorf("find directories of libraries: %w", err)
 		}
 		for _, dir := range dirs {
 			c.libs = append(c.libs, c.inside(dir))
@@ -92,7 +92,7 @@ func (c *collector) addPackage(ctx context.Context, name string) error {
 	return nil
 }
 
-// skeleton is what a root filesystem has beside files of packages: the folders that are
+// skeleton is what a root filesystem has beside files of packages: the directories that are
 // mounted over, and, where there will be packages, the links of a merged /usr.
 func (c *collector) skeleton(links bool) {
 	for _, dir := range []string{"/dev", "/etc", "/proc", "/run", "/sys"} {
@@ -252,7 +252,7 @@ func (c *collector) owners(ctx context.Context, files []string) ([]string, error
 			argv = append(argv, "/"+old)
 		}
 	}
-	// The exit code tells whether every path was found, which only one of two can be.
+	// The exit code reports whether every path was found, which only one of two can be.
 	out, err := c.query(ctx, argv...)
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// entry is one file of the image. Without a source and a link it is a folder.
+// entry is one file of the image. Without a source and a link it is a directory.
 type entry struct {
 	name   string // absolute, clean
 	mode   fs.FileMode
@@ -22,7 +22,7 @@ type entry struct {
 // tree is a root filesystem.
 type tree map[string]entry
 
-// put adds an entry and the folders above it.
+// put adds an entry and the directories above it.
 func (t tree) put(e entry) {
 	for dir := path.Dir(e.name); dir != "/"; dir = path.Dir(dir) {
 		if _, ok := t[dir]; !ok {

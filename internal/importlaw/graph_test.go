@@ -26,7 +26,7 @@ type pkg struct {
 // graph is who imports whom, by full import path: this module and all that it needs.
 type graph map[string]pkg
 
-// load asks go list. The folder of this test is in the module, so ./... of it would be
+// load asks go list. The directory of this test is in the module, so ./... of it would be
 // too little: the module's path says all.
 func load(t *testing.T) graph {
 	t.Helper()
@@ -81,7 +81,7 @@ func short(path string) string {
 
 func ours(path string) bool { return strings.HasPrefix(path, module+"/") }
 
-// match says whether path is one of names.
+// match reports whether path is one of names.
 func match(names []string, path string) bool {
 	return slices.ContainsFunc(names, func(name string) bool {
 		name = full(name)

@@ -94,23 +94,23 @@ func law() []rule {
 		{
 			why:    "pure packages know no edges",
 			from:   pure(),
-			forbid: []string{"./clusters/...", "./engines/...", "./internal/cli", "./internal/sandbox", "./suites/probe/...", "./suites/runner", "./enforcer/kernel", "./enforcer/watch", "./enforcer/agent"},
+			forbid: []string{"./clusters/...", "./engines/...", "./internal/cli", "./internal/sandbox", "./probe/...", "./suites/runner", "./enforcer/kernel", "./enforcer/watch", "./enforcer/agent"},
 		},
 		{
 			why:    "the prober runs in any pod's image: small, static, the standard library only",
-			from:   []string{"./cmd/probe", "./suites/probe/agent/...", "./suites/probe/wire"},
-			only:   []string{"./suites/probe/agent/...", "./suites/probe/wire"},
+			from:   []string{"./cmd/probe", "./probe/agent/...", "./probe/wire"},
+			only:   []string{"./probe/agent/...", "./probe/wire"},
 			forbid: []string{"./model", "./internal/..."},
 		},
 		{
 			why:    "the prober reports observations: it can't know what was expected",
-			from:   []string{"./suites/probe/..."},
+			from:   []string{"./probe/..."},
 			forbid: []string{"./model", "./suites/oracle", "./suites/cases", "./suites/judge", "./suites/runner"},
 		},
 		{
 			why:    "the judge sees one cell, and evaluates no policy",
 			from:   []string{"./suites/judge"},
-			forbid: []string{"./suites/oracle", "./suites/cases", "./suites/probe/..."},
+			forbid: []string{"./suites/oracle", "./suites/cases", "./probe/..."},
 		},
 		{
 			why:    "an engine never judges itself, and the engine under test is a process, the reference one too",

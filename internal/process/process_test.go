@@ -69,7 +69,7 @@ func TestBoundDiesWithItsParent(t *testing.T) {
 	}
 }
 
-// dead tells whether a process is gone, or waits for nobody to ask how it ended.
+// dead reports whether a process is gone, or waits for nobody to ask how it ended.
 func dead(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {

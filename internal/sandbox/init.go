@@ -155,7 +155,7 @@ func setUp() error {
 	// Nice to have (/sys/class/net shows the right links), refused in some containers.
 	_ = unix.Mount("sysfs", "/sys", "sysfs", flags|unix.MS_RDONLY, "")
 	if err := os.MkdirAll(netnsDir, 0o755); err != nil {
-		return fmt.Errorf("create folder for network namespaces: %w", err)
+		return fmt.Errorf("create directory for network namespaces: %w", err)
 	}
 	return loopbackUp()
 }

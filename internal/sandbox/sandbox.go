@@ -46,10 +46,10 @@ type Options struct {
 	UID int
 }
 
-// Inside says whether this process runs inside a sandbox.
+// Inside reports whether this process runs inside a sandbox.
 func Inside() bool { return os.Getenv(roleVar) == roleInside }
 
-// Rootless says whether this process has root's rights only in a user namespace.
+// Rootless reports whether this process has root's rights only in a user namespace.
 func Rootless() bool {
 	text, err := os.ReadFile("/proc/self/uid_map")
 	return err == nil && strings.Join(strings.Fields(string(text)), " ") != "0 0 4294967295"
@@ -137,7 +137,7 @@ func command(opts Options) *exec.Cmd {
 	return cmd
 }
 
-// environ is the environment with the folders of the system's tools in PATH, which an
+// environ is the environment with the directories of the system's tools in PATH, which an
 // unprivileged user often lacks.
 func environ() []string {
 	path := os.Getenv("PATH")

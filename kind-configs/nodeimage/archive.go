@@ -56,7 +56,7 @@ const (
 // is in the cache is not made again. cacheDir is used instead of binaries.CacheRoot when it
 // isn't empty.
 func Archive(ctx context.Context, p Program, cacheDir string) (file, ref string, err error) {
-	folder, err := cacheFolder(cacheDir)
+	dir, err := cacheFolder(cacheDir)
 	if err != nil {
 		return "", "", err
 	}
@@ -65,8 +65,8 @@ func Archive(ctx context.Context, p Program, cacheDir string) (file, ref string,
 		return "", "", fmt.Errorf("build image %s: %w", p.Name, err)
 	}
 	ref = image.Ref(p.Name, key)
-	file = filepath.Join(folder, path.Base(p.Name)+"-"+key+".tar")
-	l, err := flock.Acquire(ctx, filepath.Join(folder, path.Base(p.Name)+".lock"), nil, func(string) {})
+	file = filepath.Join(dir, path.Base(p.Name)+"-"+key+".tar")
+	l, err := flock.Acquire(ctx, filepath.Join(dir, path.Base(p.Name)+".lock"), nil, func(string) {})
 	if err != nil {
 		return "", "", err
 	}
@@ -78,7 +78,7 @@ func Archive(ctx context.Context, p Program, cacheDir string) (file, ref string,
 	if err := p.build(ctx, file, ref); err != nil {
 		return "", "", fmt.Errorf("build image %s: %w", p.Name, err)
 	}
-	return file, ref, prune(folder, path.Base(p.Name), keptPrograms)
+	return file, ref, prune(dir, path.Base(p.Name), keptPrograms)
 }
 
 // build writes file when it's complete.
@@ -118,8 +118,8 @@ func (p Program) key(ctx context.Context) (string, error) {
 }
 
 // prune removes all archives of a name but the last few that were used.
-func prune(folder, name string, keep int) error {
-	files, err := filepath.Glob(filepath.Join(folder, name+"-*.tar"))
+func prune(dir, name string, keep int) error {
+	files, err := filepath.Glob(filepath.Join(dir, name+"-*.tar"))
 	if err != nil {
 		return err
 	}

@@ -14,26 +14,26 @@ import (
 // build makes archive. The caller holds the cache's lock.
 func (m *maker) build(ctx context.Context, archive string) error {
 	if os.Geteuid() != 0 {
-		return errors.New("build node image: only root can install Debian into a folder: run as root, or name a published image by --node-image")
+		return errors.New("build node image: only root can install Debian into a directory: run as root, or name a published image by --node-image")
 	}
 	stale, err := filepath.Glob(filepath.Join(m.cache, "work-*"))
 	if err != nil {
 		return fmt.Errorf("look for what killed builds have left: %w", err)
 	}
-	for _, folder := range stale {
-		if err := os.RemoveAll(folder); err != nil {
+	for _, dir := range stale {
+		if err := os.RemoveAll(dir); err != nil {
 			return fmt.Errorf("remove what a killed build has left: %w", err)
 		}
 	}
 	work, err := os.MkdirTemp(m.cache, "work-")
 	if err != nil {
-		return fmt.Errorf("make folder: %w", err)
+		return fmt.Errorf("make directory: %w", err)
 	}
 	defer os.RemoveAll(work)
 	return m.assemble(ctx, work, archive)
 }
 
-// assemble makes archive in the folder work.
+// assemble makes archive in the directory work.
 func (m *maker) assemble(ctx context.Context, work, archive string) error {
 	root := filepath.Join(work, "root")
 	layer := filepath.Join(work, "layer.tar")

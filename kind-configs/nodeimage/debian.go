@@ -10,24 +10,24 @@ import (
 	"strings"
 )
 
-// debian makes folder a Debian system with the packages of a node. debootstrap mounts
+// debian makes directory a Debian system with the packages of a node. debootstrap mounts
 // filesystems in it, so it runs in a mount and a PID namespace of its own: whatever becomes
 // of it, they go with it.
-func debian(ctx context.Context, folder string) error {
+func debian(ctx context.Context, dir string) error {
 	if _, err := exec.LookPath("debootstrap"); err != nil {
 		return errors.New("build node image: no debootstrap in PATH: install it (Debian: apt-get install debootstrap)")
 	}
 	_, err := run(ctx, "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
-		"debootstrap", "--variant=minbase", "--merged-usr", "--include="+strings.Join(packages(), ","), suite, folder, mirror)
+		"debootstrap", "--variant=minbase", "--merged-usr", "--include="+strings.Join(packages(), ","), suite, dir, mirror)
 	if err != nil {
 		return fmt.Errorf("install Debian %s from %s: %w", suite, mirror, err)
 	}
-	return trim(folder)
+	return trim(dir)
 }
 
 // trim takes out of a fresh Debian system what a node doesn't start, and what nobody reads
 // there: kind's own recipe for its base image does the same.
-func trim(folder string) error {
+func trim(dir string) error {
 	services := []string{
 		"usr/lib/systemd/system/sysinit.target.wants/systemd-tmpfiles-setup.service",
 		"usr/lib/systemd/system/multi-user.target.wants/*",
@@ -44,12 +44,12 @@ func trim(folder string) error {
 		"proc/*", "sys/*", "dev/*", "run/*",
 	}
 	for _, pattern := range append(services, unread...) {
-		if err := removeAll(folder, pattern); err != nil {
+		if err := removeAll(dir, pattern); err != nil {
 			return fmt.Errorf("trim Debian: %w", err)
 		}
 	}
 	// Messages of the kernel are those of other containers too.
-	journald, err := os.OpenFile(filepath.Join(folder, "etc/systemd/journald.conf"), os.O_APPEND|os.O_WRONLY, 0)
+	journald, err := os.OpenFile(filepath.Join(dir, "etc/systemd/journald.conf"), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		return fmt.Errorf("configure journald: %w", err)
 	}
@@ -60,9 +60,9 @@ func trim(folder string) error {
 	return nil
 }
 
-// removeAll removes what matches pattern in folder.
-func removeAll(folder, pattern string) error {
-	names, err := filepath.Glob(filepath.Join(folder, pattern))
+// removeAll removes what matches pattern in dir.
+func removeAll(dir, pattern string) error {
+	names, err := filepath.Glob(filepath.Join(dir, pattern))
 	if err != nil {
 		return err
 	}
@@ -75,18 +75,18 @@ func removeAll(folder, pattern string) error {
 }
 
 // pack writes a root filesystem to a tar, with owners as they are and names in order.
-func pack(ctx context.Context, folder, file string) error {
-	_, err := run(ctx, "tar", "--create", "--file="+file, "--directory="+folder, "--sort=name", "--numeric-owner",
+func pack(ctx context.Context, dir, file string) error {
+	_, err := run(ctx, "tar", "--create", "--file="+file, "--directory="+dir, "--sort=name", "--numeric-owner",
 		"--one-file-system", ".")
 	if err != nil {
-		return fmt.Errorf("pack %s: %w", folder, err)
+		return fmt.Errorf("pack %s: %w", dir, err)
 	}
 	return nil
 }
 
 // unpack is the reverse of pack.
-func unpack(ctx context.Context, file, folder string) error {
-	_, err := run(ctx, "tar", "--extract", "--file="+file, "--directory="+folder, "--numeric-owner", "--preserve-permissions")
+func unpack(ctx context.Context, file, dir string) error {
+	_, err := run(ctx, "tar", "--extract", "--file="+file, "--directory="+dir, "--numeric-owner", "--preserve-permissions")
 	if err != nil {
 		return fmt.Errorf("unpack %s: %w", file, err)
 	}

@@ -9,7 +9,7 @@ import (
 
 const loadTime = 5 * time.Minute // bounds a load
 
-// present says whether Docker has an image. An error is a Docker that doesn't answer.
+// present reports whether Docker has an image. An error is a Docker that doesn't answer.
 func present(ctx context.Context, ref string) (bool, error) {
 	out, err := run(ctx, "docker", "image", "ls", "--quiet", "--no-trunc", ref)
 	if err != nil {

@@ -92,10 +92,10 @@ func (m *maker) ensure(ctx context.Context, cacheDir string, img *Image) error {
 	return m.step(ctx, "load into Docker", func(ctx context.Context) error { return load(ctx, archive) })
 }
 
-// Archived is where the archive of the image is in folder, the cache of node images.
-func Archived(folder string) string { return filepath.Join(folder, "node-"+Hash()+".tar") }
+// Archived is where the archive of the image is in dir, the cache of node images.
+func Archived(dir string) string { return filepath.Join(dir, "node-"+Hash()+".tar") }
 
-// cacheFolder is the folder for node images in a cache, "" for the usual one.
+// cacheFolder is the directory for node images in a cache, "" for the usual one.
 func cacheFolder(root string) (string, error) {
 	if root == "" {
 		var err error
@@ -103,12 +103,12 @@ func cacheFolder(root string) (string, error) {
 			return "", err
 		}
 	}
-	folder, err := filepath.Abs(filepath.Join(root, "nodeimage"))
+	dir, err := filepath.Abs(filepath.Join(root, "nodeimage"))
 	if err != nil {
-		return "", fmt.Errorf("resolve cache folder: %w", err)
+		return "", fmt.Errorf("resolve cache directory: %w", err)
 	}
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return "", fmt.Errorf("make cache folder: %w: set NETASSAY_CACHE to a folder that can be written", err)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("make cache directory: %w: set NETASSAY_CACHE to a directory that can be written", err)
 	}
-	return folder, nil
+	return dir, nil
 }

@@ -41,7 +41,7 @@ func components() map[string]component {
 
 // archives builds an archive of each image that a cluster needs to start, and of agnhost,
 // and returns them with the name of the pause image. Programs of Debian come from root.
-func archives(ctx context.Context, folder, root string, set binaries.Set) (files []string, pause string, err error) {
+func archives(ctx context.Context, dir, root string, set binaries.Set) (files []string, pause string, err error) {
 	out, err := run(ctx, set.Path(binaries.Kubeadm), "config", "images", "list", "--kubernetes-version", binaries.Version)
 	if err != nil {
 		return nil, "", fmt.Errorf("ask kubeadm for its images: %w", err)
@@ -59,7 +59,7 @@ func archives(ctx context.Context, folder, root string, set binaries.Set) (files
 		wanted[ref] = c
 	}
 	for ref, c := range wanted {
-		file := filepath.Join(folder, string(c.program)+".tar")
+		file := filepath.Join(dir, string(c.program)+".tar")
 		err := image.Build(ctx, image.Options{
 			Program: set.Path(c.program), Path: c.path, Command: c.command, User: c.user,
 			Packages: c.packages, System: root, Refs: []string{ref}, Archive: file,

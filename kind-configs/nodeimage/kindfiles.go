@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// kindFiles is the folder of the files that make a Debian system a node of kind, in kind's
+// kindFiles is the directory of the files that make a Debian system a node of kind, in kind's
 // own module, whose sum is checked.
 func kindFiles(ctx context.Context) (string, error) {
 	out, err := run(ctx, "go", "mod", "download", "-json", kindModule+"@"+kindVersion)
@@ -28,7 +28,7 @@ func kindFiles(ctx context.Context) (string, error) {
 }
 
 // copyFiles copies a tree of files over root. Modules keep no modes: programs and scripts
-// are what is in a folder called bin.
+// are what is in a directory called bin.
 func copyFiles(source, root string) error {
 	return filepath.WalkDir(source, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -107,7 +107,7 @@ func sandboxImage(root, ref string) error {
 	return write(root, name, strings.Join(lines, "\n"), 0o644)
 }
 
-// write writes a file of the image and the folders above it.
+// write writes a file of the image and the directories above it.
 func write(root, name, text string, mode fs.FileMode) error {
 	file := filepath.Join(root, name)
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {

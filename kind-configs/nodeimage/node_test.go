@@ -113,9 +113,9 @@ func TestHooked(t *testing.T) {
 // fakePrograms are programs of no content, and a kubeadm that wants what list says.
 func fakePrograms(t *testing.T, list string) binaries.Set {
 	t.Helper()
-	folder, set := t.TempDir(), binaries.Set{}
+	dir, set := t.TempDir(), binaries.Set{}
 	for _, n := range binaries.Node() {
-		set[n] = filepath.Join(folder, string(n))
+		set[n] = filepath.Join(dir, string(n))
 		program(t, set[n], "program "+string(n))
 	}
 	program(t, set[binaries.Kubeadm], "#!/bin/sh\nprintf '"+list+"'\n")
@@ -123,9 +123,9 @@ func fakePrograms(t *testing.T, list string) binaries.Set {
 }
 
 func TestArchives(t *testing.T) {
-	folder := t.TempDir()
+	dir := t.TempDir()
 	set := fakePrograms(t, `registry.k8s.io/coredns/coredns:v1\nregistry.k8s.io/pause:3.10.2\nregistry.k8s.io/etcd:3.7.0-0\n`)
-	files, pause, err := archives(t.Context(), folder, "", set)
+	files, pause, err := archives(t.Context(), dir, "", set)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,7 @@ func TestArchives(t *testing.T) {
 	if got := strings.Join(names, " "); got != "agnhost.tar coredns.tar etcd.tar pause.tar" {
 		t.Errorf("archives %s", got)
 	}
-	if !strings.Contains(text(t, folder, "agnhost.tar"), `["`+AgnhostRef+`"]`) {
+	if !strings.Contains(text(t, dir, "agnhost.tar"), `["`+AgnhostRef+`"]`) {
 		t.Errorf("agnhost's archive does not name %s", AgnhostRef)
 	}
 }
@@ -162,7 +162,7 @@ func TestArchivesOfUnknownImages(t *testing.T) {
 // Every program of a node is either installed on it or in an image.
 func TestEveryProgramHasAPlace(t *testing.T) {
 	placed := map[binaries.Name]bool{binaries.Agnhost: true}
-	for n := range folders() {
+	for n := range dirs() {
 		placed[n] = true
 	}
 	for _, c := range components() {

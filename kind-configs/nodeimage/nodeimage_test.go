@@ -13,12 +13,12 @@ import (
 )
 
 // fakeDocker puts a docker command first in PATH that keeps the images which it loads in a
-// folder, as a file each, and writes down how it was called.
-func fakeDocker(t *testing.T) (folder string) {
+// directory, as a file each, and writes down how it was called.
+func fakeDocker(t *testing.T) (dir string) {
 	t.Helper()
-	folder = t.TempDir()
-	program(t, filepath.Join(folder, "docker"), `#!/bin/sh
-state=`+folder+`
+	dir = t.TempDir()
+	program(t, filepath.Join(dir, "docker"), `#!/bin/sh
+state=`+dir+`
 echo "$1 $2" >>"$state/calls"
 [ -e "$state/down" ] && { echo "Cannot connect to the Docker daemon" >&2; exit 1; }
 case "$1 $2" in
@@ -27,8 +27,8 @@ case "$1 $2" in
 *) exit 2 ;;
 esac
 `)
-	t.Setenv("PATH", folder+":"+os.Getenv("PATH"))
-	return folder
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	return dir
 }
 
 func program(t *testing.T, file, text string) {
@@ -38,9 +38,9 @@ func program(t *testing.T, file, text string) {
 	}
 }
 
-func calls(t *testing.T, folder string) string {
+func calls(t *testing.T, dir string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(folder, "calls"))
+	text, err := os.ReadFile(filepath.Join(dir, "calls"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/netassay/netassay/clusters/binaries"
 )
 
-// folders says where a node looks for each program that runs on the node itself.
-func folders() map[binaries.Name]string {
+// dirs says where a node looks for each program that runs on the node itself.
+func dirs() map[binaries.Name]string {
 	return map[binaries.Name]string{
 		binaries.Kubelet: "usr/bin", binaries.Kubeadm: "usr/bin", binaries.Kubectl: "usr/bin",
 		binaries.Containerd: "usr/local/bin", binaries.ContainerdShim: "usr/local/bin", binaries.Ctr: "usr/local/bin",
@@ -24,8 +24,8 @@ func folders() map[binaries.Name]string {
 
 // install puts the programs and what they read into root.
 func install(ctx context.Context, root string, set binaries.Set) error {
-	for name, folder := range folders() {
-		if err := copyProgram(set.Path(name), filepath.Join(root, folder, string(name))); err != nil {
+	for name, dir := range dirs() {
+		if err := copyProgram(set.Path(name), filepath.Join(root, dir, string(name))); err != nil {
 			return fmt.Errorf("install %s: %w", name, err)
 		}
 	}
@@ -93,7 +93,7 @@ func hooked(spec []byte) (string, error) {
 	return string(text), nil
 }
 
-// copyProgram copies a program, and the folders above it.
+// copyProgram copies a program, and the directories above it.
 func copyProgram(from, to string) (err error) {
 	in, err := os.Open(from)
 	if err != nil {

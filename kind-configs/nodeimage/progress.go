@@ -10,7 +10,7 @@ import (
 
 // maker makes an image, step by step, and remembers what took how long.
 type maker struct {
-	cache    string // folder
+	cache    string // directory
 	progress io.Writer
 	parts    []Part
 }

@@ -159,7 +159,7 @@ func passed() *v1.Run {
 	run.Cases = []v1.Case{
 		{
 			Name: "deny-ingress", Title: "Nothing enters x", Spec: "By default, a pod is non-isolated.", Features: []string{"Ingress"},
-			Outcome: v1.Pass, Arena: "a1", Seconds: 1.234, Steps: []v1.Step{matrix(func(*v1.Cell) {})},
+			Outcome: v1.Pass, FixtureSet: "a1", Seconds: 1.234, Steps: []v1.Step{matrix(func(*v1.Cell) {})},
 		},
 		{Name: "sctp-port", Title: "SCTP", Outcome: v1.NotSupported, Reason: "SCTP: no match for it"},
 	}

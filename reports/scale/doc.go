@@ -6,6 +6,6 @@
 // kernel objects weighed), and points (costs at other sizes). Everything else is computed
 // from these, so that a figure can be checked, or computed otherwise, years later.
 //
-// It must never do I/O (package reports reads and writes folders), and never average over
+// It must never do I/O (package reports reads and writes directories), and never average over
 // transitions: they are different questions.
 package scale

@@ -51,7 +51,7 @@ type Run struct {
 	Families   []string  `json:"families"`        // that were judged, primary first
 	Seed       uint64    `json:"seed"`            // of the order of the cases
 	Order      []string  `json:"order,omitempty"` // of the cases that were to run
-	Parallel   int       `json:"parallel"`        // arenas that worked at once
+	Parallel   int       `json:"parallel"`        // fixture sets that worked at once
 	Timing     Timing    `json:"timing"`
 	Started    time.Time `json:"started"`
 	Finished   time.Time `json:"finished"`
@@ -79,15 +79,15 @@ type Timing struct {
 
 // Case is one case of the suite and its outcome.
 type Case struct {
-	Name     string   `json:"name"`
-	Title    string   `json:"title"`
-	Spec     string   `json:"spec,omitempty"`
-	Features []string `json:"features,omitempty"`
-	Outcome  Outcome  `json:"outcome"`
-	Reason   string   `json:"reason,omitempty"`
-	Arena    string   `json:"arena,omitempty"`
-	Seconds  float64  `json:"seconds"`
-	Steps    []Step   `json:"steps,omitempty"`
+	Name       string   `json:"name"`
+	Title      string   `json:"title"`
+	Spec       string   `json:"spec,omitempty"`
+	Features   []string `json:"features,omitempty"`
+	Outcome    Outcome  `json:"outcome"`
+	Reason     string   `json:"reason,omitempty"`
+	FixtureSet string   `json:"fixture_set,omitempty"`
+	Seconds    float64  `json:"seconds"`
+	Steps      []Step   `json:"steps,omitempty"`
 }
 
 // Step is one change to the cluster and the cells that were judged after it. "baseline"

@@ -70,7 +70,7 @@ func ReadBench(r io.Reader, name string) (Side, error) {
 		return Side{}, fmt.Errorf("read benchmarks: %w", err)
 	}
 	if len(s.Metrics) == 0 {
-		return Side{}, fmt.Errorf("%s has no benchmark: give a bench.txt of a scale run, or its folder", name)
+		return Side{}, fmt.Errorf("%s has no benchmark: give a bench.txt of a scale run, or its directory", name)
 	}
 	return s, nil
 }

@@ -169,7 +169,7 @@ func problems(base, head Side, o Options) []string {
 	return out
 }
 
-// interleaved says whether the two sides took turns: at least half as often as the shorter
+// interleaved reports whether the two sides took turns: at least half as often as the shorter
 // one has repeats. Random order does.
 func interleaved(base, head []time.Time) bool {
 	type start struct {

@@ -1,4 +1,4 @@
-// Package compare says whether one side of a comparison is slower, or larger, than the
+// Package compare reports whether one side of a comparison is slower, or larger, than the
 // other, such that noise does not trip it.
 //
 // One repeat of the whole measurement gives one value per metric: samples of one repeat
@@ -9,6 +9,6 @@
 // resolve. The floor of the method is measured in each repeat: when it moved, the host did,
 // and there is no verdict.
 //
-// It must never do I/O: folders are read by package reports, and benchfmt text comes and
+// It must never do I/O: directories are read by package reports, and benchfmt text comes and
 // goes by reader and writer.
 package compare

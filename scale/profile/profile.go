@@ -30,7 +30,7 @@ type Types struct{ In, Out, Both int }
 // Peers are shares of policies by the kind of their peers.
 type Peers struct{ Pod, NS, IP int }
 
-// Dedupe says whether an engine that keeps equal things once has less to keep.
+// Dedupe reports whether an engine that keeps equal things once has less to keep.
 type Dedupe string
 
 // Friendly policies share few lists of ipBlocks; Hostile ones have no block in common.
@@ -49,10 +49,10 @@ const (
 	Dual Families = "dual"
 )
 
-// V4 says whether the load has IPv4 addresses.
+// V4 reports whether the load has IPv4 addresses.
 func (f Families) V4() bool { return f != IPv6 }
 
-// V6 says whether the load has IPv6 addresses.
+// V6 reports whether the load has IPv6 addresses.
 func (f Families) V6() bool { return f != IPv4 }
 
 // Default is what a line leaves unsaid: the headline size.

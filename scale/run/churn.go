@@ -10,9 +10,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/scale/load"
 	"github.com/netassay/netassay/scale/profile"
-	"github.com/netassay/netassay/suites/probe"
 )
 
 const (

@@ -9,8 +9,8 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/netassay/netassay/probe"
 	report "github.com/netassay/netassay/reports/scale"
-	"github.com/netassay/netassay/suites/probe"
 )
 
 // flip changes the verdict of flows to and fro, to see how long it takes.

@@ -16,7 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/utils/ptr"
 
-	"github.com/netassay/netassay/suites/probe"
+	"github.com/netassay/netassay/probe"
 )
 
 // newborn is what reached a new pod, of which a policy that was there before it says that

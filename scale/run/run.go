@@ -13,11 +13,11 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/probe"
 	report "github.com/netassay/netassay/reports/scale"
 	"github.com/netassay/netassay/scale/hollow"
 	"github.com/netassay/netassay/scale/load"
 	"github.com/netassay/netassay/scale/measure"
-	"github.com/netassay/netassay/suites/probe"
 )
 
 // run is a run under way.

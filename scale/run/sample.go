@@ -4,8 +4,8 @@ import (
 	"math"
 	"time"
 
+	"github.com/netassay/netassay/probe"
 	report "github.com/netassay/netassay/reports/scale"
-	"github.com/netassay/netassay/suites/probe"
 )
 
 // Kind is what was changed, by the name that it has in results.

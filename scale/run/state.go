@@ -11,9 +11,9 @@ import (
 
 	netv1 "k8s.io/api/networking/v1"
 
+	"github.com/netassay/netassay/probe"
 	report "github.com/netassay/netassay/reports/scale"
 	"github.com/netassay/netassay/scale/load"
-	"github.com/netassay/netassay/suites/probe"
 )
 
 const (
@@ -129,7 +129,7 @@ func familyIndex(ip netip.Addr) int {
 	return 0
 }
 
-// setsHold says whether there is a set for each family with exactly these members.
+// setsHold reports whether there is a set for each family with exactly these members.
 func (r *run) setsHold(ctx context.Context, want [2]map[string]bool) (bool, error) {
 	var out []byte
 	err := r.node.Do(func() (err error) {

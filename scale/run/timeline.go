@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/netassay/netassay/suites/probe"
+	"github.com/netassay/netassay/probe"
 )
 
 // Change is one change on purpose of the verdict of some flows. Times are CLOCK_MONOTONIC

@@ -7,10 +7,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/netassay/netassay/probe"
+	"github.com/netassay/netassay/probe/wire"
 	report "github.com/netassay/netassay/reports/scale"
 	"github.com/netassay/netassay/scale/load"
-	"github.com/netassay/netassay/suites/probe"
-	"github.com/netassay/netassay/suites/probe/wire"
 )
 
 // streamOf is a stream of a packet per millisecond from 0 to 1 s of which those in the given

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/netassay/netassay/suites/probe"
+	"github.com/netassay/netassay/probe"
 )
 
 // telling is an engine whose agents tell when they saw and enforced the last change. A

@@ -16,8 +16,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/utils/ptr"
 
+	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/suites/fixture"
-	"github.com/netassay/netassay/suites/probe"
 	"github.com/netassay/netassay/suites/runner"
 )
 
@@ -232,7 +232,7 @@ func (r *run) probeAll(ctx context.Context, targets map[string][]probe.Target) (
 	return all, g.Wait()
 }
 
-// shows says whether a result is the wanted verdict: an engine may refuse instead of drop.
+// shows reports whether a result is the wanted verdict: an engine may refuse instead of drop.
 func shows(got, want probe.Result) bool {
 	return got == want || want == probe.Dropped && (got == probe.Refused || got == probe.Unreachable)
 }

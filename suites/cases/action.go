@@ -15,13 +15,13 @@ import (
 	"github.com/netassay/netassay/model"
 )
 
-// papers are the clusters on paper that a case is tried on: every family that it must work
+// fakeClusters are the fake clusters that a case is tried on: every family that it must work
 // with.
-func papers() []*Paper {
-	return []*Paper{
-		NewPaper(corev1.IPv4Protocol),
-		NewPaper(corev1.IPv6Protocol),
-		NewPaper(corev1.IPv4Protocol, corev1.IPv6Protocol),
+func fakeClusters() []*FakeCluster {
+	return []*FakeCluster{
+		NewFakeCluster(corev1.IPv4Protocol),
+		NewFakeCluster(corev1.IPv6Protocol),
+		NewFakeCluster(corev1.IPv4Protocol, corev1.IPv6Protocol),
 	}
 }
 

@@ -202,17 +202,17 @@ func TestDisagreements(t *testing.T) {
     * -> x/*    deny
     y/b -> x/a  allow
 `)
-	paper := cases.NewPaper(dual...)
+	fake := cases.NewFakeCluster(dual...)
 	for _, a := range c.Steps[0].Do {
-		if err := paper.Do(a); err != nil {
+		if err := fake.Do(a); err != nil {
 			t.Fatal(err)
 		}
 	}
 	var got []string
-	for _, d := range cases.Disagreements(c, 0, paper.Snapshot, paper) {
+	for _, d := range cases.Disagreements(c, 0, fake.Snapshot, fake) {
 		got = append(got, d.String())
 	}
-	line := `test: step "one": y/b -> x/a PROBE FAMILY: pinned Allow, the oracle says Deny (ingress: isolated by x-paper/deny, no rule matches)`
+	line := `test: step "one": y/b -> x/a PROBE FAMILY: pinned Allow, the oracle says Deny (ingress: isolated by x-fake/deny, no rule matches)`
 	var want []string
 	for _, f := range dual {
 		for _, p := range cases.DefaultProbes() {
@@ -226,20 +226,20 @@ func TestDisagreements(t *testing.T) {
 
 // TestUndo: after the undone case the fixture is as before, wherever the case ended.
 func TestUndo(t *testing.T) {
-	want := shape(cases.NewPaper(dual...).Snapshot)
+	want := shape(cases.NewFakeCluster(dual...).Snapshot)
 	for _, c := range load(t) {
 		for end := range c.Steps {
-			paper := cases.NewPaper(dual...)
+			fake := cases.NewFakeCluster(dual...)
 			var todo []cases.Action
 			for _, s := range c.Steps[:end+1] {
 				todo = append(todo, s.Do...)
 			}
 			for _, a := range append(todo, c.Undo(end)...) {
-				if err := paper.Do(a); err != nil {
+				if err := fake.Do(a); err != nil {
 					t.Fatalf("%s: %s: %v", c.Name, a, err)
 				}
 			}
-			if diff := cmp.Diff(want, shape(paper.Snapshot)); diff != "" {
+			if diff := cmp.Diff(want, shape(fake.Snapshot)); diff != "" {
 				t.Errorf("%s undone after step %d (-want +got):\n%s", c.Name, end, diff)
 			}
 		}
@@ -259,14 +259,14 @@ func TestUndoOfEverything(t *testing.T) {
   - createNamespace: {namespace: w}
   - createPod: {pod: w/a, node: 1}
 `[1:])
-	paper := cases.NewPaper(dual...)
-	want := shape(paper.Snapshot)
+	fake := cases.NewFakeCluster(dual...)
+	want := shape(fake.Snapshot)
 	for _, a := range append(slices.Clone(c.Steps[0].Do), c.Undo(0)...) {
-		if err := paper.Do(a); err != nil {
+		if err := fake.Do(a); err != nil {
 			t.Fatalf("%s: %v", a, err)
 		}
 	}
-	if diff := cmp.Diff(want, shape(paper.Snapshot)); diff != "" {
+	if diff := cmp.Diff(want, shape(fake.Snapshot)); diff != "" {
 		t.Errorf("undone (-want +got):\n%s", diff)
 	}
 }
@@ -293,7 +293,7 @@ func TestBind(t *testing.T) {
 		{IPBlock: &netv1.IPBlock{CIDR: "0.0.0.0/0", Except: []string{"${pod:node/2}"}}},
 	}}}
 	before := policy.DeepCopy()
-	bound, err := cases.Action{Apply: policy}.Bind(cases.NewPaper(dual...))
+	bound, err := cases.Action{Apply: policy}.Bind(cases.NewFakeCluster(dual...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -305,7 +305,7 @@ func TestBind(t *testing.T) {
 	if diff := cmp.Diff(want, bound.Apply.Spec.Ingress[0].From); diff != "" {
 		t.Errorf("peers (-want +got):\n%s", diff)
 	}
-	if bound.Apply.Namespace != "x-paper" {
+	if bound.Apply.Namespace != "x-fake" {
 		t.Errorf("namespace %q", bound.Apply.Namespace)
 	}
 	if diff := cmp.Diff(before, policy); diff != "" {
@@ -313,18 +313,18 @@ func TestBind(t *testing.T) {
 	}
 }
 
-// TestAddressReuse: on paper, as on a node, a new pod can get the address of a dead one.
+// TestAddressReuse: on a fake cluster, as on a node, a new pod can get the address of a dead one.
 func TestAddressReuse(t *testing.T) {
-	paper := cases.NewPaper(dual...)
+	fake := cases.NewFakeCluster(dual...)
 	pod := cases.Pod{Ref: cases.Ref{Namespace: "x", Name: "d"}, Labels: map[string]string{"pod": "d"}, Node: 1}
 	other := pod
 	other.Name = "e"
 	var seen [][]netip.Addr
 	for _, a := range []cases.Action{{CreatePod: &pod}, {DeletePod: &pod.Ref}, {CreatePod: &other}} {
-		if err := paper.Do(a); err != nil {
+		if err := fake.Do(a); err != nil {
 			t.Fatal(err)
 		}
-		seen = append(seen, append(paper.PodIPs("x/d"), paper.PodIPs("x/e")...))
+		seen = append(seen, append(fake.PodIPs("x/d"), fake.PodIPs("x/e")...))
 	}
 	if len(seen[0]) != 2 || len(seen[1]) != 0 || !slices.Equal(seen[0], seen[2]) {
 		t.Errorf("addresses %v", seen)
@@ -335,14 +335,14 @@ func TestAddressReuse(t *testing.T) {
 // its cidr, so no case may have one.
 func TestExceptsAreAdmissible(t *testing.T) {
 	for _, c := range load(t) {
-		paper := cases.NewPaper(dual...)
+		fake := cases.NewFakeCluster(dual...)
 		for _, s := range c.Steps {
 			for _, a := range s.Do {
-				if err := paper.Do(a); err != nil {
+				if err := fake.Do(a); err != nil {
 					t.Fatal(err)
 				}
 			}
-			for _, p := range paper.Snapshot.Policies {
+			for _, p := range fake.Snapshot.Policies {
 				for _, r := range p.Spec.Ingress {
 					admissible(t, c.Name, r.From)
 				}

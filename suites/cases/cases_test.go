@@ -17,7 +17,7 @@ func load(t *testing.T) []cases.Case {
 	return all
 }
 
-// TestPinsAgreeWithOracle runs every case on paper and holds each pinned cell against the
+// TestPinsAgreeWithOracle runs every case on a fake cluster and holds each pinned cell against the
 // oracle, in each set of families.
 func TestPinsAgreeWithOracle(t *testing.T) {
 	families := map[string][]corev1.IPFamily{
@@ -27,20 +27,20 @@ func TestPinsAgreeWithOracle(t *testing.T) {
 	}
 	for _, c := range load(t) {
 		for name, f := range families {
-			t.Run(c.Name+"/"+name, func(t *testing.T) { agree(t, c, cases.NewPaper(f...)) })
+			t.Run(c.Name+"/"+name, func(t *testing.T) { agree(t, c, cases.NewFakeCluster(f...)) })
 		}
 	}
 }
 
-func agree(t *testing.T, c cases.Case, paper *cases.Paper) {
+func agree(t *testing.T, c cases.Case, fake *cases.FakeCluster) {
 	t.Helper()
 	for i, step := range c.Steps {
 		for _, a := range step.Do {
-			if err := paper.Do(a); err != nil {
+			if err := fake.Do(a); err != nil {
 				t.Fatalf("step %q: %v", step.Name, err)
 			}
 		}
-		for j, d := range cases.Disagreements(c, i, paper.Snapshot, paper) {
+		for j, d := range cases.Disagreements(c, i, fake.Snapshot, fake) {
 			if j == 5 {
 				t.Error("and more")
 				break

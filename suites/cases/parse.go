@@ -19,7 +19,7 @@ type parser struct {
 	files  map[string]*document // all others, by name
 	used   map[string]bool
 	state  *state
-	paper  []*Paper // the case run on paper, per set of families
+	fakes  []*FakeCluster // the case run on fake clusters, one per set of families
 	kase   Case
 	errs   []error
 }
@@ -53,7 +53,7 @@ func newParser(name string, data []byte) (*parser, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &parser{files: map[string]*document{}, used: map[string]bool{}, state: fixtureState(), paper: papers()}
+	p := &parser{files: map[string]*document{}, used: map[string]bool{}, state: fixtureState(), fakes: fakeClusters()}
 	for _, d := range docs {
 		if d.name == headerName {
 			p.header = d
@@ -144,7 +144,7 @@ func (p *parser) pathsAndNodes(h header) {
 	}
 }
 
-// step reads one step and makes its changes on paper.
+// step reads one step and makes its changes on a fake cluster.
 func (p *parser) step(i int, h headerStep) {
 	node := p.header.at("steps", i)
 	if h.Name == "" {
@@ -168,14 +168,14 @@ func (p *parser) step(i int, h headerStep) {
 	p.kase.Steps = append(p.kase.Steps, s)
 }
 
-// run makes an action's change on paper, to find out what would go wrong on a cluster.
+// run makes an action's change on a fake cluster, to find out what would go wrong on a cluster.
 func (p *parser) run(at *yaml.Node, h headerAction, a Action) {
 	if err := p.state.do(a); err != nil {
 		p.fail(at, "%v", err)
 		return
 	}
-	for _, paper := range p.paper {
-		err := paper.Do(a)
+	for _, fake := range p.fakes {
+		err := fake.Do(a)
 		if err == nil {
 			continue
 		}

@@ -11,8 +11,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/suites/chaos/account"
-	"github.com/netassay/netassay/suites/probe"
 )
 
 // ends kills or stops agents at random instants, n times, while the large policy is

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/suites/chaos/account"
-	"github.com/netassay/netassay/suites/probe"
 )
 
 // flip changes the verdict of flows to and fro, to see how long it takes.

@@ -9,8 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/suites/chaos/account"
-	"github.com/netassay/netassay/suites/probe"
 )
 
 // segmentLength bounds how much a stream's report has to hold.

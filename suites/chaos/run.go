@@ -14,8 +14,8 @@ import (
 
 	netv1 "k8s.io/api/networking/v1"
 
+	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/suites/chaos/account"
-	"github.com/netassay/netassay/suites/probe"
 )
 
 // run is one run on one backend.

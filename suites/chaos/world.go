@@ -12,9 +12,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/utils/ptr"
 
+	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/suites/chaos/account"
 	"github.com/netassay/netassay/suites/fixture"
-	"github.com/netassay/netassay/suites/probe"
 	"github.com/netassay/netassay/suites/runner"
 )
 

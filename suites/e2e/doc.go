@@ -8,7 +8,7 @@
 //
 // Each case is a feature of the framework and each of its steps an assessment. The
 // framework selects, orders and reports; suites/runner plays and judges, as it does for
-// the command line, and reports writes the same result folder.
+// the command line, and reports writes the same result directory.
 //
 //	flags ─▶ Main ─▶ sandbox (lab) ─▶ Test ─▶ site.Provider ─▶ runner.Session
 //	                                   │                        ▲ Play, once per feature

@@ -68,7 +68,7 @@ func cause(ctx context.Context, err error) error {
 	return err
 }
 
-// moduleRoot is the nearest folder at or above dir that has a go.mod, or dir.
+// moduleRoot is the nearest directory at or above dir that has a go.mod, or dir.
 func moduleRoot(dir string) string {
 	for d := dir; ; d = filepath.Dir(d) {
 		if _, err := os.Stat(filepath.Join(d, "go.mod")); err == nil {

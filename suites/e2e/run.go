@@ -13,10 +13,10 @@ import (
 
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/reports"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/suites/cases"
-	"github.com/netassay/netassay/suites/probe"
 	"github.com/netassay/netassay/suites/runner"
 	"github.com/netassay/netassay/suites/site"
 )
@@ -198,7 +198,7 @@ func (r *run) event(t *testing.T, e runner.Event) {
 	}
 }
 
-// claim makes the result folder. The second run of a program, by -count or another test,
+// claim makes the result directory. The second run of a program, by -count or another test,
 // has one of its own.
 func (r *run) claim() error {
 	set := r.suite.settings
@@ -211,7 +211,7 @@ func (r *run) claim() error {
 		r.out = filepath.Join("results", r.began.Format("20060102-150405")+"-"+name)
 	}
 	if !filepath.IsAbs(r.out) {
-		root, err := folder()
+		root, err := workDir()
 		if err != nil {
 			return err
 		}

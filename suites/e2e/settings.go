@@ -26,7 +26,7 @@ type settings struct {
 
 	place          place
 	timing         runner.Timing
-	arenas         int
+	fixtureSets    int
 	seed           uint64
 	out            string
 	runUnsupported bool
@@ -64,9 +64,9 @@ func (s *settings) register(flags *flag.FlagSet) {
 	flags.BoolVar(&s.place.restricted, "restricted", false, "kind and existing: pods that conform to the restricted Pod Security Standard; SCTP is skipped")
 	flags.StringVar(&s.place.pullSecret, "pull-secret", "", "existing: file in the form of .docker/config.json by which nodes pull images")
 	flags.BoolVar(&s.place.keep, "keep", false, "kind and existing: leave the cluster, and what the suite made in it, as it is at the end")
-	flags.IntVar(&s.arenas, "arenas", 3, "cases that are played at once, with --parallel")
+	flags.IntVar(&s.fixtureSets, "fixture-sets", 3, "cases that are played at once, with --parallel")
 	flags.Uint64Var(&s.seed, "seed", 0, "order of the cases; 0 takes a fresh one, which is printed")
-	flags.StringVar(&s.out, "out", "", "result folder, relative to the module's folder (default results/<time>-conformance-<engine>)")
+	flags.StringVar(&s.out, "out", "", "result directory, relative to the module's directory (default results/<time>-conformance-<engine>)")
 	flags.DurationVar(&s.timing.Timeout, "probe-timeout", 0, "silence that counts as dropped (default 400ms; where pods are containers 1s, but 400ms where no answer is due)")
 	flags.DurationVar(&s.timing.Hold, "hold", 400*time.Millisecond, "how long a verdict must stay right")
 	flags.DurationVar(&s.timing.Deadline, "deadline", 0, "how long a step's verdicts may take to become right (default 10s, where pods are containers 30s)")
@@ -173,8 +173,8 @@ func (s *Suite) complete(set *settings) error {
 	if err := errors.Join(checkLabels(set.framework.Labels()), checkLabels(set.framework.SkipLabels())); err != nil {
 		return err
 	}
-	if set.arenas < 1 {
-		return fmt.Errorf("-arenas %d: at least one case must be played at a time", set.arenas)
+	if set.fixtureSets < 1 {
+		return fmt.Errorf("-fixture-sets %d: at least one case must be played at a time", set.fixtureSets)
 	}
 	if set.provider == "" {
 		return nil
@@ -212,17 +212,17 @@ func tool() string { return "netassay (go test) " + moduleVersion() }
 // parallel is how many cases may be at work at once.
 func (s *settings) parallel() int {
 	if s.framework.ParallelTestEnabled() {
-		return s.arenas
+		return s.fixtureSets
 	}
 	return 1
 }
 
-// folder is where relative paths begin: go test runs a test in its package's folder, which is
+// workDir is where relative paths begin: go test runs a test in its package's directory, which is
 // not where the user is.
-func folder() (string, error) {
+func workDir() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
-		return "", fmt.Errorf("find current folder: %w", err)
+		return "", fmt.Errorf("find current directory: %w", err)
 	}
 	return moduleRoot(dir), nil
 }

@@ -165,7 +165,7 @@ func (s *fakeSession) Close(ctx context.Context) *v1.Run {
 // performance is a stage that runs in a process of its own.
 type performance struct {
 	cmd  *exec.Cmd
-	out  string // result folder
+	out  string // result directory
 	text *bytes.Buffer
 	line chan string
 }

@@ -63,7 +63,7 @@ func TestDryRunListsAllAndStartsNothing(t *testing.T) {
 			t.Errorf("%v: a dry run did %v", args, lines)
 		}
 		if _, err := os.Stat(p.out); err == nil {
-			t.Errorf("%v: a dry run made a result folder", args)
+			t.Errorf("%v: a dry run made a result directory", args)
 		}
 	}
 }
@@ -222,7 +222,7 @@ func TestWrongFlagsAreOneLine(t *testing.T) {
 		{[]string{"-provider", "lap"}, `unknown -provider "lap": did you mean lab?`},
 		{[]string{"-provider", "lab", "-engine", "refrence"}, "did you mean reference?"},
 		{[]string{"-provider", "lab", "-ip-family", "v4"}, `unknown -ip-family value "v4"`},
-		{[]string{"-arenas", "0"}, "-arenas 0"},
+		{[]string{"-fixture-sets", "0"}, "-fixture-sets 0"},
 	} {
 		p := perform(t, "pass", tc.args...)
 		code := p.end(t)

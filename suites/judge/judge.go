@@ -8,7 +8,7 @@ import (
 	"github.com/netassay/netassay/model"
 )
 
-// Result is what one probe saw. The values are those of suites/probe.
+// Result is what one probe saw. The values are those of probe.
 type Result string
 
 // The results. A probe whose harness failed saw nothing: Inconclusive.

@@ -30,7 +30,7 @@ func patience() wait.Backoff {
 // do makes one change and returns when the API server has answered, and for pods and
 // namespaces when they run or are gone. acked is when that was; the prober of a new pod
 // comes up after it.
-func (a *arena) do(ctx context.Context, logical cases.Action) (acked time.Duration, err error) {
+func (a *fixtureSet) do(ctx context.Context, logical cases.Action) (acked time.Duration, err error) {
 	bound, err := logical.Bind(a)
 	if err != nil {
 		return 0, err
@@ -44,7 +44,7 @@ func (a *arena) do(ctx context.Context, logical cases.Action) (acked time.Durati
 	return a.run.cfg.Now(), nil
 }
 
-func (a *arena) doBound(ctx context.Context, logical, bound cases.Action) error {
+func (a *fixtureSet) doBound(ctx context.Context, logical, bound cases.Action) error {
 	core, policies := a.run.cfg.Client.CoreV1(), a.run.cfg.Client.NetworkingV1()
 	switch {
 	case bound.Apply != nil:
@@ -83,12 +83,12 @@ func labelPatch(labels map[string]*string) []byte {
 	return patch
 }
 
-func (a *arena) applyPolicy(ctx context.Context, p *netv1.NetworkPolicy) error {
+func (a *fixtureSet) applyPolicy(ctx context.Context, p *netv1.NetworkPolicy) error {
 	p = p.DeepCopy()
 	if p.Labels == nil {
 		p.Labels = map[string]string{}
 	}
-	p.Labels[fixture.RunLabel], p.Labels[fixture.ArenaLabel] = a.ID, a.Name
+	p.Labels[fixture.RunLabel], p.Labels[fixture.SetLabel] = a.ID, a.Name
 	client := a.run.cfg.Client.NetworkingV1().NetworkPolicies(p.Namespace)
 	_, err := client.Create(ctx, p, metav1.CreateOptions{})
 	if !apierrors.IsAlreadyExists(err) {
@@ -104,7 +104,7 @@ func (a *arena) applyPolicy(ctx context.Context, p *netv1.NetworkPolicy) error {
 }
 
 // createPod creates a bound pod and its Service, and starts its prober when it runs.
-func (a *arena) createPod(ctx context.Context, key string, p cases.Pod) error {
+func (a *fixtureSet) createPod(ctx context.Context, key string, p cases.Pod) error {
 	services, err := a.createService(ctx, p)
 	if err != nil {
 		return err
@@ -131,7 +131,7 @@ func (a *arena) createPod(ctx context.Context, key string, p cases.Pod) error {
 	})
 }
 
-func (a *arena) createService(ctx context.Context, p cases.Pod) ([]netip.Addr, error) {
+func (a *fixtureSet) createService(ctx context.Context, p cases.Pod) ([]netip.Addr, error) {
 	client := a.run.cfg.Client.CoreV1().Services(p.Namespace)
 	svc, err := client.Create(ctx, a.ServiceObject(p), metav1.CreateOptions{})
 	if apierrors.IsAlreadyExists(err) { // of a pod that is created again
@@ -219,7 +219,7 @@ func podState(p *corev1.Pod) string {
 }
 
 // deletePod deletes a pod and its prober and waits until it is gone. Its Service stays.
-func (a *arena) deletePod(ctx context.Context, key string, r cases.Ref) error {
+func (a *fixtureSet) deletePod(ctx context.Context, key string, r cases.Ref) error {
 	a.drop(func(k string) bool { return k == key })
 	client := a.run.cfg.Client.CoreV1().Pods(r.Namespace)
 	if err := client.Delete(ctx, r.Name, metav1.DeleteOptions{}); err != nil {
@@ -231,7 +231,7 @@ func (a *arena) deletePod(ctx context.Context, key string, r cases.Ref) error {
 	})
 }
 
-func (a *arena) createNamespace(ctx context.Context, bound cases.Namespace) error {
+func (a *fixtureSet) createNamespace(ctx context.Context, bound cases.Namespace) error {
 	return a.run.createNamespace(ctx, a.NamespaceObject(bound))
 }
 
@@ -249,7 +249,7 @@ func (s *suite) createNamespace(ctx context.Context, namespace *corev1.Namespace
 	return nil
 }
 
-func (a *arena) deleteNamespace(ctx context.Context, logical, name string) error {
+func (a *fixtureSet) deleteNamespace(ctx context.Context, logical, name string) error {
 	a.drop(inNamespace(logical))
 	client := a.run.cfg.Client.CoreV1().Namespaces()
 	if err := client.Delete(ctx, name, metav1.DeleteOptions{}); err != nil {

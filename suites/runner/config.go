@@ -10,9 +10,9 @@ import (
 
 	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/probe"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/suites/cases"
-	"github.com/netassay/netassay/suites/probe"
 )
 
 // Prober is what the runner needs of the resident probers of a run; *probe.Fleet is one.
@@ -37,7 +37,7 @@ type Timing struct {
 	Deadline   time.Duration // from the ack of a step until all is right; 10 s
 	RoundEvery time.Duration // least time between rounds over all cells; 400 ms
 	FastEvery  time.Duration // least time between rounds over changing cells; 20 ms
-	// CellsPerSecond bounds the probes of one arena: large matrices get fewer rounds.
+	// CellsPerSecond bounds the probes of one fixture set: large matrices get fewer rounds.
 	CellsPerSecond int           // 2500
 	Fixture        time.Duration // until pods run, namespaces are gone and probers answer; 60 s
 	Gather         time.Duration // how long a prober's events wait for others to share their way; 0
@@ -62,7 +62,7 @@ type Config struct {
 	RunID    string // lowercase letters and digits, at most 10: part of namespace names
 	Tool     string // version of netassay
 	Seed     uint64 // of the order of the cases
-	Parallel int    // arenas that work at once; 2
+	Parallel int    // fixture sets that work at once; 2
 	FailFast bool   // skip what remains after the first failed case
 	// Restricted makes pods conform to the restricted Pod Security Standard. What can't be
 	// probed by such pods is skipped.
@@ -86,8 +86,8 @@ type EventKind string
 // The kinds of events.
 const (
 	RunStarted   EventKind = "run-started"   // Order, Total
-	FixtureReady EventKind = "fixture-ready" // Arena, Elapsed
-	CaseStarted  EventKind = "case-started"  // Case, N, Total, Arena
+	FixtureReady EventKind = "fixture-ready" // Set, Elapsed
+	CaseStarted  EventKind = "case-started"  // Case, N, Total, Set
 	CaseEnded    EventKind = "case-ended"    // Case, N (ended so far), Total, Result
 	Trouble      EventKind = "trouble"       // Message: one line that belongs to no case
 )
@@ -96,7 +96,7 @@ const (
 type Event struct {
 	Kind    EventKind
 	Case    string
-	Arena   string
+	Set     string
 	N       int
 	Total   int
 	Elapsed time.Duration

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/netassay/netassay/clusters"
+	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/suites/fixture"
-	"github.com/netassay/netassay/suites/probe"
 )
 
 // residence is where a resident prober lives and what it listens on.

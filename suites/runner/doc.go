@@ -5,12 +5,12 @@
 // right (the pins and suites/oracle do) or what an observation means (suites/judge does),
 // never wait for a fixed time, and never touch a namespace that it did not create.
 //
-//	cases ──queue──▶ arena ──do──▶ API server
+//	cases ──queue──▶ fixture set ──do──▶ API server
 //	                   │ step: watch ──rounds──▶ probers ──observations──▶ judge ──▶ reports/v1
 //	                   └ baseline before the first step, restored and checked after the last
 //
-// An arena is one set of fixture namespaces and pods; one case at a time is at work in it.
-// Several arenas work at once and share nothing but the control probers, one on each node.
+// A fixture set is one set of fixture namespaces and pods; one case at a time is at work in it.
+// Several fixture sets work at once and share nothing but the control probers, one on each node.
 //
 // Each step is watched from before its first write. A round probes many cells at once and,
 // beside them, the live controls: every server from its own node. Cells that must not

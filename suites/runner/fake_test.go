@@ -26,10 +26,10 @@ import (
 
 	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/probe"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/suites/cases"
 	"github.com/netassay/netassay/suites/oracle"
-	"github.com/netassay/netassay/suites/probe"
 )
 
 // world is a cluster in memory: an API server (client-go's fake, with the defaults that a

@@ -117,23 +117,23 @@ func touched(s cases.Step) map[string]bool {
 }
 
 // passing are the cells that a step with several actions makes something else on its way
-// than what they are after it: that is nobody's fault. They are found on paper.
+// than what they are after it: that is nobody's fault. They are found on fake clusters.
 func passing(c cases.Case, step int, want verdicts, families []corev1.IPFamily) map[cellKey]bool {
 	between := map[cellKey]bool{}
 	if len(c.Steps[step].Do) < 2 {
 		return between
 	}
 	for view := range views(c.Steps[step].Do) {
-		paper := cases.NewPaper(families...)
+		fake := cases.NewFakeCluster(families...)
 		for _, s := range c.Steps[:step] {
-			_ = doAll(paper, s.Do) // checked when the case was loaded
+			_ = doAll(fake, s.Do) // checked when the case was loaded
 		}
-		if doAll(paper, view) != nil {
+		if doAll(fake, view) != nil {
 			continue // a pod of a namespace that is not there in this view
 		}
 		for k, v := range want {
-			flow, ok := onPaper(paper, k)
-			if ok && v != model.Undefined && oracle.Evaluate(paper.Snapshot, flow).Verdict != v {
+			flow, ok := onFake(fake, k)
+			if ok && v != model.Undefined && oracle.Evaluate(fake.Snapshot, flow).Verdict != v {
 				between[k] = true
 			}
 		}
@@ -182,16 +182,16 @@ func resource(a cases.Action) int {
 	return 0
 }
 
-func doAll(paper *cases.Paper, actions []cases.Action) error {
+func doAll(fake *cases.FakeCluster, actions []cases.Action) error {
 	for _, a := range actions {
-		if err := paper.Do(a); err != nil {
+		if err := fake.Do(a); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func onPaper(p *cases.Paper, k cellKey) (model.Flow, bool) {
+func onFake(p *cases.FakeCluster, k cellKey) (model.Flow, bool) {
 	client, server := addrOf(p.PodIPs(k.client), k.family), addrOf(p.PodIPs(k.server), k.family)
 	ok := client.IsValid() && server.IsValid()
 	return model.Flow{Client: client, Server: server, Protocol: k.probe.Protocol, Port: k.probe.Port}, ok

@@ -14,7 +14,7 @@ import (
 // Needs are what a run by this configuration will ask of its cluster. Of cfg it looks at
 // Cluster, Cases, RunID, Restricted and PullSecret.
 func Needs(cfg Config) clusters.Needs {
-	a := fixture.Arena{Run: cfg.objects(), Name: "preflight"}
+	a := fixture.Set{Run: cfg.objects(), Name: "preflight"}
 	first := cases.FixturePods()[0]
 	first.Namespace = a.Namespace(first.Namespace)
 	return clusters.Needs{

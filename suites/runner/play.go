@@ -22,11 +22,11 @@ const (
 	restoreStep  = "restore"
 )
 
-// play runs one case in arena a, or in a new one when there is none. It returns the arena
+// play runs one case in fixture set a, or in a new one when there is none. It returns the fixture set
 // for the next case, nil when that must have a new one. A case that stays inconclusive is
 // run once more, patiently: an inconclusive outcome is no verdict, and a machine that is
-// slow for a moment must not make a run void. The error says that no arena could be made.
-func (s *suite) play(ctx context.Context, a *arena, c cases.Case) (v1.Case, *arena, error) {
+// slow for a moment must not make a run void. The error says that no fixture set could be made.
+func (s *suite) play(ctx context.Context, a *fixtureSet, c cases.Case) (v1.Case, *fixtureSet, error) {
 	result, a, err := s.playOnce(ctx, a, c, false)
 	if err != nil || result.Outcome != v1.Inconclusive || ctx.Err() != nil {
 		return result, a, err
@@ -35,7 +35,7 @@ func (s *suite) play(ctx context.Context, a *arena, c cases.Case) (v1.Case, *are
 	return s.playOnce(ctx, a, c, true)
 }
 
-func (s *suite) playOnce(ctx context.Context, a *arena, c cases.Case, patient bool) (v1.Case, *arena, error) {
+func (s *suite) playOnce(ctx context.Context, a *fixtureSet, c cases.Case, patient bool) (v1.Case, *fixtureSet, error) {
 	start := s.cfg.Now()
 	result := described(c, v1.Unfinished, "the run was stopped")
 	a, base, err := s.ready(ctx, a, c)
@@ -54,7 +54,7 @@ func (s *suite) playOnce(ctx context.Context, a *arena, c cases.Case, patient bo
 	}
 	result.Seconds = (s.cfg.Now() - start).Seconds()
 	if a != nil {
-		result.Arena = a.Name
+		result.FixtureSet = a.Name
 	}
 	if !intact {
 		s.discard(ctx, a)
@@ -63,12 +63,12 @@ func (s *suite) playOnce(ctx context.Context, a *arena, c cases.Case, patient bo
 	return result, a, err
 }
 
-// ready gives an arena in which the baseline holds. When it does not hold in a used one,
+// ready gives a fixture set in which the baseline holds. When it does not hold in a used one,
 // that is replaced; when it does not hold in a new one either, base says how.
-func (s *suite) ready(ctx context.Context, a *arena, c cases.Case) (ready *arena, base *v1.Step, err error) {
+func (s *suite) ready(ctx context.Context, a *fixtureSet, c cases.Case) (ready *fixtureSet, base *v1.Step, err error) {
 	for {
 		if a == nil {
-			if a, err = s.newArena(ctx); err != nil {
+			if a, err = s.newFixtureSet(ctx); err != nil {
 				return nil, nil, err
 			}
 		}
@@ -82,7 +82,7 @@ func (s *suite) ready(ctx context.Context, a *arena, c cases.Case) (ready *arena
 	}
 }
 
-func (s *suite) discard(ctx context.Context, a *arena) {
+func (s *suite) discard(ctx context.Context, a *fixtureSet) {
 	if !s.cfg.Keep {
 		a.remove(ctx)
 	}
@@ -90,7 +90,7 @@ func (s *suite) discard(ctx context.Context, a *arena) {
 
 // baseline checks that all kinds of cells that the case probes are allowed now, as far as
 // that was not seen since the last change. It returns nil when they are.
-func (a *arena) baseline(ctx context.Context, c cases.Case, name string) *v1.Step {
+func (a *fixtureSet) baseline(ctx context.Context, c cases.Case, name string) *v1.Step {
 	want := wants(c, -1, a.Families())
 	maps.DeleteFunc(want, func(k cellKey, _ model.Verdict) bool {
 		return a.verified[k.kind] && !cases.IsNodeKey(k.client) && !cases.IsNodeKey(k.server)
@@ -108,9 +108,9 @@ func (a *arena) baseline(ctx context.Context, c cases.Case, name string) *v1.Ste
 	return nil
 }
 
-// play does the steps of a case whose baseline holds, and restores the arena. It returns
-// false when the arena is no longer fit for use.
-func (a *arena) play(ctx context.Context, c cases.Case, result *v1.Case) (intact bool) {
+// play does the steps of a case whose baseline holds, and restores the fixture set. It returns
+// false when the fixture set is no longer fit for use.
+func (a *fixtureSet) play(ctx context.Context, c cases.Case, result *v1.Case) (intact bool) {
 	a.used = true
 	a.tag++
 	clear(a.verified)
@@ -138,7 +138,7 @@ func (a *arena) play(ctx context.Context, c cases.Case, result *v1.Case) (intact
 // steps does the steps in order, up to the first that does not pass. end is the last that
 // was begun. The judged steps arrive a little later than they are over: each channel gives
 // one.
-func (a *arena) steps(ctx context.Context, c cases.Case) (end int, judged []<-chan v1.Step) {
+func (a *fixtureSet) steps(ctx context.Context, c cases.Case) (end int, judged []<-chan v1.Step) {
 	before := wants(c, -1, a.Families())
 	for i := range c.Steps {
 		w := a.begin(c, i, before)
@@ -180,7 +180,7 @@ func delivered(s v1.Step) <-chan v1.Step {
 }
 
 // restore undoes the case and checks that all is allowed again. It returns nil when it is.
-func (a *arena) restore(ctx context.Context, c cases.Case, end int) *v1.Step {
+func (a *fixtureSet) restore(ctx context.Context, c cases.Case, end int) *v1.Step {
 	if ctx.Err() != nil {
 		return &v1.Step{Name: restoreStep, Outcome: v1.Unfinished, Reason: "the run was stopped"}
 	}
@@ -198,7 +198,7 @@ func (a *arena) restore(ctx context.Context, c cases.Case, end int) *v1.Step {
 
 // undo does one action of cases.Undo. What is gone already is no error, and namespaces that
 // the case created are not waited for: their names are never used again.
-func (a *arena) undo(ctx context.Context, action cases.Action) error {
+func (a *fixtureSet) undo(ctx context.Context, action cases.Action) error {
 	if action.DeleteNamespace != "" {
 		bound, err := action.Bind(a)
 		if err != nil {

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/netassay/netassay/probe/wire"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/suites/cases"
-	"github.com/netassay/netassay/suites/probe/wire"
 )
 
 // skipWithoutRaw skips the cases with SCTP when a prober can't send raw packets, whatever

@@ -9,10 +9,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/suites/cases"
 	"github.com/netassay/netassay/suites/fixture"
 	"github.com/netassay/netassay/suites/judge"
-	"github.com/netassay/netassay/suites/probe"
 )
 
 // round is one set of probes and the live controls beside them.
@@ -209,8 +209,8 @@ func (b *batch) add(timeout time.Duration, server string, addr netip.Addr, p cas
 // send hands a batch to its client's prober; the answer comes through results.
 func (w *watch) send(ctx context.Context, now time.Duration, b batch) {
 	b.handed = now
-	w.flying++
-	w.aloft += len(b.targets)
+	w.batchesInFlight++
+	w.probesInFlight += len(b.targets)
 	w.probes += len(b.targets)
 	go func() {
 		b.obs, b.err = w.a.run.cfg.Fleet.Probe(ctx, b.client, b.targets)
@@ -220,8 +220,8 @@ func (w *watch) send(ctx context.Context, now time.Duration, b batch) {
 
 // receive takes in what a batch saw.
 func (w *watch) receive(b batch) {
-	w.flying--
-	w.aloft -= len(b.targets)
+	w.batchesInFlight--
+	w.probesInFlight -= len(b.targets)
 	if b.controls != nil {
 		w.receiveControls(b)
 		return

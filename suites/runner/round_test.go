@@ -10,9 +10,9 @@ import (
 	"github.com/netassay/netassay/suites/judge"
 )
 
-// newWatchedArena is an arena whose engine denies all but nodes, and a watch over every
+// newWatchedSet is a fixture set whose engine denies all but nodes, and a watch over every
 // cell of one port, none of which is allowed.
-func newWatchedArena(t *testing.T, w *world) *watch {
+func newWatchedSet(t *testing.T, w *world) *watch {
 	t.Helper()
 	w.verdict = func(f model.Flow) model.Verdict {
 		if isNode(f.Client) {
@@ -31,7 +31,7 @@ func newWatchedArena(t *testing.T, w *world) *watch {
 	if err := s.startControls(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	a, err := s.newArena(t.Context())
+	a, err := s.newFixtureSet(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func TestEveryRoundHasItsControls(t *testing.T) {
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
 			inWorld(t, func(t *testing.T, world *world) {
-				w := newWatchedArena(t, world)
+				w := newWatchedSet(t, world)
 				var cells []*cell
 				for _, c := range w.cells {
 					if tc.in(c.key) {
@@ -78,7 +78,7 @@ func TestEveryRoundHasItsControls(t *testing.T) {
 func TestASweepThatIsCutOffHasItsControls(t *testing.T) {
 	for sent := 1; sent <= sliceCount; sent++ {
 		inWorld(t, func(t *testing.T, world *world) {
-			w := newWatchedArena(t, world)
+			w := newWatchedSet(t, world)
 			w.sweep = newSweep(w.cells)
 			w.sweep.round.open = true
 			var cells []*cell

@@ -21,10 +21,10 @@ import (
 // Unfinished; see Skip and Forget for the other reasons not to ask.
 type Session struct {
 	suite *suite
-	slots chan struct{} // one per arena that may be at work
+	slots chan struct{} // one per fixture set that may be at work
 
 	mu   sync.Mutex
-	free []*arena // standing arenas that no case is at work in
+	free []*fixtureSet // standing fixture sets that no case is at work in
 }
 
 // Open checks cfg and prepares a session. It touches nothing in the cluster.
@@ -61,7 +61,7 @@ func (s *Session) Start(ctx context.Context) error { return s.suite.start(ctx) }
 // Those of Config.Cases that are not in it are Skipped or NotSupported.
 func (s *Session) Order() []string { return slices.Clone(s.suite.report.Order) }
 
-// Play plays the case of that name, in an arena that is free, for which it waits while
+// Play plays the case of that name, in a fixture set that is free, for which it waits while
 // Config.Parallel others are at work. It is safe to call from several goroutines. A case
 // that can't run here, that was played before, or that may not begin any more because the
 // run was stopped, is not played: the result says why. The error says that the cluster
@@ -154,8 +154,8 @@ func (s *Session) playOne(ctx context.Context, name string) (result v1.Case, ok 
 	return result, true, err
 }
 
-// pick is a free arena, nil when a new one has to be made.
-func (s *Session) pick() *arena {
+// pick is a free fixture set, nil when a new one has to be made.
+func (s *Session) pick() *fixtureSet {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.free) == 0 {
@@ -167,13 +167,13 @@ func (s *Session) pick() *arena {
 	return a
 }
 
-func (s *Session) giveBack(a *arena) {
+func (s *Session) giveBack(a *fixtureSet) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.free = append(s.free, a)
 }
 
-// retire removes a free arena, without waiting until it is gone. It returns false when
+// retire removes a free fixture set, without waiting until it is gone. It returns false when
 // there is none.
 func (s *Session) retire(ctx context.Context) bool {
 	a := s.pick()

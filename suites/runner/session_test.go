@@ -70,15 +70,15 @@ func TestSessionIsRunOneByOne(t *testing.T) {
 				t.Errorf("case %s: %s with %d steps in the result, was %s", c.Name, c.Outcome, len(c.Steps), asked[c.Name])
 			}
 		}
-		// One after the other needs one arena, but for those that a failure spoilt.
-		if !slices.ContainsFunc(run.Cases, func(c v1.Case) bool { return c.Arena == "a1" }) {
-			t.Error("no case was played in the first arena")
+		// One after the other needs one fixture set, but for those that a failure spoilt.
+		if !slices.ContainsFunc(run.Cases, func(c v1.Case) bool { return c.FixtureSet == "a1" }) {
+			t.Error("no case was played in the first fixture set")
 		}
 	})
 }
 
-// However many ask at once, no more arenas are at work than Parallel.
-func TestSessionBoundsItsArenas(t *testing.T) {
+// However many ask at once, no more fixture sets are at work than Parallel.
+func TestSessionBoundsItsFixtureSets(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		cfg := w.config(loadCases(t, "isolation-*", "port-*", "label-*")...)
 		cfg.Parallel = 2
@@ -95,10 +95,10 @@ func TestSessionBoundsItsArenas(t *testing.T) {
 		run := w.closeSession(t, t.Context(), s)
 		used := map[string]bool{}
 		for _, c := range run.Cases {
-			used[c.Arena] = true
+			used[c.FixtureSet] = true
 		}
 		if want := map[string]bool{"a1": true, "a2": true}; !cmp.Equal(want, used) {
-			t.Errorf("arenas %v, want a1 and a2", used)
+			t.Errorf("fixture sets %v, want a1 and a2", used)
 		}
 	})
 }

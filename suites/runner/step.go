@@ -30,7 +30,7 @@ type stepWatch struct {
 }
 
 // begin prepares the watch of a step. before is what was wanted until now.
-func (a *arena) begin(c cases.Case, step int, before verdicts) *stepWatch {
+func (a *fixtureSet) begin(c cases.Case, step int, before verdicts) *stepWatch {
 	w := &stepWatch{c: c, step: step, name: c.Steps[step].Name, want: wants(c, step, a.Families())}
 	fresh, between := touched(c.Steps[step]), passing(c, step, w.want, a.Families())
 	past := func(k cellKey) model.Verdict {
@@ -44,7 +44,7 @@ func (a *arena) begin(c cases.Case, step int, before verdicts) *stepWatch {
 }
 
 // newWatch makes a watch over all cells of want, in a fixed order.
-func (a *arena) newWatch(want verdicts, past func(cellKey) model.Verdict, hold time.Duration) watch {
+func (a *fixtureSet) newWatch(want verdicts, past func(cellKey) model.Verdict, hold time.Duration) watch {
 	w := watch{a: a, results: make(chan batch), patient: a.patient || a.run.cfg.Timing.Patient}
 	w.window = judge.Window{Begun: a.run.cfg.Now(), Hold: hold, Deadline: a.run.cfg.Timing.Deadline}
 	for _, k := range slices.SortedFunc(maps.Keys(want), compareCells) {
@@ -229,7 +229,7 @@ func summed(cells []v1.Cell) (v1.Outcome, string) {
 }
 
 // watchBaseline checks that all these cells are allowed, once. A pod to itself is left out.
-func (a *arena) watchBaseline(ctx context.Context, c cases.Case, name string, want verdicts) v1.Step {
+func (a *fixtureSet) watchBaseline(ctx context.Context, c cases.Case, name string, want verdicts) v1.Step {
 	maps.DeleteFunc(want, func(_ cellKey, v model.Verdict) bool { return v == model.Undefined })
 	w := &stepWatch{c: c, step: -1, name: name, want: want}
 	w.watch = a.newWatch(w.want, func(cellKey) model.Verdict { return "" }, 0)

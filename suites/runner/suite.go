@@ -19,11 +19,11 @@ import (
 
 // suite is one run.
 type suite struct {
-	cfg      Config
-	objects  fixture.Run
-	controls map[string]*pod // control probers by node key, read-only once made
-	nodes    []model.Node
-	arenas   atomic.Int32 // ever made
+	cfg         Config
+	objects     fixture.Run
+	controls    map[string]*pod // control probers by node key, read-only once made
+	nodes       []model.Node
+	fixtureSets atomic.Int32 // ever made
 
 	mu      sync.Mutex
 	report  *v1.Run
@@ -119,7 +119,7 @@ func (s *suite) end(result v1.Case) {
 		s.stopped = "fail-fast: " + result.Name + " failed"
 	}
 	s.mu.Unlock()
-	s.tell(Event{Kind: CaseEnded, Case: result.Name, Arena: result.Arena, N: n, Total: s.total, Result: &result})
+	s.tell(Event{Kind: CaseEnded, Case: result.Name, Set: result.FixtureSet, N: n, Total: s.total, Result: &result})
 }
 
 // abandonQueue reports the cases that were never begun.

@@ -306,7 +306,7 @@ func TestLateProbesFailNothing(t *testing.T) {
 func TestSlowProbesAreNotRepeated(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.lag = func() time.Duration { return 300 * time.Millisecond }
-		a := newWatchedArena(t, w).a
+		a := newWatchedSet(t, w).a
 		w.verdict = func(model.Flow) model.Verdict { return model.Allow }
 		c := cases.Case{Probes: []cases.Probe{{Port: 80, Protocol: corev1.ProtocolTCP}}, Paths: []cases.Path{cases.PathPod}}
 		for round := range 3 {
@@ -374,8 +374,8 @@ func TestResidueIsFoundAndLeftBehind(t *testing.T) {
 		if c.Outcome != v1.Fail {
 			t.Errorf("outcome %s, want Fail (%s)", c.Outcome, c.Reason)
 		}
-		if last := outcomeOf(t, run, "isolation-none"); last.Outcome != v1.Pass || last.Arena == "a1" {
-			t.Errorf("the next case: %s in %s (%s)", last.Outcome, last.Arena, last.Reason)
+		if last := outcomeOf(t, run, "isolation-none"); last.Outcome != v1.Pass || last.FixtureSet == "a1" {
+			t.Errorf("the next case: %s in %s (%s)", last.Outcome, last.FixtureSet, last.Reason)
 		}
 	})
 }

@@ -52,13 +52,13 @@ type standing struct {
 // watch probes the cells of one step until enough is seen. One goroutine owns it; calls of
 // the prober run beside and report through results.
 type watch struct {
-	a       *arena
-	cells   []*cell
-	window  judge.Window
-	acked   bool
-	results chan batch
-	flying  int // batches that have not reported yet
-	aloft   int // probes in them
+	a               *fixtureSet
+	cells           []*cell
+	window          judge.Window
+	acked           bool
+	results         chan batch
+	batchesInFlight int // batches that have not reported yet
+	probesInFlight  int // probes in them
 
 	sweep      *sweep        // the round over all cells that is under way
 	sweepBegun time.Duration // of the last sweep; 0 before the first
@@ -119,7 +119,7 @@ func (w *watch) receiveReady() {
 
 // drain waits for the probes that are still on their way; each ends at its timeout.
 func (w *watch) drain() {
-	for w.flying > 0 {
+	for w.batchesInFlight > 0 {
 		w.receive(<-w.results)
 	}
 }
@@ -127,7 +127,7 @@ func (w *watch) drain() {
 // launchDue starts the probes that are due. Right after the ack the changing cells go
 // first and alone: their time counts.
 func (w *watch) launchDue(ctx context.Context, now time.Duration) {
-	if w.aloft > w.most() {
+	if w.probesInFlight > w.most() {
 		return
 	}
 	if w.acked {
@@ -173,7 +173,7 @@ func (w *watch) most() int { return w.a.run.cfg.Timing.CellsPerSecond / 4 }
 
 func (w *watch) due(last, every, now time.Duration) bool { return last == 0 || now-last >= every }
 
-// sweepEvery spaces the rounds over all cells so that an arena keeps to its rate. What
+// sweepEvery spaces the rounds over all cells so that a fixture set keeps to its rate. What
 // takes long, a namespace that goes away or cells that stay wrong, is watched less closely.
 func (w *watch) sweepEvery(now time.Duration) time.Duration {
 	t := w.a.run.cfg.Timing

@@ -50,7 +50,7 @@ func deploy(ctx context.Context, d engines.Deployable, c clusters.Cluster, say f
 // that streams have ended that we have closed. It goes to a file in dir.
 func hush(dir string) (undo func(), err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("make log folder: %w", err)
+		return nil, fmt.Errorf("make log directory: %w", err)
 	}
 	file, err := os.Create(filepath.Join(dir, "client-go.log"))
 	if err != nil {

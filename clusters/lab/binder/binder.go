@@ -110,7 +110,7 @@ func (b *binder) bind(ctx context.Context, name cache.ObjectName) error {
 	return err
 }
 
-// wanting says whether pod waits for this scheduler.
+// wanting reports whether pod waits for this scheduler.
 func wanting(pod *corev1.Pod) bool {
 	return pod.Spec.NodeName == "" && pod.DeletionTimestamp == nil &&
 		pod.Spec.SchedulerName == corev1.DefaultSchedulerName && len(pod.Spec.SchedulingGates) == 0

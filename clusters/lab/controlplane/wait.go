@@ -39,7 +39,7 @@ func until(ctx context.Context, p *process.Process, what string, ready func(cont
 	return nil
 }
 
-// healthy says whether a GET of url answers 200.
+// healthy reports whether a GET of url answers 200.
 func healthy(ctx context.Context, client *http.Client, url string) bool {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()

@@ -39,14 +39,14 @@ type cluster struct {
 	logs   string
 }
 
-// assets is the folder of the Kubernetes binaries.
+// assets is the directory of the Kubernetes binaries.
 func assets(t *testing.T) string {
 	t.Helper()
 	dir := os.Getenv("KUBEBUILDER_ASSETS")
 	if dir != "" {
 		return dir
 	}
-	const cure = "KUBEBUILDER_ASSETS is not set: run make test, or set it to a folder with etcd, kube-apiserver, kubectl and agnhost"
+	const cure = "KUBEBUILDER_ASSETS is not set: run make test, or set it to a directory with etcd, kube-apiserver, kubectl and agnhost"
 	if os.Getenv("CI") == "true" {
 		t.Fatal(cure)
 	}

@@ -45,7 +45,7 @@ type Config struct {
 	Network Network
 	// Images by name: the last element of an image's path, without tag and digest.
 	Images map[string]Image
-	// LogDir gets a folder per pod, in it a folder per container, in it a file per run.
+	// LogDir gets a directory per pod, in it a directory per container, in it a file per run.
 	LogDir     string
 	ServerCert tls.Certificate // of the HTTPS server on port 10250
 	ClientCA   *x509.CertPool  // whose clients may use the server

@@ -74,7 +74,7 @@ func patchStatus(ctx context.Context, pods corev1client.PodInterface, pod *corev
 	return got, err
 }
 
-// otherUID says whether the name belongs to another pod now.
+// otherUID reports whether the name belongs to another pod now.
 func otherUID(ctx context.Context, pods corev1client.PodInterface, pod *corev1.Pod) bool {
 	now, err := pods.Get(ctx, pod.Name, metav1.GetOptions{})
 	return err == nil && now.UID != pod.UID

@@ -8,10 +8,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/netassay/netassay/probe"
+	"github.com/netassay/netassay/probe/agent/seq"
+	"github.com/netassay/netassay/probe/wire"
 	v1 "github.com/netassay/netassay/reports/v1"
-	"github.com/netassay/netassay/suites/probe"
-	"github.com/netassay/netassay/suites/probe/agent/seq"
-	"github.com/netassay/netassay/suites/probe/wire"
 )
 
 const tick = time.Millisecond

@@ -1,6 +1,6 @@
 package account
 
-import "github.com/netassay/netassay/suites/probe"
+import "github.com/netassay/netassay/probe"
 
 // Connect adds one new connection of a TCP flow, seen from both ends.
 func (t *Tally) Connect(s Segment, f Flow, o probe.Observation) {

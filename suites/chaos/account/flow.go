@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/netassay/netassay/suites/probe"
+	"github.com/netassay/netassay/probe"
 )
 
 // Duty is what has to become of a flow's packets, in every state of the policies.

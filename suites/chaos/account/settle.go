@@ -3,7 +3,7 @@ package account
 import (
 	"time"
 
-	"github.com/netassay/netassay/suites/probe"
+	"github.com/netassay/netassay/probe"
 )
 
 // Change is one change on purpose of the verdict of flipping flows.

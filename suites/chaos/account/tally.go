@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/netassay/netassay/suites/probe"
+	"github.com/netassay/netassay/probe"
 )
 
 // maxFindings bounds the evidence that is kept; what is beyond is in the counts.

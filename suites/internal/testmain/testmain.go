@@ -36,7 +36,7 @@ func SuiteFlags() []string {
 		// Ours.
 		"provider", "engine", "ip-family", "proxy-mode", "nodes", "topology", "node-image", "registry",
 		"image", "restricted", "pull-secret", "keep",
-		"arenas", "seed", "out", "probe-timeout", "hold", "deadline", "run-unsupported",
+		"fixture-sets", "seed", "out", "probe-timeout", "hold", "deadline", "run-unsupported",
 		// The framework's.
 		"feature", "assess", "labels", "skip-labels", "skip-features", "skip-assessment",
 		"parallel", "dry-run", "fail-fast", "disable-graceful-teardown", "namespace",

@@ -35,7 +35,7 @@ func TestSuiteFlag(t *testing.T) {
 // defined".
 func TestEveryPackageBelowSuitesStandsAside(t *testing.T) {
 	suites := filepath.Join("..", "..")
-	tests := map[string][]string{} // by folder
+	tests := map[string][]string{} // by directory
 	err := filepath.WalkDir(suites, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.IsDir() && d.Name() == "testdata" {
 			return fs.SkipDir
@@ -49,7 +49,7 @@ func TestEveryPackageBelowSuitesStandsAside(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(tests) < 10 {
-		t.Fatalf("found tests in %d folders only", len(tests))
+		t.Fatalf("found tests in %d directories only", len(tests))
 	}
 	for dir, files := range tests {
 		if dir == suites { // it is the suite

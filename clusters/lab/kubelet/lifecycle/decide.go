@@ -85,7 +85,7 @@ func (p *Pod) windDown() Decision {
 	return d
 }
 
-// mainsDone says whether all main containers have ended for good.
+// mainsDone reports whether all main containers have ended for good.
 func (p *Pod) mainsDone() bool {
 	any := false
 	for i := range p.Containers {

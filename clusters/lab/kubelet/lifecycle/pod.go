@@ -112,7 +112,7 @@ func (p *Pod) Find(name string) *Container {
 	return nil
 }
 
-// AnyRunning says whether a process of some container runs.
+// AnyRunning reports whether a process of some container runs.
 func (p *Pod) AnyRunning() bool {
 	for i := range p.Containers {
 		if p.Containers[i].Stage == Running {
@@ -122,7 +122,7 @@ func (p *Pod) AnyRunning() bool {
 	return false
 }
 
-// started says whether the container runs and what waits for it may go on.
+// started reports whether the container runs and what waits for it may go on.
 func (c *Container) started() bool {
 	return c.Stage == Running && (!c.HasStartup || c.StartupOK)
 }
@@ -134,7 +134,7 @@ func (c *Container) ready() bool {
 	return c.started() && (!c.HasReadiness || c.ReadyOK)
 }
 
-// restarts says whether the ended container is to be started again by its own policy.
+// restarts reports whether the ended container is to be started again by its own policy.
 func (c *Container) restarts() bool {
 	switch c.Policy {
 	case corev1.RestartPolicyNever:

@@ -84,7 +84,7 @@ func finalPhase(p *Pod) corev1.PodPhase {
 	return corev1.PodSucceeded
 }
 
-// initialized says whether every init container is through, or was when the main
+// initialized reports whether every init container is through, or was when the main
 // containers started.
 func (p *Pod) initialized() bool { return len(p.incomplete()) == 0 }
 
@@ -140,7 +140,7 @@ func exited(p *Pod, c *Container, cs *corev1.ContainerStatus) {
 	cs.LastTerminationState.Terminated = c.Exit.DeepCopy()
 }
 
-// over says whether no container will be started any more.
+// over reports whether no container will be started any more.
 func (p *Pod) over() bool {
 	return p.Ended || p.Deleting || p.Failed != nil || p.mainsDone() || p.initFailed()
 }

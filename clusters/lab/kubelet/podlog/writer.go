@@ -26,10 +26,10 @@ type Log struct {
 	streams []*stream
 }
 
-// Create makes the log file and its folders.
+// Create makes the log file and its directories.
 func Create(path string, now func() time.Time) (*Log, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, fmt.Errorf("create log folder: %w", err)
+		return nil, fmt.Errorf("create log directory: %w", err)
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {

@@ -57,7 +57,7 @@ type rounds struct {
 	last    bool
 }
 
-// counts says whether the result of a check counts.
+// counts reports whether the result of a check counts.
 func (r *rounds) counts(ok bool, began time.Time) bool {
 	if ok {
 		r.warm = true

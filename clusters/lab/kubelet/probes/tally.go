@@ -22,7 +22,7 @@ func NewTally(p *corev1.Probe) *Tally {
 	return t
 }
 
-// Add counts one result. decided says whether a threshold is reached, ok which.
+// Add counts one result. decided reports whether a threshold is reached, ok which.
 func (t *Tally) Add(result bool) (ok, decided bool) {
 	if result != t.last {
 		t.inARow = 0

@@ -156,7 +156,7 @@ func TestGroupDiesWithLeader(t *testing.T) {
 	eventually(t, func() bool { return !alive(strings.TrimSpace(string(pid[:n]))) })
 }
 
-// alive says whether the process exists and is no zombie.
+// alive reports whether the process exists and is no zombie.
 func alive(pid string) bool {
 	text, err := os.ReadFile("/proc/" + pid + "/stat")
 	if err != nil {

@@ -1,0 +1,246 @@
+package probe
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/netassay/netassay/probe/wire"
+)
+
+// short is a timeout for probes that shall time out; long is one that must not.
+const (
+	short = 250 * time.Millisecond
+	long  = 10 * time.Second
+)
+
+// seen is what of an observation a test can know beforehand.
+type seen struct {
+	Result   Result
+	Answered string
+	Receiver string
+	Err      string // a part of it
+}
+
+func (s seen) check(t *testing.T, o Observation) {
+	t.Helper()
+	got := seen{Result: o.Result, Answered: o.Answered, Receiver: o.Receiver, Err: o.Err}
+	if strings.Contains(got.Err, s.Err) && s.Err != "" {
+		got.Err = s.Err
+	}
+	if d := cmp.Diff(s, got); d != "" {
+		t.Errorf("observation (-want +got):\n%s%+v", d, o)
+	}
+	if !o.Local.IsValid() || o.LocalPort == 0 || o.Nonce == 0 || o.Done < o.Sent || o.Sent <= 0 {
+		t.Errorf("incomplete observation: %+v", o)
+	}
+}
+
+// Each result, by a real rule, on each family and protocol. A rule is for the server's
+// namespace, P stands for the protocol.
+func TestResults(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t, 2)
+	n.start()
+	client, server := n.hosts[0], n.hosts[1]
+	for _, tc := range []struct {
+		name    string
+		rule    string
+		timeout time.Duration
+		want    func(family, protocol string) seen
+	}{
+		{"open", "", long, func(_, _ string) seen {
+			return seen{Result: Connected, Answered: server.name, Receiver: server.name}
+		}},
+		{"dropped on the way in", "INPUT -p P --dport 80 -j DROP", short, func(_, _ string) seen {
+			return seen{Result: Dropped}
+		}},
+		{"gets in, answer dropped", "OUTPUT -p P --sport 80 -j DROP", short, func(_, _ string) seen {
+			return seen{Result: Dropped, Receiver: server.name}
+		}},
+		{"rejected", "INPUT -p P --dport 80 -j REJECT", long, func(_, _ string) seen {
+			return seen{Result: Refused, Err: "ECONNREFUSED"}
+		}},
+		{"rejected as prohibited", "INPUT -p P --dport 80 -j REJECT --reject-with PROHIBITED", long, func(family, _ string) seen {
+			errno := map[string]string{"ipv4": "EHOSTUNREACH", "ipv6": "EACCES"}[family]
+			return seen{Result: Unreachable, Err: errno}
+		}},
+	} {
+		for _, family := range families {
+			for _, protocol := range protocols {
+				t.Run(tc.name+"/"+family+"/"+protocol, func(t *testing.T) {
+					if tc.rule != "" {
+						prohibited := map[string]string{"ipv4": "icmp-host-prohibited", "ipv6": "icmp6-adm-prohibited"}[family]
+						rule := strings.NewReplacer("-p P", "-p "+strings.ToLower(protocol), "PROHIBITED", prohibited).Replace(tc.rule)
+						server.iptables(family, "-A "+rule)
+						defer server.iptables(family, "-D "+rule)
+					}
+					o := n.probe(client, server.target(family, protocol, tc.timeout))
+					tc.want(family, protocol).check(t, o)
+					if o.Result == Dropped && o.Done-o.Sent < tc.timeout {
+						t.Errorf("dropped after %v, before the timeout of %v", o.Done-o.Sent, tc.timeout)
+					}
+				})
+			}
+		}
+	}
+}
+
+func TestNobodyListens(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t, 2)
+	n.start()
+	client, server := n.hosts[0], n.hosts[1]
+	for _, family := range families {
+		for _, protocol := range protocols {
+			t.Run(family+"/"+protocol, func(t *testing.T) {
+				target := Target{Addr: netip.AddrPortFrom(server.ip[family], 99), Protocol: protocol, Timeout: long}
+				if o := n.probe(client, target); o.Result != Refused {
+					t.Errorf("got %+v, want %s", o, Refused)
+				}
+			})
+		}
+	}
+}
+
+func TestNoRoute(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t, 1)
+	n.start()
+	for _, addr := range []string{"10.99.0.1", "fd99::1"} {
+		for _, protocol := range protocols {
+			t.Run(addr+"/"+protocol, func(t *testing.T) {
+				target := Target{Addr: netip.AddrPortFrom(netip.MustParseAddr(addr), 80), Protocol: protocol, Timeout: long}
+				o := n.probe(n.hosts[0], target)
+				if o.Result != Unreachable || !strings.Contains(o.Err, "ENETUNREACH") {
+					t.Errorf("got %+v, want %s, ENETUNREACH", o, Unreachable)
+				}
+			})
+		}
+	}
+}
+
+// A filter on the client's own machine makes send fail with EPERM: that is a drop.
+func TestDroppedAtHome(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t, 2)
+	n.start()
+	client, server := n.hosts[0], n.hosts[1]
+	for _, family := range families {
+		client.iptables(family, "-A OUTPUT -d "+server.ip[family].String()+" -j DROP")
+		for _, protocol := range protocols {
+			t.Run(family+"/"+protocol, func(t *testing.T) {
+				if o := n.probe(client, server.target(family, protocol, short)); o.Result != Dropped {
+					t.Errorf("got %+v, want %s", o, Dropped)
+				}
+			})
+		}
+	}
+}
+
+// A target that can't be probed is Inconclusive, and does not disturb the others.
+func TestBadTargets(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t, 2)
+	n.start()
+	client, server := n.hosts[0], n.hosts[1]
+	good := server.target("ipv4", wire.TCP, long)
+	ts := []Target{
+		{Cell: 1, Protocol: wire.TCP, Timeout: long},
+		{Cell: 2, Addr: good.Addr, Protocol: "ICMP", Timeout: long},
+		{Cell: 3, Addr: good.Addr, Protocol: wire.TCP},
+		good,
+	}
+	obs, err := n.fleet.Probe(t.Context(), client.name, ts)
+	must(t, err)
+	for i, want := range []Result{Inconclusive, Inconclusive, Inconclusive, Connected} {
+		if obs[i].Cell != ts[i].Cell || obs[i].Result != want || (want == Inconclusive) != (obs[i].Err != "") {
+			t.Errorf("target %d: %+v, want cell %d %s", i, obs[i], ts[i].Cell, want)
+		}
+	}
+}
+
+// A bare target needs no prober: a handshake does for TCP. The receiver's SYN is evidence
+// all the same.
+func TestBare(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t, 2)
+	n.start()
+	client, server := n.hosts[0], n.hosts[1]
+	for _, family := range families {
+		target := server.target(family, wire.TCP, long)
+		target.Bare = true
+		if o := n.probe(client, target); o.Result != Connected || o.Answered != "" {
+			t.Errorf("%s: %+v, want %s", family, o, Connected)
+		}
+		server.iptables(family, "-A OUTPUT -p tcp --sport 80 -j DROP")
+		target.Timeout = short
+		seen{Result: Dropped, Receiver: server.name}.check(t, n.probe(client, target))
+	}
+}
+
+// SYNs of one source port to two servers at a time: each is evidence of its own probe only.
+func TestEvidenceIsNotMixedUp(t *testing.T) {
+	b := newBook()
+	from := netip.MustParseAddrPort("10.0.0.1:40000")
+	one, two := netip.MustParseAddrPort("10.0.0.2:80"), netip.MustParseAddrPort("10.0.0.3:80")
+	same := func(t time.Duration) time.Duration { return t }
+	b.add("x/two", same, []wire.Receipt{{Kind: wire.ReceiptSYN, From: from, To: two.Addr(), Port: 80, Protocol: wire.TCP, At: time.Second}})
+	for _, tc := range []struct {
+		to       netip.AddrPort
+		sent     time.Duration
+		protocol string
+		want     string
+	}{
+		{two, time.Second, wire.TCP, "x/two"},
+		{one, time.Second, wire.TCP, ""},
+		{two, time.Second, wire.SCTP, ""},
+		{netip.AddrPortFrom(two.Addr(), 81), time.Second, wire.TCP, ""},
+		{two, 2 * time.Second, wire.TCP, ""}, // an older probe's
+	} {
+		o := Observation{Local: from.Addr(), LocalPort: from.Port(), Nonce: 1, Sent: tc.sent, Done: tc.sent + time.Second}
+		got, _ := b.find(&o, &Target{Addr: tc.to, Protocol: tc.protocol})
+		if got.Receiver != tc.want {
+			t.Errorf("%s %s sent at %v: receiver %q, want %q", tc.to, tc.protocol, tc.sent, got.Receiver, tc.want)
+		}
+	}
+}
+
+// A matrix full of drops costs one timeout, and no probe is confused with another.
+func TestManyAtOnce(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t, 2)
+	n.start()
+	client, server := n.hosts[0], n.hosts[1]
+	server.iptables("ipv4", "-A INPUT -s "+client.ip["ipv4"].String()+" -j DROP")
+	// Long enough that a machine that is busy with other things starves nobody.
+	const timeout = 2 * time.Second
+	var ts []Target
+	for i := range 1500 {
+		family := families[i%2]
+		target := server.target(family, protocols[i%3], map[string]time.Duration{"ipv4": timeout, "ipv6": long}[family])
+		target.Cell = i
+		ts = append(ts, target)
+	}
+	begin := Now()
+	obs := n.unstarved(client, ts...)
+	if took := Now() - begin; took > 50*timeout {
+		t.Errorf("%d drops of %v each took %v: one after the other?", len(ts)/2, timeout, took)
+	}
+	ports := map[string]int{}
+	for i, o := range obs {
+		want := map[string]Result{"ipv4": Dropped, "ipv6": Connected}[families[i%2]]
+		if o.Cell != i || o.Result != want || (o.Receiver != "") != (want == Connected) {
+			t.Errorf("target %d: %+v, want %s", i, o, want)
+		}
+		ports[netip.AddrPortFrom(o.Local, o.LocalPort).String()+ts[i].Protocol]++
+	}
+	for port, times := range ports {
+		if times > 1 {
+			t.Errorf("source port %s was used %d times", port, times)
+		}
+	}
+}

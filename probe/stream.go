@@ -1,0 +1,220 @@
+package probe
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/netassay/netassay/probe/wire"
+)
+
+// Stream is a one-way UDP stream: numbered datagrams of one 5-tuple at a fixed interval.
+// Nobody ever answers, so that connection tracking never takes the flow for established
+// and each datagram gets a verdict of its own.
+type Stream struct {
+	Addr     netip.AddrPort
+	Interval time.Duration // 1 ms is fine
+	Bucket   time.Duration // the receiver's counting interval; 100 ms when 0
+	Blocked  bool          // nothing should arrive: the time of each arrival is kept
+}
+
+// StreamID names a running stream.
+type StreamID uint64
+
+// Received is what one prober has seen of a stream. Times are the harness's.
+type Received struct {
+	Receiver string
+	wire.ReceiverReport
+}
+
+// StreamReport is what came of a stream. Times are the harness's.
+type StreamReport struct {
+	Client     string
+	Stream     Stream
+	Sender     wire.SenderReport
+	Receivers  []Received // usually one
+	Received   uint64     // distinct datagrams, of all receivers
+	Lost       uint64     // sent and not received
+	Duplicates uint64
+	Overflow   uint64 // at most so many of Lost are the receivers' own fault
+	// Unasked are probers that could not be asked for all that they received, because they
+	// did not answer or were started anew meanwhile: Lost is an upper bound.
+	Unasked []string
+}
+
+// started is where a stream or flow runs.
+type started struct {
+	prober *prober
+	stream Stream
+	at     time.Duration
+}
+
+// settle is how long datagrams may still be on their way when a stream has been stopped.
+const settle = 20 * time.Millisecond
+
+// StartStream starts a stream from the prober called client. A kernel that has not resolved
+// its neighbour yet queues the first datagrams and may lose some: where that matters, let a
+// probe to any port of the same address go before.
+func (f *Fleet) StartStream(ctx context.Context, client string, s Stream) (StreamID, error) {
+	p, err := f.prober(client)
+	if err != nil {
+		return 0, fmt.Errorf("start stream: %w", err)
+	}
+	id, at := max(1, rand.Uint64()), Now()
+	spec := wire.Stream{ID: id, Addr: s.Addr, Interval: s.Interval, Bucket: s.Bucket, Blocked: s.Blocked}
+	if _, err := p.ask(ctx, wire.Request{StartStream: &spec}); err != nil {
+		return 0, fmt.Errorf("start stream: %w", err)
+	}
+	f.mu.Lock()
+	f.streams[id] = started{prober: p, stream: s, at: at}
+	f.mu.Unlock()
+	return StreamID(id), nil
+}
+
+// StopStream stops a stream and gathers what its sender and all probers know of it. When
+// the sender is gone it is an error, with what the receivers know.
+func (f *Fleet) StopStream(ctx context.Context, id StreamID) (StreamReport, error) {
+	s, err := f.takeStarted(f.streams, uint64(id))
+	if err != nil {
+		return StreamReport{}, fmt.Errorf("stop stream: %w", err)
+	}
+	report := StreamReport{Client: s.prober.name, Stream: s.stream}
+	ev, err := s.prober.ask(ctx, wire.Request{StopStream: uint64(id)})
+	switch {
+	case err != nil:
+		err = fmt.Errorf("stop stream: the sender's report is lost: %w", err)
+	case ev.Sent != nil:
+		report.Sender = translateSender(*ev.Sent, s.prober.translate)
+	}
+	wait := time.NewTimer(settle)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+	case <-ctx.Done():
+	}
+	f.collect(ctx, uint64(id), s.at, &report)
+	return report, err
+}
+
+func (f *Fleet) takeStarted(from map[uint64]started, id uint64) (started, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s, ok := from[id]
+	if !ok {
+		return started{}, fmt.Errorf("nothing of that number runs: %d", id)
+	}
+	delete(from, id)
+	return s, nil
+}
+
+// collect asks all probers what they received of a stream that was started at.
+func (f *Fleet) collect(ctx context.Context, id uint64, at time.Duration, report *StreamReport) {
+	alive, dead := f.all()
+	answers := make([]*wire.ReceiverReport, len(alive))
+	var wg sync.WaitGroup
+	for i, p := range alive {
+		wg.Go(func() {
+			if ev, err := p.ask(ctx, wire.Request{Collect: id}); err == nil {
+				answers[i] = ev.Received
+			}
+		})
+	}
+	wg.Wait()
+	report.Unasked = dead
+	for i, p := range alive {
+		if p.again && p.since > at { // what came before, only its forerunner knew
+			report.Unasked = append(report.Unasked, p.name)
+		}
+		switch r := answers[i]; {
+		case r == nil && !slices.Contains(report.Unasked, p.name):
+			report.Unasked = append(report.Unasked, p.name)
+		case r == nil:
+		case r.Received > 0:
+			report.add(Received{Receiver: p.name, ReceiverReport: translateReceiver(*r, p.translate)})
+		}
+	}
+	report.Lost = report.Sender.Sent - min(report.Received, report.Sender.Sent)
+}
+
+func (r *StreamReport) add(got Received) {
+	r.Receivers = append(r.Receivers, got)
+	r.Received += got.Received
+	r.Duplicates += got.Duplicates
+	r.Overflow += got.Overflow
+}
+
+func translateSender(r wire.SenderReport, t func(time.Duration) time.Duration) wire.SenderReport {
+	r.Start, r.End = t(r.Start), t(r.End)
+	for i := range r.Outages {
+		r.Outages[i].From, r.Outages[i].To = t(r.Outages[i].From), t(r.Outages[i].To)
+	}
+	return r
+}
+
+func translateReceiver(r wire.ReceiverReport, t func(time.Duration) time.Duration) wire.ReceiverReport {
+	r.FirstAt, r.LastAt = t(r.FirstAt), t(r.LastAt)
+	for i := range r.Buckets {
+		r.Buckets[i].Start = t(r.Buckets[i].Start)
+	}
+	for i := range r.Spans {
+		r.Spans[i].FirstAt, r.Spans[i].LastAt = t(r.Spans[i].FirstAt), t(r.Spans[i].LastAt)
+	}
+	for i := range r.Leaks {
+		r.Leaks[i] = t(r.Leaks[i])
+	}
+	return r
+}
+
+// Flow is a conversation over one TCP connection or one UDP 5-tuple: a ping each interval,
+// echoed by the other prober. It shows what a change does to established flows.
+type Flow struct {
+	Addr     netip.AddrPort
+	Protocol string // "TCP" or "UDP"
+	Interval time.Duration
+	Timeout  time.Duration // for the first echo
+}
+
+// FlowID names a running flow.
+type FlowID uint64
+
+// StartFlow starts a flow from the prober called client; it runs when StartFlow returns.
+func (f *Fleet) StartFlow(ctx context.Context, client string, flow Flow) (FlowID, error) {
+	p, err := f.prober(client)
+	if err != nil {
+		return 0, fmt.Errorf("start flow: %w", err)
+	}
+	id := max(1, rand.Uint64())
+	spec := wire.Flow{ID: id, Addr: flow.Addr, Protocol: flow.Protocol, Interval: flow.Interval, Timeout: flow.Timeout}
+	if _, err := p.ask(ctx, wire.Request{StartFlow: &spec}); err != nil {
+		return 0, fmt.Errorf("start flow: %w", err)
+	}
+	f.mu.Lock()
+	f.flows[id] = started{prober: p}
+	f.mu.Unlock()
+	return FlowID(id), nil
+}
+
+// StopFlow ends a flow and tells how it went. Times are the harness's.
+func (f *Fleet) StopFlow(ctx context.Context, id FlowID) (wire.FlowReport, error) {
+	s, err := f.takeStarted(f.flows, uint64(id))
+	if err != nil {
+		return wire.FlowReport{}, fmt.Errorf("stop flow: %w", err)
+	}
+	ev, err := s.prober.ask(ctx, wire.Request{StopFlow: uint64(id)})
+	if err != nil {
+		return wire.FlowReport{}, fmt.Errorf("stop flow: the report is lost: %w", err)
+	}
+	if ev.Flow == nil {
+		return wire.FlowReport{}, fmt.Errorf("stop flow: prober %s gave no report", s.prober.name)
+	}
+	r, t := *ev.Flow, s.prober.translate
+	r.Start, r.End, r.LastEcho = t(r.Start), t(r.End), t(r.LastEcho)
+	for i := range r.Gaps {
+		r.Gaps[i].From, r.Gaps[i].To = t(r.Gaps[i].From), t(r.Gaps[i].To)
+	}
+	return r, nil
+}

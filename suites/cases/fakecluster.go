@@ -1,0 +1,133 @@
+package cases
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/netassay/netassay/model"
+)
+
+// FakeCluster is a cluster that exists in memory only: a state and its addresses, for tests
+// without packets. It is the Binding of its own state.
+type FakeCluster struct {
+	Snapshot model.Snapshot
+	families []corev1.IPFamily
+}
+
+// NewFakeCluster is a cluster in the state before a case's first step, with addresses of these
+// families: three nodes, a host network pod on each, and the fixture's pods.
+func NewFakeCluster(families ...corev1.IPFamily) *FakeCluster {
+	p := &FakeCluster{families: families}
+	s := &p.Snapshot
+	s.Namespaces = append(s.Namespaces, model.Namespace{Name: "control", Labels: map[string]string{"ns": "control"}})
+	for n := 1; n <= FixtureNodes; n++ {
+		ips := fakeNodeIPs(families, n)
+		s.Nodes = append(s.Nodes, model.Node{Name: nodeName(n), IPs: ips})
+		s.Pods = append(s.Pods, controlPod(n, ips))
+	}
+	for _, n := range FixtureNamespaces() {
+		n.Name = realName(n.Name)
+		s.Namespaces = append(s.Namespaces, modelNamespace(n))
+	}
+	for i, pod := range FixturePods() {
+		pod.Namespace = realName(pod.Namespace)
+		s.Pods = append(s.Pods, modelPod(pod, fakePodIPs(families, pod.Node, i+1)))
+	}
+	return p
+}
+
+// Do binds the action to the cluster and applies it.
+func (p *FakeCluster) Do(a Action) error {
+	bound, err := a.Bind(p)
+	if err != nil {
+		return err
+	}
+	next, err := Apply(p.Snapshot, bound)
+	if err != nil {
+		return err
+	}
+	p.Snapshot = next
+	return nil
+}
+
+// Namespace is the real name of a logical one: never the same, so that a name that Bind
+// forgot does not work by chance.
+func (p *FakeCluster) Namespace(logical string) string { return realName(logical) }
+
+// Families are the families that it was made with.
+func (p *FakeCluster) Families() []corev1.IPFamily { return p.families }
+
+// PodIPs are the addresses of a pod, or of a node's control prober, by logical key.
+func (p *FakeCluster) PodIPs(key string) []netip.Addr {
+	ns, name, _ := strings.Cut(key, "/")
+	if IsNodeKey(key) {
+		ns, name = controlNamespace, "node-"+name
+	} else {
+		ns = realName(ns)
+	}
+	for _, pod := range p.Snapshot.Pods {
+		if pod.Namespace == ns && pod.Name == name {
+			return pod.IPs
+		}
+	}
+	return nil
+}
+
+const controlNamespace = "control"
+
+func realName(logical string) string { return logical + "-fake" }
+
+func nodeName(n int) string { return fmt.Sprintf("node-%d", n) }
+
+// controlPod has labels that policies of the cases select: a host network pod must be
+// ignored in spite of them.
+func controlPod(node int, ips []netip.Addr) model.Pod {
+	return model.Pod{
+		UID: "control/" + nodeName(node), Namespace: controlNamespace, Name: nodeName(node),
+		Labels: map[string]string{"pod": "a"}, Node: nodeName(node), IPs: ips, HostNetwork: true, Ports: DefaultPorts(),
+	}
+}
+
+// modelNamespace is a bound namespace as the API server would store it.
+func modelNamespace(n Namespace) model.Namespace {
+	labels := maps.Clone(n.Labels)
+	labels[corev1.LabelMetadataName] = n.Name
+	return model.Namespace{Name: n.Name, Labels: labels}
+}
+
+func modelPod(p Pod, ips []netip.Addr) model.Pod {
+	return model.Pod{
+		UID: p.Key() + "@" + fmt.Sprint(ips), Namespace: p.Namespace, Name: p.Name, Labels: maps.Clone(p.Labels),
+		Node: nodeName(p.Node), IPs: ips, Ports: slices.Clone(p.Ports),
+	}
+}
+
+// fakePodIPs gives each node a /24 and a /64, as clusters do.
+func fakePodIPs(families []corev1.IPFamily, node, serial int) []netip.Addr {
+	var ips []netip.Addr
+	for _, f := range families {
+		if f == corev1.IPv6Protocol {
+			ips = append(ips, netip.MustParseAddr(fmt.Sprintf("fd00:10:244:%x::%x", node, serial)))
+		} else {
+			ips = append(ips, netip.AddrFrom4([4]byte{10, 244, byte(node), byte(serial)}))
+		}
+	}
+	return ips
+}
+
+func fakeNodeIPs(families []corev1.IPFamily, node int) []netip.Addr {
+	var ips []netip.Addr
+	for _, f := range families {
+		if f == corev1.IPv6Protocol {
+			ips = append(ips, netip.MustParseAddr(fmt.Sprintf("fd00:172:18::%x", node)))
+		} else {
+			ips = append(ips, netip.AddrFrom4([4]byte{172, 18, 0, byte(node)}))
+		}
+	}
+	return ips
+}
