@@ -14,7 +14,7 @@ import (
 	"github.com/netassay/netassay/clusters/kind"
 	"github.com/netassay/netassay/clusters/lab"
 	"github.com/netassay/netassay/internal/suggest"
-	"github.com/netassay/netassay/suites/site"
+	"github.com/netassay/netassay/testbed"
 )
 
 // defaultLab is the name of the lab when nobody names one.
@@ -69,7 +69,7 @@ func labUp(ctx context.Context, stdio IO, name string, f labFlags) error {
 	if err := prepare(ctx, stdio, f); err != nil {
 		return err
 	}
-	paths, err := site.Programs(ctx, stdio.Err)
+	paths, err := testbed.Programs(ctx, stdio.Err)
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/engines/registry"
 	"github.com/netassay/netassay/internal/sandbox"
-	"github.com/netassay/netassay/suites/site"
+	"github.com/netassay/netassay/testbed"
 )
 
 // inSandbox runs do inside a sandbox. Outside, it first checks what the sandbox needs and
@@ -41,7 +41,7 @@ func prepare(ctx context.Context, stdio IO, f labFlags) error {
 		}
 		return withCode(exitBroken)
 	}
-	if _, err := site.Programs(ctx, stdio.Err); err != nil {
+	if _, err := testbed.Programs(ctx, stdio.Err); err != nil {
 		return err
 	}
 	entry, err := registry.Lookup(f.engine)
@@ -76,7 +76,7 @@ type session struct {
 func withLab(ctx context.Context, stdio IO, f labFlags, logDir string, do func(context.Context, *session) error) (err error) {
 	progress := func(line string) { fmt.Fprintln(stdio.Err, line) }
 	s := &session{began: time.Now()}
-	paths, err := site.Programs(ctx, stdio.Err)
+	paths, err := testbed.Programs(ctx, stdio.Err)
 	if err != nil {
 		return err
 	}

@@ -10,10 +10,10 @@
 // framework selects, orders and reports; suites/runner plays and judges, as it does for
 // the command line, and reports writes the same result directory.
 //
-//	flags ─▶ Main ─▶ sandbox (lab) ─▶ Test ─▶ site.Provider ─▶ runner.Session
+//	flags ─▶ Main ─▶ sandbox (lab) ─▶ Test ─▶ testbed.Provider ─▶ runner.Session
 //	                                   │                        ▲ Play, once per feature
 //	                                   └─▶ framework ─ feature ─┘─▶ assessments read the result
-//	                                   always, last: results written, session closed, Site.Down
+//	                                   always, last: results written, session closed, Testbed.Down
 //
 // The package decides what a case is called and labelled, when a run must end, and what
 // becomes of it then. It must never decide an outcome, and never leave anything running:

@@ -18,7 +18,7 @@ import (
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/suites/cases"
 	"github.com/netassay/netassay/suites/runner"
-	"github.com/netassay/netassay/suites/site"
+	"github.com/netassay/netassay/testbed"
 )
 
 // session plays cases; *runner.Session is one.
@@ -42,7 +42,7 @@ type run struct {
 	out     string
 	began   time.Time
 	ready   atomic.Pointer[float64] // seconds from the start to the first fixture
-	place   *site.Site
+	place   *testbed.Testbed
 }
 
 // begin brings everything up. What it brings up goes down when the test ends, however it
@@ -53,7 +53,7 @@ func (s *Suite) begin(ctx context.Context, t *testing.T, chosen []cases.Case) (*
 	if err := r.claim(); err != nil {
 		return nil, err
 	}
-	place, err := s.settings.site.Up(ctx, site.Log{Dir: filepath.Join(r.out, "logs"), Say: func(line string) { t.Log(line) }})
+	place, err := s.settings.site.Up(ctx, testbed.Log{Dir: filepath.Join(r.out, "logs"), Say: func(line string) { t.Log(line) }})
 	if err != nil {
 		return nil, fmt.Errorf("provider %s: %w", s.settings.provider, err)
 	}
@@ -89,7 +89,7 @@ func whileAlive(ctx context.Context, t *testing.T, died <-chan error) context.Co
 	return ctx
 }
 
-func (r *run) openSession(t *testing.T, place *site.Site, chosen []cases.Case) error {
+func (r *run) openSession(t *testing.T, place *testbed.Testbed, chosen []cases.Case) error {
 	t.Helper()
 	set := r.suite.settings
 	timing := set.timing
@@ -125,7 +125,7 @@ func (r *run) openSession(t *testing.T, place *site.Site, chosen []cases.Case) e
 }
 
 // preflight says what the cluster lacks for the run; the error, that it is too much.
-func (r *run) preflight(t *testing.T, place *site.Site, cfg runner.Config) error {
+func (r *run) preflight(t *testing.T, place *testbed.Testbed, cfg runner.Config) error {
 	t.Helper()
 	if place.Preflight == nil {
 		return nil

@@ -15,13 +15,13 @@ import (
 	"github.com/netassay/netassay/internal/suggest"
 	kindconfigs "github.com/netassay/netassay/kind-configs"
 	"github.com/netassay/netassay/suites/runner"
-	"github.com/netassay/netassay/suites/site"
+	"github.com/netassay/netassay/testbed"
 )
 
 // settings are what the flags of a test binary say.
 type settings struct {
 	provider  string
-	site      site.Provider // nil without -provider
+	site      testbed.Provider // nil without -provider
 	framework *envconf.Config
 
 	place          place
@@ -188,18 +188,18 @@ func (s *Suite) complete(set *settings) error {
 	if err := set.served(flag.CommandLine); err != nil {
 		return err
 	}
-	if c, ok := set.site.(site.Checker); ok {
+	if c, ok := set.site.(testbed.Checker); ok {
 		return c.Check()
 	}
 	return nil
 }
 
 // builtIn are the providers by the names that -provider takes.
-func (s *Suite) builtIn(p place) map[string]site.Provider {
-	return map[string]site.Provider{
-		"lab":  &site.Lab{Engine: s.Engine, EngineName: p.engine, Family: p.family, ProxyMode: p.proxyMode, Nodes: p.nodes},
-		"kind": &site.Kind{Engine: s.Engine, EngineName: p.engine, Topology: p.topology, NodeImage: p.nodeImage, Restricted: p.restricted, Keep: p.keep},
-		"existing": &site.Existing{
+func (s *Suite) builtIn(p place) map[string]testbed.Provider {
+	return map[string]testbed.Provider{
+		"lab":  &testbed.Lab{Engine: s.Engine, EngineName: p.engine, Family: p.family, ProxyMode: p.proxyMode, Nodes: p.nodes},
+		"kind": &testbed.Kind{Engine: s.Engine, EngineName: p.engine, Topology: p.topology, NodeImage: p.nodeImage, Restricted: p.restricted, Keep: p.keep},
+		"existing": &testbed.Existing{
 			Engine: s.Engine, EngineName: p.engine, Kubeconfig: p.kubeconfig, Context: p.context, Families: p.family,
 			Registry: p.registry, Images: p.images, Restricted: p.restricted, PullSecret: p.pullSecret, Keep: p.keep,
 		},

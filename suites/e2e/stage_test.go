@@ -22,7 +22,7 @@ import (
 	"github.com/netassay/netassay/suites/cases"
 	"github.com/netassay/netassay/suites/internal/testmain"
 	"github.com/netassay/netassay/suites/runner"
-	"github.com/netassay/netassay/suites/site"
+	"github.com/netassay/netassay/testbed"
 )
 
 // partVar makes the test binary a suite: what it says is how the stage behaves.
@@ -30,7 +30,7 @@ const partVar = "NETASSAY_E2E_TEST_PART"
 
 // stage is the suite that tests run in a process of its own, as go test would. Its cases
 // take no time and its cluster is not there; "lab" is the real thing.
-var stage = Suite{Providers: map[string]site.Provider{"fake": fakeProvider{}}}
+var stage = Suite{Providers: map[string]testbed.Provider{"fake": fakeProvider{}}}
 
 func TestMain(m *testing.M) {
 	sandbox.InitIfAsked() // for the preflight of the tests themselves
@@ -58,9 +58,9 @@ func tell(format string, args ...any) { fmt.Printf("stage: "+format+"\n", args..
 
 type fakeProvider struct{}
 
-func (fakeProvider) Up(context.Context, site.Log) (*site.Site, error) {
+func (fakeProvider) Up(context.Context, testbed.Log) (*testbed.Testbed, error) {
 	tell("up")
-	return &site.Site{Engine: "fake", Takedown: func(ctx context.Context, _ bool) error {
+	return &testbed.Testbed{Engine: "fake", Takedown: func(ctx context.Context, _ bool) error {
 		tell("down")
 		return ctx.Err() // taking down must not be part of what was interrupted
 	}}, nil

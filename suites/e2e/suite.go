@@ -16,7 +16,7 @@ import (
 	"github.com/netassay/netassay/internal/sandbox"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/suites/cases"
-	"github.com/netassay/netassay/suites/site"
+	"github.com/netassay/netassay/testbed"
 )
 
 // Suite is the conformance suite in one test binary. The zero value is ready for use; it
@@ -28,7 +28,7 @@ type Suite struct {
 	Engine engines.Engine
 	// Providers are known beside lab, kind and existing, by the names that -provider
 	// takes.
-	Providers map[string]site.Provider
+	Providers map[string]testbed.Provider
 
 	settings  *settings
 	framework env.Environment
@@ -58,14 +58,14 @@ func (s *Suite) main(m *testing.M) int {
 		return broken(err)
 	}
 	s.settings, s.framework = set, env.NewWithConfig(set.framework)
-	if boxed, ok := set.site.(site.Boxed); ok && !set.framework.DryRunMode() && !sandbox.Inside() {
+	if boxed, ok := set.site.(testbed.Boxed); ok && !set.framework.DryRunMode() && !sandbox.Inside() {
 		return enter(boxed)
 	}
 	return s.exitCode(s.framework.Run(m))
 }
 
 // enter runs this same program again inside a sandbox, and gives its exit code.
-func enter(p site.Boxed) int {
+func enter(p testbed.Boxed) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	if err := p.Prepare(ctx); err != nil {

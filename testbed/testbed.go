@@ -1,4 +1,4 @@
-package site
+package testbed
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 type Provider interface {
 	// Up returns when pods can run and the engine enforces. When it returns an error, or
 	// ctx ends, nothing of it is left.
-	Up(ctx context.Context, log Log) (*Site, error)
+	Up(ctx context.Context, log Log) (*Testbed, error)
 }
 
 // Checker is a Provider that can tell that it was configured wrongly before anything
@@ -33,8 +33,8 @@ type Log struct {
 	Say func(line string) // progress
 }
 
-// Site is what a Provider brought up.
-type Site struct {
+// Testbed is what a Provider brought up.
+type Testbed struct {
 	Cluster clusters.Cluster
 	// Engine is the name in reports, Unsupported what it declares that it lacks.
 	Engine      string
@@ -63,11 +63,11 @@ type Site struct {
 	Takedown func(ctx context.Context, failed bool) error
 }
 
-// downTimeout bounds the taking down of a site.
+// downTimeout bounds the taking down of a testbed.
 const downTimeout = 45 * time.Second
 
 // Down removes what Up made, in a bounded time, also when ctx is done.
-func (s *Site) Down(ctx context.Context, failed bool) error {
+func (s *Testbed) Down(ctx context.Context, failed bool) error {
 	if s.Takedown == nil {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package site
+package testbed
 
 import (
 	"context"
@@ -117,7 +117,7 @@ func Programs(ctx context.Context, progress io.Writer) (lab.Programs, error) {
 }
 
 // Up implements Provider.
-func (p *Lab) Up(ctx context.Context, log Log) (*Site, error) {
+func (p *Lab) Up(ctx context.Context, log Log) (*Testbed, error) {
 	paths, err := Programs(ctx, os.Stderr)
 	if err != nil {
 		return nil, err
@@ -136,7 +136,7 @@ func (p *Lab) Up(ctx context.Context, log Log) (*Site, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start engine: %w", err), l.Close())
 	}
-	return &Site{
+	return &Testbed{
 		Cluster: l, Engine: engine.Name(), Unsupported: engine.Unsupported(), Died: l.Died(),
 		Takedown: func(ctx context.Context, _ bool) error { return errors.Join(engine.Stop(ctx), l.Close()) },
 	}, nil

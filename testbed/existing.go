@@ -1,4 +1,4 @@
-package site
+package testbed
 
 import (
 	"context"
@@ -45,7 +45,7 @@ func (p *Existing) Check() error {
 }
 
 // Up implements Provider.
-func (p *Existing) Up(ctx context.Context, log Log) (*Site, error) {
+func (p *Existing) Up(ctx context.Context, log Log) (*Testbed, error) {
 	unhush, err := hush(log.Dir)
 	if err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func (p *Existing) Up(ctx context.Context, log Log) (*Site, error) {
 	return s, nil
 }
 
-func (p *Existing) up(ctx context.Context, log Log) (*Site, error) {
+func (p *Existing) up(ctx context.Context, log Log) (*Testbed, error) {
 	c, err := existing.Open(ctx, existing.Options{
 		Kubeconfig: p.Kubeconfig, Context: p.Context, Registry: p.Registry, Images: p.Images,
 		Families: p.Families, Tolerations: p.Tolerations,
@@ -75,7 +75,7 @@ func (p *Existing) up(ctx context.Context, log Log) (*Site, error) {
 		return nil, err
 	}
 	log.Say("engines: " + existing.Believed(c.Engines(ctx)))
-	s := &Site{
+	s := &Testbed{
 		Cluster: c, Engine: installed, WasThere: true, Containers: true, Keep: p.Keep, Restricted: p.Restricted,
 		Preflight: func(ctx context.Context, needs clusters.Needs) (lines []string, fatal bool) {
 			problems := c.Preflight(ctx, needs)
@@ -94,7 +94,7 @@ func (p *Existing) up(ctx context.Context, log Log) (*Site, error) {
 }
 
 // putToWork deploys the engine, if there is one to deploy.
-func (p *Existing) putToWork(ctx context.Context, s *Site, say func(string)) error {
+func (p *Existing) putToWork(ctx context.Context, s *Testbed, say func(string)) error {
 	engine := p.Engine
 	if p.EngineName != "" {
 		engine = nil

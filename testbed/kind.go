@@ -1,4 +1,4 @@
-package site
+package testbed
 
 import (
 	"context"
@@ -39,7 +39,7 @@ func (p *Kind) Check() error {
 }
 
 // Up implements Provider.
-func (p *Kind) Up(ctx context.Context, log Log) (*Site, error) {
+func (p *Kind) Up(ctx context.Context, log Log) (*Testbed, error) {
 	engine, err := deployable(ctx, p.Engine, p.engineName())
 	if err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func (p *Kind) Up(ctx context.Context, log Log) (*Site, error) {
 		unhush()
 		return nil, err
 	}
-	s := &Site{
+	s := &Testbed{
 		Cluster: c, Engine: engine.Name(), Unsupported: engine.Unsupported(), Containers: true, Keep: p.Keep, Restricted: p.Restricted,
 		ImageSeconds: &c.ImageSeconds, ClusterSeconds: &c.ClusterSeconds,
 		Takedown: func(ctx context.Context, failed bool) error {
