@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"io"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/rest"
+
+	"github.com/netassay/netassay/model"
 )
 
 // Streams are a command's standard streams. A nil stream is /dev/null.
@@ -23,7 +24,7 @@ type Cluster interface {
 	// REST is a fresh copy of the configuration that reaches the API server as admin.
 	REST() *rest.Config
 	// Families are the IP families that every pod has, primary first.
-	Families() []corev1.IPFamily
+	Families() []model.Family
 	// Nodes are the names of the nodes that can hold pods, sorted.
 	Nodes() []string
 	// Image maps what a suite wants to run ("agnhost", "probe") to an image name that

@@ -4,7 +4,7 @@ import (
 	"context"
 	"os"
 
-	corev1 "k8s.io/api/core/v1"
+	"github.com/netassay/netassay/model"
 )
 
 // Process is a running agent of an engine.
@@ -35,9 +35,9 @@ type Node interface {
 // Cases of the feature are reported NotSupported, and so are cases that need two families
 // when one of them is; flows of the family are not judged in any case.
 type Unsupported struct {
-	Feature string          // as in suites/cases; "" when Family is set
-	Family  corev1.IPFamily // "" when Feature is set
-	Reason  string          // one sentence with its source
+	Feature string       // as in suites/cases; "" when Family is set
+	Family  model.Family // "" when Feature is set
+	Reason  string       // one sentence with its source
 }
 
 // String is what is lacked and why, in one line.

@@ -1,5 +1,5 @@
 // Package model holds the nouns that the whole of netassay shares: Pod, Namespace, Node,
-// Flow, Verdict, Snapshot.
+// Family, Flow, Verdict, Snapshot.
 //
 // It decides nothing. What a policy means is decided twice, independently, by
 // suites/oracle (slow and obvious) and by enforcer/plan (fast); both read these nouns and

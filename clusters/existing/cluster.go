@@ -9,6 +9,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/netassay/netassay/clusters"
+	"github.com/netassay/netassay/model"
 )
 
 // Cluster is a cluster that is reached through its API server alone. It is a
@@ -17,7 +18,7 @@ type Cluster struct {
 	config   *rest.Config
 	name     string
 	nodes    []string
-	families []corev1.IPFamily
+	families []model.Family
 	images   map[string]string
 
 	tolerations []corev1.Toleration // of taints of nodes
@@ -28,7 +29,7 @@ var _ clusters.Cluster = (*Cluster)(nil)
 // FromREST is the cluster that cfg reaches, for those who know already what Open finds out:
 // the nodes that can hold pods, the families of pods with the primary first, and the images
 // by the names that suites use ("agnhost", "probe"). It asks nothing of the cluster.
-func FromREST(cfg *rest.Config, name string, nodes []string, families []corev1.IPFamily, images map[string]string) *Cluster {
+func FromREST(cfg *rest.Config, name string, nodes []string, families []model.Family, images map[string]string) *Cluster {
 	return &Cluster{
 		config: unhurried(cfg), name: name, nodes: slices.Sorted(slices.Values(nodes)),
 		families: slices.Clone(families), images: maps.Clone(images),
@@ -57,7 +58,7 @@ func (c *Cluster) REST() *rest.Config {
 }
 
 // Families are the IP families of pods, primary first.
-func (c *Cluster) Families() []corev1.IPFamily { return slices.Clone(c.families) }
+func (c *Cluster) Families() []model.Family { return slices.Clone(c.families) }
 
 // Nodes are the nodes that can hold pods, sorted.
 func (c *Cluster) Nodes() []string { return slices.Clone(c.nodes) }

@@ -11,6 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/klog/v2"
+
+	"github.com/netassay/netassay/model"
 )
 
 // usable are the names of the nodes that a suite's pods can run on.
@@ -67,19 +69,16 @@ func tolerated(t corev1.Taint, tolerations []corev1.Toleration) bool {
 
 // familiesOf are the families that asked names, or those of the first that tells: the ranges
 // of pods that nodes have, pods that run, the Services of the API server and of DNS.
-func familiesOf(ctx context.Context, client kubernetes.Interface, asked string, nodes []corev1.Node) ([]corev1.IPFamily, error) {
-	switch asked {
-	case "ipv4":
-		return []corev1.IPFamily{corev1.IPv4Protocol}, nil
-	case "ipv6":
-		return []corev1.IPFamily{corev1.IPv6Protocol}, nil
-	case "":
-	case "dual":
-	default:
-		return nil, fmt.Errorf("IP families %q are none of ipv4, ipv6, dual", asked)
+func familiesOf(ctx context.Context, client kubernetes.Interface, asked string, nodes []corev1.Node) ([]model.Family, error) {
+	var want model.Families
+	if asked != "" {
+		var err error
+		if want, err = model.ParseFamilies(asked); err != nil || want != model.Dual {
+			return want.List(), err
+		}
 	}
 	found := familiesOfNodes(nodes)
-	for _, ask := range []func(context.Context, kubernetes.Interface) ([]corev1.IPFamily, error){familiesOfPods, familiesOfServices} {
+	for _, ask := range []func(context.Context, kubernetes.Interface) ([]model.Family, error){familiesOfPods, familiesOfServices} {
 		if len(found) > 0 {
 			break
 		}
@@ -89,30 +88,28 @@ func familiesOf(ctx context.Context, client kubernetes.Interface, asked string, 
 		}
 	}
 	switch {
-	case asked == "dual" && len(found) < 2:
-		return []corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol}, nil
+	case want == model.Dual && len(found) < 2:
+		return want.List(), nil
 	case len(found) == 0:
 		return nil, errNoFamilies
 	}
 	return found, nil
 }
 
-func familiesOfNodes(nodes []corev1.Node) []corev1.IPFamily {
-	var all [][]corev1.IPFamily
+func familiesOfNodes(nodes []corev1.Node) []model.Family {
+	var all [][]model.Family
 	for i := range nodes {
-		var families []corev1.IPFamily
-		for _, cidr := range nodes[i].Spec.PodCIDRs {
-			if p, err := netip.ParsePrefix(cidr); err == nil {
-				families = append(families, familyOf(p.Addr()))
-			}
+		var addresses []netip.Addr
+		for _, cidr := range model.NodeFromAPI(&nodes[i]).PodCIDRs {
+			addresses = append(addresses, cidr.Addr())
 		}
-		all = append(all, families)
+		all = append(all, model.FamiliesOf(addresses...))
 	}
 	return longest(all)
 }
 
 // familiesOfPods looks at a few pods that run in a network of their own.
-func familiesOfPods(ctx context.Context, client kubernetes.Interface) ([]corev1.IPFamily, error) {
+func familiesOfPods(ctx context.Context, client kubernetes.Interface) ([]model.Family, error) {
 	pods, err := client.CoreV1().Pods(metav1.NamespaceSystem).List(ctx, metav1.ListOptions{Limit: 500})
 	if apierrors.IsForbidden(err) {
 		return nil, nil
@@ -120,52 +117,34 @@ func familiesOfPods(ctx context.Context, client kubernetes.Interface) ([]corev1.
 	if err != nil {
 		return nil, fmt.Errorf("list pods: %w", err)
 	}
-	var all [][]corev1.IPFamily
+	var all [][]model.Family
 	for i := range pods.Items {
 		if pods.Items[i].Spec.HostNetwork {
 			continue
 		}
-		var families []corev1.IPFamily
-		for _, ip := range pods.Items[i].Status.PodIPs {
-			if a, err := netip.ParseAddr(ip.IP); err == nil {
-				families = append(families, familyOf(a))
-			}
-		}
-		all = append(all, families)
+		pod, _ := model.PodFromAPI(&pods.Items[i])
+		all = append(all, model.FamiliesOf(pod.IPs...))
 	}
 	return longest(all), nil
 }
 
-func familiesOfServices(ctx context.Context, client kubernetes.Interface) ([]corev1.IPFamily, error) {
-	var all [][]corev1.IPFamily
+func familiesOfServices(ctx context.Context, client kubernetes.Interface) ([]model.Family, error) {
+	var all [][]model.Family
 	for _, at := range [][2]string{{metav1.NamespaceDefault, "kubernetes"}, {metav1.NamespaceSystem, "kube-dns"}} {
 		svc, err := client.CoreV1().Services(at[0]).Get(ctx, at[1], metav1.GetOptions{})
 		if err == nil { // one that is absent or hidden tells nothing
-			all = append(all, svc.Spec.IPFamilies)
+			all = append(all, model.FamiliesFromAPI(svc.Spec.IPFamilies))
 		}
 	}
 	return longest(all), nil
 }
 
-func familyOf(a netip.Addr) corev1.IPFamily {
-	if a.Unmap().Is4() {
-		return corev1.IPv4Protocol
-	}
-	return corev1.IPv6Protocol
-}
-
-// longest is the first of the longest lists, without repeats.
-func longest(all [][]corev1.IPFamily) []corev1.IPFamily {
-	var best []corev1.IPFamily
+// longest is the first of the longest lists.
+func longest(all [][]model.Family) []model.Family {
+	var best []model.Family
 	for _, families := range all {
-		var distinct []corev1.IPFamily
-		for _, f := range families {
-			if !slices.Contains(distinct, f) {
-				distinct = append(distinct, f)
-			}
-		}
-		if len(distinct) > len(best) {
-			best = distinct
+		if len(families) > len(best) {
+			best = families
 		}
 	}
 	return best

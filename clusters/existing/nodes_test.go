@@ -9,6 +9,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
+
+	"github.com/netassay/netassay/model"
 )
 
 // node is a healthy linux node, changed by change.
@@ -96,7 +98,7 @@ func TestTooFewNodes(t *testing.T) {
 
 // Families come from the first that tells.
 func TestFamilies(t *testing.T) {
-	v4, v6 := corev1.IPv4Protocol, corev1.IPv6Protocol
+	v4, v6 := model.IPv4, model.IPv6
 	ranges := func(cidrs ...string) corev1.Node {
 		return corev1.Node{Spec: corev1.NodeSpec{PodCIDRs: cidrs}}
 	}
@@ -110,23 +112,23 @@ func TestFamilies(t *testing.T) {
 	}
 	service := &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Name: "kubernetes", Namespace: "default"},
-		Spec:       corev1.ServiceSpec{IPFamilies: []corev1.IPFamily{v6}},
+		Spec:       corev1.ServiceSpec{IPFamilies: []corev1.IPFamily{corev1.IPv6Protocol}},
 	}
 	for _, tc := range []struct {
 		name    string
 		asked   string
 		nodes   []corev1.Node
 		objects []runtime.Object
-		want    []corev1.IPFamily
+		want    []model.Family
 		err     string
 	}{
-		{name: "asked", asked: "ipv6", nodes: []corev1.Node{ranges("10.0.0.0/24")}, want: []corev1.IPFamily{v6}},
+		{name: "asked", asked: "ipv6", nodes: []corev1.Node{ranges("10.0.0.0/24")}, want: []model.Family{v6}},
 		{name: "asked wrongly", asked: "ipv5", err: `"ipv5" are none of ipv4, ipv6, dual`},
-		{name: "dual, in the cluster's order", asked: "dual", nodes: []corev1.Node{ranges("fd00::/64", "10.0.0.0/24")}, want: []corev1.IPFamily{v6, v4}},
-		{name: "dual, of a cluster that does not tell", asked: "dual", want: []corev1.IPFamily{v4, v6}},
-		{name: "ranges of nodes", nodes: []corev1.Node{{}, ranges("10.0.0.0/24", "fd00::/64")}, objects: []runtime.Object{service}, want: []corev1.IPFamily{v4, v6}},
-		{name: "pods", objects: []runtime.Object{pod(true, "192.0.2.1", "2001:db8::1"), pod(false, "10.0.0.1"), service}, want: []corev1.IPFamily{v4}},
-		{name: "services", objects: []runtime.Object{pod(true, "192.0.2.1"), service}, want: []corev1.IPFamily{v6}},
+		{name: "dual, in the cluster's order", asked: "dual", nodes: []corev1.Node{ranges("fd00::/64", "10.0.0.0/24")}, want: []model.Family{v6, v4}},
+		{name: "dual, of a cluster that does not tell", asked: "dual", want: []model.Family{v4, v6}},
+		{name: "ranges of nodes", nodes: []corev1.Node{{}, ranges("10.0.0.0/24", "fd00::/64")}, objects: []runtime.Object{service}, want: []model.Family{v4, v6}},
+		{name: "pods", objects: []runtime.Object{pod(true, "192.0.2.1", "2001:db8::1"), pod(false, "10.0.0.1"), service}, want: []model.Family{v4}},
+		{name: "services", objects: []runtime.Object{pod(true, "192.0.2.1"), service}, want: []model.Family{v6}},
 		{name: "nothing tells", err: "name them by --ip-family"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

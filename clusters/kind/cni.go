@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/netassay/netassay/model"
 )
 
 // The CNI configuration is all that makes a node's pods reachable, and it is as dumb as
@@ -145,18 +147,12 @@ func placeOf(n *corev1.Node) (p place, ok bool) {
 }
 
 // familiesOf are the families of a node's pods, primary first.
-func familiesOf(p place) []corev1.IPFamily {
-	var out []corev1.IPFamily
+func familiesOf(p place) []model.Family {
+	var addresses []netip.Addr
 	for _, cidr := range p.podCIDRs {
-		family := corev1.IPv6Protocol
-		if cidr.Addr().Is4() {
-			family = corev1.IPv4Protocol
-		}
-		if !slices.Contains(out, family) {
-			out = append(out, family)
-		}
+		addresses = append(addresses, cidr.Addr())
 	}
-	return out
+	return model.FamiliesOf(addresses...)
 }
 
 // prefixes reads a comma-separated list, as kind's configuration has it.

@@ -7,6 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/netassay/netassay/model"
 )
 
 func node(name string, cidrs, ips []string) *corev1.Node {
@@ -109,11 +111,11 @@ func TestPlaceOf(t *testing.T) {
 		name string
 		node *corev1.Node
 		ok   bool
-		want []corev1.IPFamily
+		want []model.Family
 	}{
-		{"dual", node("n", []string{"10.0.0.0/24", "fd00::/64"}, []string{"1.1.1.1", "fd01::1"}), true, []corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol}},
-		{"ipv6 first", node("n", []string{"fd00::/64", "10.0.0.0/24"}, []string{"1.1.1.1", "fd01::1"}), true, []corev1.IPFamily{corev1.IPv6Protocol, corev1.IPv4Protocol}},
-		{"ipv6 only", node("n", []string{"fd00::/64"}, []string{"fd01::1"}), true, []corev1.IPFamily{corev1.IPv6Protocol}},
+		{"dual", node("n", []string{"10.0.0.0/24", "fd00::/64"}, []string{"1.1.1.1", "fd01::1"}), true, []model.Family{model.IPv4, model.IPv6}},
+		{"ipv6 first", node("n", []string{"fd00::/64", "10.0.0.0/24"}, []string{"1.1.1.1", "fd01::1"}), true, []model.Family{model.IPv6, model.IPv4}},
+		{"ipv6 only", node("n", []string{"fd00::/64"}, []string{"fd01::1"}), true, []model.Family{model.IPv6}},
 		{"no podCIDR yet", node("n", nil, []string{"1.1.1.1"}), false, nil},
 		{"second address is late", node("n", []string{"10.0.0.0/24", "fd00::/64"}, []string{"1.1.1.1"}), false, nil},
 	} {

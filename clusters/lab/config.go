@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/netassay/netassay/clusters/lab/controlplane"
 	"github.com/netassay/netassay/clusters/lab/network"
+	"github.com/netassay/netassay/model"
 )
 
 // Programs are the paths of the programs that a lab runs. Probe may be empty in a lab
@@ -46,7 +48,7 @@ type Config struct {
 const privateDir = "/run/netassay"
 
 // complete fills in defaults and checks, naming field and cure.
-func (c *Config) complete() (network.Families, error) {
+func (c *Config) complete() (network.Plan, error) {
 	if c.Name == "" {
 		c.Name = "lab"
 	}
@@ -62,18 +64,19 @@ func (c *Config) complete() (network.Families, error) {
 	if c.Progress == nil {
 		c.Progress = func(string) {}
 	}
-	families, err := network.ParseFamilies(c.Families)
+	families, err := model.ParseFamilies(cmp.Or(c.Families, string(model.Dual)))
+	plan := network.Plan{Families: families}
 	switch {
 	case err != nil:
-		return families, fmt.Errorf("start lab: %w", err)
+		return plan, fmt.Errorf("start lab: %w", err)
 	case c.Nodes < 1 || c.Nodes > network.MaxNodes:
-		return families, fmt.Errorf("start lab: nodes %d is not in 1..%d", c.Nodes, network.MaxNodes)
+		return plan, fmt.Errorf("start lab: nodes %d is not in 1..%d", c.Nodes, network.MaxNodes)
 	case !slices.Contains(controlplane.ProxyModes(), c.ProxyMode):
-		return families, fmt.Errorf("start lab: proxy mode %q is none of %s", c.ProxyMode, strings.Join(controlplane.ProxyModes(), ", "))
+		return plan, fmt.Errorf("start lab: proxy mode %q is none of %s", c.ProxyMode, strings.Join(controlplane.ProxyModes(), ", "))
 	case c.Kubeconfig != "" && c.Door == nil:
-		return families, errors.New("start lab: Config.Kubeconfig needs Config.Door")
+		return plan, errors.New("start lab: Config.Kubeconfig needs Config.Door")
 	}
-	return families, c.Programs.check()
+	return plan, c.Programs.check()
 }
 
 func (p Programs) check() error {

@@ -23,12 +23,13 @@ import (
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/internal/process"
 	"github.com/netassay/netassay/internal/sandbox"
+	"github.com/netassay/netassay/model"
 )
 
 // Lab is a running lab. It is a clusters.Cluster.
 type Lab struct {
 	cfg       Config
-	families  network.Families
+	addresses network.Plan
 	processes *process.Group
 	network   *network.Network
 	control   *controlplane.ControlPlane
@@ -45,7 +46,7 @@ var _ clusters.Cluster = (*Lab)(nil)
 // Start starts a lab inside a sandbox and returns when its nodes are ready and its
 // services work. Only one lab fits into a sandbox.
 func Start(ctx context.Context, cfg Config) (l *Lab, err error) {
-	families, err := cfg.complete()
+	addresses, err := cfg.complete()
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +58,7 @@ func Start(ctx context.Context, cfg Config) (l *Lab, err error) {
 			return nil, fmt.Errorf("start lab: %w", err)
 		}
 	}
-	l = &Lab{cfg: cfg, families: families, processes: process.NewGroup(cfg.LogDir)}
+	l = &Lab{cfg: cfg, addresses: addresses, processes: process.NewGroup(cfg.LogDir)}
 	l.phases.start(cfg.Progress)
 	if err := l.start(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("start lab: %w", err), l.Close())
@@ -70,7 +71,7 @@ func (l *Lab) start(ctx context.Context) error {
 	g, groupCtx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
 		defer l.phases.begin("network of " + strconv.Itoa(l.cfg.Nodes) + " nodes")()
-		l.network, err = network.New(l.families, l.cfg.Nodes)
+		l.network, err = network.New(l.addresses, l.cfg.Nodes)
 		return err
 	})
 	g.Go(func() (err error) {
@@ -80,7 +81,7 @@ func (l *Lab) start(ctx context.Context) error {
 				Etcd: l.cfg.Programs.Etcd, APIServer: l.cfg.Programs.APIServer,
 				ControllerManager: l.cfg.Programs.ControllerManager, KubeProxy: l.cfg.Programs.KubeProxy,
 			},
-			Families: l.families, RBAC: l.cfg.RBAC, Dir: privateDir, Processes: l.processes,
+			Addresses: l.addresses, RBAC: l.cfg.RBAC, Dir: privateDir, Processes: l.processes,
 		})
 		return err
 	})
@@ -147,16 +148,7 @@ func (l *Lab) Name() string { return l.cfg.Name }
 func (l *Lab) REST() *rest.Config { return l.control.REST() }
 
 // Families are the lab's IP families, primary first.
-func (l *Lab) Families() []corev1.IPFamily {
-	var out []corev1.IPFamily
-	if l.families.V4 {
-		out = append(out, corev1.IPv4Protocol)
-	}
-	if l.families.V6 {
-		out = append(out, corev1.IPv6Protocol)
-	}
-	return out
-}
+func (l *Lab) Families() []model.Family { return l.addresses.Families.List() }
 
 // Nodes are the names of the nodes, sorted.
 func (l *Lab) Nodes() []string {

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,9 +14,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/netassay/netassay/clusters/lab/network"
 	"github.com/netassay/netassay/internal/process"
 	"github.com/netassay/netassay/internal/sandbox"
+	"github.com/netassay/netassay/model"
 )
 
 // UpOptions say what lab outlives the command.
@@ -169,10 +170,9 @@ func (l Labs) launch(dir string, lock *os.File, o UpOptions) (pid int, progress 
 
 func newRecord(pid int, door net.Addr, c Config) record {
 	started, _ := startTime(pid) // 0 when it has ended already; then nobody signals it
-	f, _ := network.ParseFamilies(c.Families)
 	return record{
 		Pid: pid, Started: started, Created: time.Now().UTC().Round(time.Second),
-		Nodes: c.Nodes, Families: f.String(), Server: "https://" + door.String(),
+		Nodes: c.Nodes, Families: cmp.Or(c.Families, string(model.Dual)), Server: "https://" + door.String(),
 	}
 }
 

@@ -4,10 +4,9 @@ import (
 	"context"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/engines/agents"
+	"github.com/netassay/netassay/model"
 )
 
 // Name is the engine's name, and that of its program.
@@ -39,7 +38,7 @@ func (*Engine) Name() string { return Name }
 // selectors, except) it has on Linux, which is what runs here.
 func (*Engine) Unsupported() []engines.Unsupported {
 	return []engines.Unsupported{{
-		Family: corev1.IPv6Protocol,
+		Family: model.IPv6,
 		Reason: "Azure NPM has no support for IPv6 (https://learn.microsoft.com/azure/aks/use-network-policies; ErrUnsupportedIPAddress in npm/pkg/controlplane/translation)",
 	}}
 }

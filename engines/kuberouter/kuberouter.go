@@ -9,10 +9,9 @@ import (
 	"fmt"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/engines/agents"
+	"github.com/netassay/netassay/model"
 )
 
 // Name is the engine's name, and that of its program.
@@ -45,7 +44,7 @@ func (*Engine) Name() string { return Name }
 // and reads no pod IP but the first.
 func (*Engine) Unsupported() []engines.Unsupported {
 	return []engines.Unsupported{{
-		Family: corev1.IPv6Protocol,
+		Family: model.IPv6,
 		Reason: "version 1 of kube-router enforces on IPv4 alone, IPv6 belongs to the v2.0.0 release line (https://github.com/cloudnativelabs/kube-router/blob/v1.6.1/docs/ipv6.md)",
 	}}
 }

@@ -7,6 +7,7 @@ import (
 
 	netv1 "k8s.io/api/networking/v1"
 
+	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/scale/profile"
 )
 
@@ -82,10 +83,10 @@ type parent struct {
 
 // blocks draws n different ipBlocks, of the families in turn.
 func (d *drawer) blocks(n int) []netv1.IPBlock {
-	f := d.profile.Families
+	families := d.profile.Families.List()
 	out := make([]netv1.IPBlock, 0, n)
 	for i := range n {
-		out = append(out, d.block(f == profile.IPv6 || f == profile.Dual && i%2 == 1))
+		out = append(out, d.block(families[i%len(families)] == model.IPv6))
 	}
 	return out
 }

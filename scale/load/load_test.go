@@ -13,6 +13,7 @@ import (
 	netv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/scale/profile"
 )
 
@@ -179,7 +180,7 @@ func TestBlocksAreWhatTheProfileSays(t *testing.T) {
 				overlap = 16.0 / 17 // a network must be there to lie in
 			}
 			near("overlap", float64(inner)/float64(blocks), overlap, 0.03)
-			near("IPv6", float64(six)/float64(blocks), map[profile.Families]float64{profile.Dual: 0.5, profile.IPv6: 1}[p.Families], 0)
+			near("IPv6", float64(six)/float64(blocks), map[model.Families]float64{model.Dual: 0.5, model.OnlyIPv6: 1}[p.Families], 0)
 		})
 	}
 }

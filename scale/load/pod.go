@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/scale/profile"
 )
 
@@ -91,32 +92,20 @@ func networks(node int) (v4, v6 netip.Prefix) {
 // firstHost leaves room for the node's own addresses.
 const firstHost = 10
 
-func addresses(node, host int, f profile.Families) []netip.Addr {
+func addresses(node, host int, f model.Families) []netip.Addr {
 	v4, v6 := networks(node)
 	four, six := v4.Addr().As4(), v6.Addr().As16()
 	four[3], six[15] = byte(firstHost+host), byte(firstHost+host)
-	var out []netip.Addr
-	if f.V4() {
-		out = append(out, netip.AddrFrom4(four))
-	}
-	if f.V6() {
-		out = append(out, netip.AddrFrom16(six))
-	}
-	return out
+	return model.PerFamily(f.List(), netip.AddrFrom4(four), netip.AddrFrom16(six))
 }
 
-func node(i int, f profile.Families) corev1.Node {
+func node(i int, f model.Families) corev1.Node {
 	n := corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: nodeName(i), Labels: map[string]string{Hollow: "true", corev1.LabelHostname: nodeName(i)}}}
 	n.Spec.Taints = []corev1.Taint{{Key: Hollow, Value: "true", Effect: corev1.TaintEffectNoSchedule}}
 	v4, v6 := networks(i)
-	for _, family := range []struct {
-		has bool
-		net netip.Prefix
-	}{{f.V4(), v4}, {f.V6(), v6}} {
-		if family.has {
-			n.Spec.PodCIDRs = append(n.Spec.PodCIDRs, family.net.String())
-			n.Status.Addresses = append(n.Status.Addresses, corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: family.net.Addr().Next().String()})
-		}
+	for _, network := range model.PerFamily(f.List(), v4, v6) {
+		n.Spec.PodCIDRs = append(n.Spec.PodCIDRs, network.String())
+		n.Status.Addresses = append(n.Status.Addresses, corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: network.Addr().Next().String()})
 	}
 	n.Spec.PodCIDR = n.Spec.PodCIDRs[0]
 	n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "Hollow"}}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/netassay/netassay/internal/suggest"
+	"github.com/netassay/netassay/model"
 )
 
 // key is one key of a line: how it is read into a T and shown again.
@@ -210,7 +211,7 @@ func profileKeys() []key[Profile] {
 		number("except", func(p *Profile) *float64 { return &p.Except }, 0, MaxExcept),
 		number("overlap", func(p *Profile) *float64 { return &p.Overlap }, 0, 1),
 		choice("dedupe", func(p *Profile) *Dedupe { return &p.Dedupe }, Friendly, Hostile),
-		choice("families", func(p *Profile) *Families { return &p.Families }, IPv4, IPv6, Dual),
+		choice("families", func(p *Profile) *model.Families { return &p.Families }, model.OnlyIPv4, model.OnlyIPv6, model.Dual),
 		seedKey(func(p *Profile) *uint64 { return &p.Seed }),
 	}
 }

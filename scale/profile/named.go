@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/netassay/netassay/model"
 )
 
 // Sizes are the numbers of ipBlocks per policy that are measured: around the number where
@@ -48,7 +50,7 @@ func smoke(p Profile) Profile {
 }
 
 func npmDocs(p Profile) Profile {
-	p.Peers, p.CIDRs, p.Except, p.Families = Peers{Pod: 40, NS: 20, IP: 40}, 5, 1, IPv4
+	p.Peers, p.CIDRs, p.Except, p.Families = Peers{Pod: 40, NS: 20, IP: 40}, 5, 1, model.OnlyIPv4
 	return p
 }
 

@@ -3,24 +3,26 @@ package profile
 import (
 	"fmt"
 	"strings"
+
+	"github.com/netassay/netassay/model"
 )
 
 // Profile is a load. The zero value is no load: start from Default, Named or Parse.
 type Profile struct {
-	Nodes      int      // hollow nodes
-	Pods       int      // hollow pods, spread evenly over nodes and namespaces
-	Namespaces int      // ns
-	Local      int      // real pods on each full node
-	Policies   int      // in all, spread evenly over namespaces
-	Ports      int      // ports of each rule; 0 is all ports
-	Selectors  int      // peers of a policy whose peers are selectors
-	Types      Types    // shares of policies, by direction
-	Peers      Peers    // shares of policies, by what their peers are
-	CIDRs      int      // ipBlocks of a policy whose peers are ipBlocks
-	Except     float64  // excepts per ipBlock; 0.1 gives every tenth block one
-	Overlap    float64  // share of ipBlocks that lie inside another of the same policy
-	Dedupe     Dedupe   // whether policies share lists of ipBlocks
-	Families   Families // of pods and ipBlocks
+	Nodes      int            // hollow nodes
+	Pods       int            // hollow pods, spread evenly over nodes and namespaces
+	Namespaces int            // ns
+	Local      int            // real pods on each full node
+	Policies   int            // in all, spread evenly over namespaces
+	Ports      int            // ports of each rule; 0 is all ports
+	Selectors  int            // peers of a policy whose peers are selectors
+	Types      Types          // shares of policies, by direction
+	Peers      Peers          // shares of policies, by what their peers are
+	CIDRs      int            // ipBlocks of a policy whose peers are ipBlocks
+	Except     float64        // excepts per ipBlock; 0.1 gives every tenth block one
+	Overlap    float64        // share of ipBlocks that lie inside another of the same policy
+	Dedupe     Dedupe         // whether policies share lists of ipBlocks
+	Families   model.Families // of pods and ipBlocks; dual blocks are one of each, in turn
 	Seed       uint64
 }
 
@@ -39,28 +41,12 @@ const (
 	Hostile  Dedupe = "hostile"
 )
 
-// Families are the IP families of a load.
-type Families string
-
-// The families. Dual blocks are one of two each, in turn.
-const (
-	IPv4 Families = "ipv4"
-	IPv6 Families = "ipv6"
-	Dual Families = "dual"
-)
-
-// V4 reports whether the load has IPv4 addresses.
-func (f Families) V4() bool { return f != IPv6 }
-
-// V6 reports whether the load has IPv6 addresses.
-func (f Families) V6() bool { return f != IPv4 }
-
 // Default is what a line leaves unsaid: the headline size.
 func Default() Profile {
 	return Profile{
 		Nodes: 250, Pods: 20000, Namespaces: 100, Local: 80, Policies: 1000, Ports: 2, Selectors: 2,
 		Types: Types{In: 60, Out: 10, Both: 30}, Peers: Peers{Pod: 60, NS: 20, IP: 20},
-		CIDRs: 10, Except: 0.1, Overlap: 0.2, Dedupe: Friendly, Families: Dual, Seed: 1,
+		CIDRs: 10, Except: 0.1, Overlap: 0.2, Dedupe: Friendly, Families: model.Dual, Seed: 1,
 	}
 }
 

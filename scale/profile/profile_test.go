@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/netassay/netassay/model"
 )
 
 func TestEveryNamedLoadRoundTrips(t *testing.T) {
@@ -50,7 +52,7 @@ func TestParse(t *testing.T) {
 		{"  ns=7\tseed=18446744073709551615 ", func(p *Profile) { p.Namespaces, p.Seed = 7, 18446744073709551615 }},
 		{"peers=ip:1", func(p *Profile) { p.Peers = Peers{IP: 1} }},
 		{"except=8 overlap=0.5 dedupe=hostile families=ipv6", func(p *Profile) {
-			p.Except, p.Overlap, p.Dedupe, p.Families = 8, 0.5, Hostile, IPv6
+			p.Except, p.Overlap, p.Dedupe, p.Families = 8, 0.5, Hostile, model.OnlyIPv6
 		}},
 		{"headline pods=5 seed=3", func(p *Profile) { p.Pods, p.Seed = 5, 3 }},
 	} {
@@ -146,7 +148,7 @@ func TestRoundTripProperty(t *testing.T) {
 			Nodes: 1 + r.IntN(MaxNodes), Pods: 1 + r.IntN(240), Namespaces: 1 + r.IntN(1000), Local: r.IntN(PerNode + 1),
 			Policies: r.IntN(1000), Ports: r.IntN(20), Selectors: 1 + r.IntN(20),
 			Types: Types{In: 1 + r.IntN(9), Out: r.IntN(9), Both: r.IntN(9)}, Peers: Peers{Pod: r.IntN(9), NS: 1, IP: r.IntN(9)},
-			CIDRs: 1 + r.IntN(1000), Except: r.Float64() * 16, Overlap: r.Float64(), Dedupe: Friendly, Families: Dual, Seed: r.Uint64(),
+			CIDRs: 1 + r.IntN(1000), Except: r.Float64() * 16, Overlap: r.Float64(), Dedupe: Friendly, Families: model.Dual, Seed: r.Uint64(),
 		}
 		got, err := Parse(p.String())
 		if err != nil || got != p {

@@ -6,12 +6,12 @@ import (
 	"slices"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/ptr"
 
 	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/internal/suggest"
+	"github.com/netassay/netassay/model"
 	report "github.com/netassay/netassay/reports/scale"
 	"github.com/netassay/netassay/scale/profile"
 )
@@ -163,14 +163,14 @@ func (c *Config) Check() error {
 }
 
 // families are those that the lab and the load have and the engine does not lack.
-func (c *Config) families() []corev1.IPFamily {
-	lacks := map[string]bool{}
+func (c *Config) families() []model.Family {
+	lacks := map[model.Family]bool{}
 	for _, u := range c.Engine.Unsupported() {
-		lacks[string(u.Family)] = true
+		lacks[u.Family] = true
 	}
-	var out []corev1.IPFamily
+	var out []model.Family
 	for _, f := range c.Lab.Families() {
-		if !lacks[string(f)] && (f == corev1.IPv4Protocol && c.Profile.Families.V4() || f == corev1.IPv6Protocol && c.Profile.Families.V6()) {
+		if !lacks[f] && c.Profile.Families.Has(f) {
 			out = append(out, f)
 		}
 	}

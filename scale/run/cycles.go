@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/netassay/netassay/model"
 	report "github.com/netassay/netassay/reports/scale"
 	"github.com/netassay/netassay/scale/measure"
 )
@@ -86,7 +86,7 @@ func (r *run) cycle(ctx context.Context, n int, do func() error) error {
 }
 
 // cyclePolicy are policies that select the server and let CIDRs in, each its own.
-func cyclePolicy(families []corev1.IPFamily) []netv1.NetworkPolicy {
+func cyclePolicy(families []model.Family) []netv1.NetworkPolicy {
 	all := blocks(cyclePolicies*cycleCIDRs, families, false)
 	var out []netv1.NetworkPolicy
 	for i := range cyclePolicies {

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/netassay/netassay/model"
 	report "github.com/netassay/netassay/reports/scale"
 	"github.com/netassay/netassay/scale/load"
 )
@@ -86,7 +87,7 @@ func (r *run) floor(ctx context.Context) error {
 	rule := func(action string) func(context.Context) error {
 		return func(ctx context.Context) error {
 			return r.node.Run(ctx, "", tool, "-w", "5", "-t", "mangle", action, "FORWARD",
-				"-s", sameFamily(r.pods[near].ips, f[0].addr.Addr()).String(), "-d", f[0].addr.Addr().String(), "-j", "DROP")
+				"-s", model.FamilyOf(f[0].addr.Addr()).First(r.pods[near].ips).String(), "-d", f[0].addr.Addr().String(), "-j", "DROP")
 		}
 	}
 	err := r.flipAll(ctx, flip{
@@ -154,7 +155,7 @@ const replaced = 10
 
 // blocks are n CIDRs of which no two can be merged, of the families in turn; none holds an
 // address of the lab or of a load.
-func blocks(n int, families []corev1.IPFamily, open bool) []netv1.NetworkPolicyPeer {
+func blocks(n int, families []model.Family, open bool) []netv1.NetworkPolicyPeer {
 	var out []netv1.NetworkPolicyPeer
 	for i := range n {
 		four, six := byte(8), byte(0x0a)
@@ -163,7 +164,7 @@ func blocks(n int, families []corev1.IPFamily, open bool) []netv1.NetworkPolicyP
 		}
 		k := i / len(families)
 		hi, lo := byte(k>>8), byte(k)
-		if families[i%len(families)] == corev1.IPv4Protocol {
+		if families[i%len(families)] == model.IPv4 {
 			out = append(out, block(netip.PrefixFrom(netip.AddrFrom4([4]byte{four, hi, lo, 0}), 25)))
 		} else {
 			out = append(out, block(netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb9, six, hi, lo}), 64)))

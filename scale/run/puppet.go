@@ -11,6 +11,7 @@ import (
 	netv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/scale/load"
 )
 
@@ -53,7 +54,7 @@ func (r *run) wirePuppets(ctx, life context.Context) error {
 	}
 	for i := range maxPuppets {
 		for _, ip := range r.measured(puppetIPs(i)) {
-			if err := r.wire(ctx, ip, sameFamily(addresses, ip), sameFamily(r.pods[far].ips, ip)); err != nil {
+			if err := r.wire(ctx, ip, model.FamilyOf(ip).First(addresses), model.FamilyOf(ip).First(r.pods[far].ips)); err != nil {
 				return fmt.Errorf("wire puppets: %w", err)
 			}
 		}
@@ -72,16 +73,6 @@ func (r *run) wire(ctx context.Context, ip, via, to netip.Addr) error {
 		r.node.Run(ctx, "", "ip", family, "route", "replace", netip.PrefixFrom(ip, ip.BitLen()).String(), "via", via.String()),
 		remote.Run(ctx, "", nat, "-w", "5", "-t", "nat", "-I", "PREROUTING", "-d", ip.String(), "-j", "DNAT", "--to-destination", to.String()),
 	)
-}
-
-// sameFamily is the address of a list that is of the family of ip.
-func sameFamily(list []netip.Addr, ip netip.Addr) netip.Addr {
-	for _, a := range list {
-		if a.Is4() == ip.Is4() {
-			return a
-		}
-	}
-	return netip.Addr{}
 }
 
 func nodeAddresses(ctx context.Context, r *run, name string) ([]netip.Addr, error) {

@@ -8,11 +8,11 @@ import (
 	"slices"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/probe"
 	report "github.com/netassay/netassay/reports/scale"
 	"github.com/netassay/netassay/scale/hollow"
@@ -29,7 +29,7 @@ type run struct {
 	node     *watchedNode // where the engine is
 	nodes    []string
 	podCIDRs []netip.Prefix // of that node
-	families []corev1.IPFamily
+	families []model.Family
 	pods     map[string]*pod
 	objects  load.Objects
 	meter    *meter

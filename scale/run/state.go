@@ -11,6 +11,7 @@ import (
 
 	netv1 "k8s.io/api/networking/v1"
 
+	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/probe"
 	report "github.com/netassay/netassay/reports/scale"
 	"github.com/netassay/netassay/scale/load"
@@ -81,11 +82,11 @@ func (r *run) stateStep(ctx context.Context, kind string, pods []load.Pod, from,
 }
 
 // members are the addresses of pods, by family.
-func members(pods []load.Pod) [2]map[string]bool {
-	var out [2]map[string]bool
+func members(pods []load.Pod) map[model.Family]map[string]bool {
+	out := map[model.Family]map[string]bool{}
 	for _, p := range pods {
 		for _, ip := range p.IPs {
-			f := familyIndex(ip)
+			f := model.FamilyOf(ip)
 			if out[f] == nil {
 				out[f] = map[string]bool{}
 			}
@@ -96,7 +97,7 @@ func members(pods []load.Pod) [2]map[string]bool {
 }
 
 // stateSeen looks until the kernel's sets are as wanted or it is too late, and keeps the sample.
-func (r *run) stateSeen(ctx context.Context, s report.Sample, want [2]map[string]bool) (bool, error) {
+func (r *run) stateSeen(ctx context.Context, s report.Sample, want map[model.Family]map[string]bool) (bool, error) {
 	for {
 		looked := ms(probe.Now())
 		right, err := r.setsHold(ctx, want)
@@ -110,7 +111,7 @@ func (r *run) stateSeen(ctx context.Context, s report.Sample, want [2]map[string
 			r.keep(s)
 			return true, nil
 		case late && !r.knowsSets:
-			r.note("state: no set of the kernel came to hold exactly the expected %d pods: the engine keeps none of that kind, and %s can't be measured", len(want[0]), s.Transition)
+			r.note("state: no set of the kernel came to hold exactly the expected %d pods: the engine keeps none of that kind, and %s can't be measured", len(want[model.IPv4]), s.Transition)
 			return false, nil
 		case late:
 			r.keep(s)
@@ -122,15 +123,8 @@ func (r *run) stateSeen(ctx context.Context, s report.Sample, want [2]map[string
 	}
 }
 
-func familyIndex(ip netip.Addr) int {
-	if ip.Is6() {
-		return 1
-	}
-	return 0
-}
-
 // setsHold reports whether there is a set for each family with exactly these members.
-func (r *run) setsHold(ctx context.Context, want [2]map[string]bool) (bool, error) {
+func (r *run) setsHold(ctx context.Context, want map[model.Family]map[string]bool) (bool, error) {
 	var out []byte
 	err := r.node.Do(func() (err error) {
 		out, err = exec.CommandContext(ctx, "ipset", "save").Output()

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/utils/ptr"
 
+	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/suites/fixture"
 	"github.com/netassay/netassay/suites/runner"
@@ -149,12 +150,7 @@ type flow struct {
 	addr       netip.AddrPort
 }
 
-func (f flow) family() string {
-	if f.addr.Addr().Is4() {
-		return string(corev1.IPv4Protocol)
-	}
-	return string(corev1.IPv6Protocol)
-}
+func (f flow) family() string { return string(model.FamilyOf(f.addr.Addr())) }
 
 func (f flow) String() string { return fmt.Sprintf("%s → %s %s", f.client, f.to, f.addr) }
 
@@ -173,11 +169,7 @@ func (r *run) flows(to string, clients ...string) []flow {
 func (r *run) measured(ips []netip.Addr) []netip.Addr {
 	var out []netip.Addr
 	for _, ip := range ips {
-		f := corev1.IPv4Protocol
-		if ip.Is6() {
-			f = corev1.IPv6Protocol
-		}
-		if slices.Contains(r.families, f) {
+		if slices.Contains(r.families, model.FamilyOf(ip)) {
 			out = append(out, ip)
 		}
 	}

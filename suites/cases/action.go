@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
-	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
 	sigsyaml "sigs.k8s.io/yaml"
 
@@ -19,9 +18,9 @@ import (
 // with.
 func fakeClusters() []*FakeCluster {
 	return []*FakeCluster{
-		NewFakeCluster(corev1.IPv4Protocol),
-		NewFakeCluster(corev1.IPv6Protocol),
-		NewFakeCluster(corev1.IPv4Protocol, corev1.IPv6Protocol),
+		NewFakeCluster(model.IPv4),
+		NewFakeCluster(model.IPv6),
+		NewFakeCluster(model.IPv4, model.IPv6),
 	}
 }
 

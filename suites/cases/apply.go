@@ -142,20 +142,20 @@ func createPod(s *model.Snapshot, p Pod) error {
 
 // nextIPs are the addresses after the highest ones of the pods on a node, per family.
 func nextIPs(s *model.Snapshot, node string) []netip.Addr {
-	highest := map[bool]netip.Addr{} // by Is4
+	highest := map[model.Family]netip.Addr{}
 	for _, p := range s.Pods {
 		if p.HostNetwork || p.Node != node {
 			continue
 		}
 		for _, ip := range p.IPs {
-			if old, ok := highest[ip.Is4()]; !ok || old.Less(ip) {
-				highest[ip.Is4()] = ip
+			if f := model.FamilyOf(ip); highest[f].Less(ip) {
+				highest[f] = ip
 			}
 		}
 	}
 	var ips []netip.Addr
-	for _, is4 := range []bool{true, false} {
-		if ip, ok := highest[is4]; ok {
+	for _, f := range model.Dual.List() {
+		if ip, ok := highest[f]; ok {
 			ips = append(ips, ip.Next())
 		}
 	}

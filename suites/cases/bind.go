@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"net/netip"
 
-	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
+
+	"github.com/netassay/netassay/model"
 )
 
 // Binding is what Bind needs to know of a real cluster.
@@ -18,7 +19,7 @@ type Binding interface {
 	// control prober, "node/1". None means that it has no address (yet).
 	PodIPs(key string) []netip.Addr
 	// Families are the IP families of the cluster's pods, primary first.
-	Families() []corev1.IPFamily
+	Families() []model.Family
 }
 
 // Bind makes an action fit for one cluster: logical namespaces become real ones, and

@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	dual  = []corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol}
+	dual  = []model.Family{model.IPv4, model.IPv6}
 	tcp80 = cases.Probe{Port: 80, Protocol: corev1.ProtocolTCP}
 )
 
@@ -161,7 +161,7 @@ func TestWant(t *testing.T) {
 	for _, tc := range []struct {
 		client, server string
 		probe          cases.Probe
-		family         corev1.IPFamily
+		family         model.Family
 		want           model.Verdict
 	}{
 		{"z/a", "x/a", tcp80, "IPv4", model.Deny},

@@ -3,9 +3,8 @@ package cases_test
 import (
 	"testing"
 
+	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/suites/cases"
-
-	corev1 "k8s.io/api/core/v1"
 )
 
 func load(t *testing.T) []cases.Case {
@@ -20,10 +19,10 @@ func load(t *testing.T) []cases.Case {
 // TestPinsAgreeWithOracle runs every case on a fake cluster and holds each pinned cell against the
 // oracle, in each set of families.
 func TestPinsAgreeWithOracle(t *testing.T) {
-	families := map[string][]corev1.IPFamily{
-		"ipv4": {corev1.IPv4Protocol},
-		"ipv6": {corev1.IPv6Protocol},
-		"dual": {corev1.IPv4Protocol, corev1.IPv6Protocol},
+	families := map[string][]model.Family{
+		"ipv4": {model.IPv4},
+		"ipv6": {model.IPv6},
+		"dual": {model.IPv4, model.IPv6},
 	}
 	for _, c := range load(t) {
 		for name, f := range families {

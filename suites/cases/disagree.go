@@ -3,8 +3,6 @@ package cases
 import (
 	"fmt"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/suites/oracle"
 )
@@ -15,7 +13,7 @@ type Disagreement struct {
 	Case           string
 	Step           string
 	Client, Server string // keys
-	Family         corev1.IPFamily
+	Family         model.Family
 	Probe          Probe
 	Pin, Oracle    model.Verdict
 	Reason         string // the oracle's
@@ -56,9 +54,8 @@ func (c Case) endpoints(step int) []string {
 
 // probes compares the cells of one pair of endpoints in one family.
 func (d Disagreement) probes(c Case, step int, s model.Snapshot, b Binding) []Disagreement {
-	client, ok := addrOf(b.PodIPs(d.Client), d.Family)
-	server, ok2 := addrOf(b.PodIPs(d.Server), d.Family)
-	if !ok || !ok2 {
+	client, server := d.Family.First(b.PodIPs(d.Client)), d.Family.First(b.PodIPs(d.Server))
+	if !client.IsValid() || !server.IsValid() {
 		return nil
 	}
 	var all []Disagreement

@@ -51,7 +51,7 @@ func parseExpect(line string) (e Expect, ok bool, err error) {
 
 // restrict adds a list of ports or a family.
 func (e *Expect) restrict(field string) error {
-	if f := corev1.IPFamily(field); f == corev1.IPv4Protocol || f == corev1.IPv6Protocol {
+	if f := model.Family(field); f == model.IPv4 || f == model.IPv6 {
 		e.Families = append(e.Families, f)
 		return nil
 	}

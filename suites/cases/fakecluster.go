@@ -16,12 +16,12 @@ import (
 // without packets. It is the Binding of its own state.
 type FakeCluster struct {
 	Snapshot model.Snapshot
-	families []corev1.IPFamily
+	families []model.Family
 }
 
 // NewFakeCluster is a cluster in the state before a case's first step, with addresses of these
 // families: three nodes, a host network pod on each, and the fixture's pods.
-func NewFakeCluster(families ...corev1.IPFamily) *FakeCluster {
+func NewFakeCluster(families ...model.Family) *FakeCluster {
 	p := &FakeCluster{families: families}
 	s := &p.Snapshot
 	s.Namespaces = append(s.Namespaces, model.Namespace{Name: "control", Labels: map[string]string{"ns": "control"}})
@@ -60,7 +60,7 @@ func (p *FakeCluster) Do(a Action) error {
 func (p *FakeCluster) Namespace(logical string) string { return realName(logical) }
 
 // Families are the families that it was made with.
-func (p *FakeCluster) Families() []corev1.IPFamily { return p.families }
+func (p *FakeCluster) Families() []model.Family { return p.families }
 
 // PodIPs are the addresses of a pod, or of a node's control prober, by logical key.
 func (p *FakeCluster) PodIPs(key string) []netip.Addr {
@@ -108,26 +108,12 @@ func modelPod(p Pod, ips []netip.Addr) model.Pod {
 }
 
 // fakePodIPs gives each node a /24 and a /64, as clusters do.
-func fakePodIPs(families []corev1.IPFamily, node, serial int) []netip.Addr {
-	var ips []netip.Addr
-	for _, f := range families {
-		if f == corev1.IPv6Protocol {
-			ips = append(ips, netip.MustParseAddr(fmt.Sprintf("fd00:10:244:%x::%x", node, serial)))
-		} else {
-			ips = append(ips, netip.AddrFrom4([4]byte{10, 244, byte(node), byte(serial)}))
-		}
-	}
-	return ips
+func fakePodIPs(families []model.Family, node, serial int) []netip.Addr {
+	return model.PerFamily(families, netip.AddrFrom4([4]byte{10, 244, byte(node), byte(serial)}),
+		netip.MustParseAddr(fmt.Sprintf("fd00:10:244:%x::%x", node, serial)))
 }
 
-func fakeNodeIPs(families []corev1.IPFamily, node int) []netip.Addr {
-	var ips []netip.Addr
-	for _, f := range families {
-		if f == corev1.IPv6Protocol {
-			ips = append(ips, netip.MustParseAddr(fmt.Sprintf("fd00:172:18::%x", node)))
-		} else {
-			ips = append(ips, netip.AddrFrom4([4]byte{172, 18, 0, byte(node)}))
-		}
-	}
-	return ips
+func fakeNodeIPs(families []model.Family, node int) []netip.Addr {
+	return model.PerFamily(families, netip.AddrFrom4([4]byte{172, 18, 0, byte(node)}),
+		netip.MustParseAddr(fmt.Sprintf("fd00:172:18::%x", node)))
 }

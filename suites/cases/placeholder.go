@@ -4,11 +4,10 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
+	"github.com/netassay/netassay/model"
 )
 
 // Placeholders in policies:
@@ -128,7 +127,7 @@ func (b block) peer() any {
 func (r resolver) blocks(b block) ([]any, error) {
 	families := r.binding.Families()
 	if family, ok := literalFamily(b.cidr); ok {
-		families = []corev1.IPFamily{family}
+		families = []model.Family{family}
 	}
 	var peers []any
 	for _, family := range families {
@@ -141,7 +140,7 @@ func (r resolver) blocks(b block) ([]any, error) {
 	return peers, nil
 }
 
-func (r resolver) block(b block, family corev1.IPFamily) (block, error) {
+func (r resolver) block(b block, family model.Family) (block, error) {
 	var out block
 	var err error
 	if out.cidr, err = r.cidr(b.cidr, family); err != nil {
@@ -161,23 +160,23 @@ func (r resolver) block(b block, family corev1.IPFamily) (block, error) {
 }
 
 // literalFamily is the family of a CIDR that has no placeholder.
-func literalFamily(cidr string) (corev1.IPFamily, bool) {
+func literalFamily(cidr string) (model.Family, bool) {
 	if strings.Contains(cidr, "${") {
 		return "", false
 	}
 	if strings.Contains(cidr, ":") {
-		return corev1.IPv6Protocol, true
+		return model.IPv6, true
 	}
-	return corev1.IPv4Protocol, true
+	return model.IPv4, true
 }
 
 // cidr resolves one cidr or except value in one family.
-func (r resolver) cidr(value string, family corev1.IPFamily) (string, error) {
+func (r resolver) cidr(value string, family model.Family) (string, error) {
 	if !strings.Contains(value, "${") {
 		return value, nil
 	}
 	if value == anyPlaceholder {
-		if family == corev1.IPv6Protocol {
+		if family == model.IPv6 {
 			return "::/0", nil
 		}
 		return "0.0.0.0/0", nil
@@ -186,8 +185,8 @@ func (r resolver) cidr(value string, family corev1.IPFamily) (string, error) {
 	if m == nil {
 		return "", fmt.Errorf("placeholder %q: a cidr or except is ${any}, ${pod:NS/NAME} or ${pod:NS/NAME/BITS4/BITS6}", value)
 	}
-	addr, ok := addrOf(r.binding.PodIPs(m[1]), family)
-	if !ok {
+	addr := family.First(r.binding.PodIPs(m[1]))
+	if !addr.IsValid() {
 		return "", fmt.Errorf("placeholder %q: %s has no %s address", value, m[1], family)
 	}
 	return prefixAround(addr, m[2], m[3], value)
@@ -207,13 +206,4 @@ func prefixAround(addr netip.Addr, bits4, bits6, placeholder string) (string, er
 		return "", fmt.Errorf("placeholder %q: %d bits are too many for %s", placeholder, bits, addr)
 	}
 	return p.String(), nil
-}
-
-// addrOf is the first address of a family.
-func addrOf(ips []netip.Addr, family corev1.IPFamily) (netip.Addr, bool) {
-	i := slices.IndexFunc(ips, func(ip netip.Addr) bool { return ip.Is4() == (family == corev1.IPv4Protocol) })
-	if i < 0 {
-		return netip.Addr{}, false
-	}
-	return ips[i], true
 }

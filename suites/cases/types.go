@@ -123,10 +123,10 @@ type Namespace struct {
 type Expect struct {
 	Clients  []Pattern
 	Servers  []Pattern
-	Verdict  model.Verdict     // Allow or Deny
-	Ports    []PortPattern     // empty: every probe
-	Families []corev1.IPFamily // empty: every family
-	Line     int               // in the case file, 1 is the first
+	Verdict  model.Verdict  // Allow or Deny
+	Ports    []PortPattern  // empty: every probe
+	Families []model.Family // empty: every family
+	Line     int            // in the case file, 1 is the first
 }
 
 // Pattern stands for endpoints: "*" every pod and node, "*/*" every pod, "x/*" the pods of

@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"github.com/netassay/netassay/model"
 )
 
@@ -13,7 +11,7 @@ import (
 // server (keys such as "x/a" or "node/1") by probe p in family. It is Undefined, to be
 // observed and never judged, for a pod to itself and for a node that has no such role in
 // this case. It does not check that the pods exist: see Keys.
-func (c Case) Want(step int, client, server string, p Probe, family corev1.IPFamily) model.Verdict {
+func (c Case) Want(step int, client, server string, p Probe, family model.Family) model.Verdict {
 	if client == server || !c.pinned(client, NodeClient) || !c.pinned(server, NodeServer) ||
 		(IsNodeKey(client) && IsNodeKey(server)) {
 		return model.Undefined
@@ -35,7 +33,7 @@ func (c Case) pinned(key string, role NodeRole) bool {
 	return !IsNodeKey(key) || slices.Contains(c.Nodes, role)
 }
 
-func (e Expect) matches(client, server string, p Probe, family corev1.IPFamily) bool {
+func (e Expect) matches(client, server string, p Probe, family model.Family) bool {
 	return matchesAny(e.Clients, client) && matchesAny(e.Servers, server) &&
 		(len(e.Families) == 0 || slices.Contains(e.Families, family)) &&
 		(len(e.Ports) == 0 || slices.ContainsFunc(e.Ports, func(pp PortPattern) bool { return pp.matches(p) }))

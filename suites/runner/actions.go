@@ -185,7 +185,7 @@ func (s *suite) runs(p *corev1.Pod) bool {
 	}
 	ips := statusIPs(p)
 	for _, f := range s.objects.Families {
-		if !addrOf(ips, f).IsValid() {
+		if !f.First(ips).IsValid() {
 			return p.Spec.HostNetwork && len(ips) > 0 // a node may have fewer addresses
 		}
 	}
@@ -318,14 +318,4 @@ func parseIPs(texts []string) []netip.Addr {
 		}
 	}
 	return ips
-}
-
-// addrOf is the address of a family, the zero Addr when there is none.
-func addrOf(ips []netip.Addr, family corev1.IPFamily) netip.Addr {
-	for _, ip := range ips {
-		if ip.Is4() == (family == corev1.IPv4Protocol) {
-			return ip
-		}
-	}
-	return netip.Addr{}
 }

@@ -11,10 +11,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/rest"
 
 	"github.com/netassay/netassay/clusters"
+	"github.com/netassay/netassay/model"
 )
 
 // pods is a cluster that can only exec: its command is a function.
@@ -23,11 +23,11 @@ type pods struct {
 	argv    []string
 }
 
-func (*pods) Name() string                { return "pods" }
-func (*pods) REST() *rest.Config          { return nil }
-func (*pods) Families() []corev1.IPFamily { return nil }
-func (*pods) Nodes() []string             { return nil }
-func (*pods) Image(name string) string    { return name }
+func (*pods) Name() string             { return "pods" }
+func (*pods) REST() *rest.Config       { return nil }
+func (*pods) Families() []model.Family { return nil }
+func (*pods) Nodes() []string          { return nil }
+func (*pods) Image(name string) string { return name }
 func (p *pods) Exec(ctx context.Context, namespace, pod, container string, command []string, s clusters.Streams) error {
 	p.argv = append([]string{namespace, pod, container}, command...)
 	return p.command(ctx, s)

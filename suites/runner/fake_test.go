@@ -277,8 +277,8 @@ func (w *world) sinceWrite() time.Duration {
 func (w *world) Name() string             { return "fake" }
 func (w *world) REST() *rest.Config       { return nil }
 func (w *world) Image(name string) string { return name }
-func (w *world) Families() []corev1.IPFamily {
-	return []corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol}
+func (w *world) Families() []model.Family {
+	return []model.Family{model.IPv4, model.IPv6}
 }
 func (w *world) Nodes() []string { return []string{"n1", "n2", "n3"} }
 func (w *world) Exec(context.Context, string, string, string, []string, clusters.Streams) error {

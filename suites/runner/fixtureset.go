@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"golang.org/x/sync/errgroup"
@@ -117,7 +116,7 @@ func (a *fixtureSet) PodIPs(key string) []netip.Addr {
 }
 
 // Families implements cases.Binding.
-func (a *fixtureSet) Families() []corev1.IPFamily { return a.Run.Families }
+func (a *fixtureSet) Families() []model.Family { return a.Run.Families }
 
 // pod is a pod that can be probed, nil when there is none of that key (yet).
 func (a *fixtureSet) pod(key string) *pod {
@@ -201,7 +200,7 @@ func (a *fixtureSet) awaitServers(ctx context.Context, p *pod) {
 	var missing batch
 	for _, f := range a.Families() {
 		for _, served := range cases.DefaultProbes() {
-			if addr := addrOf(p.ips, f); addr.IsValid() {
+			if addr := f.First(p.ips); addr.IsValid() {
 				missing.add(a.run.cfg.Timing.Timeout, p.key, addr, served)
 			}
 		}

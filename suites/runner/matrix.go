@@ -4,8 +4,6 @@ import (
 	"iter"
 	"slices"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/suites/cases"
 	"github.com/netassay/netassay/suites/oracle"
@@ -20,7 +18,7 @@ type kind struct {
 // cellKey names a cell within a step.
 type cellKey struct {
 	client, server string
-	family         corev1.IPFamily
+	family         model.Family
 	kind
 }
 
@@ -29,7 +27,7 @@ type verdicts map[cellKey]model.Verdict
 
 // wants are the verdicts after a step; step -1 is the state before the first, in which
 // everything is allowed. Cells of nodes that have no role in the case are left out.
-func wants(c cases.Case, step int, families []corev1.IPFamily) verdicts {
+func wants(c cases.Case, step int, families []model.Family) verdicts {
 	want := verdicts{}
 	keys := endpoints(c, step)
 	for _, client := range keys {
@@ -118,7 +116,7 @@ func touched(s cases.Step) map[string]bool {
 
 // passing are the cells that a step with several actions makes something else on its way
 // than what they are after it: that is nobody's fault. They are found on fake clusters.
-func passing(c cases.Case, step int, want verdicts, families []corev1.IPFamily) map[cellKey]bool {
+func passing(c cases.Case, step int, want verdicts, families []model.Family) map[cellKey]bool {
 	between := map[cellKey]bool{}
 	if len(c.Steps[step].Do) < 2 {
 		return between
@@ -192,7 +190,7 @@ func doAll(fake *cases.FakeCluster, actions []cases.Action) error {
 }
 
 func onFake(p *cases.FakeCluster, k cellKey) (model.Flow, bool) {
-	client, server := addrOf(p.PodIPs(k.client), k.family), addrOf(p.PodIPs(k.server), k.family)
+	client, server := k.family.First(p.PodIPs(k.client)), k.family.First(p.PodIPs(k.server))
 	ok := client.IsValid() && server.IsValid()
 	return model.Flow{Client: client, Server: server, Protocol: k.probe.Protocol, Port: k.probe.Port}, ok
 }

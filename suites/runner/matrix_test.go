@@ -10,7 +10,7 @@ import (
 	"github.com/netassay/netassay/suites/cases"
 )
 
-var both = []corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol}
+var both = []model.Family{model.IPv4, model.IPv6}
 
 func TestWants(t *testing.T) {
 	c := cases.Case{

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/suites/cases"
@@ -29,14 +27,14 @@ type round struct {
 // controlKey is what a control shows: this server takes this kind of probe.
 type controlKey struct {
 	server string
-	family corev1.IPFamily
+	family model.Family
 	kind
 }
 
 // endpoint is a pod or node in one family.
 type endpoint struct {
 	key    string
-	family corev1.IPFamily
+	family model.Family
 }
 
 func (k cellKey) from() endpoint { return endpoint{k.client, k.family} }
@@ -158,7 +156,7 @@ func (w *watch) launch(ctx context.Context, now time.Duration, r *round, cells [
 			w.control(r, controls, client, controlKey{c.key.client, c.key.family, kind{c.key.probe, cases.PathPod}})
 		}
 		c.flow = model.Flow{
-			Client: addrOf(client.ips, c.key.family), Server: addrOf(server.ips, c.key.family),
+			Client: c.key.family.First(client.ips), Server: c.key.family.First(server.ips),
 			Protocol: c.key.probe.Protocol, Port: c.key.probe.Port,
 		}
 		c.pending = append(c.pending, now)
@@ -364,11 +362,11 @@ func (r *round) clientState(k cellKey) judge.Control {
 }
 
 // addr is where the pod is reached by a path.
-func (p *pod) addr(path cases.Path, family corev1.IPFamily) netip.Addr {
+func (p *pod) addr(path cases.Path, family model.Family) netip.Addr {
 	if path == cases.PathService {
-		return addrOf(p.services, family)
+		return family.First(p.services)
 	}
-	return addrOf(p.ips, family)
+	return family.First(p.ips)
 }
 
 // at is m[k], made when it is missing.

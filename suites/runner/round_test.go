@@ -49,11 +49,11 @@ func TestEveryRoundHasItsControls(t *testing.T) {
 	}{
 		{"all cells", func(cellKey) bool { return true }},
 		{"one cell", func(k cellKey) bool {
-			return k.client == "x/a" && k.server == "z/b" && k.family == corev1.IPv6Protocol
+			return k.client == "x/a" && k.server == "z/b" && k.family == model.IPv6
 		}},
 		{"a client that is a server in the other family only", func(k cellKey) bool {
-			return (k.client == "x/a" && k.server == "x/b" && k.family == corev1.IPv4Protocol) ||
-				(k.client == "x/b" && k.server == "x/a" && k.family == corev1.IPv6Protocol)
+			return (k.client == "x/a" && k.server == "x/b" && k.family == model.IPv4) ||
+				(k.client == "x/b" && k.server == "x/a" && k.family == model.IPv6)
 		}},
 	}
 	for _, tc := range tests {

@@ -7,10 +7,9 @@ import (
 	"path"
 	"slices"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/internal/suggest"
+	"github.com/netassay/netassay/model"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/suites/cases"
 )
@@ -89,14 +88,14 @@ func shuffled(all []cases.Case, seed uint64) []cases.Case {
 // conditions are what decides whether a case can run at all.
 type conditions struct {
 	nodes       int
-	families    []corev1.IPFamily // that the cluster's pods have
+	families    []model.Family // that the cluster's pods have
 	unsupported []engines.Unsupported
 	restricted  bool // what pods may do
 }
 
 // judged are the families that the engine does not declare unsupported.
-func (k conditions) judged() []corev1.IPFamily {
-	return slices.DeleteFunc(slices.Clone(k.families), func(f corev1.IPFamily) bool {
+func (k conditions) judged() []model.Family {
+	return slices.DeleteFunc(slices.Clone(k.families), func(f model.Family) bool {
 		return slices.ContainsFunc(k.unsupported, func(u engines.Unsupported) bool { return u.Family == f })
 	})
 }

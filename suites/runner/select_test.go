@@ -6,9 +6,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	corev1 "k8s.io/api/core/v1"
 
 	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/model"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/suites/cases"
 )
@@ -88,8 +88,8 @@ func TestShuffledBySeed(t *testing.T) {
 }
 
 func TestTriage(t *testing.T) {
-	v4, dual := []corev1.IPFamily{corev1.IPv4Protocol}, []corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol}
-	no6 := []engines.Unsupported{{Family: corev1.IPv6Protocol, Reason: "IPv4 alone"}}
+	v4, dual := []model.Family{model.IPv4}, []model.Family{model.IPv4, model.IPv6}
+	no6 := []engines.Unsupported{{Family: model.IPv6, Reason: "IPv4 alone"}}
 	full := conditions{nodes: 3, families: dual}
 	tests := []struct {
 		name string

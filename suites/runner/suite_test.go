@@ -112,7 +112,7 @@ func TestNoneFailsEveryCaseWithADenyCell(t *testing.T) {
 
 func wantsDeny(c cases.Case) bool {
 	for i := range c.Steps {
-		for _, v := range wants(c, i, []corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol}) {
+		for _, v := range wants(c, i, []model.Family{model.IPv4, model.IPv6}) {
 			if v == model.Deny {
 				return true
 			}
@@ -486,7 +486,7 @@ func TestUnsupportedFeaturesAreNotJudged(t *testing.T) {
 }
 
 func TestUnsupportedFamilyIsNotJudged(t *testing.T) {
-	unsupported := []engines.Unsupported{{Family: corev1.IPv6Protocol, Reason: "IPv4 alone"}}
+	unsupported := []engines.Unsupported{{Family: model.IPv6, Reason: "IPv4 alone"}}
 	for _, force := range []bool{false, true} {
 		inWorld(t, func(t *testing.T, w *world) {
 			cfg := w.config(loadCases(t, "isolation-deny-ingress", "ipblock-one-family")...)

@@ -18,6 +18,7 @@ import (
 	ktesting "k8s.io/client-go/testing"
 
 	"github.com/netassay/netassay/clusters"
+	"github.com/netassay/netassay/model"
 )
 
 // fakeCluster enforces the one policy of the walkthrough, or not, by looking at the
@@ -29,11 +30,11 @@ type fakeCluster struct {
 	execErr  error
 }
 
-func (f *fakeCluster) Name() string                { return "fake" }
-func (f *fakeCluster) REST() *rest.Config          { return nil }
-func (f *fakeCluster) Families() []corev1.IPFamily { return []corev1.IPFamily{corev1.IPv4Protocol} }
-func (f *fakeCluster) Nodes() []string             { return []string{"node1", "node2"} }
-func (f *fakeCluster) Image(name string) string    { return name }
+func (f *fakeCluster) Name() string             { return "fake" }
+func (f *fakeCluster) REST() *rest.Config       { return nil }
+func (f *fakeCluster) Families() []model.Family { return []model.Family{model.IPv4} }
+func (f *fakeCluster) Nodes() []string          { return []string{"node1", "node2"} }
+func (f *fakeCluster) Image(name string) string { return name }
 
 func (f *fakeCluster) Exec(ctx context.Context, ns, pod, _ string, _ []string, s clusters.Streams) error {
 	if f.execErr != nil {

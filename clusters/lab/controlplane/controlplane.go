@@ -15,6 +15,7 @@ import (
 	"github.com/netassay/netassay/clusters/lab/network"
 	"github.com/netassay/netassay/clusters/lab/pki"
 	"github.com/netassay/netassay/internal/process"
+	"github.com/netassay/netassay/model"
 )
 
 // APIPort is where the API server listens, on all addresses of the sandbox.
@@ -27,9 +28,9 @@ type Programs struct {
 
 // Config says what to start.
 type Config struct {
-	Programs Programs
-	Families network.Families
-	RBAC     bool // authorization by RBAC; else everybody with a certificate may do anything
+	Programs  Programs
+	Addresses network.Plan
+	RBAC      bool // authorization by RBAC; else everybody with a certificate may do anything
 	// Dir holds keys and data; it should be in memory and must be private.
 	Dir string
 	// Processes starts the programs.
@@ -79,7 +80,7 @@ func loopbackURL(port int) string { return fmt.Sprintf("https://127.0.0.1:%d", p
 
 // nodeURL is where nodes and pods reach the API server.
 func (c *ControlPlane) nodeURL() string {
-	ip := c.cfg.Families.GatewayIPs()[0]
+	ip := c.cfg.Addresses.GatewayIPs()[0]
 	return "https://" + netip.AddrPortFrom(ip, APIPort).String()
 }
 
@@ -125,8 +126,8 @@ func apiHosts() []string {
 }
 
 func (c *ControlPlane) apiIPs() []netip.Addr {
-	ips := append(c.cfg.Families.GatewayIPs(), netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback())
-	for _, p := range c.cfg.Families.ServiceCIDRs() {
+	ips := append(c.cfg.Addresses.GatewayIPs(), netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback())
+	for _, p := range c.cfg.Addresses.ServiceCIDRs() {
 		ips = append(ips, p.Addr().Next())
 	}
 	return ips
@@ -182,15 +183,15 @@ func (c *ControlPlane) startAPIServer(ctx context.Context) error {
 
 func (c *ControlPlane) apiFlags() []string {
 	listen := "::"
-	if !c.cfg.Families.V6 {
+	if !c.cfg.Addresses.Families.Has(model.IPv6) {
 		listen = "0.0.0.0"
 	}
 	return []string{
 		"--etcd-servers=http://127.0.0.1:2379",
 		"--bind-address=" + listen,
 		fmt.Sprintf("--secure-port=%d", APIPort),
-		"--advertise-address=" + c.cfg.Families.GatewayIPs()[0].String(),
-		"--service-cluster-ip-range=" + join(c.cfg.Families.ServiceCIDRs()),
+		"--advertise-address=" + c.cfg.Addresses.GatewayIPs()[0].String(),
+		"--service-cluster-ip-range=" + join(c.cfg.Addresses.ServiceCIDRs()),
 		"--tls-cert-file=" + c.path("apiserver.crt"), "--tls-private-key-file=" + c.path("apiserver.key"),
 		"--client-ca-file=" + c.path("ca.crt"),
 		"--kubelet-client-certificate=" + c.path("kubelet.crt"), "--kubelet-client-key=" + c.path("kubelet.key"),

@@ -60,7 +60,7 @@ func (c *ControlPlane) StartProxy(node *network.Node, mode string, env []string)
 		"Mode": mode, "Kubeconfig": kubeconfig, "Node": node.Name(), "Bind": node.IPs()[0].String(),
 		"Healthz":     netip.AddrPortFrom(loopback, healthzPort).String(),
 		"Metrics":     netip.AddrPortFrom(loopback, metricsPort).String(),
-		"ClusterCIDR": join(c.cfg.Families.PodCIDRs()),
+		"ClusterCIDR": join(c.cfg.Addresses.PodCIDRs()),
 	})
 	if err == nil {
 		err = os.WriteFile(config, text.Bytes(), 0o600)
@@ -83,7 +83,7 @@ const (
 // WaitProxy waits until the kube-proxy p has made the API server's own service work in
 // node's namespace: then it knows all services of that moment.
 func (c *ControlPlane) WaitProxy(ctx context.Context, node *network.Node, p *process.Process) error {
-	service := netip.AddrPortFrom(c.cfg.Families.ServiceCIDRs()[0].Addr().Next(), servicePort).String()
+	service := netip.AddrPortFrom(c.cfg.Addresses.ServiceCIDRs()[0].Addr().Next(), servicePort).String()
 	return until(ctx, p, "kube-proxy on "+node.Name(), func(ctx context.Context) bool {
 		ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 		defer cancel()

@@ -26,6 +26,7 @@ import (
 	"github.com/netassay/netassay/clusters/lab/pki"
 	"github.com/netassay/netassay/internal/process"
 	"github.com/netassay/netassay/internal/sandbox"
+	"github.com/netassay/netassay/model"
 )
 
 func TestMain(m *testing.M) { sandbox.TestMain(m) }
@@ -61,8 +62,8 @@ func startCluster(t *testing.T) *cluster {
 	sandbox.Require(t)
 	bin := assets(t)
 	c := &cluster{agents: map[string]*kubelet.Kubelet{}, nodes: map[string]*network.Node{}, logs: t.TempDir()}
-	families := network.Families{V4: true, V6: true}
-	net, err := network.New(families, testNodes)
+	addresses := network.Plan{Families: model.Dual}
+	net, err := network.New(addresses, testNodes)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +75,7 @@ func startCluster(t *testing.T) *cluster {
 			Etcd: filepath.Join(bin, "etcd"), APIServer: filepath.Join(bin, "kube-apiserver"),
 			ControllerManager: filepath.Join(bin, "kube-controller-manager"),
 		},
-		Families: families, Dir: t.TempDir(), Processes: processes,
+		Addresses: addresses, Dir: t.TempDir(), Processes: processes,
 	})
 	check(t, err)
 	c.rest = plane.REST()

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"net/netip"
 	"testing"
+
+	"github.com/netassay/netassay/model"
 )
 
 func TestPoolGivesBackLast(t *testing.T) {
-	f, _ := ParseFamilies("dual")
+	f := Plan{Families: model.Dual}
 	p := NewPool(f.NodePodCIDRs(3))
 	first, err := p.Acquire()
 	if err != nil {

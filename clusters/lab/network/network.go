@@ -17,17 +17,17 @@ const bridgeName = "br-lab"
 
 // Network is the bridge and the nodes on it.
 type Network struct {
-	families Families
-	nodes    []*Node
+	addresses Plan
+	nodes     []*Node
 }
 
 // New builds the network of a lab with that many nodes, in the calling thread's network
 // namespace, which must be the sandbox's.
-func New(families Families, nodes int) (*Network, error) {
+func New(addresses Plan, nodes int) (*Network, error) {
 	if nodes < 1 || nodes > MaxNodes {
 		return nil, fmt.Errorf("build network: %d nodes is not in 1..%d", nodes, MaxNodes)
 	}
-	n := &Network{families: families, nodes: make([]*Node, nodes)}
+	n := &Network{addresses: addresses, nodes: make([]*Node, nodes)}
 	if err := n.addBridge(); err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
@@ -35,7 +35,7 @@ func New(families Families, nodes int) (*Network, error) {
 	g.SetLimit(4)
 	for i := range n.nodes {
 		g.Go(func() (err error) {
-			n.nodes[i], err = newNode(families, i+1)
+			n.nodes[i], err = newNode(addresses, i+1)
 			return err
 		})
 	}
@@ -65,7 +65,7 @@ func (n *Network) Close() error {
 }
 
 func (n *Network) addBridge() error {
-	if err := apply(n.families, quiet(), deadEnd()); err != nil {
+	if err := apply(n.addresses.Families, quiet(), deadEnd()); err != nil {
 		return err
 	}
 	h, err := netlink.NewHandle()
@@ -83,7 +83,7 @@ func (n *Network) addBridge() error {
 	}
 	l := &links{h: h}
 	l.up(bridge)
-	for _, ip := range n.families.GatewayIPs() {
+	for _, ip := range n.addresses.GatewayIPs() {
 		l.addr(bridge, netip.PrefixFrom(ip, nodeBits(ip)))
 		l.route(blackhole(everything(ip)))
 	}
@@ -102,7 +102,7 @@ func (n *Network) removeBridge() error {
 	if err != nil {
 		return fmt.Errorf("remove bridge: %w", err)
 	}
-	for _, ip := range n.families.GatewayIPs() {
+	for _, ip := range n.addresses.GatewayIPs() {
 		err := netlink.RouteDel(blackhole(everything(ip)))
 		if err != nil && !errors.Is(err, unix.ESRCH) {
 			return fmt.Errorf("remove blackhole: %w", err)
@@ -177,10 +177,10 @@ func nodeBits(ip netip.Addr) int {
 func NodeName(n int) string { return "node" + strconv.Itoa(n) }
 
 // newNode makes the namespace of node number.
-func newNode(families Families, number int) (*Node, error) {
+func newNode(addresses Plan, number int) (*Node, error) {
 	node := &Node{
-		name: NodeName(number), number: number, families: families,
-		pool: NewPool(families.NodePodCIDRs(number)),
+		name: NodeName(number), number: number, addresses: addresses,
+		pool: NewPool(addresses.NodePodCIDRs(number)),
 	}
 	ns, err := sandbox.NewNetNS(node.name)
 	if err != nil {
@@ -188,7 +188,7 @@ func newNode(families Families, number int) (*Node, error) {
 	}
 	node.ns = ns
 	err = ns.Do(func() (err error) {
-		if err := apply(families, quiet(), router(), forgetful()); err != nil {
+		if err := apply(addresses.Families, quiet(), router(), forgetful()); err != nil {
 			return err
 		}
 		node.h, err = netlink.NewHandle()

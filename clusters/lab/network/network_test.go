@@ -15,6 +15,7 @@ import (
 
 	"github.com/netassay/netassay/clusters/lab/network"
 	"github.com/netassay/netassay/internal/sandbox"
+	"github.com/netassay/netassay/model"
 )
 
 func TestMain(m *testing.M) { sandbox.TestMain(m) }
@@ -23,7 +24,7 @@ func TestMain(m *testing.M) { sandbox.TestMain(m) }
 func fresh(t *testing.T, families string, nodes int, fn func(*network.Network)) {
 	t.Helper()
 	sandbox.Require(t)
-	f, err := network.ParseFamilies(families)
+	f, err := model.ParseFamilies(families)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +34,7 @@ func fresh(t *testing.T, families string, nodes int, fn func(*network.Network)) 
 	}
 	t.Cleanup(func() { ns.Close() })
 	err = ns.Do(func() error {
-		n, err := network.New(f, nodes)
+		n, err := network.New(network.Plan{Families: f}, nodes)
 		if err != nil {
 			return err
 		}

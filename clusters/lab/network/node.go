@@ -15,11 +15,11 @@ import (
 
 // Node is the network namespace of one node.
 type Node struct {
-	name     string
-	number   int
-	families Families
-	ns       *sandbox.NetNS
-	pool     *Pool
+	name      string
+	number    int
+	addresses Plan
+	ns        *sandbox.NetNS
+	pool      *Pool
 
 	mu sync.Mutex // serializes h
 	h  *netlink.Handle
@@ -31,10 +31,10 @@ type Node struct {
 func (n *Node) Name() string { return n.name }
 
 // IPs are the node's addresses, one per family.
-func (n *Node) IPs() []netip.Addr { return n.families.NodeIPs(n.number) }
+func (n *Node) IPs() []netip.Addr { return n.addresses.NodeIPs(n.number) }
 
 // PodCIDRs are the networks of the node's pods, one per family, as IPs.
-func (n *Node) PodCIDRs() []netip.Prefix { return n.families.NodePodCIDRs(n.number) }
+func (n *Node) PodCIDRs() []netip.Prefix { return n.addresses.NodePodCIDRs(n.number) }
 
 // Pool hands out the addresses of the node's pods.
 func (n *Node) Pool() *Pool { return n.pool }
@@ -52,7 +52,7 @@ func (n *Node) configure(all []*Node) error {
 		return fmt.Errorf("configure %s: find eth0: %w", n.name, err)
 	}
 	l.up(eth0)
-	gateways := n.families.GatewayIPs()
+	gateways := n.addresses.GatewayIPs()
 	for i, ip := range n.IPs() {
 		l.addr(eth0, netip.PrefixFrom(ip, nodeBits(ip)))
 		l.neighbour(eth0, gateways[i], bridgeMAC())

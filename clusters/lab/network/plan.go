@@ -1,56 +1,28 @@
 package network
 
 import (
-	"fmt"
 	"net"
 	"net/netip"
+
+	"github.com/netassay/netassay/model"
 )
 
 // MaxNodes is how many nodes the address plan has room for.
 const MaxNodes = 240
 
-// Families says which IP families the lab has. In a dual-stack lab IPv4 is primary.
-type Families struct {
-	V4, V6 bool
+// Plan says which addresses the lab has, by its IP families. In a dual-stack lab IPv4 is
+// primary.
+type Plan struct{ Families model.Families }
+
+func (p Plan) addrs(v4, v6 netip.Addr) []netip.Addr {
+	return model.PerFamily(p.Families.List(), v4, v6)
 }
 
-// ParseFamilies reads "ipv4", "ipv6" or "dual".
-func ParseFamilies(s string) (Families, error) {
-	switch s {
-	case "ipv4":
-		return Families{V4: true}, nil
-	case "ipv6":
-		return Families{V6: true}, nil
-	case "dual", "":
-		return Families{V4: true, V6: true}, nil
-	}
-	return Families{}, fmt.Errorf("ip family %q is none of ipv4, ipv6, dual", s)
+func (p Plan) prefixes(v4, v6 netip.Prefix) []netip.Prefix {
+	return model.PerFamily(p.Families.List(), v4, v6)
 }
 
-// addrs keeps the addresses of the lab's families.
-func (f Families) addrs(v4, v6 netip.Addr) []netip.Addr {
-	var out []netip.Addr
-	if f.V4 {
-		out = append(out, v4)
-	}
-	if f.V6 {
-		out = append(out, v6)
-	}
-	return out
-}
-
-func (f Families) prefixes(v4, v6 netip.Prefix) []netip.Prefix {
-	var out []netip.Prefix
-	if f.V4 {
-		out = append(out, v4)
-	}
-	if f.V6 {
-		out = append(out, v6)
-	}
-	return out
-}
-
-// The address plan. Node n (from 1) is nodeHost+n in the node networks and has the n-th
+// Node n (from 1) is nodeHost+n in the node networks and has the n-th
 // pod networks.
 const nodeHost = 10
 
@@ -59,32 +31,32 @@ func nodeNets() (v4, v6 netip.Prefix) {
 }
 
 // ServiceCIDRs are the networks of cluster IPs.
-func (f Families) ServiceCIDRs() []netip.Prefix {
-	return f.prefixes(netip.MustParsePrefix("10.96.0.0/16"), netip.MustParsePrefix("fd00:10:96::/112"))
+func (p Plan) ServiceCIDRs() []netip.Prefix {
+	return p.prefixes(netip.MustParsePrefix("10.96.0.0/16"), netip.MustParsePrefix("fd00:10:96::/112"))
 }
 
 // PodCIDRs are the networks that hold all pods of all nodes.
-func (f Families) PodCIDRs() []netip.Prefix {
-	return f.prefixes(netip.MustParsePrefix("10.244.0.0/16"), netip.MustParsePrefix("fd00:10:244::/48"))
+func (p Plan) PodCIDRs() []netip.Prefix {
+	return p.prefixes(netip.MustParsePrefix("10.244.0.0/16"), netip.MustParsePrefix("fd00:10:244::/48"))
 }
 
 // GatewayIPs are the addresses of the control plane on the bridge.
-func (f Families) GatewayIPs() []netip.Addr {
+func (p Plan) GatewayIPs() []netip.Addr {
 	v4, v6 := nodeNets()
-	return f.addrs(host(v4, 1), host(v6, 1))
+	return p.addrs(host(v4, 1), host(v6, 1))
 }
 
 // NodeIPs are the addresses of node n, from 1.
-func (f Families) NodeIPs(n int) []netip.Addr {
+func (p Plan) NodeIPs(n int) []netip.Addr {
 	v4, v6 := nodeNets()
-	return f.addrs(host(v4, nodeHost+n), host(v6, nodeHost+n))
+	return p.addrs(host(v4, nodeHost+n), host(v6, nodeHost+n))
 }
 
 // NodePodCIDRs are the pod networks of node n, from 1.
-func (f Families) NodePodCIDRs(n int) []netip.Prefix {
+func (p Plan) NodePodCIDRs(n int) []netip.Prefix {
 	v6 := netip.MustParseAddr("fd00:10:244::").As16()
 	v6[7] = byte(n)
-	return f.prefixes(
+	return p.prefixes(
 		netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 244, byte(n), 0}), 24),
 		netip.PrefixFrom(netip.AddrFrom16(v6), 64),
 	)
@@ -111,16 +83,4 @@ func podMAC(node, i int) net.HardwareAddr {
 
 func podGWMAC(node, i int) net.HardwareAddr {
 	return net.HardwareAddr{2, 'n', 'a', 3, byte(node), byte(i)}
-}
-
-// String is what ParseFamilies reads.
-func (f Families) String() string {
-	switch {
-	case f.V4 && f.V6:
-		return "dual"
-	case f.V6:
-		return "ipv6"
-	default:
-		return "ipv4"
-	}
 }

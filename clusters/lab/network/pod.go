@@ -44,7 +44,7 @@ func (p *Pod) setUp(name string) error {
 		return err
 	}
 	p.ns = ns
-	if err := ns.Do(func() error { return apply(p.node.families, quiet()) }); err != nil {
+	if err := ns.Do(func() error { return apply(p.node.addresses.Families, quiet()) }); err != nil {
 		return err
 	}
 	if err := p.plug(); err != nil {

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/netassay/netassay/model"
 )
 
 // setting is a sysctl below net of the calling thread's network namespace.
@@ -63,10 +65,10 @@ func deadEnd() []setting {
 
 // apply writes settings; those of IPv6 are left out when the lab has none and the kernel
 // may not either.
-func apply(f Families, settings ...[]setting) error {
+func apply(f model.Families, settings ...[]setting) error {
 	for _, list := range settings {
 		for _, s := range list {
-			if !f.V6 && strings.HasPrefix(s.name, "ipv6/") {
+			if !f.Has(model.IPv6) && strings.HasPrefix(s.name, "ipv6/") {
 				continue
 			}
 			err := os.WriteFile(filepath.Join("/proc/sys/net", s.name), []byte(s.value), 0o644)
