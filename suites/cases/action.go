@@ -1,201 +1,152 @@
 package cases
 
 import (
-	"fmt"
+	"context"
+	"encoding/json"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
 	netv1 "k8s.io/api/networking/v1"
-	sigsyaml "sigs.k8s.io/yaml"
-
-	"github.com/netassay/netassay/model"
 )
 
-// fakeClusters are the fake clusters that a case is tried on: every family that it must work
-// with.
-func fakeClusters() []*FakeCluster {
-	return []*FakeCluster{
-		NewFakeCluster(model.IPv4),
-		NewFakeCluster(model.IPv6),
-		NewFakeCluster(model.IPv4, model.IPv6),
-	}
+// Action is one write to the API server. Its namespaces are logical (x, y, z) and its
+// policies have placeholders, which each world resolves for itself, just before it acts:
+// addresses of pods that earlier actions create are not known before.
+type Action interface {
+	// String names the action as reports show it, "apply x/deny".
+	String() string
+
+	do(ctx context.Context, w World) error
+	effect() Effect
 }
 
-// action reads one action. ok is false when it can't be understood; that has been noted.
-func (p *parser) action(at *yaml.Node, h headerAction) (a Action, ok bool) {
-	if at == nil || at.Kind != yaml.MappingNode || len(at.Content) != 2 {
-		p.fail(at, `an action has exactly one field, like "- apply: policy.yaml"`)
-		return Action{}, false
-	}
-	errs := len(p.errs)
-	switch {
-	case h.Apply != nil:
-		a.Apply = p.policy(at, *h.Apply)
-	case h.Patch != nil:
-		a.Patch = p.patch(at, *h.Patch)
-	case h.Delete != nil:
-		a.Delete = p.ref(at, *h.Delete)
-	case h.LabelPod != nil:
-		a.LabelPod = p.podLabels(at, *h.LabelPod)
-	case h.LabelNamespace != nil:
-		a.LabelNamespace = &NamespaceLabels{Name: h.LabelNamespace.Namespace, Labels: h.LabelNamespace.Labels}
-	case h.CreatePod != nil:
-		a.CreatePod = p.newPod(at, *h.CreatePod)
-	case h.DeletePod != nil:
-		a.DeletePod = p.ref(at, *h.DeletePod)
-	case h.CreateNamespace != nil:
-		a.CreateNamespace = p.newNamespace(at, *h.CreateNamespace)
-	case h.DeleteNamespace != nil && *h.DeleteNamespace != "":
-		a.DeleteNamespace = *h.DeleteNamespace
-	default:
-		p.fail(at, "action has no value")
-	}
-	return a, len(p.errs) == errs
+// Do makes the change of an action in a world, whose error it returns.
+func Do(ctx context.Context, w World, a Action) error { return a.do(ctx, w) }
+
+// EffectOf is what others must know of an action without doing it.
+func EffectOf(a Action) Effect { return a.effect() }
+
+// World is where actions are done: a cluster, or one in memory. A new kind of action is a
+// type below and a method here, and the compiler names the worlds that lack it.
+type World interface {
+	ApplyPolicy(ctx context.Context, p *netv1.NetworkPolicy) error // create, or replace the spec when it exists
+	PatchPolicy(ctx context.Context, p PatchPolicy) error
+	DeletePolicy(ctx context.Context, policy Ref) error
+	LabelPod(ctx context.Context, l LabelPod) error
+	LabelNamespace(ctx context.Context, l LabelNamespace) error
+	CreatePod(ctx context.Context, p Pod) error   // until it runs
+	DeletePod(ctx context.Context, pod Ref) error // until it is gone
+	CreateNamespace(ctx context.Context, n Namespace) error
+	DeleteNamespace(ctx context.Context, name string) error // with all that is in it, until it is gone
 }
 
-// file finds a file of the archive and notes that it is used.
-func (p *parser) file(at *yaml.Node, name string) *document {
-	d, ok := p.files[name]
-	if !ok {
-		p.fail(at, "file %q is not in this archive%s", name, nearest(name, slices.Sorted(maps.Keys(p.files))))
-		return nil
-	}
-	p.used[name] = true
-	return d
+// Effect is what an action changes.
+type Effect struct {
+	Resource Resource
+	Creates  string // key of the pod that begins with it; "" for none
+	EndsPods bool   // it takes pods away
 }
 
-func (p *parser) policy(at *yaml.Node, file string) *netv1.NetworkPolicy {
-	d := p.file(at, file)
-	if d == nil {
-		return nil
-	}
-	var policy netv1.NetworkPolicy
-	if err := d.decode(&policy); err != nil {
-		p.errs = append(p.errs, err)
-		return nil
-	}
-	if policy.APIVersion != netv1.SchemeGroupVersion.String() || policy.Kind != "NetworkPolicy" {
-		p.errs = append(p.errs, d.errorOn(d.root, "want apiVersion networking.k8s.io/v1 and kind NetworkPolicy"))
-	}
-	if policy.Name == "" || policy.Namespace == "" {
-		p.errs = append(p.errs, d.errorOn(d.at("metadata"), "metadata needs a name and a namespace"))
-	}
-	return &policy
+// Resource is what the API server keeps the order of changes of.
+type Resource int
+
+// The resources that actions change.
+const (
+	Policies Resource = iota
+	Pods
+	Namespaces
+)
+
+// ApplyPolicy creates a policy, or replaces its spec when it exists.
+type ApplyPolicy struct{ Policy *netv1.NetworkPolicy }
+
+func (a ApplyPolicy) ref() Ref { return Ref{a.Policy.Namespace, a.Policy.Name} }
+
+func (a ApplyPolicy) do(ctx context.Context, w World) error { return w.ApplyPolicy(ctx, a.Policy) }
+func (a ApplyPolicy) effect() Effect                        { return Effect{Resource: Policies} }
+func (a ApplyPolicy) String() string                        { return "apply " + a.ref().Key() }
+
+// PatchPolicy changes an existing policy by a JSON merge patch (RFC 7386).
+type PatchPolicy struct {
+	Ref
+	Merge json.RawMessage
 }
 
-func (p *parser) patch(at *yaml.Node, h headerPatch) *Patch {
-	ref, d := p.ref(at, h.Policy), p.file(at, h.File)
-	if ref == nil || d == nil {
-		return nil
-	}
-	if err := d.parse(); err != nil {
-		p.errs = append(p.errs, err)
-		return nil
-	}
-	// A merge patch has the fields of a policy, and null for those that it removes.
-	if err := d.check(&netv1.NetworkPolicy{}); err != nil {
-		p.errs = append(p.errs, err)
-		return nil
-	}
-	merge, err := sigsyaml.YAMLToJSONStrict(d.data)
-	if err != nil {
-		p.errs = append(p.errs, d.syntaxError(err))
-		return nil
-	}
-	return &Patch{Ref: *ref, Merge: merge}
+func (a PatchPolicy) do(ctx context.Context, w World) error { return w.PatchPolicy(ctx, a) }
+func (a PatchPolicy) effect() Effect                        { return Effect{Resource: Policies} }
+func (a PatchPolicy) String() string                        { return "patch " + a.Key() }
+
+// DeletePolicy deletes an existing policy.
+type DeletePolicy struct{ Ref }
+
+func (a DeletePolicy) do(ctx context.Context, w World) error { return w.DeletePolicy(ctx, a.Ref) }
+func (a DeletePolicy) effect() Effect                        { return Effect{Resource: Policies} }
+func (a DeletePolicy) String() string                        { return "delete " + a.Key() }
+
+// LabelPod changes labels of a pod. A nil value removes the label.
+type LabelPod struct {
+	Ref
+	Labels map[string]*string
 }
 
-var refSyntax = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9.-]*$`)
+func (a LabelPod) do(ctx context.Context, w World) error { return w.LabelPod(ctx, a) }
+func (a LabelPod) effect() Effect                        { return Effect{Resource: Pods} }
+func (a LabelPod) String() string                        { return "label pod " + a.Key() + labelList(a.Labels) }
 
-func (p *parser) ref(at *yaml.Node, key string) *Ref {
-	if !refSyntax.MatchString(key) {
-		p.fail(at, "%q is not like x/name", key)
-		return nil
-	}
-	return refOf(key)
+// LabelNamespace changes labels of a namespace. A nil value removes the label.
+type LabelNamespace struct {
+	Name   string
+	Labels map[string]*string
 }
 
-// refOf splits a key.
-func refOf(key string) *Ref {
-	ns, name, _ := strings.Cut(key, "/")
-	return &Ref{Namespace: ns, Name: name}
+func (a LabelNamespace) do(ctx context.Context, w World) error { return w.LabelNamespace(ctx, a) }
+func (a LabelNamespace) effect() Effect                        { return Effect{Resource: Namespaces} }
+func (a LabelNamespace) String() string {
+	return "label namespace " + a.Name + labelList(a.Labels)
 }
 
-func (p *parser) podLabels(at *yaml.Node, h headerPod) *PodLabels {
-	ref := p.ref(at, h.Pod)
-	if ref == nil {
-		return nil
-	}
-	return &PodLabels{Ref: *ref, Labels: h.Labels}
-}
+// CreatePod creates a pod and its Service.
+type CreatePod struct{ Pod }
 
-func (p *parser) newNamespace(at *yaml.Node, h headerNamespace) *Namespace {
-	if strings.HasPrefix(h.Namespace, "node") {
-		p.fail(at, `a namespace can't be called %q: names with "node" stand for nodes`, h.Namespace)
-	}
-	return &Namespace{Name: h.Namespace, Labels: relabelled(map[string]string{"ns": h.Namespace}, h.Labels)}
-}
+func (a CreatePod) do(ctx context.Context, w World) error { return w.CreatePod(ctx, a.Pod) }
+func (a CreatePod) effect() Effect                        { return Effect{Resource: Pods, Creates: a.Key()} }
+func (a CreatePod) String() string                        { return "create pod " + a.Key() }
 
-func (p *parser) newPod(at *yaml.Node, h headerNewPod) *Pod {
-	ref := p.ref(at, h.Pod)
-	if ref == nil {
-		return nil
-	}
-	if h.Node < 1 || h.Node > FixtureNodes {
-		p.fail(at, "pod %s needs a node from 1 to %d", h.Pod, FixtureNodes)
-	}
-	labels := map[string]string{"pod": ref.Name}
-	maps.Copy(labels, h.Labels)
-	return &Pod{Ref: *ref, Labels: labels, Node: h.Node, Ports: p.ports(at, h.Ports)}
-}
+// DeletePod deletes a pod.
+type DeletePod struct{ Ref }
 
-// ports are the declared ports of a new pod: those of the fixture when none are given.
-func (p *parser) ports(at *yaml.Node, named map[string]string) []model.Port {
-	if len(named) == 0 {
-		return DefaultPorts()
-	}
-	var ports []model.Port
-	for _, name := range slices.Sorted(maps.Keys(named)) {
-		probe, err := parseProbe(named[name])
-		if err != nil {
-			p.fail(at, "port %s: %v", name, err)
-		}
-		ports = append(ports, model.Port{Name: name, Number: probe.Port, Protocol: probe.Protocol})
-	}
-	return ports
-}
+func (a DeletePod) do(ctx context.Context, w World) error { return w.DeletePod(ctx, a.Ref) }
+func (a DeletePod) effect() Effect                        { return Effect{Resource: Pods, EndsPods: true} }
+func (a DeletePod) String() string                        { return "delete pod " + a.Key() }
 
-// meaning checks that an expectation stands for some cell of the step that is being read.
-func (p *parser) meaning(e Expect) error {
-	keys := slices.Sorted(maps.Keys(p.state.pods))
-	if err := p.meansEndpoints(e.Clients, keys, NodeClient); err != nil {
-		return err
-	}
-	if err := p.meansEndpoints(e.Servers, keys, NodeServer); err != nil {
-		return err
-	}
-	for _, pp := range e.Ports {
-		if !slices.ContainsFunc(p.kase.Probes, pp.matches) {
-			return fmt.Errorf("nothing probes this port; probes are %v", p.kase.Probes)
+// CreateNamespace creates a namespace.
+type CreateNamespace struct{ Namespace }
+
+func (a CreateNamespace) do(ctx context.Context, w World) error {
+	return w.CreateNamespace(ctx, a.Namespace)
+}
+func (a CreateNamespace) effect() Effect { return Effect{Resource: Namespaces} }
+func (a CreateNamespace) String() string { return "create namespace " + a.Name }
+
+// DeleteNamespace deletes a namespace with all that is in it.
+type DeleteNamespace struct{ Name string }
+
+func (a DeleteNamespace) do(ctx context.Context, w World) error {
+	return w.DeleteNamespace(ctx, a.Name)
+}
+func (a DeleteNamespace) effect() Effect { return Effect{Resource: Namespaces, EndsPods: true} }
+func (a DeleteNamespace) String() string { return "delete namespace " + a.Name }
+
+// labelList prints label changes as " color=blue old-", as kubectl label takes them.
+func labelList(labels map[string]*string) string {
+	var b strings.Builder
+	for _, k := range slices.Sorted(maps.Keys(labels)) {
+		if v := labels[k]; v != nil {
+			b.WriteString(" " + k + "=" + *v)
+		} else {
+			b.WriteString(" " + k + "-")
 		}
 	}
-	return nil
-}
-
-func (p *parser) meansEndpoints(patterns []Pattern, keys []string, role NodeRole) error {
-	for _, pattern := range patterns {
-		if strings.HasPrefix(string(pattern), "node") && !strings.Contains(string(pattern), "/") {
-			if !slices.Contains(p.kase.Nodes, role) {
-				return fmt.Errorf(`%s is no %s in this case; add "nodes: [%s]"`, pattern, role, role)
-			}
-			continue
-		}
-		if !slices.ContainsFunc(keys, pattern.matches) {
-			return fmt.Errorf("%s matches no pod in this step; pods are %s", pattern, strings.Join(keys, ", "))
-		}
-	}
-	return nil
+	return b.String()
 }

@@ -92,10 +92,13 @@ func needed(c cases.Case) []cases.Feature {
 	}
 	for _, s := range c.Steps {
 		for _, a := range s.Do {
-			features[cases.Lifecycle] = features[cases.Lifecycle] || a.CreatePod != nil || a.DeletePod != nil
-			features[cases.PolicyUpdate] = features[cases.PolicyUpdate] || a.Patch != nil
-			if a.Apply != nil {
-				neededByPolicy(a.Apply, features)
+			switch a := a.(type) {
+			case cases.CreatePod, cases.DeletePod:
+				features[cases.Lifecycle] = true
+			case cases.PatchPolicy:
+				features[cases.PolicyUpdate] = true
+			case cases.ApplyPolicy:
+				neededByPolicy(a.Policy, features)
 			}
 		}
 	}
@@ -293,7 +296,7 @@ func TestBind(t *testing.T) {
 		{IPBlock: &netv1.IPBlock{CIDR: "0.0.0.0/0", Except: []string{"${pod:node/2}"}}},
 	}}}
 	before := policy.DeepCopy()
-	bound, err := cases.Action{Apply: policy}.Bind(cases.NewFakeCluster(dual...))
+	bound, err := cases.BindPolicy(policy, cases.NewFakeCluster(dual...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -302,11 +305,11 @@ func TestBind(t *testing.T) {
 		{IPBlock: &netv1.IPBlock{CIDR: "::/0", Except: []string{"fd00:10:244:3::/64"}}},
 		{IPBlock: &netv1.IPBlock{CIDR: "0.0.0.0/0", Except: []string{"172.18.0.2/32"}}},
 	}
-	if diff := cmp.Diff(want, bound.Apply.Spec.Ingress[0].From); diff != "" {
+	if diff := cmp.Diff(want, bound.Spec.Ingress[0].From); diff != "" {
 		t.Errorf("peers (-want +got):\n%s", diff)
 	}
-	if bound.Apply.Namespace != "x-fake" {
-		t.Errorf("namespace %q", bound.Apply.Namespace)
+	if bound.Namespace != "x-fake" {
+		t.Errorf("namespace %q", bound.Namespace)
 	}
 	if diff := cmp.Diff(before, policy); diff != "" {
 		t.Errorf("the action was changed (-want +got):\n%s", diff)
@@ -320,7 +323,7 @@ func TestAddressReuse(t *testing.T) {
 	other := pod
 	other.Name = "e"
 	var seen [][]netip.Addr
-	for _, a := range []cases.Action{{CreatePod: &pod}, {DeletePod: &pod.Ref}, {CreatePod: &other}} {
+	for _, a := range []cases.Action{cases.CreatePod{Pod: pod}, cases.DeletePod{Ref: pod.Ref}, cases.CreatePod{Pod: other}} {
 		if err := fake.Do(a); err != nil {
 			t.Fatal(err)
 		}

@@ -9,6 +9,6 @@
 // It must never do I/O other than reading the embedded files, read a clock, log, or import
 // anything of the enforcer.
 //
-//	*.txtar ──Load──▶ Case ──Bind──▶ actions for one cluster ──runner──▶ observations
+//	*.txtar ──Load──▶ Case ──Do──▶ actions in one World ──runner──▶ observations
 //	                    └────Want──▶ verdict of one cell ──────judge──▶ outcome
 package cases

@@ -1,11 +1,11 @@
 package cases
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -24,7 +24,7 @@ type FakeCluster struct {
 func NewFakeCluster(families ...model.Family) *FakeCluster {
 	p := &FakeCluster{families: families}
 	s := &p.Snapshot
-	s.Namespaces = append(s.Namespaces, model.Namespace{Name: "control", Labels: map[string]string{"ns": "control"}})
+	s.Namespaces = append(s.Namespaces, model.Namespace{Name: control, Labels: map[string]string{"ns": control}})
 	for n := 1; n <= FixtureNodes; n++ {
 		ips := fakeNodeIPs(families, n)
 		s.Nodes = append(s.Nodes, model.Node{Name: nodeName(n), IPs: ips})
@@ -41,18 +41,11 @@ func NewFakeCluster(families ...model.Family) *FakeCluster {
 	return p
 }
 
-// Do binds the action to the cluster and applies it.
+// Do makes an action's change. The snapshot that was read before is not changed.
 func (p *FakeCluster) Do(a Action) error {
-	bound, err := a.Bind(p)
-	if err != nil {
-		return err
-	}
-	next, err := Apply(p.Snapshot, bound)
-	if err != nil {
-		return err
-	}
-	p.Snapshot = next
-	return nil
+	s := &p.Snapshot
+	s.Namespaces, s.Pods, s.Policies = slices.Clone(s.Namespaces), slices.Clone(s.Pods), slices.Clone(s.Policies)
+	return a.do(context.Background(), p)
 }
 
 // Namespace is the real name of a logical one: never the same, so that a name that Bind
@@ -64,23 +57,23 @@ func (p *FakeCluster) Families() []model.Family { return p.families }
 
 // PodIPs are the addresses of a pod, or of a node's control prober, by logical key.
 func (p *FakeCluster) PodIPs(key string) []netip.Addr {
-	ns, name, _ := strings.Cut(key, "/")
+	ref := refOf(key)
+	real := Ref{realName(ref.Namespace), ref.Name}
 	if IsNodeKey(key) {
-		ns, name = controlNamespace, "node-"+name
-	} else {
-		ns = realName(ns)
+		real = Ref{control, "node-" + ref.Name}
 	}
-	for _, pod := range p.Snapshot.Pods {
-		if pod.Namespace == ns && pod.Name == name {
-			return pod.IPs
-		}
+	if i := p.real(real); i >= 0 {
+		return p.Snapshot.Pods[i].IPs
 	}
 	return nil
 }
 
-const controlNamespace = "control"
+const (
+	control = "control" // namespace of the nodes' own pods, which has no logical name
+	suffix  = "-fake"
+)
 
-func realName(logical string) string { return logical + "-fake" }
+func realName(logical string) string { return logical + suffix }
 
 func nodeName(n int) string { return fmt.Sprintf("node-%d", n) }
 
@@ -88,7 +81,7 @@ func nodeName(n int) string { return fmt.Sprintf("node-%d", n) }
 // ignored in spite of them.
 func controlPod(node int, ips []netip.Addr) model.Pod {
 	return model.Pod{
-		UID: "control/" + nodeName(node), Namespace: controlNamespace, Name: nodeName(node),
+		UID: "control/" + nodeName(node), Namespace: control, Name: nodeName(node),
 		Labels: map[string]string{"pod": "a"}, Node: nodeName(node), IPs: ips, HostNetwork: true, Ports: DefaultPorts(),
 	}
 }

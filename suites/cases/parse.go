@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/netassay/netassay/model"
 )
 
 // headerName is the file of an archive that says what the case does.
@@ -18,8 +20,8 @@ type parser struct {
 	header *document
 	files  map[string]*document // all others, by name
 	used   map[string]bool
-	state  *state
-	fakes  []*FakeCluster // the case run on fake clusters, one per set of families
+	source *document       // the last file that the present action named
+	fakes  [3]*FakeCluster // the case run on fake clusters, one for each choice of families
 	kase   Case
 	errs   []error
 }
@@ -53,7 +55,10 @@ func newParser(name string, data []byte) (*parser, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &parser{files: map[string]*document{}, used: map[string]bool{}, state: fixtureState(), fakes: fakeClusters()}
+	p := &parser{files: map[string]*document{}, used: map[string]bool{}}
+	for i, f := range []model.Families{model.OnlyIPv4, model.OnlyIPv6, model.Dual} {
+		p.fakes[i] = NewFakeCluster(f.List()...)
+	}
 	for _, d := range docs {
 		if d.name == headerName {
 			p.header = d
@@ -161,26 +166,22 @@ func (p *parser) step(i int, h headerStep) {
 		at := p.header.at("steps", i, "do", j)
 		if a, ok := p.action(at, ha); ok {
 			s.Do = append(s.Do, a)
-			p.run(at, ha, a)
+			p.run(at, a)
 		}
 	}
 	s.Expect = p.expects(p.header.at("steps", i, "expect"), h.Expect)
 	p.kase.Steps = append(p.kase.Steps, s)
 }
 
-// run makes an action's change on a fake cluster, to find out what would go wrong on a cluster.
-func (p *parser) run(at *yaml.Node, h headerAction, a Action) {
-	if err := p.state.do(a); err != nil {
-		p.fail(at, "%v", err)
-		return
-	}
+// run makes an action's change on fake clusters, to find out what would go wrong on a real one.
+func (p *parser) run(at *yaml.Node, a Action) {
 	for _, fake := range p.fakes {
 		err := fake.Do(a)
 		if err == nil {
 			continue
 		}
-		if doc, text := p.culprit(h, err); doc != nil {
-			p.errs = append(p.errs, doc.errorText(text, err))
+		if m := quotedPlaceholder.FindStringSubmatch(err.Error()); m != nil && p.source != nil {
+			p.errs = append(p.errs, p.source.errorText(m[1], err))
 		} else {
 			p.fail(at, "%v", err)
 		}
@@ -189,21 +190,6 @@ func (p *parser) run(at *yaml.Node, h headerAction, a Action) {
 }
 
 var quotedPlaceholder = regexp.MustCompile(`placeholder "(\$\{[^"]*)"`)
-
-// culprit finds the file, and the text in it, that an error about a placeholder is about.
-func (p *parser) culprit(h headerAction, err error) (*document, string) {
-	m := quotedPlaceholder.FindStringSubmatch(err.Error())
-	switch {
-	case m == nil:
-		return nil, ""
-	case h.Apply != nil:
-		return p.files[*h.Apply], m[1]
-	case h.Patch != nil:
-		return p.files[h.Patch.File], m[1]
-	default:
-		return nil, ""
-	}
-}
 
 // expects reads the lines of a step and checks that each stands for some cell.
 func (p *parser) expects(at *yaml.Node, text string) []Expect {

@@ -1,13 +1,11 @@
 package cases
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	netv1 "k8s.io/api/networking/v1"
 
 	"github.com/netassay/netassay/model"
 )
@@ -63,20 +61,6 @@ type Step struct {
 	Expect []Expect // in order, the last that matches a cell wins; no match means Allow
 }
 
-// Action is one write to the API server. Exactly one field is set. Namespaces are logical
-// (x, y, z) until Bind has made them real.
-type Action struct {
-	Apply           *netv1.NetworkPolicy // create, or replace the spec when it exists
-	Patch           *Patch               // of an existing policy
-	Delete          *Ref                 // of an existing policy
-	LabelPod        *PodLabels
-	LabelNamespace  *NamespaceLabels
-	CreatePod       *Pod
-	DeletePod       *Ref // and wait until it is gone
-	CreateNamespace *Namespace
-	DeleteNamespace string // with all that is in it, and wait until it is gone
-}
-
 // Ref names a namespaced object.
 type Ref struct {
 	Namespace string
@@ -85,24 +69,6 @@ type Ref struct {
 
 // Key is namespace/name.
 func (r Ref) Key() string { return r.Namespace + "/" + r.Name }
-
-// Patch is a JSON merge patch (RFC 7386) of a policy.
-type Patch struct {
-	Ref
-	Merge json.RawMessage
-}
-
-// PodLabels changes labels of a pod. A nil value removes the label.
-type PodLabels struct {
-	Ref
-	Labels map[string]*string
-}
-
-// NamespaceLabels changes labels of a namespace. A nil value removes the label.
-type NamespaceLabels struct {
-	Name   string
-	Labels map[string]*string
-}
 
 // Pod is a pod of the fixture, or one that a case creates: an agnhost and a probe
 // container, its own Service, and these labels and ports.
@@ -146,27 +112,3 @@ func NodeKey(node int) string { return nodePrefix + strconv.Itoa(node) }
 func IsNodeKey(key string) bool { return strings.HasPrefix(key, nodePrefix) }
 
 const nodePrefix = "node/"
-
-// String names the action as reports show it, "apply x/deny".
-func (a Action) String() string {
-	switch {
-	case a.Apply != nil:
-		return "apply " + a.Apply.Namespace + "/" + a.Apply.Name
-	case a.Patch != nil:
-		return "patch " + a.Patch.Key()
-	case a.Delete != nil:
-		return "delete " + a.Delete.Key()
-	case a.LabelPod != nil:
-		return "label pod " + a.LabelPod.Key() + labelList(a.LabelPod.Labels)
-	case a.LabelNamespace != nil:
-		return "label namespace " + a.LabelNamespace.Name + labelList(a.LabelNamespace.Labels)
-	case a.CreatePod != nil:
-		return "create pod " + a.CreatePod.Key()
-	case a.DeletePod != nil:
-		return "delete pod " + a.DeletePod.Key()
-	case a.CreateNamespace != nil:
-		return "create namespace " + a.CreateNamespace.Name
-	default:
-		return "delete namespace " + a.DeleteNamespace
-	}
-}

@@ -1,57 +1,72 @@
 package cases
 
 import (
-	"maps"
-	"slices"
+	"github.com/netassay/netassay/model"
 )
+
+// after is a fake cluster in the state after a step (0 is the first).
+func (c Case) after(step int) *FakeCluster {
+	fake := NewFakeCluster(model.Dual.List()...)
+	for _, s := range c.Steps[:step+1] {
+		for _, a := range s.Do {
+			_ = fake.Do(a) // checked when the case was loaded
+		}
+	}
+	return fake
+}
+
+// Keys are the pods that exist after step (0 is the first), sorted: the fixture's, those
+// that the case created, without those that it deleted. Step -1 is before the first.
+func (c Case) Keys(step int) []string { return c.after(step).keys() }
 
 // Undo lists the actions that bring a cluster back from the end of the case to the state
 // before it: policies, created pods and namespaces deleted, labels as they were, deleted
 // pods created again. When a case is broken off half-way, end is the last step that was
 // begun (0 is the first); the actions must then tolerate that an object is missing.
 func (c Case) Undo(end int) []Action {
-	before, after := fixtureState(), c.after(end)
+	before, after := c.after(-1), c.after(end)
 	var undo []Action
-	for _, key := range slices.Sorted(maps.Keys(after.policies)) {
-		undo = append(undo, Action{Delete: refOf(key)})
+	for _, key := range after.policies() {
+		undo = append(undo, DeletePolicy{refOf(key)})
 	}
-	for _, key := range slices.Sorted(maps.Keys(after.pods)) {
-		if _, ok := before.pods[key]; !ok {
-			undo = append(undo, Action{DeletePod: refOf(key)})
+	for _, key := range after.keys() {
+		if before.pod(refOf(key)) < 0 {
+			undo = append(undo, DeletePod{refOf(key)})
 		}
 	}
 	undo = append(undo, undoNamespaces(before, after)...)
 	return append(undo, undoPods(before, after)...)
 }
 
-func undoNamespaces(before, after *state) []Action {
+func undoNamespaces(before, after *FakeCluster) []Action {
 	var undo []Action
-	for _, name := range slices.Sorted(maps.Keys(after.namespaces)) {
-		old, ok := before.namespaces[name]
-		if !ok {
-			undo = append(undo, Action{DeleteNamespace: name})
-		} else if changes := labelChanges(after.namespaces[name].Labels, old.Labels); len(changes) > 0 {
-			undo = append(undo, Action{LabelNamespace: &NamespaceLabels{Name: name, Labels: changes}})
+	for _, name := range after.namespaces() {
+		old := before.namespace(name)
+		if old < 0 {
+			undo = append(undo, DeleteNamespace{name})
+			continue
+		}
+		changes := labelChanges(after.Snapshot.Namespaces[after.namespace(name)].Labels, before.Snapshot.Namespaces[old].Labels)
+		if len(changes) > 0 {
+			undo = append(undo, LabelNamespace{name, changes})
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(before.namespaces)) {
-		if _, ok := after.namespaces[name]; !ok {
-			n := before.namespaces[name]
-			undo = append(undo, Action{CreateNamespace: &n})
+	for _, n := range FixtureNamespaces() {
+		if after.namespace(n.Name) < 0 {
+			undo = append(undo, CreateNamespace{n})
 		}
 	}
 	return undo
 }
 
-func undoPods(before, after *state) []Action {
+func undoPods(before, after *FakeCluster) []Action {
 	var undo []Action
-	for _, key := range slices.Sorted(maps.Keys(before.pods)) {
-		old := before.pods[key]
-		now, ok := after.pods[key]
-		if !ok {
-			undo = append(undo, Action{CreatePod: &old})
-		} else if changes := labelChanges(now.Labels, old.Labels); len(changes) > 0 {
-			undo = append(undo, Action{LabelPod: &PodLabels{Ref: old.Ref, Labels: changes}})
+	for _, old := range FixturePods() {
+		now := after.pod(old.Ref)
+		if now < 0 {
+			undo = append(undo, CreatePod{old})
+		} else if changes := labelChanges(after.Snapshot.Pods[now].Labels, old.Labels); len(changes) > 0 {
+			undo = append(undo, LabelPod{old.Ref, changes})
 		}
 	}
 	return undo

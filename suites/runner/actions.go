@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
+	typednetv1 "k8s.io/client-go/kubernetes/typed/networking/v1"
 
 	"github.com/netassay/netassay/suites/cases"
 	"github.com/netassay/netassay/suites/fixture"
@@ -27,51 +28,45 @@ func patience() wait.Backoff {
 	return wait.Backoff{Duration: 25 * time.Millisecond, Factor: 1.1, Steps: 100, Cap: 400 * time.Millisecond}
 }
 
+var _ cases.World = (*fixtureSet)(nil)
+
 // do makes one change and returns when the API server has answered, and for pods and
 // namespaces when they run or are gone. acked is when that was; the prober of a new pod
 // comes up after it.
-func (a *fixtureSet) do(ctx context.Context, logical cases.Action) (acked time.Duration, err error) {
-	bound, err := logical.Bind(a)
-	if err != nil {
-		return 0, err
+func (a *fixtureSet) do(ctx context.Context, action cases.Action) (acked time.Duration, err error) {
+	if err := cases.Do(ctx, a, action); err != nil {
+		return 0, fmt.Errorf("%s: %w", action, err)
 	}
-	if err := a.doBound(ctx, logical, bound); err != nil {
-		return 0, fmt.Errorf("%s: %w", logical, err)
-	}
-	if p := logical.CreatePod; p != nil {
-		return a.pod(p.Key()).since, nil
+	if key := cases.EffectOf(action).Creates; key != "" {
+		return a.pod(key).since, nil
 	}
 	return a.run.cfg.Now(), nil
 }
 
-func (a *fixtureSet) doBound(ctx context.Context, logical, bound cases.Action) error {
-	core, policies := a.run.cfg.Client.CoreV1(), a.run.cfg.Client.NetworkingV1()
-	switch {
-	case bound.Apply != nil:
-		return a.applyPolicy(ctx, bound.Apply)
-	case bound.Patch != nil:
-		_, err := policies.NetworkPolicies(bound.Patch.Namespace).Patch(ctx, bound.Patch.Name,
-			types.MergePatchType, bound.Patch.Merge, metav1.PatchOptions{})
-		return err
-	case bound.Delete != nil:
-		return policies.NetworkPolicies(bound.Delete.Namespace).Delete(ctx, bound.Delete.Name, metav1.DeleteOptions{})
-	case bound.LabelPod != nil:
-		_, err := core.Pods(bound.LabelPod.Namespace).Patch(ctx, bound.LabelPod.Name,
-			types.MergePatchType, labelPatch(bound.LabelPod.Labels), metav1.PatchOptions{})
-		return err
-	case bound.LabelNamespace != nil:
-		_, err := core.Namespaces().Patch(ctx, bound.LabelNamespace.Name,
-			types.MergePatchType, labelPatch(bound.LabelNamespace.Labels), metav1.PatchOptions{})
-		return err
-	case bound.CreatePod != nil:
-		return a.createPod(ctx, logical.CreatePod.Key(), *bound.CreatePod)
-	case bound.DeletePod != nil:
-		return a.deletePod(ctx, logical.DeletePod.Key(), *bound.DeletePod)
-	case bound.CreateNamespace != nil:
-		return a.createNamespace(ctx, *bound.CreateNamespace)
-	default:
-		return a.deleteNamespace(ctx, logical.DeleteNamespace, bound.DeleteNamespace)
+// undoing is a fixture set while a case is undone: what is gone already is no error, and
+// namespaces that the case created are not waited for, as their names are never used again.
+type undoing struct{ *fixtureSet }
+
+// DeletePolicy implements cases.World.
+func (u undoing) DeletePolicy(ctx context.Context, policy cases.Ref) error {
+	return ignoreGone(u.fixtureSet.DeletePolicy(ctx, policy))
+}
+
+// DeletePod implements cases.World.
+func (u undoing) DeletePod(ctx context.Context, pod cases.Ref) error {
+	return ignoreGone(u.fixtureSet.DeletePod(ctx, pod))
+}
+
+// DeleteNamespace implements cases.World.
+func (u undoing) DeleteNamespace(ctx context.Context, name string) error {
+	return ignoreGone(u.beginDelete(ctx, name))
+}
+
+func ignoreGone(err error) error {
+	if apierrors.IsNotFound(err) {
+		return nil
 	}
+	return err
 }
 
 // labelPatch is the merge patch of labels; a nil value is null, which removes the label.
@@ -83,14 +78,18 @@ func labelPatch(labels map[string]*string) []byte {
 	return patch
 }
 
-func (a *fixtureSet) applyPolicy(ctx context.Context, p *netv1.NetworkPolicy) error {
-	p = p.DeepCopy()
+// ApplyPolicy implements cases.World.
+func (a *fixtureSet) ApplyPolicy(ctx context.Context, logical *netv1.NetworkPolicy) error {
+	p, err := cases.BindPolicy(logical, a)
+	if err != nil {
+		return err
+	}
 	if p.Labels == nil {
 		p.Labels = map[string]string{}
 	}
 	p.Labels[fixture.RunLabel], p.Labels[fixture.SetLabel] = a.ID, a.Name
-	client := a.run.cfg.Client.NetworkingV1().NetworkPolicies(p.Namespace)
-	_, err := client.Create(ctx, p, metav1.CreateOptions{})
+	client := a.policies(logical.Namespace)
+	_, err = client.Create(ctx, p, metav1.CreateOptions{})
 	if !apierrors.IsAlreadyExists(err) {
 		return err
 	}
@@ -103,8 +102,37 @@ func (a *fixtureSet) applyPolicy(ctx context.Context, p *netv1.NetworkPolicy) er
 	return err
 }
 
-// createPod creates a bound pod and its Service, and starts its prober when it runs.
-func (a *fixtureSet) createPod(ctx context.Context, key string, p cases.Pod) error {
+// PatchPolicy implements cases.World.
+func (a *fixtureSet) PatchPolicy(ctx context.Context, p cases.PatchPolicy) error {
+	merge, err := cases.BindJSON(p.Merge, a)
+	if err != nil {
+		return err
+	}
+	_, err = a.policies(p.Namespace).Patch(ctx, p.Name, types.MergePatchType, merge, metav1.PatchOptions{})
+	return err
+}
+
+// DeletePolicy implements cases.World.
+func (a *fixtureSet) DeletePolicy(ctx context.Context, policy cases.Ref) error {
+	return a.policies(policy.Namespace).Delete(ctx, policy.Name, metav1.DeleteOptions{})
+}
+
+// LabelPod implements cases.World.
+func (a *fixtureSet) LabelPod(ctx context.Context, l cases.LabelPod) error {
+	_, err := a.run.cfg.Client.CoreV1().Pods(a.Namespace(l.Namespace)).Patch(ctx, l.Name, types.MergePatchType, labelPatch(l.Labels), metav1.PatchOptions{})
+	return err
+}
+
+// LabelNamespace implements cases.World.
+func (a *fixtureSet) LabelNamespace(ctx context.Context, l cases.LabelNamespace) error {
+	_, err := a.run.cfg.Client.CoreV1().Namespaces().Patch(ctx, a.Namespace(l.Name), types.MergePatchType, labelPatch(l.Labels), metav1.PatchOptions{})
+	return err
+}
+
+// CreatePod creates a pod and its Service, and starts its prober when it runs.
+func (a *fixtureSet) CreatePod(ctx context.Context, p cases.Pod) error {
+	key := p.Key()
+	p.Namespace = a.Namespace(p.Namespace)
 	services, err := a.createService(ctx, p)
 	if err != nil {
 		return err
@@ -123,7 +151,7 @@ func (a *fixtureSet) createPod(ctx context.Context, key string, p cases.Pod) err
 		services = parseIPs(svc.Spec.ClusterIPs)
 	}
 	started := &pod{
-		key: key, prober: p.Namespace + "/" + p.Name, control: a.run.controlOf(p.Node),
+		key: key, prober: p.Key(), control: a.run.controlOf(p.Node),
 		ips: statusIPs(running), services: services, since: since,
 	}
 	return a.attach(ctx, started, residence{
@@ -218,21 +246,23 @@ func podState(p *corev1.Pod) string {
 	return state + fmt.Sprintf(", IPs %v", statusIPs(p))
 }
 
-// deletePod deletes a pod and its prober and waits until it is gone. Its Service stays.
-func (a *fixtureSet) deletePod(ctx context.Context, key string, r cases.Ref) error {
-	a.drop(func(k string) bool { return k == key })
-	client := a.run.cfg.Client.CoreV1().Pods(r.Namespace)
-	if err := client.Delete(ctx, r.Name, metav1.DeleteOptions{}); err != nil {
+// DeletePod deletes a pod and its prober and waits until it is gone. Its Service stays.
+func (a *fixtureSet) DeletePod(ctx context.Context, pod cases.Ref) error {
+	a.drop(func(k string) bool { return k == pod.Key() })
+	client := a.run.cfg.Client.CoreV1().Pods(a.Namespace(pod.Namespace))
+	if err := client.Delete(ctx, pod.Name, metav1.DeleteOptions{}); err != nil {
 		return err
 	}
 	return a.run.poll(ctx, func(ctx context.Context) (bool, error) {
-		_, err := client.Get(ctx, r.Name, metav1.GetOptions{})
+		_, err := client.Get(ctx, pod.Name, metav1.GetOptions{})
 		return gone(err)
 	})
 }
 
-func (a *fixtureSet) createNamespace(ctx context.Context, bound cases.Namespace) error {
-	return a.run.createNamespace(ctx, a.NamespaceObject(bound))
+// CreateNamespace implements cases.World.
+func (a *fixtureSet) CreateNamespace(ctx context.Context, n cases.Namespace) error {
+	n.Name = a.Namespace(n.Name)
+	return a.run.createNamespace(ctx, a.NamespaceObject(n))
 }
 
 // createNamespace creates a namespace and in it what its pods need to be pulled.
@@ -249,21 +279,25 @@ func (s *suite) createNamespace(ctx context.Context, namespace *corev1.Namespace
 	return nil
 }
 
-func (a *fixtureSet) deleteNamespace(ctx context.Context, logical, name string) error {
-	a.drop(inNamespace(logical))
-	client := a.run.cfg.Client.CoreV1().Namespaces()
-	if err := client.Delete(ctx, name, metav1.DeleteOptions{}); err != nil {
+// DeleteNamespace deletes a namespace and the probers in it and waits until it is gone.
+func (a *fixtureSet) DeleteNamespace(ctx context.Context, name string) error {
+	if err := a.beginDelete(ctx, name); err != nil {
 		return err
 	}
 	return a.run.poll(ctx, func(ctx context.Context) (bool, error) {
-		_, err := client.Get(ctx, name, metav1.GetOptions{})
+		_, err := a.run.cfg.Client.CoreV1().Namespaces().Get(ctx, a.Namespace(name), metav1.GetOptions{})
 		return gone(err)
 	})
 }
 
-// inNamespace matches the keys of the pods of a logical namespace.
-func inNamespace(logical string) func(key string) bool {
-	return func(key string) bool { return strings.HasPrefix(key, logical+"/") }
+// beginDelete deletes a namespace without waiting.
+func (a *fixtureSet) beginDelete(ctx context.Context, name string) error {
+	a.drop(func(key string) bool { return strings.HasPrefix(key, name+"/") })
+	return a.run.cfg.Client.CoreV1().Namespaces().Delete(ctx, a.Namespace(name), metav1.DeleteOptions{})
+}
+
+func (a *fixtureSet) policies(logical string) typednetv1.NetworkPolicyInterface {
+	return a.run.cfg.Client.NetworkingV1().NetworkPolicies(a.Namespace(logical))
 }
 
 func gone(err error) (bool, error) {

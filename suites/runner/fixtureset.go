@@ -62,14 +62,13 @@ func (s *suite) newFixtureSet(ctx context.Context) (*fixtureSet, error) {
 	start := s.cfg.Now()
 	g, gctx := errgroup.WithContext(ctx)
 	for _, n := range cases.FixtureNamespaces() {
-		n.Name = a.Namespace(n.Name)
-		if err := a.createNamespace(ctx, n); err != nil {
+		if err := a.CreateNamespace(ctx, n); err != nil {
 			a.remove(ctx)
 			return nil, err
 		}
 	}
 	for _, p := range cases.FixturePods() {
-		g.Go(func() error { return a.createPod(gctx, p.Key(), a.bound(p)) })
+		g.Go(func() error { return a.CreatePod(gctx, p) })
 	}
 	if err := g.Wait(); err != nil {
 		a.remove(ctx)
@@ -77,12 +76,6 @@ func (s *suite) newFixtureSet(ctx context.Context) (*fixtureSet, error) {
 	}
 	s.tell(Event{Kind: FixtureReady, Set: name, Elapsed: s.cfg.Now() - start})
 	return a, nil
-}
-
-// bound is p with its real namespace.
-func (a *fixtureSet) bound(p cases.Pod) cases.Pod {
-	p.Namespace = a.Namespace(p.Namespace)
-	return p
 }
 
 // remove deletes the fixture set's namespaces, all that were ever made under its name, without

@@ -107,9 +107,7 @@ func kinds(c cases.Case, server string) []kind {
 func touched(s cases.Step) map[string]bool {
 	keys := map[string]bool{}
 	for _, a := range s.Do {
-		if a.CreatePod != nil {
-			keys[a.CreatePod.Key()] = true
-		}
+		keys[cases.EffectOf(a).Creates] = true
 	}
 	return keys
 }
@@ -145,7 +143,7 @@ func passing(c cases.Case, step int, want verdicts, families []model.Family) map
 func views(done []cases.Action) iter.Seq[[]cases.Action] {
 	var of [3]int // how many actions there are on each resource
 	for _, a := range done {
-		of[resource(a)]++
+		of[cases.EffectOf(a).Resource]++
 	}
 	return func(yield func([]cases.Action) bool) {
 		for n := range (of[0] + 1) * (of[1] + 1) * (of[2] + 1) {
@@ -161,23 +159,12 @@ func views(done []cases.Action) iter.Seq[[]cases.Action] {
 func prefixes(done []cases.Action, known [3]int) []cases.Action {
 	var part []cases.Action
 	for _, a := range done {
-		if r := resource(a); known[r] > 0 {
+		if r := cases.EffectOf(a).Resource; known[r] > 0 {
 			known[r]--
 			part = append(part, a)
 		}
 	}
 	return part
-}
-
-// resource numbers what an action changes: policies, pods, namespaces.
-func resource(a cases.Action) int {
-	switch {
-	case a.LabelPod != nil, a.CreatePod != nil, a.DeletePod != nil:
-		return 1
-	case a.LabelNamespace != nil, a.CreateNamespace != nil, a.DeleteNamespace != "":
-		return 2
-	}
-	return 0
 }
 
 func doAll(fake *cases.FakeCluster, actions []cases.Action) error {

@@ -54,7 +54,7 @@ func TestWants(t *testing.T) {
 func TestPassing(t *testing.T) {
 	chosen := loadCases(t, "stack-order-of-creation")[0]
 	step := slices.IndexFunc(chosen.Steps, func(s cases.Step) bool {
-		return slices.ContainsFunc(s.Do, func(a cases.Action) bool { return a.Delete != nil })
+		return slices.ContainsFunc(s.Do, func(a cases.Action) bool { _, ok := a.(cases.DeletePolicy); return ok })
 	})
 	if step < 1 {
 		t.Fatal("the case has no step that deletes")

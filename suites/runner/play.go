@@ -2,13 +2,9 @@ package runner
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
-
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/netassay/netassay/model"
 	v1 "github.com/netassay/netassay/reports/v1"
@@ -170,7 +166,7 @@ func stopsProbers(c cases.Case, i int) bool {
 	} else {
 		next = c.Undo(i)
 	}
-	return slices.ContainsFunc(next, func(a cases.Action) bool { return a.DeletePod != nil || a.DeleteNamespace != "" })
+	return slices.ContainsFunc(next, func(a cases.Action) bool { return cases.EffectOf(a).EndsPods })
 }
 
 func delivered(s v1.Step) <-chan v1.Step {
@@ -186,7 +182,8 @@ func (a *fixtureSet) restore(ctx context.Context, c cases.Case, end int) *v1.Ste
 	}
 	start := a.run.cfg.Now()
 	for _, action := range c.Undo(end) {
-		if err := a.undo(ctx, action); err != nil {
+		if err := cases.Do(ctx, undoing{a}, action); err != nil {
+			err = fmt.Errorf("%s: %w", action, err)
 			return &v1.Step{
 				Name: restoreStep, Outcome: v1.Inconclusive, Reason: "restore the fixture: " + err.Error(),
 				Millis: millis(a.run.cfg.Now() - start),
@@ -194,29 +191,6 @@ func (a *fixtureSet) restore(ctx context.Context, c cases.Case, end int) *v1.Ste
 		}
 	}
 	return a.baseline(ctx, c, restoreStep)
-}
-
-// undo does one action of cases.Undo. What is gone already is no error, and namespaces that
-// the case created are not waited for: their names are never used again.
-func (a *fixtureSet) undo(ctx context.Context, action cases.Action) error {
-	if action.DeleteNamespace != "" {
-		bound, err := action.Bind(a)
-		if err != nil {
-			return err
-		}
-		a.drop(inNamespace(action.DeleteNamespace))
-		err = a.run.cfg.Client.CoreV1().Namespaces().Delete(ctx, bound.DeleteNamespace, metav1.DeleteOptions{})
-		if !apierrors.IsNotFound(err) {
-			return err
-		}
-		return nil
-	}
-	_, err := a.do(ctx, action)
-	tolerated := action.Delete != nil || action.DeletePod != nil
-	if tolerated && apierrors.IsNotFound(errors.Unwrap(err)) {
-		return nil
-	}
-	return err
 }
 
 // concluded is the outcome of a case with these steps, and the reason of the step that

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/netassay/netassay/model"
@@ -102,12 +103,12 @@ func (w *stepWatch) do(ctx context.Context, acks chan<- time.Duration) {
 	}
 }
 
-// namespaces are the real names of the namespaces of all pods after the step, and of the
-// fixture's.
+// namespaces are the real names of the namespaces of all pods after the step.
 func (w *stepWatch) namespaces() []string {
 	names := map[string]bool{}
-	for _, p := range w.c.PodsAfter(w.step) {
-		names[w.a.Namespace(p.Namespace)] = true
+	for _, key := range w.c.Keys(w.step) {
+		namespace, _, _ := strings.Cut(key, "/")
+		names[w.a.Namespace(namespace)] = true
 	}
 	return slices.Sorted(maps.Keys(names))
 }

@@ -1,0 +1,232 @@
+package cases
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	jsonpatch "gopkg.in/evanphx/json-patch.v4"
+	netv1 "k8s.io/api/networking/v1"
+
+	"github.com/netassay/netassay/model"
+)
+
+var _ World = (*FakeCluster)(nil)
+
+// ApplyPolicy implements World.
+func (p *FakeCluster) ApplyPolicy(_ context.Context, policy *netv1.NetworkPolicy) error {
+	if p.namespace(policy.Namespace) < 0 {
+		return missing("namespace", policy.Namespace, p.namespaces())
+	}
+	ref := Ref{policy.Namespace, policy.Name}
+	bound, err := BindPolicy(policy, p)
+	if err != nil {
+		return fmt.Errorf("bind apply %s: %w", ref.Key(), err)
+	}
+	if i := p.policy(ref); i >= 0 {
+		p.Snapshot.Policies[i] = bound
+	} else {
+		p.Snapshot.Policies = append(p.Snapshot.Policies, bound)
+	}
+	return nil
+}
+
+// PatchPolicy implements World.
+func (p *FakeCluster) PatchPolicy(_ context.Context, patch PatchPolicy) error {
+	bound, err := BindJSON(patch.Merge, p)
+	if err != nil {
+		return fmt.Errorf("bind %s: %w", patch, err)
+	}
+	i := p.policy(patch.Ref)
+	if i < 0 {
+		return missing("policy", patch.Key(), p.policies())
+	}
+	merged, err := merge(p.Snapshot.Policies[i], bound)
+	if err != nil {
+		return fmt.Errorf("%s: %w", patch, err)
+	}
+	p.Snapshot.Policies[i] = merged
+	return nil
+}
+
+func merge(policy *netv1.NetworkPolicy, patch json.RawMessage) (*netv1.NetworkPolicy, error) {
+	before, err := json.Marshal(policy)
+	if err != nil {
+		return nil, err
+	}
+	after, err := jsonpatch.MergePatch(before, patch)
+	if err != nil {
+		return nil, err
+	}
+	var merged netv1.NetworkPolicy
+	return &merged, json.Unmarshal(after, &merged)
+}
+
+// DeletePolicy implements World.
+func (p *FakeCluster) DeletePolicy(_ context.Context, r Ref) error {
+	i := p.policy(r)
+	if i < 0 {
+		return missing("policy", r.Key(), p.policies())
+	}
+	p.Snapshot.Policies = slices.Delete(p.Snapshot.Policies, i, i+1)
+	return nil
+}
+
+// LabelPod implements World.
+func (p *FakeCluster) LabelPod(_ context.Context, l LabelPod) error {
+	i := p.pod(l.Ref)
+	if i < 0 {
+		return missing("pod", l.Key(), p.keys())
+	}
+	pod := &p.Snapshot.Pods[i]
+	pod.Labels = relabelled(pod.Labels, l.Labels)
+	return nil
+}
+
+// LabelNamespace implements World.
+func (p *FakeCluster) LabelNamespace(_ context.Context, l LabelNamespace) error {
+	i := p.namespace(l.Name)
+	if i < 0 {
+		return missing("namespace", l.Name, p.namespaces())
+	}
+	n := &p.Snapshot.Namespaces[i]
+	n.Labels = relabelled(n.Labels, l.Labels)
+	return nil
+}
+
+// relabelled is a copy of labels with the changes made.
+func relabelled(labels map[string]string, changes map[string]*string) map[string]string {
+	after := maps.Clone(labels)
+	if after == nil {
+		after = map[string]string{}
+	}
+	for k, v := range changes {
+		if v == nil {
+			delete(after, k)
+		} else {
+			after[k] = *v
+		}
+	}
+	return after
+}
+
+// CreatePod implements World. The pod gets the addresses after the highest ones in use on
+// its node, so an address that a deleted pod had can come back.
+func (p *FakeCluster) CreatePod(_ context.Context, pod Pod) error {
+	if p.namespace(pod.Namespace) < 0 {
+		return missing("namespace", pod.Namespace, p.namespaces())
+	}
+	if p.pod(pod.Ref) >= 0 {
+		return fmt.Errorf("pod %s exists already", pod.Key())
+	}
+	pod.Namespace = realName(pod.Namespace)
+	p.Snapshot.Pods = append(p.Snapshot.Pods, modelPod(pod, p.nextIPs(nodeName(pod.Node))))
+	return nil
+}
+
+// nextIPs are the addresses after the highest ones of the pods on a node, per family.
+func (p *FakeCluster) nextIPs(node string) []netip.Addr {
+	highest := map[model.Family]netip.Addr{}
+	for _, pod := range p.Snapshot.Pods {
+		if pod.HostNetwork || pod.Node != node {
+			continue
+		}
+		for _, ip := range pod.IPs {
+			if f := model.FamilyOf(ip); highest[f].Less(ip) {
+				highest[f] = ip
+			}
+		}
+	}
+	var ips []netip.Addr
+	for _, f := range p.families {
+		if ip, ok := highest[f]; ok {
+			ips = append(ips, ip.Next())
+		}
+	}
+	return ips
+}
+
+// DeletePod implements World.
+func (p *FakeCluster) DeletePod(_ context.Context, r Ref) error {
+	i := p.pod(r)
+	if i < 0 {
+		return missing("pod", r.Key(), p.keys())
+	}
+	p.Snapshot.Pods = slices.Delete(p.Snapshot.Pods, i, i+1)
+	return nil
+}
+
+// CreateNamespace implements World.
+func (p *FakeCluster) CreateNamespace(_ context.Context, n Namespace) error {
+	if p.namespace(n.Name) >= 0 {
+		return fmt.Errorf("namespace %s exists already", n.Name)
+	}
+	n.Name = realName(n.Name)
+	p.Snapshot.Namespaces = append(p.Snapshot.Namespaces, modelNamespace(n))
+	return nil
+}
+
+// DeleteNamespace implements World.
+func (p *FakeCluster) DeleteNamespace(_ context.Context, name string) error {
+	i := p.namespace(name)
+	if i < 0 {
+		return missing("namespace", name, p.namespaces())
+	}
+	s, bound := &p.Snapshot, realName(name)
+	s.Namespaces = slices.Delete(s.Namespaces, i, i+1)
+	s.Pods = slices.DeleteFunc(s.Pods, func(p model.Pod) bool { return p.Namespace == bound })
+	s.Policies = slices.DeleteFunc(s.Policies, func(p *netv1.NetworkPolicy) bool { return p.Namespace == bound })
+	return nil
+}
+
+// Where an object is in the snapshot, by logical name; -1 when it is not there.
+
+func (p *FakeCluster) namespace(logical string) int {
+	return slices.IndexFunc(p.Snapshot.Namespaces, func(n model.Namespace) bool { return n.Name == realName(logical) })
+}
+
+func (p *FakeCluster) pod(r Ref) int { return p.real(Ref{realName(r.Namespace), r.Name}) }
+
+func (p *FakeCluster) real(r Ref) int {
+	return slices.IndexFunc(p.Snapshot.Pods, func(o model.Pod) bool { return o.Namespace == r.Namespace && o.Name == r.Name })
+}
+
+func (p *FakeCluster) policy(r Ref) int {
+	return slices.IndexFunc(p.Snapshot.Policies, func(o *netv1.NetworkPolicy) bool {
+		return o.Namespace == realName(r.Namespace) && o.Name == r.Name
+	})
+}
+
+// What there is, by logical name, sorted, without what the nodes have for themselves.
+
+func (p *FakeCluster) namespaces() []string {
+	return logical(p.Snapshot.Namespaces, func(n model.Namespace) (string, string) { return n.Name, "" })
+}
+
+func (p *FakeCluster) keys() []string {
+	return logical(p.Snapshot.Pods, func(o model.Pod) (string, string) { return o.Namespace, "/" + o.Name })
+}
+
+func (p *FakeCluster) policies() []string {
+	return logical(p.Snapshot.Policies, func(o *netv1.NetworkPolicy) (string, string) { return o.Namespace, "/" + o.Name })
+}
+
+func logical[T any](objects []T, split func(T) (namespace, rest string)) []string {
+	var names []string
+	for _, o := range objects {
+		namespace, rest := split(o)
+		if namespace, ok := strings.CutSuffix(namespace, suffix); ok {
+			names = append(names, namespace+rest)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func missing(kind, name string, valid []string) error {
+	return fmt.Errorf("%s %q does not exist in this step%s", kind, name, nearest(name, valid))
+}

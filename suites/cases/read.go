@@ -1,0 +1,180 @@
+package cases
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	netv1 "k8s.io/api/networking/v1"
+	sigsyaml "sigs.k8s.io/yaml"
+
+	"github.com/netassay/netassay/model"
+)
+
+// action reads one action. ok is false when it can't be understood; that has been noted.
+func (p *parser) action(at *yaml.Node, h headerAction) (a Action, ok bool) {
+	if at == nil || at.Kind != yaml.MappingNode || len(at.Content) != 2 {
+		p.fail(at, `an action has exactly one field, like "- apply: policy.yaml"`)
+		return nil, false
+	}
+	errs := len(p.errs)
+	p.source = nil
+	switch {
+	case h.Apply != nil:
+		a = ApplyPolicy{p.policy(at, *h.Apply)}
+	case h.Patch != nil:
+		a = p.patch(at, *h.Patch)
+	case h.Delete != nil:
+		a = DeletePolicy{p.ref(at, *h.Delete)}
+	case h.LabelPod != nil:
+		a = LabelPod{p.ref(at, h.LabelPod.Pod), h.LabelPod.Labels}
+	case h.LabelNamespace != nil:
+		a = LabelNamespace{h.LabelNamespace.Namespace, h.LabelNamespace.Labels}
+	case h.CreatePod != nil:
+		a = CreatePod{p.newPod(at, *h.CreatePod)}
+	case h.DeletePod != nil:
+		a = DeletePod{p.ref(at, *h.DeletePod)}
+	case h.CreateNamespace != nil:
+		a = CreateNamespace{p.newNamespace(at, *h.CreateNamespace)}
+	case h.DeleteNamespace != nil && *h.DeleteNamespace != "":
+		a = DeleteNamespace{*h.DeleteNamespace}
+	default:
+		p.fail(at, "action has no value")
+	}
+	return a, len(p.errs) == errs
+}
+
+// file finds a file of the archive and notes that it is used, by the action at hand.
+func (p *parser) file(at *yaml.Node, name string) *document {
+	d, ok := p.files[name]
+	if !ok {
+		p.fail(at, "file %q is not in this archive%s", name, nearest(name, slices.Sorted(maps.Keys(p.files))))
+		return nil
+	}
+	p.used[name] = true
+	p.source = d
+	return d
+}
+
+func (p *parser) policy(at *yaml.Node, file string) *netv1.NetworkPolicy {
+	d := p.file(at, file)
+	if d == nil {
+		return nil
+	}
+	var policy netv1.NetworkPolicy
+	if err := d.decode(&policy); err != nil {
+		p.errs = append(p.errs, err)
+		return nil
+	}
+	if policy.APIVersion != netv1.SchemeGroupVersion.String() || policy.Kind != "NetworkPolicy" {
+		p.errs = append(p.errs, d.errorOn(d.root, "want apiVersion networking.k8s.io/v1 and kind NetworkPolicy"))
+	}
+	if policy.Name == "" || policy.Namespace == "" {
+		p.errs = append(p.errs, d.errorOn(d.at("metadata"), "metadata needs a name and a namespace"))
+	}
+	return &policy
+}
+
+func (p *parser) patch(at *yaml.Node, h headerPatch) PatchPolicy {
+	patch, d := PatchPolicy{Ref: p.ref(at, h.Policy)}, p.file(at, h.File)
+	if d == nil {
+		return patch
+	}
+	if err := d.parse(); err != nil {
+		p.errs = append(p.errs, err)
+		return patch
+	}
+	// A merge patch has the fields of a policy, and null for those that it removes.
+	if err := d.check(&netv1.NetworkPolicy{}); err != nil {
+		p.errs = append(p.errs, err)
+		return patch
+	}
+	var err error
+	if patch.Merge, err = sigsyaml.YAMLToJSONStrict(d.data); err != nil {
+		p.errs = append(p.errs, d.syntaxError(err))
+	}
+	return patch
+}
+
+var refSyntax = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9.-]*$`)
+
+func (p *parser) ref(at *yaml.Node, key string) Ref {
+	if !refSyntax.MatchString(key) {
+		p.fail(at, "%q is not like x/name", key)
+	}
+	return refOf(key)
+}
+
+// refOf splits a key.
+func refOf(key string) Ref {
+	ns, name, _ := strings.Cut(key, "/")
+	return Ref{Namespace: ns, Name: name}
+}
+
+func (p *parser) newNamespace(at *yaml.Node, h headerNamespace) Namespace {
+	if strings.HasPrefix(h.Namespace, "node") {
+		p.fail(at, `a namespace can't be called %q: names with "node" stand for nodes`, h.Namespace)
+	}
+	return Namespace{Name: h.Namespace, Labels: relabelled(map[string]string{"ns": h.Namespace}, h.Labels)}
+}
+
+func (p *parser) newPod(at *yaml.Node, h headerNewPod) Pod {
+	ref := p.ref(at, h.Pod)
+	if h.Node < 1 || h.Node > FixtureNodes {
+		p.fail(at, "pod %s needs a node from 1 to %d", h.Pod, FixtureNodes)
+	}
+	labels := map[string]string{"pod": ref.Name}
+	maps.Copy(labels, h.Labels)
+	return Pod{Ref: ref, Labels: labels, Node: h.Node, Ports: p.ports(at, h.Ports)}
+}
+
+// ports are the declared ports of a new pod: those of the fixture when none are given.
+func (p *parser) ports(at *yaml.Node, named map[string]string) []model.Port {
+	if len(named) == 0 {
+		return DefaultPorts()
+	}
+	var ports []model.Port
+	for _, name := range slices.Sorted(maps.Keys(named)) {
+		probe, err := parseProbe(named[name])
+		if err != nil {
+			p.fail(at, "port %s: %v", name, err)
+		}
+		ports = append(ports, model.Port{Name: name, Number: probe.Port, Protocol: probe.Protocol})
+	}
+	return ports
+}
+
+// meaning checks that an expectation stands for some cell of the step that is being read.
+func (p *parser) meaning(e Expect) error {
+	keys := p.fakes[0].keys()
+	if err := p.meansEndpoints(e.Clients, keys, NodeClient); err != nil {
+		return err
+	}
+	if err := p.meansEndpoints(e.Servers, keys, NodeServer); err != nil {
+		return err
+	}
+	for _, pp := range e.Ports {
+		if !slices.ContainsFunc(p.kase.Probes, pp.matches) {
+			return fmt.Errorf("nothing probes this port; probes are %v", p.kase.Probes)
+		}
+	}
+	return nil
+}
+
+func (p *parser) meansEndpoints(patterns []Pattern, keys []string, role NodeRole) error {
+	for _, pattern := range patterns {
+		if strings.HasPrefix(string(pattern), "node") && !strings.Contains(string(pattern), "/") {
+			if !slices.Contains(p.kase.Nodes, role) {
+				return fmt.Errorf(`%s is no %s in this case; add "nodes: [%s]"`, pattern, role, role)
+			}
+			continue
+		}
+		if !slices.ContainsFunc(keys, pattern.matches) {
+			return fmt.Errorf("%s matches no pod in this step; pods are %s", pattern, strings.Join(keys, ", "))
+		}
+	}
+	return nil
+}
