@@ -2,6 +2,7 @@
 // for CI, and some for programs.
 //
 // It decides the names of the files and that no result is ever written over. What a run
-// found is in reports/v1, how it looks in reports/render, and both for scale runs in
-// reports/scale; these are pure, and only this package reads and writes files. It must never judge anything.
+// found is in reports/v1, how it looks in reports/render; these are pure, and only this
+// package reads and writes files. It must never judge anything, nor know who made the records:
+// suites and scale stand above it.
 package reports

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -19,11 +20,13 @@ import (
 	"github.com/netassay/netassay/engines/reference"
 	"github.com/netassay/netassay/engines/registry"
 	"github.com/netassay/netassay/reports"
-	"github.com/netassay/netassay/reports/scale"
+	"github.com/netassay/netassay/reports/render"
 	v1 "github.com/netassay/netassay/reports/v1"
+	"github.com/netassay/netassay/scale/compare"
 	"github.com/netassay/netassay/scale/hollow"
 	"github.com/netassay/netassay/scale/profile"
 	scalerun "github.com/netassay/netassay/scale/run"
+	"github.com/netassay/netassay/scale/summary"
 )
 
 // scaleFlags are what netassay scale can be told.
@@ -170,7 +173,7 @@ func (f *scaleFlags) check() error {
 }
 
 // limitsOf are those that an engine is judged by, nil for none.
-func (f *scaleFlags) limitsOf(engine string) *scale.Limits {
+func (f *scaleFlags) limitsOf(engine string) *v1.Limits {
 	p := f.cfg.Profile
 	switch {
 	case f.bounds == "headline", f.bounds == "auto" && engine == "reference" && p.Pods <= 20000 && p.Policies <= 1000:
@@ -237,8 +240,8 @@ func scaleAll(ctx context.Context, stdio IO, f scaleFlags) error {
 		}
 	}
 	d.Run.Finished = time.Now().UTC()
-	sum := scale.Summarize(d)
-	err := errors.Join(reports.WriteScale(f.out, d), scale.Text(stdio.Out, d, &sum))
+	sum, err := writeScale(f.out, d)
+	err = errors.Join(err, render.ScaleText(stdio.Out, d, &sum))
 	fmt.Fprintf(stdio.Out, "results: %s\n", f.out)
 	if err := errors.Join(failed, err); err != nil {
 		return err
@@ -246,16 +249,22 @@ func scaleAll(ctx context.Context, stdio IO, f scaleFlags) error {
 	return withCode(v1.ExitCode(sum.Verdict))
 }
 
+// writeScale leaves the results of a run in dir.
+func writeScale(dir string, d *v1.ScaleData) (v1.ScaleSummary, error) {
+	sum := summary.Of(d)
+	return sum, reports.WriteScale(dir, d, &sum, func(w io.Writer) error { return compare.WriteBench(w, summary.Side("", d)) })
+}
+
 // data is a result without turns: its conditions.
-func (f *scaleFlags) data() *scale.Data {
-	t, d := f.cfg.Timing, &scale.Data{}
+func (f *scaleFlags) data() *v1.ScaleData {
+	t, d := f.cfg.Timing, &v1.ScaleData{}
 	churn := profile.DefaultChurn()
 	churn.For, churn.Seed = f.cfg.Churn.For, f.cfg.Profile.Seed
-	d.Run = scale.Run{
-		Schema: scale.Schema, ID: filepath.Base(f.out), Tool: version, Cluster: f.place.provider, Kubernetes: binaries.Version, Kernel: kernelRelease(),
+	d.Run = v1.ScaleRun{
+		Schema: v1.ScaleSchema, ID: filepath.Base(f.out), Tool: version, Cluster: f.place.provider, Kubernetes: binaries.Version, Kernel: kernelRelease(),
 		CPUs: runtime.NumCPU(), Memory: hostMemory(), Profile: f.cfg.Profile.String(),
 		Churn:   fmt.Sprintf("%s rates=%v samples=%d cidrs=%d rounds=%d%s", churn, f.cfg.Churn.Rates, f.cfg.Samples, f.cfg.CIDRs, f.cfg.Rounds, f.skipped()),
-		Timing:  scale.Timing{Period: milliseconds(t.Interval), Hold: milliseconds(scalerun.Hold), Deadline: milliseconds(t.Deadline)},
+		Timing:  v1.ScaleTiming{Period: milliseconds(t.Interval), Hold: milliseconds(scalerun.Hold), Deadline: milliseconds(t.Deadline)},
 		Started: time.Now().UTC(),
 	}
 	return d
@@ -304,7 +313,7 @@ func referenceIn(e engines.Engine) *reference.Engine {
 }
 
 // scaleOne measures one engine in a lab of its own and adds what it saw to d.
-func scaleOne(ctx context.Context, stdio IO, f scaleFlags, d *scale.Data, t turn) error {
+func scaleOne(ctx context.Context, stdio IO, f scaleFlags, d *v1.ScaleData, t turn) error {
 	entry, err := registry.Lookup(t.engine)
 	if err != nil {
 		return err
@@ -313,7 +322,7 @@ func scaleOne(ctx context.Context, stdio IO, f scaleFlags, d *scale.Data, t turn
 	if err != nil {
 		return err
 	}
-	described := scale.Engine{Name: t.engine, Version: entry.Version, Limits: f.limitsOf(t.engine)}
+	described := v1.Engine{Name: t.engine, Version: entry.Version, Limits: f.limitsOf(t.engine)}
 	if described.Version == "" {
 		described.Version = version
 	}
@@ -326,7 +335,7 @@ func scaleOne(ctx context.Context, stdio IO, f scaleFlags, d *scale.Data, t turn
 		described.Version += fmt.Sprintf(" told of everything %v late", f.late)
 	}
 	for _, u := range engine.Unsupported() {
-		described.Lacks = append(described.Lacks, scale.Lack{What: u.Feature + string(u.Family), Reason: u.Reason})
+		described.Lacks = append(described.Lacks, v1.Lack{What: u.Feature + string(u.Family), Reason: u.Reason})
 	}
 	if t.repeat == 0 {
 		d.Run.Engines = append(d.Run.Engines, described)

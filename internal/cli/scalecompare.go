@@ -7,8 +7,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/netassay/netassay/reports"
-	"github.com/netassay/netassay/reports/scale"
 	"github.com/netassay/netassay/scale/compare"
+	"github.com/netassay/netassay/scale/summary"
 )
 
 func newScaleCompare(stdio IO) *cobra.Command {
@@ -86,7 +86,7 @@ func scaleSide(path string) (compare.Side, error) {
 		if err != nil {
 			return compare.Side{}, err
 		}
-		return scale.Side(path, d), nil
+		return summary.Side(path, d), nil
 	}
 	f, err := os.Open(path)
 	if err != nil {

@@ -9,8 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/netassay/netassay/reports"
-	"github.com/netassay/netassay/reports/scale"
+	v1 "github.com/netassay/netassay/reports/v1"
 )
 
 // scaleRuns writes ten runs of one repeat each into a directory, in turn with another's.
@@ -20,20 +19,20 @@ func scaleRuns(t *testing.T, seed uint64, turn int, slower float64) string {
 	r := rand.New(rand.NewPCG(seed, 0))
 	for i := range 10 {
 		started := time.Unix(1_800_000_000+int64(120*i+60*turn), 0).UTC()
-		d := &scale.Data{Run: scale.Run{
-			Schema: scale.Schema, ID: fmt.Sprintf("r%d", i), Profile: "seed=1", Started: started, Finished: started.Add(time.Minute),
-			Engines: []scale.Engine{{Name: "reference"}}, Turns: []scale.Turn{{Engine: "reference", Started: started}},
+		d := &v1.ScaleData{Run: v1.ScaleRun{
+			Schema: v1.ScaleSchema, ID: fmt.Sprintf("r%d", i), Profile: "seed=1", Started: started, Finished: started.Add(time.Minute),
+			Engines: []v1.Engine{{Name: "reference"}}, Turns: []v1.Turn{{Engine: "reference", Started: started}},
 		}}
-		for _, transition := range []string{scale.Floor, scale.PolicyCreate, scale.Revoke} {
+		for _, transition := range []string{v1.Floor, v1.PolicyCreate, v1.Revoke} {
 			for change := range 40 {
 				ms := 2.0
-				if transition != scale.Floor {
+				if transition != v1.Floor {
 					ms = slower * (40 + 10*r.ExpFloat64())
 				}
-				d.Samples = append(d.Samples, scale.Sample{Engine: "reference", Transition: transition, Change: change, Want: "deny", Stable: &ms})
+				d.Samples = append(d.Samples, v1.Sample{Engine: "reference", Transition: transition, Change: change, Want: "deny", Stable: &ms})
 			}
 		}
-		if err := reports.WriteScale(filepath.Join(dir, fmt.Sprint(i)), d); err != nil {
+		if _, err := writeScale(filepath.Join(dir, fmt.Sprint(i)), d); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -6,8 +6,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/netassay/netassay/reports"
-	"github.com/netassay/netassay/reports/scale"
+	"github.com/netassay/netassay/reports/render"
 	"github.com/netassay/netassay/scale/profile"
+	"github.com/netassay/netassay/scale/summary"
 )
 
 func newScaleGrowth(stdio IO) *cobra.Command {
@@ -31,7 +32,7 @@ or one policy has must stay the same.`,
 }
 
 func scaleGrowth(stdio IO, dirs []string) error {
-	var runs []scale.Sized
+	var runs []summary.Sized
 	var first profile.Profile
 	for i, dir := range dirs {
 		d, err := reports.ReadScale(dir)
@@ -48,14 +49,14 @@ func scaleGrowth(stdio IO, dirs []string) error {
 		if alike(p) != alike(first) {
 			return fmt.Errorf("%s is of another load than %s: only nodes, pods, namespaces and policies may differ", dir, dirs[0])
 		}
-		sum := scale.Summarize(d)
-		runs = append(runs, scale.Sized{Name: dir, Pods: float64(p.Pods), Summary: &sum})
+		sum := summary.Of(d)
+		runs = append(runs, summary.Sized{Name: dir, Pods: float64(p.Pods), Summary: &sum})
 	}
-	sizes, grown, err := scale.Grow(runs)
+	sizes, grown, err := summary.Grow(runs)
 	if err != nil {
 		return err
 	}
-	if err := scale.GrowthText(stdio.Out, sizes, grown); err != nil {
+	if err := render.GrowthText(stdio.Out, sizes, grown); err != nil {
 		return fmt.Errorf("write growth: %w", err)
 	}
 	return nil

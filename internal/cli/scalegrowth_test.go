@@ -8,8 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/netassay/netassay/reports"
-	"github.com/netassay/netassay/reports/scale"
+	v1 "github.com/netassay/netassay/reports/v1"
 )
 
 // sizedRuns writes a run for each size, whose changes take as many milliseconds as a
@@ -20,15 +19,15 @@ func sizedRuns(t *testing.T, profile string, pods ...int) []string {
 	for i, n := range pods {
 		started := time.Unix(1_800_000_000+int64(60*i), 0).UTC()
 		ms := float64(n) / 100
-		d := &scale.Data{
-			Run: scale.Run{
-				Schema: scale.Schema, ID: fmt.Sprint(n), Profile: fmt.Sprintf(profile, n), Started: started, Finished: started.Add(time.Minute),
-				Engines: []scale.Engine{{Name: "reference"}}, Turns: []scale.Turn{{Engine: "reference", Started: started}},
+		d := &v1.ScaleData{
+			Run: v1.ScaleRun{
+				Schema: v1.ScaleSchema, ID: fmt.Sprint(n), Profile: fmt.Sprintf(profile, n), Started: started, Finished: started.Add(time.Minute),
+				Engines: []v1.Engine{{Name: "reference"}}, Turns: []v1.Turn{{Engine: "reference", Started: started}},
 			},
-			Samples: []scale.Sample{{Engine: "reference", Transition: scale.Revoke, Want: "deny", Stable: &ms}},
+			Samples: []v1.Sample{{Engine: "reference", Transition: v1.Revoke, Want: "deny", Stable: &ms}},
 		}
 		dir := filepath.Join(t.TempDir(), fmt.Sprint(n))
-		if err := reports.WriteScale(dir, d); err != nil {
+		if _, err := writeScale(dir, d); err != nil {
 			t.Fatal(err)
 		}
 		out = append(out, dir)

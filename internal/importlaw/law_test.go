@@ -28,8 +28,8 @@ func pure() []string {
 	return []string{
 		"./model", "./suites/oracle", "./suites/judge", "./suites/cases", "./suites/fixture",
 		"./enforcer/plan", "./enforcer/render", "./enforcer/cidr", "./enforcer/match",
-		"./enforcer/iptsim", "./enforcer/gen", "./reports/v1", "./reports/scale",
-		"./scale/profile", "./scale/load", "./scale/stats", "./scale/compare",
+		"./enforcer/iptsim", "./enforcer/gen", "./reports/v1", "./reports/render",
+		"./scale/profile", "./scale/load", "./scale/stats", "./scale/compare", "./scale/summary",
 	}
 }
 
@@ -141,8 +141,14 @@ func law() []rule {
 		},
 		{
 			why:    "loads and figures are the same for every engine: they know neither enforcer nor suite",
-			from:   []string{"./scale/profile", "./scale/load", "./scale/stats", "./scale/compare", "./reports/scale"},
+			from:   []string{"./scale/profile", "./scale/load", "./scale/stats", "./scale/compare", "./scale/summary"},
 			forbid: []string{"./suites/...", "./enforcer/..."},
+		},
+		{
+			why:    "records are the same for whoever makes them: suites and scale fill them, and what computes figures stands above",
+			from:   []string{"./reports/..."},
+			forbid: []string{"./suites/...", "./scale/...", "./testbed/...", "./clusters/...", "./engines/...", "./probe/...", "./model"},
+			tests:  true,
 		},
 		{
 			why:    "the command line is the outermost layer",

@@ -35,7 +35,7 @@ func Cells(w io.Writer, run *v1.Run) error {
 }
 
 // Summary writes the verdict and the figures.
-func Summary(w io.Writer, run *v1.Run) error { return indented(w, run.Summary()) }
+func Summary(w io.Writer, run *v1.Run) error { return JSON(w, run.Summary()) }
 
 // Run writes the run without its cells.
 func Run(w io.Writer, run *v1.Run) error {
@@ -50,12 +50,25 @@ func Run(w io.Writer, run *v1.Run) error {
 		c.Steps = steps
 		short.Cases[i] = c
 	}
-	return indented(w, short)
+	return JSON(w, short)
 }
 
-func indented(w io.Writer, v any) error {
+// JSON writes v for machines and for diffs.
+func JSON(w io.Writer, v any) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	return enc.Encode(v)
+}
+
+// Lines writes each of the list as one line of JSON.
+func Lines[T any](w io.Writer, list []T) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	for i := range list {
+		if err := enc.Encode(&list[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/internal/suggest"
 	"github.com/netassay/netassay/model"
-	report "github.com/netassay/netassay/reports/scale"
+	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/scale/profile"
 )
 
@@ -103,17 +103,17 @@ func DefaultLimits() Limits {
 
 // HeadlineLimits are what the reference enforcer has to keep to at the headline size, on a
 // quiet machine.
-func HeadlineLimits() *report.Limits {
-	return &report.Limits{
-		P99:         map[string]float64{report.PolicyCreate: 500, report.IPBlockEdit: 500},
+func HeadlineLimits() *v1.Limits {
+	return &v1.Limits{
+		P99:         map[string]float64{v1.PolicyCreate: 500, v1.IPBlockEdit: 500},
 		LeakPackets: ptr.To[uint64](0), HWM: ptr.To(64.0 * (1 << 20)), Return: ptr.To(1.1), Slope: true,
 	}
 }
 
 // SmokeLimits hold on a small machine that is busy with other things.
-func SmokeLimits() *report.Limits {
-	return &report.Limits{
-		P99:         map[string]float64{report.PolicyCreate: 5000, report.IPBlockEdit: 5000},
+func SmokeLimits() *v1.Limits {
+	return &v1.Limits{
+		P99:         map[string]float64{v1.PolicyCreate: 5000, v1.IPBlockEdit: 5000},
 		LeakPackets: ptr.To[uint64](0), HWM: ptr.To(96.0 * (1 << 20)),
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/engines/agents"
-	report "github.com/netassay/netassay/reports/scale"
+	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/scale/measure"
 )
 
@@ -126,7 +126,7 @@ func (m *meter) read(ctx context.Context) ([]figure, error) {
 		return nil, fmt.Errorf("read the engine's metrics: %w", err)
 	}
 	if heap, ok := page[heapMetric]; ok {
-		out = append(out, figure{"go-heap", report.UnitB, heap})
+		out = append(out, figure{"go-heap", v1.UnitBytes, heap})
 	}
 	if n, ok := page[requestsMetric]; ok {
 		out = append(out, figure{"api-requests", "", n})
@@ -134,7 +134,7 @@ func (m *meter) read(ctx context.Context) ([]figure, error) {
 	return out, nil
 }
 
-func bytesOf(name string, n int64) figure { return figure{name, report.UnitB, float64(n)} }
+func bytesOf(name string, n int64) figure { return figure{name, v1.UnitBytes, float64(n)} }
 
 func (m *meter) process() ([]figure, error) {
 	p := m.node.agent()
@@ -150,7 +150,7 @@ func (m *meter) process() ([]figure, error) {
 		return nil, err
 	}
 	return []figure{
-		bytesOf(report.RSS, memory.RSS), bytesOf("rss-anon", memory.Anon), bytesOf("pss", memory.PSS), bytesOf(report.HWM, memory.HWM),
+		bytesOf(v1.RSS, memory.RSS), bytesOf("rss-anon", memory.Anon), bytesOf("pss", memory.PSS), bytesOf(v1.HWM, memory.HWM),
 		{"cpu-total", "s", cpu.Total().Seconds()},
 		{"cpu-tools", "s", cpu.Children.Seconds()},
 	}, nil

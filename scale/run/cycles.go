@@ -9,7 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/netassay/netassay/model"
-	report "github.com/netassay/netassay/reports/scale"
+	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/scale/measure"
 )
 
@@ -71,7 +71,7 @@ func (r *run) cycle(ctx context.Context, n int, do func() error) error {
 	if n < r.warmUp() {
 		return nil
 	}
-	r.reading(report.Cycle, n-r.warmUp()+1, report.RSS, report.UnitB, float64(memory.RSS))
+	r.reading(v1.PhaseCycle, n-r.warmUp()+1, v1.RSS, v1.UnitBytes, float64(memory.RSS))
 	if r.meter.url == "" {
 		return nil
 	}
@@ -80,7 +80,7 @@ func (r *run) cycle(ctx context.Context, n int, do func() error) error {
 		return err
 	}
 	if heap, ok := page[heapMetric]; ok {
-		r.reading(report.Cycle, n-r.warmUp()+1, "go-heap", report.UnitB, heap)
+		r.reading(v1.PhaseCycle, n-r.warmUp()+1, "go-heap", v1.UnitBytes, heap)
 	}
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/netassay/netassay/probe"
-	report "github.com/netassay/netassay/reports/scale"
+	v1 "github.com/netassay/netassay/reports/v1"
 )
 
 // flip changes the verdict of flows to and fro, to see how long it takes.
@@ -227,7 +227,7 @@ func (r *run) endBystanders(ctx context.Context, b bystanders, kind Kind) error 
 	}
 	dropped, err := r.stopStreams(ctx, b.drop)
 	passed, passErr := r.stopStreams(ctx, b.pass)
-	var samples []report.Sample
+	var samples []v1.Sample
 	for i, s := range dropped {
 		sample := lasted(kind, "deny", b.since, time.Duration(s.Received)*bystanderPace)
 		sample.Leaked, sample.Pair, sample.Family = s.Received, stranger+" to "+witness, r.flows(witness, stranger)[i].family()

@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/netassay/netassay/model"
-	report "github.com/netassay/netassay/reports/scale"
+	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/scale/load"
 )
 
@@ -136,7 +136,7 @@ func (r *run) blockEdits(ctx context.Context) error {
 		}
 		policies[open] = ingress("blocks", server, peers)
 	}
-	r.reading("ipblocks", 0, "policy-size", report.UnitB, float64(load.EncodedSize(policies[true])))
+	r.reading("ipblocks", 0, "policy-size", v1.UnitBytes, float64(load.EncodedSize(policies[true])))
 	return r.under(ctx, policies[false], func() error {
 		return r.flipAll(ctx, flip{
 			phase: "ipBlocks", flows: r.flows(server, near, far), n: r.cfg.Samples, kinds: [2]Kind{IPBlockEdit, IPBlockEdit},

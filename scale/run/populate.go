@@ -9,7 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
-	report "github.com/netassay/netassay/reports/scale"
+	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/scale/hollow"
 	"github.com/netassay/netassay/scale/load"
 )
@@ -136,7 +136,7 @@ func (r *run) point(ctx context.Context) error {
 		return err
 	}
 	for _, f := range figures {
-		if f.name == report.RSS || f.name == "pss" {
+		if f.name == v1.RSS || f.name == "pss" {
 			p := r.size
 			p.Engine, p.Name, p.Unit, p.Value = r.cfg.Name, f.name, f.unit, f.value
 			r.result.Points = append(r.result.Points, p)

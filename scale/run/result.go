@@ -4,16 +4,16 @@ import (
 	"fmt"
 	"time"
 
-	report "github.com/netassay/netassay/reports/scale"
+	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/scale/measure"
 )
 
 // Result is what one turn of one engine saw, complete up to the point at which it ended.
 type Result struct {
-	Turn     report.Turn
-	Samples  []report.Sample
-	Readings []report.Reading
-	Points   []report.Point
+	Turn     v1.Turn
+	Samples  []v1.Sample
+	Readings []v1.Reading
+	Points   []v1.Point
 	Notes    []string
 	Controls Controls
 	Ticks    uint64 // that senders had
@@ -80,7 +80,7 @@ func (r *Result) voidKinds(limit float64) (lines []string) {
 		}
 		line := fmt.Sprintf("%s: %d of %d samples are void, so that none counts", t, void[t], all[t])
 		lines = append(lines, line)
-		r.Controls.Floor = r.Controls.Floor && t != report.Floor
+		r.Controls.Floor = r.Controls.Floor && t != v1.Floor
 		for i := range r.Samples {
 			if s := &r.Samples[i]; s.Transition == t && s.Void == "" {
 				s.Void = line
@@ -96,13 +96,13 @@ func (r *Result) foreign() float64 { return r.Host.Foreign + r.Host.Stolen }
 
 // reading keeps one number about the engine's cost.
 func (r *run) reading(phase string, cycle int, name, unit string, value float64) {
-	r.result.Readings = append(r.result.Readings, report.Reading{
+	r.result.Readings = append(r.result.Readings, v1.Reading{
 		Engine: r.cfg.Name, Repeat: r.cfg.Repeat, Phase: phase, Cycle: cycle, Name: name, Unit: unit, Value: value,
 	})
 }
 
 // keep keeps samples of one change, whose times count from the start of the turn.
-func (r *run) keep(samples ...report.Sample) {
+func (r *run) keep(samples ...v1.Sample) {
 	start := ms(r.zero)
 	for _, s := range samples {
 		s.Engine, s.Repeat, s.Change = r.cfg.Name, r.cfg.Repeat, r.changes
@@ -128,13 +128,13 @@ func (r *run) spent(phase string, changes int, before measure.CPU) {
 	if !ok || changes == 0 || before.Total() == 0 {
 		return
 	}
-	r.reading(report.Churning, 0, report.CPU+"/"+phase, report.UnitCPU, ms(after.Total()-before.Total())/float64(changes))
+	r.reading(v1.PhaseChurn, 0, v1.CPUPerChange+"/"+phase, v1.UnitCPU, ms(after.Total()-before.Total())/float64(changes))
 }
 
 // lasted is a sample of something that was wrong for a time that is known by its packets.
-func lasted(kind Kind, want string, at, wrong time.Duration) report.Sample {
+func lasted(kind Kind, want string, at, wrong time.Duration) v1.Sample {
 	stable := ms(at + wrong)
-	s := report.Sample{Transition: string(kind), Want: want, Due: ms(at), Call: ms(at), Ack: ms(at), First: &stable, Stable: &stable}
+	s := v1.Sample{Transition: string(kind), Want: want, Due: ms(at), Call: ms(at), Ack: ms(at), First: &stable, Stable: &stable}
 	if want == "deny" {
 		s.Leak = ms(wrong)
 	} else {

@@ -14,7 +14,7 @@ import (
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/probe"
-	report "github.com/netassay/netassay/reports/scale"
+	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/scale/hollow"
 	"github.com/netassay/netassay/scale/load"
 	"github.com/netassay/netassay/scale/measure"
@@ -38,7 +38,7 @@ type run struct {
 	zero     time.Duration // of the harness's clock, at the start
 	changes  int           // samples are numbered by
 	enforced bool          // the witness's policy is in force
-	size     report.Point  // of the load so far
+	size     v1.Point      // of the load so far
 
 	kwok      *hollow.Kwok // nil when the run has hollow pods run itself
 	knowsSets bool         // the kernel was seen to hold exactly the sets expected
@@ -76,7 +76,7 @@ func newRun(cfg Config) *run {
 		cfg: cfg, fleet: probe.NewFleet(), pods: map[string]*pod{}, nodes: cfg.Lab.Nodes(),
 		began: time.Now(), zero: probe.Now(), families: cfg.families(),
 	}
-	r.result = &Result{Turn: report.Turn{Engine: cfg.Name, Repeat: cfg.Repeat, Started: r.began.UTC()}}
+	r.result = &Result{Turn: v1.Turn{Engine: cfg.Name, Repeat: cfg.Repeat, Started: r.began.UTC()}}
 	return r
 }
 
@@ -130,7 +130,7 @@ func (r *run) phases(life context.Context) []phase {
 		{"floor", r.floor},
 		{"baseline", r.baseline},
 		{"populate", func(ctx context.Context) error { return r.populate(ctx, life) }},
-		{"loaded", func(ctx context.Context) error { return r.rest(ctx, report.Loaded) }},
+		{"loaded", func(ctx context.Context) error { return r.rest(ctx, v1.PhaseLoaded) }},
 		{"restart", r.restart},
 		{"policy create and delete", r.policyCreation},
 		{"ipBlock edits", r.blockEdits},
@@ -140,10 +140,10 @@ func (r *run) phases(life context.Context) []phase {
 		{"new pods", r.newPods},
 		{"state", r.stateConvergence},
 		{"churn", r.churns},
-		{"after churn", func(ctx context.Context) error { return r.rest(ctx, report.Churning) }},
+		{"after churn", func(ctx context.Context) error { return r.rest(ctx, v1.PhaseChurn) }},
 		{"cycles", r.cycles},
 		{"delete all", r.clear},
-		{"after delete", func(ctx context.Context) error { return r.rest(ctx, report.Deleted) }},
+		{"after delete", func(ctx context.Context) error { return r.rest(ctx, v1.PhaseDeleted) }},
 	}
 }
 
@@ -237,7 +237,7 @@ func (r *run) baseline(ctx context.Context) (err error) {
 	if !r.enforced {
 		r.note("the policy of the witness is not enforced: flows beside the changes are not watched")
 	}
-	return errors.Join(ctx.Err(), r.rest(ctx, report.Baseline))
+	return errors.Join(ctx.Err(), r.rest(ctx, v1.PhaseBaseline))
 }
 
 func (r *run) startEngine(ctx context.Context, phase string) error {
@@ -268,7 +268,7 @@ func (r *run) rest(ctx context.Context, phase string) error {
 	for _, f := range figures {
 		r.reading(phase, 0, f.name, f.unit, f.value)
 		switch f.name {
-		case report.RSS, report.HWM, "ipset":
+		case v1.RSS, v1.HWM, "ipset":
 			line += fmt.Sprintf(" %s %.1f MiB", f.name, f.value/(1<<20))
 		case "ipset-entries", "iptables-rules":
 			line += fmt.Sprintf(" %s %.0f", f.name, f.value)
@@ -301,7 +301,7 @@ func (r *run) restart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return r.rest(ctx, report.Loaded)
+	return r.rest(ctx, v1.PhaseLoaded)
 }
 
 // note keeps what a reader of the figures has to know.

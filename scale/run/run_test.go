@@ -15,7 +15,7 @@ import (
 	"github.com/netassay/netassay/engines/none"
 	"github.com/netassay/netassay/engines/reference"
 	"github.com/netassay/netassay/internal/sandbox"
-	report "github.com/netassay/netassay/reports/scale"
+	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/scale/profile"
 )
 
@@ -136,9 +136,9 @@ func TestRunSmall(t *testing.T) {
 			t.Errorf("the enforcer does not tell of %+v", s)
 		}
 	}
-	for _, phase := range report.Phases() {
-		for _, name := range []string{report.RSS, report.HWM, "pss", "go-heap", "ipset", "api-received", "api-requests"} {
-			if !slices.ContainsFunc(r.Readings, func(g report.Reading) bool { return g.Phase == phase && g.Name == name && g.Value > 0 }) {
+	for _, phase := range v1.Phases() {
+		for _, name := range []string{v1.RSS, v1.HWM, "pss", "go-heap", "ipset", "api-received", "api-requests"} {
+			if !slices.ContainsFunc(r.Readings, func(g v1.Reading) bool { return g.Phase == phase && g.Name == name && g.Value > 0 }) {
 				t.Errorf("no reading of %s in phase %s", name, phase)
 			}
 		}

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/netassay/netassay/probe"
-	report "github.com/netassay/netassay/reports/scale"
+	v1 "github.com/netassay/netassay/reports/v1"
 )
 
 // Kind is what was changed, by the name that it has in results.
@@ -13,28 +13,28 @@ type Kind string
 
 // The kinds of changes.
 const (
-	Floor        Kind = report.Floor        // one iptables rule, inserted by hand: what the method itself takes
-	PolicyCreate Kind = report.PolicyCreate // a policy that isolates a pod: deny
-	PolicyDelete Kind = report.PolicyDelete // and away with it: allow
-	IPBlockEdit  Kind = report.IPBlockEdit  // of a policy of many CIDRs, an address in or out: either way
-	Revoke       Kind = report.Revoke       // a peer taken out of a policy: deny
-	Grant        Kind = "grant"             // and put in again: allow
-	LabelChange  Kind = report.LabelChange  // of a pod that a policy's peer selects by it: either way
-	PodCreate    Kind = report.PodCreate    // a pod that a policy's peer selects: allow
-	PodDelete    Kind = "pod-delete"        // that pod, its address now nobody's: deny
-	NewPod       Kind = "new-pod"           // a pod that a policy isolates from its first instant: how long it was open
-	Beside       Kind = "beside"            // flows that no change was about: how long they were wrong, by phase
-	Restart      Kind = "restart"           // such flows while the engine is started again
-	StateCreate  Kind = "state-create"      // many hollow pods: until the kernel's sets hold exactly them
+	Floor        Kind = v1.Floor        // one iptables rule, inserted by hand: what the method itself takes
+	PolicyCreate Kind = v1.PolicyCreate // a policy that isolates a pod: deny
+	PolicyDelete Kind = v1.PolicyDelete // and away with it: allow
+	IPBlockEdit  Kind = v1.IPBlockEdit  // of a policy of many CIDRs, an address in or out: either way
+	Revoke       Kind = v1.Revoke       // a peer taken out of a policy: deny
+	Grant        Kind = "grant"         // and put in again: allow
+	LabelChange  Kind = v1.LabelChange  // of a pod that a policy's peer selects by it: either way
+	PodCreate    Kind = v1.PodCreate    // a pod that a policy's peer selects: allow
+	PodDelete    Kind = "pod-delete"    // that pod, its address now nobody's: deny
+	NewPod       Kind = "new-pod"       // a pod that a policy isolates from its first instant: how long it was open
+	Beside       Kind = "beside"        // flows that no change was about: how long they were wrong, by phase
+	Restart      Kind = "restart"       // such flows while the engine is started again
+	StateCreate  Kind = "state-create"  // many hollow pods: until the kernel's sets hold exactly them
 	StateDelete  Kind = "state-delete"
 )
 
 // Judge makes samples of what the streams of a change showed, one per stream. A sender that
 // was silent for longer than maxBlind makes its sample void. flows name the streams.
-func Judge(c Change, flows []flow, streams []probe.StreamReport, maxBlind time.Duration) []report.Sample {
-	var out []report.Sample
+func Judge(c Change, flows []flow, streams []probe.StreamReport, maxBlind time.Duration) []v1.Sample {
+	var out []v1.Sample
 	for i, stream := range streams {
-		s := report.Sample{
+		s := v1.Sample{
 			Transition: string(c.Kind), Pair: flows[i].client + " to " + flows[i].to, Family: flows[i].family(),
 			Want: verdictWord(c.Allow), Due: ms(c.Due), Call: ms(c.Call), Ack: ms(c.Ack),
 		}

@@ -13,7 +13,7 @@ import (
 
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/probe"
-	report "github.com/netassay/netassay/reports/scale"
+	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/scale/load"
 )
 
@@ -76,7 +76,7 @@ func (r *run) stateStep(ctx context.Context, kind string, pods []load.Pod, from,
 	if err := write(ctx, pods[from:]); err != nil {
 		return false, err
 	}
-	return r.stateSeen(ctx, report.Sample{
+	return r.stateSeen(ctx, v1.Sample{
 		Transition: string(name), Pair: fmt.Sprintf("%d pods", len(pods)-from), Want: "allow", Due: ms(call), Call: ms(call), Ack: ms(probe.Now()),
 	}, members(pods[:have]))
 }
@@ -97,7 +97,7 @@ func members(pods []load.Pod) map[model.Family]map[string]bool {
 }
 
 // stateSeen looks until the kernel's sets are as wanted or it is too late, and keeps the sample.
-func (r *run) stateSeen(ctx context.Context, s report.Sample, want map[model.Family]map[string]bool) (bool, error) {
+func (r *run) stateSeen(ctx context.Context, s v1.Sample, want map[model.Family]map[string]bool) (bool, error) {
 	for {
 		looked := ms(probe.Now())
 		right, err := r.setsHold(ctx, want)

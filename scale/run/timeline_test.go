@@ -9,7 +9,7 @@ import (
 
 	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/probe/wire"
-	report "github.com/netassay/netassay/reports/scale"
+	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/scale/load"
 )
 
@@ -137,9 +137,9 @@ func TestVoidKinds(t *testing.T) {
 	for _, kind := range []struct {
 		name      string
 		all, void int
-	}{{"revoke", 10, 3}, {"grant", 10, 2}, {report.Floor, 4, 1}} {
+	}{{"revoke", 10, 3}, {"grant", 10, 2}, {v1.Floor, 4, 1}} {
 		for i := range kind.all {
-			s := report.Sample{Transition: kind.name}
+			s := v1.Sample{Transition: kind.name}
 			if i < kind.void {
 				s.Void = "blind"
 			}
@@ -153,7 +153,7 @@ func TestVoidKinds(t *testing.T) {
 			void[s.Transition]++
 		}
 	}
-	if diff := cmp.Diff(map[string]int{"revoke": 10, "grant": 2, report.Floor: 4}, void); diff != "" || len(lines) != 2 || r.Controls.Floor {
+	if diff := cmp.Diff(map[string]int{"revoke": 10, "grant": 2, v1.Floor: 4}, void); diff != "" || len(lines) != 2 || r.Controls.Floor {
 		t.Errorf("void samples (-want +got):\n%s%v, floor %t", diff, lines, r.Controls.Floor)
 	}
 }

@@ -1,4 +1,4 @@
-package scale
+package summary
 
 import (
 	"fmt"
@@ -9,95 +9,18 @@ import (
 	"github.com/netassay/netassay/scale/stats"
 )
 
-// Summary is summary.json: all figures. A figure without a sample is null, never 0.
-type Summary struct {
-	Schema  string          `json:"schema"`
-	Verdict v1.Verdict      `json:"verdict"`
-	Reasons []string        `json:"reasons"`
-	Engines []EngineSummary `json:"engines"`
-}
+// data is what all figures are computed from.
+type data struct{ *v1.ScaleData }
 
-// EngineSummary are the figures of one engine.
-type EngineSummary struct {
-	Engine      string       `json:"engine"`
-	Version     string       `json:"version"`
-	Repeats     int          `json:"repeats"` // that count
-	Void        []string     `json:"void"`    // one line for each that doesn't
-	Lacks       []Lack       `json:"lacks,omitempty"`
-	Floor       *Transition  `json:"floor"`
-	Transitions []Transition `json:"transitions"`
-	LeakPackets uint64       `json:"leak_packets"`
-	LostPackets uint64       `json:"lost_packets"`
-	Memory      []MemoryRow  `json:"memory"`
-	Slopes      []Slope      `json:"slopes"`
-	Costs       []Cost       `json:"costs"`
-	Growth      []Growth     `json:"growth"`
-}
-
-// Transition are the figures of one transition: of changes, each as slow as its slowest
-// pair. Figures count from the ack of the change and may be below 0.
-type Transition struct {
-	Transition string `json:"transition"`
-	N          int    `json:"n"` // changes
-	Pairs      int    `json:"pairs"`
-	Censored   int    `json:"censored"`
-	Void       int    `json:"void"`
-	P50        Figure `json:"p50"`
-	P90        Figure `json:"p90"`
-	P99        Figure `json:"p99"`
-	Max        Figure `json:"max"`
-	// DueP99 counts from the time at which the change was to be made, call and answer of
-	// the API server included; CallP99 from the call.
-	DueP99  Figure `json:"due_p99"`
-	CallP99 Figure `json:"call_p99"`
-	// SeenP50 and CommitP50 are medians, from the ack, of when the engine says that it
-	// heard of changes and was done with them; null when it doesn't tell.
-	SeenP50   *float64 `json:"seen_p50_ms"`
-	CommitP50 *float64 `json:"commit_p50_ms"`
-
-	LeakPackets uint64  `json:"leak_packets"`
-	LostPackets uint64  `json:"lost_packets"`
-	LeakSeconds float64 `json:"leak_s"` // wrong-verdict-seconds, summed over pairs
-	OutSeconds  float64 `json:"outage_s"`
-}
-
-// Figure is a quantile in milliseconds with its 95 % interval.
-type Figure struct {
-	Value *float64 `json:"ms"` // null: beyond Over
-	Lo    *float64 `json:"lo"`
-	Hi    *float64 `json:"hi"`             // null: beyond Over
-	Open  bool     `json:"open,omitempty"` // too few samples for an upper bound
-	Over  *float64 `json:"over_ms,omitempty"`
-}
-
-// MemoryRow is one reading over the phases: medians of the repeats.
-type MemoryRow struct {
-	Name   string     `json:"name"`
-	Unit   string     `json:"unit"`
-	Phases []*float64 `json:"phases"` // as Phases orders them
-	Return *float64   `json:"return"` // deleted to baseline
-}
-
-// Slope is the growth of a reading from cycle to cycle.
-type Slope struct {
-	Name    string  `json:"name"`
-	Unit    string  `json:"unit"`
-	Slope   float64 `json:"per_cycle"`
-	Lo      float64 `json:"lo"`
-	Hi      float64 `json:"hi"`
-	Level   float64 `json:"level"` // median over the cycles
-	Cycles  int     `json:"cycles"`
-	Differs bool    `json:"differs"` // from 0
-}
-
-// Summarize computes everything from the raw data.
-func Summarize(d *Data) Summary {
-	s := Summary{Schema: Schema, Reasons: []string{}}
+// Of computes everything from the raw data.
+func Of(raw *v1.ScaleData) v1.ScaleSummary {
+	d := data{raw}
+	s := v1.ScaleSummary{Schema: v1.ScaleSchema, Reasons: []string{}}
 	failed := false
 	for i := range d.Run.Engines {
 		e := &d.Run.Engines[i]
 		sum := d.engine(e)
-		bad, unknown := e.Limits.breaches(&sum)
+		bad, unknown := breaches(e.Limits, &sum)
 		for _, line := range bad {
 			s.Reasons = append(s.Reasons, e.Name+": "+line)
 		}
@@ -119,8 +42,8 @@ func Summarize(d *Data) Summary {
 }
 
 // engine are the figures of one engine: void turns count in no figure.
-func (d *Data) engine(e *Engine) EngineSummary {
-	sum := EngineSummary{Engine: e.Name, Version: e.Version, Lacks: e.Lacks, Void: []string{}, Transitions: []Transition{}, Memory: []MemoryRow{}, Slopes: []Slope{}}
+func (d data) engine(e *v1.Engine) v1.EngineSummary {
+	sum := v1.EngineSummary{Engine: e.Name, Version: e.Version, Lacks: e.Lacks, Void: []string{}, Transitions: []v1.Transition{}, Memory: []v1.MemoryRow{}, Slopes: []v1.Slope{}}
 	counts := map[int]bool{}
 	for _, t := range d.Run.Turns {
 		if t.Engine != e.Name {
@@ -139,7 +62,7 @@ func (d *Data) engine(e *Engine) EngineSummary {
 	}
 	for _, name := range d.transitions(e.Name) {
 		t := d.transition(e.Name, name, counts)
-		if name == Floor {
+		if name == v1.Floor {
 			sum.Floor = &t
 			continue
 		}
@@ -153,8 +76,8 @@ func (d *Data) engine(e *Engine) EngineSummary {
 }
 
 // transitions are those that an engine has samples of: the table's first.
-func (d *Data) transitions(engine string) []string {
-	known := []string{Floor, PolicyCreate, IPBlockEdit, Revoke, LabelChange, PodCreate, PolicyDelete}
+func (d data) transitions(engine string) []string {
+	known := []string{v1.Floor, v1.PolicyCreate, v1.IPBlockEdit, v1.Revoke, v1.LabelChange, v1.PodCreate, v1.PolicyDelete}
 	var others []string
 	there := map[string]bool{}
 	for i := range d.Samples {
@@ -170,8 +93,8 @@ func (d *Data) transitions(engine string) []string {
 	return append(slices.DeleteFunc(known, func(k string) bool { return !there[k] }), others...)
 }
 
-func (d *Data) transition(engine, name string, counts map[int]bool) Transition {
-	t := Transition{Transition: name}
+func (d data) transition(engine, name string, counts map[int]bool) v1.Transition {
+	t := v1.Transition{Transition: name}
 	for i := range d.Samples {
 		s := &d.Samples[i]
 		if s.Engine != engine || s.Transition != name || !counts[s.Repeat] {
@@ -231,7 +154,7 @@ func (c *change) since(t float64) stats.Sample {
 }
 
 // changes are those of an engine and a transition, in the order of their first samples.
-func (d *Data) changes(engine, transition string, counts map[int]bool) []*change {
+func (d data) changes(engine, transition string, counts map[int]bool) []*change {
 	var out []*change
 	at := map[[2]int]*change{}
 	for i := range d.Samples {
@@ -257,8 +180,8 @@ func (d *Data) changes(engine, transition string, counts map[int]bool) []*change
 }
 
 // figure rounds to the microsecond: more is noise, and not the same on every machine.
-func figure(e stats.Estimate, over float64) Figure {
-	f := Figure{Value: finite(e.Value), Lo: finite(e.Lo), Hi: finite(e.Hi), Open: e.Open}
+func figure(e stats.Estimate, over float64) v1.Figure {
+	f := v1.Figure{Value: finite(e.Value), Lo: finite(e.Lo), Hi: finite(e.Hi), Open: e.Open}
 	if f.Value == nil || f.Lo == nil || f.Hi == nil {
 		f.Over = &over
 	}

@@ -42,22 +42,29 @@ func Claim(dir string) error {
 	return nil
 }
 
-// WriteFolder writes all files of a run into dir, which is made when it is missing. Logs
-// may be in it already, results may not: a file that exists is refused before anything is
-// written.
+// WriteFolder writes all files of a run into dir, which is made when it is missing.
+// Logs may be in it already, results may not: a file that exists is refused before anything
+// is written.
 func WriteFolder(dir string, run *v1.Run) error {
+	return writeAll(dir, []file{
+		{CellsFile, func(w io.Writer) error { return render.Cells(w, run) }},
+		{JUnitFile, func(w io.Writer) error { return render.JUnit(w, run) }},
+		{RunFile, func(w io.Writer) error { return render.Run(w, run) }},
+		{ReportFile, func(w io.Writer) error { return render.Text(w, run) }},
+		{SummaryFile, func(w io.Writer) error { return render.Summary(w, run) }},
+	})
+}
+
+// file is one file of a result directory.
+type file struct {
+	name  string
+	write func(io.Writer) error
+}
+
+// writeAll writes files in order. The summary is the last: who sees it sees the others whole.
+func writeAll(dir string, files []file) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make result directory: %w", err)
-	}
-	files := []struct {
-		name  string
-		write func(io.Writer, *v1.Run) error
-	}{
-		{CellsFile, render.Cells},
-		{JUnitFile, render.JUnit},
-		{RunFile, render.Run},
-		{ReportFile, render.Text},
-		{SummaryFile, render.Summary}, // last: who sees it sees the others whole
 	}
 	for _, f := range files {
 		if _, err := os.Lstat(filepath.Join(dir, f.name)); err == nil {
@@ -65,16 +72,11 @@ func WriteFolder(dir string, run *v1.Run) error {
 		}
 	}
 	for _, f := range files {
-		if err := writeFile(filepath.Join(dir, f.name), run, f.write); err != nil {
+		if err := writeWhole(filepath.Join(dir, f.name), f.write); err != nil {
 			return fmt.Errorf("write results: %w", err)
 		}
 	}
 	return nil
-}
-
-// writeFile writes one file of a run.
-func writeFile(path string, run *v1.Run, write func(io.Writer, *v1.Run) error) error {
-	return writeWhole(path, func(w io.Writer) error { return write(w, run) })
 }
 
 // writeWhole never leaves a file that is not whole under its name.

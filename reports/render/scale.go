@@ -1,21 +1,21 @@
-package scale
+package render
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	v1 "github.com/netassay/netassay/reports/v1"
 )
 
-// Text writes the report for people: conditions, convergence, memory, growth, and why what
+// ScaleText writes the report of a scale run for people: conditions, convergence, memory, growth, and why what
 // is void is void.
-func Text(w io.Writer, d *Data, s *Summary) error {
+func ScaleText(w io.Writer, d *v1.ScaleData, s *v1.ScaleSummary) error {
 	var b strings.Builder
-	conditions(&b, &d.Run, s)
-	for _, table := range []func(io.Writer, *Summary){convergence, memoryTable, slopesTable, costsTable} {
+	scaleConditions(&b, &d.Run, s)
+	for _, table := range []func(io.Writer, *v1.ScaleSummary){convergence, memoryTable, slopesTable, costsTable} {
 		var rows strings.Builder
 		t := tabwriter.NewWriter(&rows, 0, 0, 2, ' ', 0)
 		table(t, s)
@@ -29,35 +29,35 @@ func Text(w io.Writer, d *Data, s *Summary) error {
 			b.WriteString("\n")
 		}
 	}
-	notes(&b, &d.Run, s)
+	scaleNotes(&b, &d.Run, s)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-func conditions(w io.Writer, r *Run, s *Summary) {
+func scaleConditions(w io.Writer, r *v1.ScaleRun, s *v1.ScaleSummary) {
 	fmt.Fprintf(w, "netassay scale: %s\n\n", strings.ToUpper(string(s.Verdict)))
 	fmt.Fprintf(w, "profile   %s\n", r.Profile)
 	if r.Churn != "" {
 		fmt.Fprintf(w, "churn     %s\n", r.Churn)
 	}
-	fmt.Fprintf(w, "cluster   %s: Kubernetes %s, kernel %s, %d CPUs, %s\n", r.Cluster, r.Kubernetes, r.Kernel, r.CPUs, quantity(float64(r.Memory), UnitB))
+	fmt.Fprintf(w, "cluster   %s: Kubernetes %s, kernel %s, %d CPUs, %s\n", r.Cluster, r.Kubernetes, r.Kernel, r.CPUs, v1.Quantity(float64(r.Memory), v1.UnitBytes))
 	fmt.Fprintf(w, "run       %s by netassay %s, %s, took %.0f s\n", r.ID, r.Tool, r.Started.UTC().Format(time.RFC3339), r.Finished.Sub(r.Started).Seconds())
 	fmt.Fprintf(w, "probing   a packet each %g ms, hold %g ms, deadline %g ms\n\n", r.Timing.Period, r.Timing.Hold, r.Timing.Deadline)
 }
 
 // convergence is a line per engine and transition, from the ack of the change to right on
 // the slowest pair.
-func convergence(w io.Writer, s *Summary) {
+func convergence(w io.Writer, s *v1.ScaleSummary) {
 	fmt.Fprintln(w, "engine\ttransition\tn\tp50 ms\tp99 ms\tmax ms\tfrom due p99\tseen p50\tdone p50\tlate\tvoid\tleaked\tlost\tleak s\toutage s")
 	for i := range s.Engines {
 		e := &s.Engines[i]
 		rows := e.Transitions
 		if e.Floor != nil {
-			rows = append([]Transition{*e.Floor}, rows...)
+			rows = append([]v1.Transition{*e.Floor}, rows...)
 		}
 		for _, t := range rows {
 			fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%.3f\t%.3f\n", e.Engine, t.Transition, t.N,
-				t.P50, t.P99, t.Max.bare(), t.DueP99.bare(), told(t.SeenP50), told(t.CommitP50), t.Censored, t.Void, t.LeakPackets, t.LostPackets, t.LeakSeconds, t.OutSeconds)
+				t.P50, t.P99, t.Max.Bare(), t.DueP99.Bare(), told(t.SeenP50), told(t.CommitP50), t.Censored, t.Void, t.LeakPackets, t.LostPackets, t.LeakSeconds, t.OutSeconds)
 		}
 		for _, l := range e.Lacks {
 			fmt.Fprintf(w, "%s\t%s\tNotSupported: %s\n", e.Engine, l.What, l.Reason)
@@ -76,12 +76,12 @@ func told(ms *float64) string {
 	return fmt.Sprintf("%.1f", *ms)
 }
 
-func memoryTable(w io.Writer, s *Summary) {
+func memoryTable(w io.Writer, s *v1.ScaleSummary) {
 	head := false
 	for i := range s.Engines {
 		for _, row := range s.Engines[i].Memory {
 			if !head {
-				fmt.Fprintf(w, "engine\tcost\t%s\tdeleted/baseline\n", strings.Join(Phases(), "\t"))
+				fmt.Fprintf(w, "engine\tcost\t%s\tdeleted/baseline\n", strings.Join(v1.Phases(), "\t"))
 				head = true
 			}
 			fmt.Fprintf(w, "%s\t%s", s.Engines[i].Engine, row.Name)
@@ -97,7 +97,7 @@ func memoryTable(w io.Writer, s *Summary) {
 	}
 }
 
-func slopesTable(w io.Writer, s *Summary) {
+func slopesTable(w io.Writer, s *v1.ScaleSummary) {
 	head := false
 	for i := range s.Engines {
 		for _, l := range s.Engines[i].Slopes {
@@ -109,12 +109,12 @@ func slopesTable(w io.Writer, s *Summary) {
 			if l.Differs {
 				differs = "different"
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s to %s\t%d\t%s\n", s.Engines[i].Engine, l.Name, quantity(l.Slope, l.Unit), quantity(l.Lo, l.Unit), quantity(l.Hi, l.Unit), l.Cycles, differs)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s to %s\t%d\t%s\n", s.Engines[i].Engine, l.Name, v1.Quantity(l.Slope, l.Unit), v1.Quantity(l.Lo, l.Unit), v1.Quantity(l.Hi, l.Unit), l.Cycles, differs)
 		}
 	}
 }
 
-func costsTable(w io.Writer, s *Summary) {
+func costsTable(w io.Writer, s *v1.ScaleSummary) {
 	head := false
 	for i := range s.Engines {
 		e := &s.Engines[i]
@@ -124,7 +124,7 @@ func costsTable(w io.Writer, s *Summary) {
 		}
 		for _, c := range e.Costs {
 			for _, t := range c.Terms {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s to %s\t%d\t%.3f\n", e.Engine, c.Name, t.Per, quantity(t.Value, c.Unit), quantity(t.Lo, c.Unit), quantity(t.Hi, c.Unit), c.N, c.R2)
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s to %s\t%d\t%.3f\n", e.Engine, c.Name, t.Per, v1.Quantity(t.Value, c.Unit), v1.Quantity(t.Lo, c.Unit), v1.Quantity(t.Hi, c.Unit), c.N, c.R2)
 			}
 			if c.Why != "" {
 				fmt.Fprintf(w, "%s\t%s\t-\t%s\n", e.Engine, c.Name, c.Why)
@@ -136,7 +136,7 @@ func costsTable(w io.Writer, s *Summary) {
 	}
 }
 
-func notes(w io.Writer, r *Run, s *Summary) {
+func scaleNotes(w io.Writer, r *v1.ScaleRun, s *v1.ScaleSummary) {
 	for _, reason := range s.Reasons {
 		fmt.Fprintln(w, reason)
 	}
@@ -152,73 +152,33 @@ subtracted. Leak s and outage s are wrong-verdict-seconds, summed over pairs.
 `)
 }
 
-// String is "12.3 [10.1, 15]".
-func (f Figure) String() string {
-	if f.Value == nil && f.Lo == nil && f.Over == nil {
-		return "-"
-	}
-	high := f.ms(f.Hi)
-	if f.Open {
-		high = "…"
-	}
-	return fmt.Sprintf("%s [%s, %s]", f.ms(f.Value), f.ms(f.Lo), high)
-}
-
-// bare is the value alone.
-func (f Figure) bare() string {
-	if f.Value == nil && f.Over == nil {
-		return "-"
-	}
-	return f.ms(f.Value)
-}
-
-func (f Figure) ms(v *float64) string {
-	if v == nil {
-		return fmt.Sprintf("> %g", *f.Over)
-	}
-	return fmt.Sprintf("%.1f", *v)
-}
-
 func optional(v *float64, unit string) string {
 	if v == nil {
 		return "-"
 	}
-	return quantity(*v, unit)
+	return v1.Quantity(*v, unit)
 }
 
-// quantity is a number with its unit; bytes in the unit that leaves few digits.
-func quantity(v float64, unit string) string {
-	if unit != UnitB {
-		return strings.TrimSpace(fmt.Sprintf("%.4g %s", v, unit))
+// GrowthText writes the table: a line per figure, its values by size, and the exponent.
+func GrowthText(w io.Writer, sizes []float64, all []v1.Grown) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	head := []string{"engine", "cost"}
+	for _, s := range sizes {
+		head = append(head, fmt.Sprintf("%g pods", s))
 	}
-	switch size := math.Abs(v); {
-	case size >= 1<<30:
-		return fmt.Sprintf("%.1f GiB", v/(1<<30))
-	case size >= 1<<20:
-		return fmt.Sprintf("%.1f MiB", v/(1<<20))
-	case size >= 1<<10:
-		return fmt.Sprintf("%.1f KiB", v/(1<<10))
-	default:
-		return fmt.Sprintf("%.1f B", v)
-	}
-}
-
-// JSON writes v for machines and for diffs.
-func JSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
-}
-
-// Lines writes each of the list as one line of JSON.
-func Lines[T any](w io.Writer, list []T) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	for i := range list {
-		if err := enc.Encode(&list[i]); err != nil {
-			return err
+	fmt.Fprintln(t, strings.Join(append(head, "exponent", "95 % interval"), "\t"))
+	for i := range all {
+		g := &all[i]
+		row := []string{g.Engine, g.Name}
+		for _, v := range g.Values {
+			row = append(row, optional(v, g.Unit))
 		}
+		if g.Growth == nil {
+			row = append(row, "-", g.Why)
+		} else {
+			row = append(row, fmt.Sprintf("%.2f", g.Growth.Exponent), fmt.Sprintf("%.2f to %.2f", g.Growth.Lo, g.Growth.Hi))
+		}
+		fmt.Fprintln(t, strings.Join(row, "\t"))
 	}
-	return nil
+	return t.Flush()
 }

@@ -10,8 +10,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/netassay/netassay/reports/scale"
-	"github.com/netassay/netassay/scale/compare"
+	"github.com/netassay/netassay/reports/render"
+	v1 "github.com/netassay/netassay/reports/v1"
 )
 
 // The files of a scale run's result directory, besides ReportFile, SummaryFile and RunFile.
@@ -22,41 +22,24 @@ const (
 	BenchFile    = "bench.txt"      // a value per metric and repeat, for benchstat
 )
 
-// WriteScale writes all files of a scale run into dir, which is made when it is missing. A
-// file that exists is refused before anything is written.
-func WriteScale(dir string, d *scale.Data) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("make result directory: %w", err)
-	}
-	s := scale.Summarize(d)
-	files := []struct {
-		name  string
-		write func(io.Writer) error
-	}{
-		{SamplesFile, func(w io.Writer) error { return scale.Lines(w, d.Samples) }},
-		{ReadingsFile, func(w io.Writer) error { return scale.Lines(w, d.Readings) }},
-		{PointsFile, func(w io.Writer) error { return scale.Lines(w, d.Points) }},
-		{RunFile, func(w io.Writer) error { return scale.JSON(w, d.Run) }},
-		{BenchFile, func(w io.Writer) error { return compare.WriteBench(w, scale.Side("", d)) }},
-		{ReportFile, func(w io.Writer) error { return scale.Text(w, d, &s) }},
-		{SummaryFile, func(w io.Writer) error { return scale.JSON(w, s) }}, // last: who sees it sees the others whole
-	}
-	for _, f := range files {
-		if _, err := os.Lstat(filepath.Join(dir, f.name)); err == nil {
-			return fmt.Errorf("result directory %s has a %s already: name another with --out, or remove it", dir, f.name)
-		}
-	}
-	for _, f := range files {
-		if err := writeWhole(filepath.Join(dir, f.name), f.write); err != nil {
-			return fmt.Errorf("write results: %w", err)
-		}
-	}
-	return nil
+// WriteScale writes all files of a scale run into dir, which is made when it is missing;
+// bench writes the values for benchstat. A file that exists is refused before anything is
+// written.
+func WriteScale(dir string, d *v1.ScaleData, s *v1.ScaleSummary, bench func(io.Writer) error) error {
+	return writeAll(dir, []file{
+		{SamplesFile, func(w io.Writer) error { return render.Lines(w, d.Samples) }},
+		{ReadingsFile, func(w io.Writer) error { return render.Lines(w, d.Readings) }},
+		{PointsFile, func(w io.Writer) error { return render.Lines(w, d.Points) }},
+		{RunFile, func(w io.Writer) error { return render.JSON(w, d.Run) }},
+		{BenchFile, bench},
+		{ReportFile, func(w io.Writer) error { return render.ScaleText(w, d, s) }},
+		{SummaryFile, func(w io.Writer) error { return render.JSON(w, s) }},
+	})
 }
 
 // ReadScale reads a scale run's result directory, or a directory of such directories: their runs are
 // then repeats of one.
-func ReadScale(dir string) (*scale.Data, error) {
+func ReadScale(dir string) (*v1.ScaleData, error) {
 	if _, err := os.Stat(filepath.Join(dir, RunFile)); err == nil {
 		return readScale(dir)
 	}
@@ -64,7 +47,7 @@ func ReadScale(dir string) (*scale.Data, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read results: %w", err)
 	}
-	var all []*scale.Data
+	var all []*v1.ScaleData
 	for _, e := range entries {
 		sub := filepath.Join(dir, e.Name())
 		if _, err := os.Stat(filepath.Join(sub, RunFile)); err != nil {
@@ -79,15 +62,15 @@ func ReadScale(dir string) (*scale.Data, error) {
 	if len(all) == 0 {
 		return nil, fmt.Errorf("%s has no %s, nor a directory that has: give a result directory of netassay scale", dir, RunFile)
 	}
-	d, err := scale.Join(all)
+	d, err := v1.JoinScale(all)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	return d, nil
 }
 
-func readScale(dir string) (*scale.Data, error) {
-	var d scale.Data
+func readScale(dir string) (*v1.ScaleData, error) {
+	var d v1.ScaleData
 	text, err := os.ReadFile(filepath.Join(dir, RunFile))
 	if err != nil {
 		return nil, fmt.Errorf("read results: %w", err)

@@ -1,13 +1,11 @@
-package scale
+package summary
 
 import (
 	"errors"
 	"fmt"
-	"io"
 	"slices"
-	"strings"
-	"text/tabwriter"
 
+	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/scale/stats"
 )
 
@@ -15,22 +13,12 @@ import (
 type Sized struct {
 	Name    string  // of the run, for errors
 	Pods    float64 // what the size is told by: all else of the load grows with it
-	Summary *Summary
-}
-
-// Grown is how one figure of an engine grows with the size of the load.
-type Grown struct {
-	Engine string
-	Name   string
-	Unit   string
-	Values []*float64 // by size, nil where a run has none
-	Growth *stats.Growth
-	Why    string // there is no Growth
+	Summary *v1.ScaleSummary
 }
 
 // Grow fits a power law to what runs of several sizes cost: the medians of changes, and the
 // readings of the loaded engine. Void figures are left out.
-func Grow(runs []Sized) (sizes []float64, out []Grown, err error) {
+func Grow(runs []Sized) (sizes []float64, out []v1.Grown, err error) {
 	runs = slices.Clone(runs)
 	slices.SortStableFunc(runs, func(a, b Sized) int {
 		switch {
@@ -59,18 +47,18 @@ func Grow(runs []Sized) (sizes []float64, out []Grown, err error) {
 		return nil, nil, errors.New("no run has a figure that counts")
 	}
 	for i := range out {
-		out[i].fit(sizes)
+		fitGrowth(&out[i], sizes)
 	}
 	return sizes, out, nil
 }
 
 // costsOf enters an engine's figures at one of n sizes.
-func costsOf(e *EngineSummary, at, n int, out []Grown) []Grown {
+func costsOf(e *v1.EngineSummary, at, n int, out []v1.Grown) []v1.Grown {
 	enter := func(name, unit string, v *float64) {
-		i := slices.IndexFunc(out, func(g Grown) bool { return g.Engine == e.Engine && g.Name == name })
+		i := slices.IndexFunc(out, func(g v1.Grown) bool { return g.Engine == e.Engine && g.Name == name })
 		if i < 0 {
 			i = len(out)
-			out = append(out, Grown{Engine: e.Engine, Name: name, Unit: unit, Values: make([]*float64, n)})
+			out = append(out, v1.Grown{Engine: e.Engine, Name: name, Unit: unit, Values: make([]*float64, n)})
 		}
 		out[i].Values[at] = v
 	}
@@ -79,7 +67,7 @@ func costsOf(e *EngineSummary, at, n int, out []Grown) []Grown {
 			enter(t.Transition+" p50", "ms", t.P50.Value)
 		}
 	}
-	loaded := slices.Index(Phases(), Loaded)
+	loaded := slices.Index(v1.Phases(), v1.PhaseLoaded)
 	for _, row := range e.Memory {
 		if loaded < len(row.Phases) && row.Phases[loaded] != nil {
 			enter(row.Name, row.Unit, row.Phases[loaded])
@@ -88,7 +76,7 @@ func costsOf(e *EngineSummary, at, n int, out []Grown) []Grown {
 	return out
 }
 
-func (g *Grown) fit(sizes []float64) {
+func fitGrowth(g *v1.Grown, sizes []float64) {
 	var x, y []float64
 	for i, v := range g.Values {
 		if v != nil {
@@ -100,29 +88,5 @@ func (g *Grown) fit(sizes []float64) {
 		g.Why = err.Error()
 		return
 	}
-	g.Growth = &fit
-}
-
-// GrowthText writes the table: a line per figure, its values by size, and the exponent.
-func GrowthText(w io.Writer, sizes []float64, all []Grown) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	head := []string{"engine", "cost"}
-	for _, s := range sizes {
-		head = append(head, fmt.Sprintf("%g pods", s))
-	}
-	fmt.Fprintln(t, strings.Join(append(head, "exponent", "95 % interval"), "\t"))
-	for i := range all {
-		g := &all[i]
-		row := []string{g.Engine, g.Name}
-		for _, v := range g.Values {
-			row = append(row, optional(v, g.Unit))
-		}
-		if g.Growth == nil {
-			row = append(row, "-", g.Why)
-		} else {
-			row = append(row, fmt.Sprintf("%.2f", g.Growth.Exponent), fmt.Sprintf("%.2f to %.2f", g.Growth.Lo, g.Growth.Hi))
-		}
-		fmt.Fprintln(t, strings.Join(row, "\t"))
-	}
-	return t.Flush()
+	g.Growth = &v1.Growth{Name: g.Name, In: "pod", Exponent: fit.Exponent, Lo: fit.Lo, Hi: fit.Hi, R2: fit.R2, N: fit.N}
 }

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,27 +10,27 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/netassay/netassay/reports/scale"
+	v1 "github.com/netassay/netassay/reports/v1"
 )
 
-func scaleData(started int64) *scale.Data {
+func scaleData(started int64) *v1.ScaleData {
 	ms := 40.5
-	return &scale.Data{
-		Run: scale.Run{
-			Schema: scale.Schema, ID: "r", Profile: "seed=1", Engines: []scale.Engine{{Name: "reference"}},
+	return &v1.ScaleData{
+		Run: v1.ScaleRun{
+			Schema: v1.ScaleSchema, ID: "r", Profile: "seed=1", Engines: []v1.Engine{{Name: "reference"}},
 			Started: time.Unix(started, 0).UTC(), Finished: time.Unix(started+9, 0).UTC(),
-			Turns: []scale.Turn{{Engine: "reference", Started: time.Unix(started, 0).UTC()}},
+			Turns: []v1.Turn{{Engine: "reference", Started: time.Unix(started, 0).UTC()}},
 		},
-		Samples:  []scale.Sample{{Engine: "reference", Transition: scale.Revoke, Want: "deny", Stable: &ms}, {Engine: "reference", Transition: scale.Revoke, Change: 1, Want: "deny"}},
-		Readings: []scale.Reading{{Engine: "reference", Phase: scale.Loaded, Name: scale.RSS, Unit: scale.UnitB, Value: 1 << 20}},
-		Points:   []scale.Point{{Engine: "reference", Nodes: 1, Pods: 2, Name: scale.RSS, Unit: scale.UnitB, Value: 7}},
+		Samples:  []v1.Sample{{Engine: "reference", Transition: v1.Revoke, Want: "deny", Stable: &ms}, {Engine: "reference", Transition: v1.Revoke, Change: 1, Want: "deny"}},
+		Readings: []v1.Reading{{Engine: "reference", Phase: v1.PhaseLoaded, Name: v1.RSS, Unit: v1.UnitBytes, Value: 1 << 20}},
+		Points:   []v1.Point{{Engine: "reference", Nodes: 1, Pods: 2, Name: v1.RSS, Unit: v1.UnitBytes, Value: 7}},
 	}
 }
 
 func TestScaleFolderRoundTrips(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new")
 	d := scaleData(1_800_000_000)
-	if err := WriteScale(dir, d); err != nil {
+	if err := WriteScale(dir, d, &v1.ScaleSummary{}, noBench); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{BenchFile, PointsFile, ReadingsFile, ReportFile, RunFile, SamplesFile, SummaryFile}, list(t, dir)); diff != "" {
@@ -42,7 +43,7 @@ func TestScaleFolderRoundTrips(t *testing.T) {
 	if diff := cmp.Diff(d, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if err := WriteScale(dir, d); err == nil || !strings.Contains(err.Error(), "has a samples.jsonl already") {
+	if err := WriteScale(dir, d, &v1.ScaleSummary{}, noBench); err == nil || !strings.Contains(err.Error(), "has a samples.jsonl already") {
 		t.Errorf("written over: %v", err)
 	}
 }
@@ -50,7 +51,7 @@ func TestScaleFolderRoundTrips(t *testing.T) {
 func TestFolderOfScaleFolders(t *testing.T) {
 	dir := t.TempDir()
 	for i, name := range []string{"b", "a", "c"} {
-		if err := WriteScale(filepath.Join(dir, name), scaleData(1_800_000_000+int64(100*i))); err != nil {
+		if err := WriteScale(filepath.Join(dir, name), scaleData(1_800_000_000+int64(100*i)), &v1.ScaleSummary{}, noBench); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -77,7 +78,7 @@ func TestReadScaleRefuses(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "x")
-			if err := WriteScale(dir, scaleData(1_800_000_000)); err != nil {
+			if err := WriteScale(dir, scaleData(1_800_000_000), &v1.ScaleSummary{}, noBench); err != nil {
 				t.Fatal(err)
 			}
 			tc.spoil(t, dir)
@@ -87,6 +88,8 @@ func TestReadScaleRefuses(t *testing.T) {
 		})
 	}
 }
+
+func noBench(io.Writer) error { return nil }
 
 func remove(t *testing.T, dir, name string) {
 	t.Helper()

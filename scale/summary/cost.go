@@ -1,8 +1,9 @@
-package scale
+package summary
 
 import (
 	"slices"
 
+	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/scale/stats"
 )
 
@@ -14,15 +15,15 @@ type cell struct {
 
 // memory are the readings by phase: per repeat the largest of the phase, of these the
 // median.
-func (d *Data) memory(engine string, counts map[int]bool) []MemoryRow {
-	rows := []MemoryRow{}
+func (d data) memory(engine string, counts map[int]bool) []v1.MemoryRow {
+	rows := []v1.MemoryRow{}
 	largest := map[cell]float64{}
 	for _, r := range d.Readings {
-		if r.Engine != engine || !counts[r.Repeat] || !slices.Contains(Phases(), r.Phase) {
+		if r.Engine != engine || !counts[r.Repeat] || !slices.Contains(v1.Phases(), r.Phase) {
 			continue
 		}
-		if !slices.ContainsFunc(rows, func(row MemoryRow) bool { return row.Name == r.Name }) {
-			rows = append(rows, MemoryRow{Name: r.Name, Unit: r.Unit})
+		if !slices.ContainsFunc(rows, func(row v1.MemoryRow) bool { return row.Name == r.Name }) {
+			rows = append(rows, v1.MemoryRow{Name: r.Name, Unit: r.Unit})
 		}
 		c := cell{r.Name, r.Phase, r.Repeat}
 		if v, ok := largest[c]; !ok || r.Value > v {
@@ -30,14 +31,14 @@ func (d *Data) memory(engine string, counts map[int]bool) []MemoryRow {
 		}
 	}
 	for i := range rows {
-		rows[i].fill(largest, counts)
+		fill(&rows[i], largest, counts)
 	}
 	return rows
 }
 
 // fill takes the median over repeats for each phase.
-func (row *MemoryRow) fill(largest map[cell]float64, counts map[int]bool) {
-	for _, phase := range Phases() {
+func fill(row *v1.MemoryRow, largest map[cell]float64, counts map[int]bool) {
+	for _, phase := range v1.Phases() {
 		var values []float64
 		for repeat := range counts {
 			if v, ok := largest[cell{row.Name, phase, repeat}]; ok {
@@ -51,14 +52,14 @@ func (row *MemoryRow) fill(largest map[cell]float64, counts map[int]bool) {
 		row.Phases = append(row.Phases, median)
 	}
 	first, last := row.Phases[0], row.Phases[len(row.Phases)-1]
-	if first != nil && last != nil && *first > 0 && row.Name != HWM { // the most that was ever never comes back
+	if first != nil && last != nil && *first > 0 && row.Name != v1.HWM { // the most that was ever never comes back
 		row.Return = finite(*last / *first)
 	}
 }
 
 // slopes are the growth of each reading over the cycles. Repeats that have too few cycles
 // give none; several repeats give one each.
-func (d *Data) slopes(engine string, counts map[int]bool) []Slope {
+func (d data) slopes(engine string, counts map[int]bool) []v1.Slope {
 	type series struct {
 		name, unit string
 		repeat     int
@@ -66,7 +67,7 @@ func (d *Data) slopes(engine string, counts map[int]bool) []Slope {
 	}
 	var all []*series
 	for _, r := range d.Readings {
-		if r.Engine != engine || r.Phase != Cycle || !counts[r.Repeat] {
+		if r.Engine != engine || r.Phase != v1.PhaseCycle || !counts[r.Repeat] {
 			continue
 		}
 		i := slices.IndexFunc(all, func(s *series) bool { return s.name == r.Name && s.repeat == r.Repeat })
@@ -76,13 +77,13 @@ func (d *Data) slopes(engine string, counts map[int]bool) []Slope {
 		}
 		all[i].x, all[i].y = append(all[i].x, float64(r.Cycle)), append(all[i].y, r.Value)
 	}
-	out := []Slope{}
+	out := []v1.Slope{}
 	for _, s := range all {
 		fit, err := stats.TheilSen(s.x, s.y)
 		if err != nil {
 			continue
 		}
-		out = append(out, Slope{
+		out = append(out, v1.Slope{
 			Name: s.name, Unit: s.unit, Slope: round(fit.Value), Lo: round(fit.Lo), Hi: round(fit.Hi),
 			Level: round(fit.Level), Cycles: fit.N, Differs: fit.Differs(),
 		})
@@ -90,55 +91,24 @@ func (d *Data) slopes(engine string, counts map[int]bool) []Slope {
 	return out
 }
 
-// Cost is what one more of something costs, by regression over sizes.
-type Cost struct {
-	Name  string `json:"name"` // of the reading
-	Unit  string `json:"unit"`
-	Terms []Term `json:"terms"` // null when Why says so
-	// R2 is the share of the variance that the terms explain, N the number of points.
-	R2  float64 `json:"r2"`
-	N   int     `json:"n"`
-	Why string  `json:"why,omitempty"` // there are no terms
-}
-
-// Term is a coefficient with its 95 % interval.
-type Term struct {
-	Per   string  `json:"per"` // "pod", "policy", "CIDR"; "nothing" is the intercept
-	Value float64 `json:"value"`
-	Lo    float64 `json:"lo"`
-	Hi    float64 `json:"hi"`
-}
-
-// Growth is the exponent of a cost in one dimension: 1 is proportional, 2 is four times
-// the cost at twice the size.
-type Growth struct {
-	Name     string  `json:"name"`
-	In       string  `json:"in"`
-	Exponent float64 `json:"exponent"`
-	Lo       float64 `json:"lo"`
-	Hi       float64 `json:"hi"`
-	R2       float64 `json:"r2"`
-	N        int     `json:"n"`
-}
-
 // dimensions are what sizes differ in.
 func dimensions() []dimension {
 	return []dimension{
-		{"node", func(p *Point) float64 { return float64(p.Nodes) }},
-		{"pod", func(p *Point) float64 { return float64(p.Pods) }},
-		{"policy", func(p *Point) float64 { return float64(p.Policies) }},
-		{"CIDR", func(p *Point) float64 { return float64(p.CIDRs) }},
+		{"node", func(p *v1.Point) float64 { return float64(p.Nodes) }},
+		{"pod", func(p *v1.Point) float64 { return float64(p.Pods) }},
+		{"policy", func(p *v1.Point) float64 { return float64(p.Policies) }},
+		{"CIDR", func(p *v1.Point) float64 { return float64(p.CIDRs) }},
 	}
 }
 
 type dimension struct {
 	name string
-	of   func(*Point) float64
+	of   func(*v1.Point) float64
 }
 
 // named are an engine's points by name, in the order of the first of each.
-func (d *Data) named(engine string) (names []string, of map[string][]*Point) {
-	of = map[string][]*Point{}
+func (d data) named(engine string) (names []string, of map[string][]*v1.Point) {
+	of = map[string][]*v1.Point{}
 	for i := range d.Points {
 		p := &d.Points[i]
 		if p.Engine != engine {
@@ -154,14 +124,14 @@ func (d *Data) named(engine string) (names []string, of map[string][]*Point) {
 
 // costs fits each reading over what it can depend on: pods, policies and CIDRs. Dimensions
 // that never vary are left out; what can't be told apart is said.
-func (d *Data) costs(engine string) []Cost {
-	out := []Cost{}
+func (d data) costs(engine string) []v1.Cost {
+	out := []v1.Cost{}
 	names, of := d.named(engine)
 	for _, name := range names {
 		points := of[name]
 		var dims []dimension
 		for _, dim := range dimensions()[1:] {
-			if slices.ContainsFunc(points, func(p *Point) bool { return dim.of(p) != dim.of(points[0]) }) {
+			if slices.ContainsFunc(points, func(p *v1.Point) bool { return dim.of(p) != dim.of(points[0]) }) {
 				dims = append(dims, dim)
 			}
 		}
@@ -173,8 +143,8 @@ func (d *Data) costs(engine string) []Cost {
 	return out
 }
 
-func fit(name string, dims []dimension, points []*Point) Cost {
-	c := Cost{Name: name, Unit: points[0].Unit, N: len(points)}
+func fit(name string, dims []dimension, points []*v1.Point) v1.Cost {
+	c := v1.Cost{Name: name, Unit: points[0].Unit, N: len(points)}
 	terms := make([]string, len(dims))
 	for j, dim := range dims {
 		terms[j] = dim.name
@@ -196,15 +166,15 @@ func fit(name string, dims []dimension, points []*Point) Cost {
 	c.R2 = round(f.R2)
 	f.Intercept.Name = "nothing"
 	for _, t := range append([]stats.Term{f.Intercept}, f.Terms...) {
-		c.Terms = append(c.Terms, Term{Per: t.Name, Value: round(t.Value), Lo: round(t.Lo), Hi: round(t.Hi)})
+		c.Terms = append(c.Terms, v1.Term{Per: t.Name, Value: round(t.Value), Lo: round(t.Lo), Hi: round(t.Hi)})
 	}
 	return c
 }
 
 // growth fits an exponent for each dimension over the points that differ in it alone, or,
 // when everything grew together, over all: then every dimension has the same.
-func (d *Data) growth(engine string) []Growth {
-	out := []Growth{}
+func (d data) growth(engine string) []v1.Growth {
+	out := []v1.Growth{}
 	names, of := d.named(engine)
 	for _, name := range names {
 		for _, dim := range dimensions() {
@@ -213,7 +183,7 @@ func (d *Data) growth(engine string) []Growth {
 			if err != nil {
 				continue
 			}
-			out = append(out, Growth{Name: name, In: dim.name, Exponent: round(g.Exponent), Lo: round(g.Lo), Hi: round(g.Hi), R2: round(g.R2), N: g.N})
+			out = append(out, v1.Growth{Name: name, In: dim.name, Exponent: round(g.Exponent), Lo: round(g.Lo), Hi: round(g.Hi), R2: round(g.R2), N: g.N})
 		}
 	}
 	return out
@@ -221,9 +191,9 @@ func (d *Data) growth(engine string) []Growth {
 
 // along are the points of the largest group that agrees in all other dimensions; without
 // such a group, all points.
-func along(dim dimension, points []*Point) (sizes, costs []float64) {
-	group := map[[4]float64][]*Point{}
-	var best []*Point
+func along(dim dimension, points []*v1.Point) (sizes, costs []float64) {
+	group := map[[4]float64][]*v1.Point{}
+	var best []*v1.Point
 	for _, p := range points {
 		var key [4]float64
 		for i, other := range dimensions() {

@@ -1,41 +1,42 @@
-package scale
+package v1
 
 import "time"
 
-// Schema names the version of these types in every file that carries them.
-const Schema = "netassay.dev/reports/scale/v1"
+// ScaleSchema names the version of a scale run's types in every file that carries them.
+const ScaleSchema = "netassay.dev/reports/scale/v1"
 
-// Data is all of a result.
-type Data struct {
-	Run      Run
+// ScaleData is all that a scale run saw: its conditions and three lists of raw data. Every
+// figure is computed from these, so that it can be checked, or computed otherwise, years later.
+type ScaleData struct {
+	Run      ScaleRun
 	Samples  []Sample
 	Readings []Reading
 	Points   []Point
 }
 
-// Run are the conditions of a run: run.json.
-type Run struct {
-	Schema     string    `json:"schema"`
-	ID         string    `json:"id"`
-	Tool       string    `json:"tool"` // version of netassay
-	Cluster    string    `json:"cluster"`
-	Kubernetes string    `json:"kubernetes"`
-	Kernel     string    `json:"kernel"`
-	CPUs       int       `json:"cpus"`
-	Memory     int64     `json:"memory_bytes"`
-	Profile    string    `json:"profile"`         // the line that reproduces the load
-	Churn      string    `json:"churn,omitempty"` // and the changes
-	Timing     Timing    `json:"timing"`
-	Started    time.Time `json:"started"`
-	Finished   time.Time `json:"finished"`
-	Engines    []Engine  `json:"engines"` // in the order in which they took turns
-	Turns      []Turn    `json:"turns"`   // in order of time
+// ScaleRun are the conditions of a scale run: run.json.
+type ScaleRun struct {
+	Schema     string      `json:"schema"`
+	ID         string      `json:"id"`
+	Tool       string      `json:"tool"` // version of netassay
+	Cluster    string      `json:"cluster"`
+	Kubernetes string      `json:"kubernetes"`
+	Kernel     string      `json:"kernel"`
+	CPUs       int         `json:"cpus"`
+	Memory     int64       `json:"memory_bytes"`
+	Profile    string      `json:"profile"`         // the line that reproduces the load
+	Churn      string      `json:"churn,omitempty"` // and the changes
+	Timing     ScaleTiming `json:"timing"`
+	Started    time.Time   `json:"started"`
+	Finished   time.Time   `json:"finished"`
+	Engines    []Engine    `json:"engines"` // in the order in which they took turns
+	Turns      []Turn      `json:"turns"`   // in order of time
 	// Notes are troubles that make nothing void, one line each.
 	Notes []string `json:"notes,omitempty"`
 }
 
-// Timing is how the run probed, in milliseconds.
-type Timing struct {
+// ScaleTiming is how a scale run probed, in milliseconds.
+type ScaleTiming struct {
 	Period   float64 `json:"period_ms"`   // between packets of a stream: what can be resolved
 	Hold     float64 `json:"hold_ms"`     // how long a verdict must stay right
 	Deadline float64 `json:"deadline_ms"` // from the ack of a change until all must be right
@@ -118,23 +119,23 @@ type Sample struct {
 
 // The phases of a turn.
 const (
-	Baseline = "baseline" // engine ready, no policies
-	Loaded   = "loaded"   // the load is there, nothing changes
-	Churning = "churn"    // while it changes; the largest reading counts
-	Deleted  = "deleted"  // all policies gone again
-	Cycle    = "cycle"    // after one cycle of load and delete, numbered
+	PhaseBaseline = "baseline" // engine ready, no policies
+	PhaseLoaded   = "loaded"   // the load is there, nothing changes
+	PhaseChurn    = "churn"    // while it changes; the largest reading counts
+	PhaseDeleted  = "deleted"  // all policies gone again
+	PhaseCycle    = "cycle"    // after one cycle of load and delete, numbered
 )
 
 // Phases are the columns of the memory table.
-func Phases() []string { return []string{Baseline, Loaded, Churning, Deleted} }
+func Phases() []string { return []string{PhaseBaseline, PhaseLoaded, PhaseChurn, PhaseDeleted} }
 
 // The readings that limits and comparisons know.
 const (
-	RSS     = "rss"
-	HWM     = "hwm"
-	CPU     = "cpu-per-change"
-	UnitB   = "B"
-	UnitCPU = "cpu-ms/change"
+	RSS          = "rss"
+	HWM          = "hwm"
+	CPUPerChange = "cpu-per-change"
+	UnitBytes    = "B"
+	UnitCPU      = "cpu-ms/change"
 )
 
 // Reading is one number about an engine's cost: a line of readings.jsonl.
