@@ -180,11 +180,12 @@ func TestWant(t *testing.T) {
 		{"x/a", "node/2", tcp80, "IPv4", model.Undefined},
 		{"node/1", "node/2", tcp80, "IPv4", model.Undefined},
 	} {
-		if got := c.Want(0, tc.client, tc.server, tc.probe, tc.family); got != tc.want {
+		cell := cases.Cell{Client: tc.client, Server: tc.server, Family: tc.family, Kind: cases.Kind{Probe: tc.probe}}
+		if got := c.Want(0, cell); got != tc.want {
 			t.Errorf("%s -> %s %s %s: got %s, want %s", tc.client, tc.server, tc.probe, tc.family, got, tc.want)
 		}
 	}
-	if got := c.Want(1, "z/a", "x/a", tcp80, "IPv4"); got != model.Allow {
+	if got := c.Want(1, cases.Cell{Client: "z/a", Server: "x/a", Family: "IPv4", Kind: cases.Kind{Probe: tcp80}}); got != model.Allow {
 		t.Errorf("a step's pins are its own: got %s", got)
 	}
 	if !slices.Contains(c.Keys(0), "x/d") || slices.Contains(c.Keys(1), "x/d") || len(c.Keys(1)) != 9 {

@@ -10,13 +10,11 @@ import (
 // Disagreement is a cell for which the author of a case and the specification, as the
 // oracle reads it, do not want the same. One of them is wrong, so the case can't judge.
 type Disagreement struct {
-	Case           string
-	Step           string
-	Client, Server string // keys
-	Family         model.Family
-	Probe          Probe
-	Pin, Oracle    model.Verdict
-	Reason         string // the oracle's
+	Case string
+	Step string
+	Cell
+	Pin, Oracle model.Verdict
+	Reason      string // the oracle's
 }
 
 func (d Disagreement) String() string {
@@ -29,43 +27,15 @@ func (d Disagreement) String() string {
 // no disagreement, nor is one whose pod has no address of the family.
 func Disagreements(c Case, step int, s model.Snapshot, b Binding) []Disagreement {
 	var all []Disagreement
-	keys := c.endpoints(step)
-	for _, client := range keys {
-		for _, server := range keys {
-			for _, family := range b.Families() {
-				pair := Disagreement{Case: c.Name, Step: c.Steps[step].Name, Client: client, Server: server, Family: family}
-				all = append(all, pair.probes(c, step, s, b)...)
-			}
+	c.Paths = []Path{PathPod} // all paths share their pins
+	for _, k := range c.Cells(step, b.Families()) {
+		flow, ok := k.Flow(b)
+		if !ok {
+			continue
 		}
-	}
-	return all
-}
-
-// endpoints are the keys of all pods after a step, and of the nodes if they play a role.
-func (c Case) endpoints(step int) []string {
-	keys := c.Keys(step)
-	if len(c.Nodes) > 0 {
-		for n := 1; n <= FixtureNodes; n++ {
-			keys = append(keys, NodeKey(n))
-		}
-	}
-	return keys
-}
-
-// probes compares the cells of one pair of endpoints in one family.
-func (d Disagreement) probes(c Case, step int, s model.Snapshot, b Binding) []Disagreement {
-	client, server := d.Family.First(b.PodIPs(d.Client)), d.Family.First(b.PodIPs(d.Server))
-	if !client.IsValid() || !server.IsValid() {
-		return nil
-	}
-	var all []Disagreement
-	for _, p := range c.Probes {
-		got := oracle.Evaluate(s, model.Flow{Client: client, Server: server, Protocol: p.Protocol, Port: p.Port})
-		cell := d
-		cell.Probe, cell.Oracle, cell.Reason = p, got.Verdict, got.Reason
-		cell.Pin = c.Want(step, d.Client, d.Server, p, d.Family)
-		if cell.Pin != cell.Oracle && cell.Pin != model.Undefined && cell.Oracle != model.Undefined {
-			all = append(all, cell)
+		got, pin := oracle.Evaluate(s, flow), c.Want(step, k)
+		if pin != got.Verdict && pin != model.Undefined && got.Verdict != model.Undefined {
+			all = append(all, Disagreement{c.Name, c.Steps[step].Name, k, pin, got.Verdict, got.Reason})
 		}
 	}
 	return all

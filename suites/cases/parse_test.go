@@ -140,10 +140,8 @@ func parseAnything(t *testing.T, data []byte) {
 // useCase calls whatever a runner calls of a case that was read without error.
 func useCase(c cases.Case) {
 	for i, s := range c.Steps {
-		for _, client := range c.Keys(i) {
-			for _, p := range c.Probes {
-				c.Want(i, client, "x/a", p, "IPv4")
-			}
+		for _, cell := range c.Cells(i, dual) {
+			c.Want(i, cell)
 		}
 		for _, a := range s.Do {
 			_ = a.String()

@@ -7,18 +7,20 @@ import (
 	"github.com/netassay/netassay/model"
 )
 
-// Want is the pinned verdict of one cell after step (0 is the first): from client to
-// server (keys such as "x/a" or "node/1") by probe p in family. It is Undefined, to be
-// observed and never judged, for a pod to itself and for a node that has no such role in
-// this case. It does not check that the pods exist: see Keys.
-func (c Case) Want(step int, client, server string, p Probe, family model.Family) model.Verdict {
-	if client == server || !c.pinned(client, NodeClient) || !c.pinned(server, NodeServer) ||
-		(IsNodeKey(client) && IsNodeKey(server)) {
+// Want is the pinned verdict of one cell after step (0 is the first); before the first,
+// -1, everything is allowed. It is Undefined, to be observed and never judged, for a pod to
+// itself and for a node that has no such role in this case. It does not check that the pods
+// exist: see Keys.
+func (c Case) Want(step int, k Cell) model.Verdict {
+	if k.Client == k.Server || !c.meet(k.Client, k.Server) {
 		return model.Undefined
 	}
 	verdict := model.Allow
+	if step < 0 {
+		return verdict
+	}
 	for _, e := range c.Steps[step].Expect {
-		if e.matches(client, server, p, family) {
+		if e.matches(k) {
 			verdict = e.Verdict
 		}
 	}
@@ -28,15 +30,10 @@ func (c Case) Want(step int, client, server string, p Probe, family model.Family
 // HasFeature reports whether the case needs f.
 func (c Case) HasFeature(f Feature) bool { return slices.Contains(c.Features, f) }
 
-// pinned reports whether the case says anything about key in this role.
-func (c Case) pinned(key string, role NodeRole) bool {
-	return !IsNodeKey(key) || slices.Contains(c.Nodes, role)
-}
-
-func (e Expect) matches(client, server string, p Probe, family model.Family) bool {
-	return matchesAny(e.Clients, client) && matchesAny(e.Servers, server) &&
-		(len(e.Families) == 0 || slices.Contains(e.Families, family)) &&
-		(len(e.Ports) == 0 || slices.ContainsFunc(e.Ports, func(pp PortPattern) bool { return pp.matches(p) }))
+func (e Expect) matches(k Cell) bool {
+	return matchesAny(e.Clients, k.Client) && matchesAny(e.Servers, k.Server) &&
+		(len(e.Families) == 0 || slices.Contains(e.Families, k.Family)) &&
+		(len(e.Ports) == 0 || slices.ContainsFunc(e.Ports, func(pp PortPattern) bool { return pp.matches(k.Probe) }))
 }
 
 func (pp PortPattern) matches(p Probe) bool {

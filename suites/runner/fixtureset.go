@@ -34,7 +34,7 @@ type fixtureSet struct {
 	// turn is how long an answered probe takes from the harness and back, lately: a Duration.
 	turn atomic.Int64
 	// verified are the kinds of cells that were seen allowed since the last change.
-	verified map[kind]bool
+	verified map[cases.Kind]bool
 
 	mu   sync.RWMutex
 	pods map[string]*pod // by logical key; those that can be probed
@@ -55,7 +55,7 @@ func (s *suite) newFixtureSet(ctx context.Context) (*fixtureSet, error) {
 	name := fmt.Sprintf("a%d", s.fixtureSets.Add(1))
 	a := &fixtureSet{
 		Set: fixture.Set{Run: s.objects, Name: name}, run: s,
-		pods: map[string]*pod{}, verified: map[kind]bool{},
+		pods: map[string]*pod{}, verified: map[cases.Kind]bool{},
 	}
 	maps.Copy(a.pods, s.controls)
 	a.turn.Store(int64(firstTurn))

@@ -2,104 +2,23 @@ package runner
 
 import (
 	"iter"
-	"slices"
 
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/suites/cases"
 	"github.com/netassay/netassay/suites/oracle"
 )
 
-// kind is what cells of the same probe and path have in common.
-type kind struct {
-	probe cases.Probe
-	path  cases.Path
-}
-
-// cellKey names a cell within a step.
-type cellKey struct {
-	client, server string
-	family         model.Family
-	kind
-}
-
 // verdicts are what is wanted of every cell of a step.
-type verdicts map[cellKey]model.Verdict
+type verdicts map[cases.Cell]model.Verdict
 
 // wants are the verdicts after a step; step -1 is the state before the first, in which
-// everything is allowed. Cells of nodes that have no role in the case are left out.
+// everything is allowed.
 func wants(c cases.Case, step int, families []model.Family) verdicts {
 	want := verdicts{}
-	keys := endpoints(c, step)
-	for _, client := range keys {
-		for _, server := range keys {
-			if !meets(c, client, server) {
-				continue
-			}
-			for _, k := range kinds(c, server) {
-				for _, f := range families {
-					key := cellKey{client, server, f, k}
-					want[key] = wantOf(c, step, key)
-				}
-			}
-		}
+	for _, k := range c.Cells(step, families) {
+		want[k] = c.Want(step, k)
 	}
 	return want
-}
-
-func wantOf(c cases.Case, step int, k cellKey) model.Verdict {
-	switch {
-	case step >= 0:
-		return c.Want(step, k.client, k.server, k.probe, k.family)
-	case k.client == k.server:
-		return model.Undefined
-	default:
-		return model.Allow
-	}
-}
-
-func endpoints(c cases.Case, step int) []string {
-	var keys []string
-	if step < 0 {
-		for _, p := range cases.FixturePods() {
-			keys = append(keys, p.Key())
-		}
-	} else {
-		keys = c.Keys(step)
-	}
-	if len(c.Nodes) > 0 {
-		for n := 1; n <= cases.FixtureNodes; n++ {
-			keys = append(keys, cases.NodeKey(n))
-		}
-	}
-	return keys
-}
-
-// meets says that the case looks at this pair at all.
-func meets(c cases.Case, client, server string) bool {
-	fromNode, toNode := cases.IsNodeKey(client), cases.IsNodeKey(server)
-	switch {
-	case fromNode && toNode:
-		return false
-	case fromNode:
-		return slices.Contains(c.Nodes, cases.NodeClient)
-	case toNode:
-		return slices.Contains(c.Nodes, cases.NodeServer)
-	}
-	return true
-}
-
-// kinds are the kinds of cells that end at server. Nodes have no Service.
-func kinds(c cases.Case, server string) []kind {
-	var all []kind
-	for _, path := range c.Paths {
-		if path != cases.PathPod && cases.IsNodeKey(server) {
-			continue
-		}
-		for _, p := range c.Probes {
-			all = append(all, kind{p, path})
-		}
-	}
-	return all
 }
 
 // touched are the pods that a step creates, or deletes and creates again: their cells have
@@ -114,8 +33,8 @@ func touched(s cases.Step) map[string]bool {
 
 // passing are the cells that a step with several actions makes something else on its way
 // than what they are after it: that is nobody's fault. They are found on fake clusters.
-func passing(c cases.Case, step int, want verdicts, families []model.Family) map[cellKey]bool {
-	between := map[cellKey]bool{}
+func passing(c cases.Case, step int, want verdicts, families []model.Family) map[cases.Cell]bool {
+	between := map[cases.Cell]bool{}
 	if len(c.Steps[step].Do) < 2 {
 		return between
 	}
@@ -128,7 +47,7 @@ func passing(c cases.Case, step int, want verdicts, families []model.Family) map
 			continue // a pod of a namespace that is not there in this view
 		}
 		for k, v := range want {
-			flow, ok := onFake(fake, k)
+			flow, ok := k.Flow(fake)
 			if ok && v != model.Undefined && oracle.Evaluate(fake.Snapshot, flow).Verdict != v {
 				between[k] = true
 			}
@@ -174,10 +93,4 @@ func doAll(fake *cases.FakeCluster, actions []cases.Action) error {
 		}
 	}
 	return nil
-}
-
-func onFake(p *cases.FakeCluster, k cellKey) (model.Flow, bool) {
-	client, server := k.family.First(p.PodIPs(k.client)), k.family.First(p.PodIPs(k.server))
-	ok := client.IsValid() && server.IsValid()
-	return model.Flow{Client: client, Server: server, Protocol: k.probe.Protocol, Port: k.probe.Port}, ok
 }

@@ -39,7 +39,7 @@ func TestWants(t *testing.T) {
 				if v == model.Deny {
 					deny++
 				}
-				if (k.client == k.server) != (v == model.Undefined) {
+				if (k.Client == k.Server) != (v == model.Undefined) {
 					t.Errorf("%+v wants %s", k, v)
 				}
 			}
@@ -82,10 +82,10 @@ func TestPassingInAnyOrder(t *testing.T) {
 	want := wants(c, 0, both)
 	between := passing(c, 0, want, both)
 	for k, v := range want {
-		if k.client == k.server {
+		if k.Client == k.Server {
 			continue
 		}
-		explained := k.client == "x/a" // allowed before the policy, or denied before the labels
+		explained := k.Client == "x/a" // allowed before the policy, or denied before the labels
 		if between[k] != explained {
 			t.Errorf("%+v: wants %s, passing %v, want %v", k, v, between[k], explained)
 		}

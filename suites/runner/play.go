@@ -88,8 +88,8 @@ func (s *suite) discard(ctx context.Context, a *fixtureSet) {
 // that was not seen since the last change. It returns nil when they are.
 func (a *fixtureSet) baseline(ctx context.Context, c cases.Case, name string) *v1.Step {
 	want := wants(c, -1, a.Families())
-	maps.DeleteFunc(want, func(k cellKey, _ model.Verdict) bool {
-		return a.verified[k.kind] && !cases.IsNodeKey(k.client) && !cases.IsNodeKey(k.server)
+	maps.DeleteFunc(want, func(k cases.Cell, _ model.Verdict) bool {
+		return a.verified[k.Kind] && !cases.IsNodeKey(k.Client) && !cases.IsNodeKey(k.Server)
 	})
 	if len(want) == 0 {
 		return nil
@@ -99,7 +99,7 @@ func (a *fixtureSet) baseline(ctx context.Context, c cases.Case, name string) *v
 		return &step
 	}
 	for k := range want {
-		a.verified[k.kind] = true
+		a.verified[k.Kind] = true
 	}
 	return nil
 }

@@ -24,11 +24,20 @@ type round struct {
 	waiting  []arrival         // negative observations, which mean nothing without the controls
 }
 
-// controlKey is what a control shows: this server takes this kind of probe.
-type controlKey struct {
-	server string
-	family model.Family
-	kind
+// controlKey names a control by a cell without its client: this server takes this kind of
+// probe.
+type controlKey cases.Cell
+
+// serverOf is the control of a cell's server.
+func serverOf(k cases.Cell) controlKey {
+	k.Client = ""
+	return controlKey(k)
+}
+
+// upOf is the control that shows a pod up for cells of this kind: by the pod path, which
+// has no middleman.
+func upOf(pod string, k cases.Cell) controlKey {
+	return controlKey{Server: pod, Family: k.Family, Kind: cases.Kind{Probe: k.Probe, Path: cases.PathPod}}
 }
 
 // endpoint is a pod or node in one family.
@@ -37,8 +46,8 @@ type endpoint struct {
 	family model.Family
 }
 
-func (k cellKey) from() endpoint { return endpoint{k.client, k.family} }
-func (k cellKey) to() endpoint   { return endpoint{k.server, k.family} }
+func from(k cases.Cell) endpoint { return endpoint{k.Client, k.Family} }
+func to(k cases.Cell) endpoint   { return endpoint{k.Server, k.Family} }
 
 type arrival struct {
 	cell   *cell
@@ -76,7 +85,7 @@ func newRound(cells []*cell) *round {
 		live: map[controlKey]bool{}, asked: map[controlKey]bool{}, up: map[endpoint]bool{}, servers: map[endpoint]bool{},
 	}
 	for _, c := range cells {
-		r.servers[c.key.to()] = true
+		r.servers[to(c.key)] = true
 	}
 	return r
 }
@@ -94,7 +103,7 @@ func newSweep(cells []*cell) *sweep {
 	s := &sweep{round: newRound(cells)}
 	clients, servers := numbering{}, numbering{}
 	for _, c := range cells {
-		i := (clients.of(c.key.client) + servers.of(c.key.server)) % sliceCount
+		i := (clients.of(c.key.Client) + servers.of(c.key.Server)) % sliceCount
 		s.slices[i] = append(s.slices[i], c)
 	}
 	return s
@@ -121,8 +130,8 @@ func (w *watch) closeSweep(ctx context.Context, now time.Duration) {
 	r, controls := w.sweep.round, map[string]*batch{}
 	for _, slice := range w.sweep.slices[w.sweep.next:] {
 		for _, c := range slice {
-			if p := w.a.pod(c.key.server); p != nil && !cases.IsNodeKey(c.key.server) {
-				w.control(r, controls, p, controlKey{c.key.server, c.key.family, kind{c.key.probe, cases.PathPod}})
+			if p := w.a.pod(c.key.Server); p != nil && !cases.IsNodeKey(c.key.Server) {
+				w.control(r, controls, p, upOf(c.key.Server, c.key))
 			}
 		}
 	}
@@ -141,29 +150,28 @@ func (w *watch) launch(ctx context.Context, now time.Duration, r *round, cells [
 	batches := map[batchKey]*batch{}
 	controls := map[string]*batch{}
 	for _, c := range cells {
-		client, server := w.a.pod(c.key.client), w.a.pod(c.key.server)
+		client, server := w.a.pod(c.key.Client), w.a.pod(c.key.Server)
 		if client == nil || server == nil {
 			continue
 		}
-		addr := server.addr(c.key.path, c.key.family)
+		addr := server.addr(c.key.Path, c.key.Family)
 		if !addr.IsValid() {
 			continue
 		}
-		w.control(r, controls, server, controlKey{c.key.server, c.key.family, c.key.kind})
-		if !cases.IsNodeKey(c.key.client) && !r.servers[c.key.from()] {
-			r.servers[c.key.from()] = true
-			// By the pod path, which has no middleman.
-			w.control(r, controls, client, controlKey{c.key.client, c.key.family, kind{c.key.probe, cases.PathPod}})
+		w.control(r, controls, server, serverOf(c.key))
+		if !cases.IsNodeKey(c.key.Client) && !r.servers[from(c.key)] {
+			r.servers[from(c.key)] = true
+			w.control(r, controls, client, upOf(c.key.Client, c.key))
 		}
 		c.flow = model.Flow{
-			Client: c.key.family.First(client.ips), Server: c.key.family.First(server.ips),
-			Protocol: c.key.probe.Protocol, Port: c.key.probe.Port,
+			Client: c.key.Family.First(client.ips), Server: c.key.Family.First(server.ips),
+			Protocol: c.key.Probe.Protocol, Port: c.key.Probe.Port,
 		}
 		c.pending = append(c.pending, now)
 		key := batchKey{client.prober, c.judge.Want == model.Deny}
 		b := at(batches, key, func() *batch { return &batch{round: r, client: key.client} })
 		b.cells = append(b.cells, c)
-		b.add(w.patienceWith(c), c.key.server, addr, c.key.probe)
+		b.add(w.patienceWith(c), c.key.Server, addr, c.key.Probe)
 		b.ends = append(b.ends, ends{client.prober, server.prober})
 	}
 	r.controls += len(controls)
@@ -185,14 +193,14 @@ func (w *watch) patienceWith(c *cell) time.Duration {
 
 // control adds the live control of a server to the round, once.
 func (w *watch) control(r *round, batches map[string]*batch, server *pod, k controlKey) {
-	addr := server.addr(k.path, k.family)
+	addr := server.addr(k.Path, k.Family)
 	if r.asked[k] || !addr.IsValid() {
 		return
 	}
 	r.asked[k] = true
 	b := at(batches, server.control, func() *batch { return &batch{round: r, client: server.control} })
 	b.controls = append(b.controls, k)
-	b.add(w.a.run.cfg.Timing.Timeout, k.server, addr, k.probe)
+	b.add(w.a.run.cfg.Timing.Timeout, k.Server, addr, k.Probe)
 }
 
 // add adds a target. Agnhost serves pods, the nodes' own network is served by probers.
@@ -228,7 +236,7 @@ func (w *watch) receive(b batch) {
 	for i, c := range b.cells {
 		got := arrival{c, observation(b, i), b.ends[i], b.handed}
 		if got.obs.Result == probe.Connected { // which proves the networks of both ends
-			b.round.up[c.key.from()], b.round.up[c.key.to()] = true, true
+			b.round.up[from(c.key)], b.round.up[to(c.key)] = true, true
 		}
 		if !b.round.known() && got.obs.Result != probe.Connected {
 			b.round.waiting = append(b.round.waiting, got)
@@ -243,7 +251,7 @@ func (w *watch) receiveControls(b batch) {
 	for i, k := range b.controls {
 		if observation(b, i).Result == probe.Connected {
 			b.round.live[k] = true
-			b.round.up[endpoint{k.server, k.family}] = true
+			b.round.up[endpoint{k.Server, k.Family}] = true
 		}
 	}
 	b.round.controls--
@@ -296,7 +304,7 @@ func (w *watch) take(r *round, got arrival) {
 		Result: judge.Result(o.Result), Err: o.Err, Sent: o.Sent, Done: o.Done,
 		Delivered: o.Receiver != "" && o.Receiver == got.ends.server,
 		Answered:  o.Answered,
-		Server:    r.state(controlKey{c.key.server, c.key.family, c.key.kind}),
+		Server:    r.state(serverOf(c.key)),
 		Client:    r.clientState(c.key),
 	})
 	c.ends, c.nonces = append(c.ends, got.ends), append(c.nonces, o.Nonce)
@@ -351,11 +359,11 @@ func (r *round) state(k controlKey) judge.Control {
 
 // clientState is whether the client's network was up. A node's own prober is as alive as
 // the observation that it gave: nothing stands between it and the network of its node.
-func (r *round) clientState(k cellKey) judge.Control {
+func (r *round) clientState(k cases.Cell) judge.Control {
 	switch {
-	case cases.IsNodeKey(k.client) || r.up[k.from()]:
+	case cases.IsNodeKey(k.Client) || r.up[from(k)]:
 		return judge.ControlLive
-	case r.servers[k.from()]:
+	case r.servers[from(k)]:
 		return judge.ControlDead
 	}
 	return judge.ControlMissing

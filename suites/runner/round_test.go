@@ -36,7 +36,7 @@ func newWatchedSet(t *testing.T, w *world) *watch {
 		t.Fatal(err)
 	}
 	c := cases.Case{Probes: []cases.Probe{{Port: 80, Protocol: corev1.ProtocolTCP}}, Paths: []cases.Path{cases.PathPod}}
-	watch := a.newWatch(wants(c, -1, a.Families()), func(cellKey) model.Verdict { return "" }, 0)
+	watch := a.newWatch(wants(c, -1, a.Families()), func(cases.Cell) model.Verdict { return "" }, 0)
 	return &watch
 }
 
@@ -45,15 +45,15 @@ func newWatchedSet(t *testing.T, w *world) *watch {
 func TestEveryRoundHasItsControls(t *testing.T) {
 	tests := []struct {
 		name string
-		in   func(cellKey) bool
+		in   func(cases.Cell) bool
 	}{
-		{"all cells", func(cellKey) bool { return true }},
-		{"one cell", func(k cellKey) bool {
-			return k.client == "x/a" && k.server == "z/b" && k.family == model.IPv6
+		{"all cells", func(cases.Cell) bool { return true }},
+		{"one cell", func(k cases.Cell) bool {
+			return k.Client == "x/a" && k.Server == "z/b" && k.Family == model.IPv6
 		}},
-		{"a client that is a server in the other family only", func(k cellKey) bool {
-			return (k.client == "x/a" && k.server == "x/b" && k.family == model.IPv4) ||
-				(k.client == "x/b" && k.server == "x/a" && k.family == model.IPv6)
+		{"a client that is a server in the other family only", func(k cases.Cell) bool {
+			return (k.Client == "x/a" && k.Server == "x/b" && k.Family == model.IPv4) ||
+				(k.Client == "x/b" && k.Server == "x/a" && k.Family == model.IPv6)
 		}},
 	}
 	for _, tc := range tests {

@@ -34,8 +34,8 @@ type stepWatch struct {
 func (a *fixtureSet) begin(c cases.Case, step int, before verdicts) *stepWatch {
 	w := &stepWatch{c: c, step: step, name: c.Steps[step].Name, want: wants(c, step, a.Families())}
 	fresh, between := touched(c.Steps[step]), passing(c, step, w.want, a.Families())
-	past := func(k cellKey) model.Verdict {
-		if fresh[k.client] || fresh[k.server] || between[k] {
+	past := func(k cases.Cell) model.Verdict {
+		if fresh[k.Client] || fresh[k.Server] || between[k] {
 			return ""
 		}
 		return before[k]
@@ -45,7 +45,7 @@ func (a *fixtureSet) begin(c cases.Case, step int, before verdicts) *stepWatch {
 }
 
 // newWatch makes a watch over all cells of want, in a fixed order.
-func (a *fixtureSet) newWatch(want verdicts, past func(cellKey) model.Verdict, hold time.Duration) watch {
+func (a *fixtureSet) newWatch(want verdicts, past func(cases.Cell) model.Verdict, hold time.Duration) watch {
 	w := watch{a: a, results: make(chan batch), patient: a.patient || a.run.cfg.Timing.Patient}
 	w.window = judge.Window{Begun: a.run.cfg.Now(), Hold: hold, Deadline: a.run.cfg.Timing.Deadline}
 	for _, k := range slices.SortedFunc(maps.Keys(want), compareCells) {
@@ -58,10 +58,10 @@ func (a *fixtureSet) newWatch(want verdicts, past func(cellKey) model.Verdict, h
 	return w
 }
 
-func compareCells(a, b cellKey) int {
+func compareCells(a, b cases.Cell) int {
 	return cmp.Or(
-		cmp.Compare(a.client, b.client), cmp.Compare(a.server, b.server), cmp.Compare(a.path, b.path),
-		cmp.Compare(a.family, b.family), cmp.Compare(a.probe.Protocol, b.probe.Protocol), cmp.Compare(a.probe.Port, b.probe.Port),
+		cmp.Compare(a.Client, b.Client), cmp.Compare(a.Server, b.Server), cmp.Compare(a.Path, b.Path),
+		cmp.Compare(a.Family, b.Family), cmp.Compare(a.Probe.Protocol, b.Probe.Protocol), cmp.Compare(a.Probe.Port, b.Probe.Port),
 	)
 }
 
@@ -171,8 +171,8 @@ func (w *stepWatch) report(c *cell) v1.Cell {
 	w.doubt(c, 0) // by now it is known what was not when the observations came
 	j := judge.Judge(&c.judge, w.window)
 	r := v1.Cell{
-		Step: w.name, Client: c.key.client, Server: c.key.server, Path: string(c.key.path),
-		Family: string(c.key.family), Protocol: string(c.key.probe.Protocol), Port: c.key.probe.Port,
+		Step: w.name, Client: c.key.Client, Server: c.key.Server, Path: string(c.key.Path),
+		Family: string(c.key.Family), Protocol: string(c.key.Probe.Protocol), Port: c.key.Probe.Port,
 		Want: string(c.judge.Want), Seen: string(j.Seen), Evidence: j.Evidence,
 		Outcome: outcomes(j.Outcome), Kind: string(j.Kind), Reason: j.Reason,
 		Changed: c.judge.Changed() && !c.undefined(), Flips: j.Flips, Probes: j.Conclusive,
@@ -231,9 +231,9 @@ func summed(cells []v1.Cell) (v1.Outcome, string) {
 
 // watchBaseline checks that all these cells are allowed, once. A pod to itself is left out.
 func (a *fixtureSet) watchBaseline(ctx context.Context, c cases.Case, name string, want verdicts) v1.Step {
-	maps.DeleteFunc(want, func(_ cellKey, v model.Verdict) bool { return v == model.Undefined })
+	maps.DeleteFunc(want, func(_ cases.Cell, v model.Verdict) bool { return v == model.Undefined })
 	w := &stepWatch{c: c, step: -1, name: name, want: want}
-	w.watch = a.newWatch(w.want, func(cellKey) model.Verdict { return "" }, 0)
+	w.watch = a.newWatch(w.want, func(cases.Cell) model.Verdict { return "" }, 0)
 	acks := make(chan time.Duration, 1)
 	acks <- w.window.Begun
 	w.run(ctx, acks)

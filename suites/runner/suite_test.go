@@ -310,7 +310,7 @@ func TestSlowProbesAreNotRepeated(t *testing.T) {
 		w.verdict = func(model.Flow) model.Verdict { return model.Allow }
 		c := cases.Case{Probes: []cases.Probe{{Port: 80, Protocol: corev1.ProtocolTCP}}, Paths: []cases.Path{cases.PathPod}}
 		for round := range 3 {
-			watch := a.newWatch(wants(c, -1, a.Families()), func(cellKey) model.Verdict { return "" }, 0)
+			watch := a.newWatch(wants(c, -1, a.Families()), func(cases.Cell) model.Verdict { return "" }, 0)
 			watch.run(t.Context(), acked(watch.window.Begun))
 			watch.drain()
 			// The first learns how long probes take. Each cell has a probe, and each server controls.

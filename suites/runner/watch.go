@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/suites/cases"
 	"github.com/netassay/netassay/suites/judge"
 )
 
@@ -31,7 +32,7 @@ const (
 
 // cell is one cell of a step while it is watched.
 type cell struct {
-	key      cellKey
+	key      cases.Cell
 	judge    judge.Cell
 	ends     []ends   // of judge's observations
 	nonces   []uint64 // of judge's observations
@@ -261,7 +262,7 @@ func (w *watch) stands(c *cell, now time.Duration) standing {
 // Datagrams may not: they are sent again, and a copy could meet the next step's policies.
 // Nor may anything while probers lag: what was handed over may not have been sent yet.
 func (w *watch) mayPresume(c *cell) bool {
-	return c.key.probe.Protocol == corev1.ProtocolTCP && w.lag < prompt && !w.patient
+	return c.key.Probe.Protocol == corev1.ProtocolTCP && w.lag < prompt && !w.patient
 }
 
 // lastRound are the cells that must be probed once more now that every cell is right or

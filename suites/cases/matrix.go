@@ -1,0 +1,82 @@
+package cases
+
+import (
+	"slices"
+
+	"github.com/netassay/netassay/model"
+)
+
+// Kind is what cells of the same probe and path have in common.
+type Kind struct {
+	Probe Probe
+	Path  Path
+}
+
+// Cell names one cell of a step: a flow between two endpoints, by key.
+type Cell struct {
+	Client, Server string // such as "x/a" or "node/1"
+	Family         model.Family
+	Kind
+}
+
+// Flow is what the cell is on a cluster. ok is false when a pod has no address of the family.
+func (k Cell) Flow(b Binding) (f model.Flow, ok bool) {
+	f.Client, f.Server = k.Family.First(b.PodIPs(k.Client)), k.Family.First(b.PodIPs(k.Server))
+	f.Protocol, f.Port = k.Probe.Protocol, k.Probe.Port
+	return f, f.Client.IsValid() && f.Server.IsValid()
+}
+
+// Cells are the cells of the matrix after step (0 is the first, -1 the state before it).
+// Those of nodes that have no role in the case are left out.
+func (c Case) Cells(step int, families []model.Family) []Cell {
+	var all []Cell
+	keys := c.endpoints(step)
+	for _, client := range keys {
+		for _, server := range keys {
+			if !c.meet(client, server) {
+				continue
+			}
+			for _, f := range families {
+				for _, k := range c.kinds(server) {
+					all = append(all, Cell{client, server, f, k})
+				}
+			}
+		}
+	}
+	return all
+}
+
+// endpoints are the keys of all pods after a step, and of the nodes if they play a role.
+func (c Case) endpoints(step int) []string {
+	keys := c.Keys(step)
+	if len(c.Nodes) > 0 {
+		for n := 1; n <= FixtureNodes; n++ {
+			keys = append(keys, NodeKey(n))
+		}
+	}
+	return keys
+}
+
+// meet reports whether the case looks at this pair at all.
+func (c Case) meet(client, server string) bool {
+	return (!IsNodeKey(client) || !IsNodeKey(server)) && c.plays(client, NodeClient) && c.plays(server, NodeServer)
+}
+
+// plays reports whether the case says anything about key in this role.
+func (c Case) plays(key string, role NodeRole) bool {
+	return !IsNodeKey(key) || slices.Contains(c.Nodes, role)
+}
+
+// kinds are the kinds of cells that end at server. Nodes have no Service.
+func (c Case) kinds(server string) []Kind {
+	var all []Kind
+	for _, path := range c.Paths {
+		if path != PathPod && IsNodeKey(server) {
+			continue
+		}
+		for _, p := range c.Probes {
+			all = append(all, Kind{p, path})
+		}
+	}
+	return all
+}
