@@ -11,7 +11,9 @@ import (
 
 	"github.com/netassay/netassay/enforcer/kernel"
 	"github.com/netassay/netassay/enforcer/plan"
+	"github.com/netassay/netassay/enforcer/render"
 	"github.com/netassay/netassay/enforcer/watch"
+	"github.com/netassay/netassay/model"
 )
 
 // metrics are what operators see. Every label has a fixed, small set of values: no names
@@ -116,23 +118,23 @@ func (m *metrics) gauge(name, help string) prometheus.Gauge {
 func (m *metrics) observePlan(p plan.Plan) {
 	m.problems.Set(float64(len(p.Problems)))
 	m.policies.WithLabelValues("local").Set(float64(p.Policies))
-	for _, f := range []plan.FamilyPlan{p.IPv4, p.IPv6} {
-		rules := 0
+	for _, f := range p.Families() {
+		family, rules := render.Family(f.Family), 0
 		for _, c := range f.Chains {
 			rules += len(c.Rules)
 		}
-		m.rules.WithLabelValues(string(f.Family)).Set(float64(rules))
-		m.chains.WithLabelValues(string(f.Family)).Set(float64(len(f.Chains)))
+		m.rules.WithLabelValues(family).Set(float64(rules))
+		m.chains.WithLabelValues(family).Set(float64(len(f.Chains)))
 		sets, entries := map[plan.Role]int{}, map[plan.Role]int{}
 		for _, s := range f.Sets {
 			sets[s.Role]++
 			entries[s.Role] += len(s.Members)
 		}
 		for _, r := range plan.Roles() {
-			m.sets.WithLabelValues(string(r), string(f.Family)).Set(float64(sets[r]))
-			m.entries.WithLabelValues(string(r), string(f.Family)).Set(float64(entries[r]))
+			m.sets.WithLabelValues(string(r), family).Set(float64(sets[r]))
+			m.entries.WithLabelValues(string(r), family).Set(float64(entries[r]))
 		}
-		m.closed.WithLabelValues(string(f.Family)).Set(float64(min(1, sets[plan.RoleKnown])))
+		m.closed.WithLabelValues(family).Set(float64(min(1, sets[plan.RoleKnown])))
 	}
 }
 
@@ -185,9 +187,9 @@ func toolLabels(argv0 string) (tool, family string) {
 	case name == "ipset":
 		return "ipset", "any"
 	case strings.HasPrefix(name, "ip6tables"):
-		family = string(plan.IPv6)
+		family = render.Family(model.IPv6)
 	default:
-		family = string(plan.IPv4)
+		family = render.Family(model.IPv4)
 	}
 	for _, action := range []string{"-save", "-restore"} {
 		if strings.HasSuffix(name, action) {

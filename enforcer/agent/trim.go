@@ -72,13 +72,7 @@ func (t *trimming) renew(size int) bool {
 
 // size is what the agent's memory grows with: objects held and members of sets.
 func (a *Agent) size() int {
-	n := a.watcher.Held()
-	for _, f := range []plan.FamilyPlan{a.last.IPv4, a.last.IPv6} {
-		for _, s := range f.Sets {
-			n += len(s.Members)
-		}
-	}
-	return n
+	return a.watcher.Held() + a.last.IPv4.Members() + a.last.IPv6.Members()
 }
 
 // trim gives back memory. The compiler's plans do not depend on what it has kept, so it can

@@ -113,17 +113,21 @@ func (e End) describe() string {
 	return fmt.Sprintf("%s, no pod that the enforcer knows", e.Address)
 }
 
-// way is a direction: how it is called, its chain, and a hook that leads to that chain only.
-type way struct{ name, hook, chain string }
+// way is a direction: how it is called, and the jump that leads to its chain only.
+type way struct {
+	name string
+	hook render.Jump
+}
 
 var (
-	toEgress  = way{"egress", "PREROUTING", plan.ChainEgress}
-	toIngress = way{"ingress", "POSTROUTING", plan.ChainIngress}
+	toEgress  = way{"egress", render.Jump{From: "PREROUTING", To: plan.ChainEgress}}
+	toIngress = way{"ingress", render.Jump{From: "POSTROUTING", To: plan.ChainIngress}}
 )
 
 // walk is a simulated kernel with the plan in it.
 type walk struct {
 	Question
+	family  plan.FamilyPlan // of the flow
 	machine *iptsim.Machine
 	packet  iptsim.Packet
 }
@@ -135,7 +139,9 @@ func newWalk(q Question) (*walk, error) {
 	}
 	var sets, rules bytes.Buffer
 	m := iptsim.New()
-	if err := errors.Join(render.Sets(&sets, family.Sets), render.Rules(&rules, render.Full(family))); err != nil {
+	tx := render.Full(family)
+	tx.Hook = append(tx.Hook, toEgress.hook, toIngress.hook)
+	if err := errors.Join(render.Sets(&sets, family.Sets), render.Rules(&rules, tx)); err != nil {
 		return nil, fmt.Errorf("render plan: %w", err)
 	}
 	if err := m.RestoreSets(&sets, false); err != nil {
@@ -144,14 +150,7 @@ func newWalk(q Question) (*walk, error) {
 	if err := m.RestoreRules(simulated, &rules); err != nil {
 		return nil, fmt.Errorf("read rules of the plan: %w", err)
 	}
-	hooks := "*mangle\n"
-	for _, w := range []way{toEgress, toIngress} {
-		hooks += "-A " + w.hook + " -j " + w.chain + "\n"
-	}
-	if err := m.RestoreRules(simulated, strings.NewReader(hooks+"COMMIT\n")); err != nil {
-		return nil, fmt.Errorf("hook directions apart: %w", err)
-	}
-	return &walk{Question: q, machine: m, packet: iptsim.Packet{
+	return &walk{Question: q, family: family, machine: m, packet: iptsim.Packet{
 		Src: q.Flow.Client, Dst: q.Flow.Server, Protocol: strings.ToLower(string(q.Flow.Protocol)),
 		SrcPort: 40000, DstPort: q.Flow.Port, State: iptsim.NewFlow,
 	}}, nil
@@ -180,7 +179,7 @@ func (w *walk) direction(to way, e End, pod *model.Pod) (Direction, error) {
 	case pod.Node != w.Node:
 		return Direction{Verdict: NotJudged, Reason: fmt.Sprintf("not judged here: %s is on node %s; ask the enforcer there", e.Pod, e.Node)}, nil
 	}
-	t, err := w.machine.Walk(to.hook, w.packet)
+	t, err := w.machine.Walk(to.hook.From, w.packet)
 	if err != nil {
 		return Direction{}, err
 	}
@@ -200,21 +199,42 @@ func (w *walk) direction(to way, e End, pod *model.Pod) (Direction, error) {
 // reason says why a walk ended as it did. The last rule that matched is the one that
 // decided: a rule of a namespace's chain names its policy, and the last of these drops.
 func (w *walk) reason(d *Direction, t iptsim.Trace, to way, e End) {
-	last := iptsim.Step{}
-	if len(t.Steps) > 0 {
-		last = t.Steps[len(t.Steps)-1]
-	}
-	policy, rule, found := strings.Cut(last.Comment, ":")
+	note := noteOf(w.decisive(t))
 	switch {
 	case t.Verdict == iptsim.Drop:
 		d.Verdict = Dropped
 		d.Reason = fmt.Sprintf("dropped: %s is isolated by %s, and no rule matches", e.Pod, names(d.IsolatedBy))
-	case strings.HasPrefix(last.Chain, to.chain+"-") && found:
-		d.Policy, d.Rule = policy, "spec."+rule
+	case note.Field != "":
+		d.Policy, d.Rule = note.About, note.Field
 		d.Reason = fmt.Sprintf("allowed by %s: %s", d.Policy, d.Rule)
 	default:
 		d.Reason = fmt.Sprintf("allowed: no policy isolates %s for %s", e.Pod, to.name)
 	}
+}
+
+// decisive is the plan's rule that ended a walk: the last one that matched. It is the zero
+// Rule when none of the plan did.
+func (w *walk) decisive(t iptsim.Trace) plan.Rule {
+	if len(t.Steps) == 0 {
+		return plan.Rule{}
+	}
+	last := t.Steps[len(t.Steps)-1]
+	for _, c := range w.family.Chains {
+		if string(c.Name) == last.Chain {
+			return c.Rules[last.Place]
+		}
+	}
+	return plan.Rule{}
+}
+
+// noteOf is the note that a rule carries, the zero Note when it has none.
+func noteOf(r plan.Rule) plan.Note {
+	for _, c := range r.Match {
+		if note, ok := c.(plan.Note); ok {
+			return note
+		}
+	}
+	return plan.Note{}
 }
 
 // names lists policies; a plan can be older than the cluster by the time of one sync.
@@ -228,20 +248,18 @@ func names(policies []string) string {
 // unknown finds out whether the packet is dropped ahead of all policies, because an end of
 // it is an address of this node's pods that no pod is known to own.
 func (w *walk) unknown(a *Answer) error {
-	hook := "FORWARD"
+	path := plan.Hook{From: plan.Forwarded}
 	if a.Server.Pod == "" && a.Server.Node == w.Node {
-		hook = "INPUT"
+		path.From = plan.ToNode
 	}
-	t, err := w.machine.Walk(hook, w.packet)
-	if err != nil || len(t.Steps) == 0 {
+	t, err := w.machine.Walk(render.JumpOf(path).From, w.packet)
+	rule := w.decisive(t)
+	if err != nil || t.Verdict != iptsim.Drop || noteOf(rule).About != plan.UnknownPod {
 		return err
 	}
 	last := t.Steps[len(t.Steps)-1]
-	if t.Verdict != iptsim.Drop || last.Chain != plan.ChainForward && last.Chain != plan.ChainHost {
-		return nil
-	}
 	d, ip := &a.Egress, a.Client.Address
-	if strings.HasPrefix(last.Rule, "-d ") {
+	if in, ok := rule.Match[0].(plan.InPrefix); ok && in.Part == plan.Destination {
 		d, ip = &a.Ingress, a.Server.Address
 	}
 	*d = Direction{

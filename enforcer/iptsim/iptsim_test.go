@@ -123,9 +123,9 @@ func TestTraceNamesRulesAndComments(t *testing.T) {
 	got, err := example(t).Walk("FORWARD", packet("10.0.0.1", "10.3.0.2", "tcp", 81))
 	must(t, err)
 	want := []Step{
-		{"FORWARD", "-j OWN", ""},
-		{"OWN", "-m set --match-set addr src -m comment --comment to the goto chain -g GOTO", "to the goto chain"},
-		{"GOTO", "-j DROP", ""},
+		{"FORWARD", "-j OWN", "", 0},
+		{"OWN", "-m set --match-set addr src -m comment --comment to the goto chain -g GOTO", "to the goto chain", 1},
+		{"GOTO", "-j DROP", "", 3},
 	}
 	if diff := cmp.Diff(want, got.Steps); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -44,6 +44,7 @@ type Step struct {
 	Chain   string
 	Rule    string // without "-A CHAIN"
 	Comment string
+	Place   int // of the rule in its chain, from 0
 }
 
 // Trace is a packet's way through one hook.
@@ -90,11 +91,11 @@ type walker struct {
 // run takes the packet through a chain. decided is false when it comes back to the caller,
 // by a RETURN or at the chain's end.
 func (w *walker) run(name string) (v Verdict, decided bool) {
-	for _, r := range w.table[name].rules {
+	for i, r := range w.table[name].rules {
 		if !r.holds(w.machine, w.packet) {
 			continue
 		}
-		w.steps = append(w.steps, Step{Chain: name, Rule: r.text, Comment: r.comment})
+		w.steps = append(w.steps, Step{Chain: name, Rule: r.text, Comment: r.comment, Place: i})
 		switch r.target {
 		case "RETURN":
 			return "", false

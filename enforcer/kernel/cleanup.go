@@ -1,13 +1,16 @@
 package kernel
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/netassay/netassay/enforcer/plan"
 	"github.com/netassay/netassay/enforcer/render"
+	"github.com/netassay/netassay/model"
 )
 
 // Cleanup removes all that is ours: jumps, chains and sets. Policies are not enforced any
@@ -46,21 +49,18 @@ func (k *Kernel) removeSets(ctx context.Context) error {
 }
 
 // removeRules drops jumps and chains in one commit, so that packets meet all or none.
-func (k *Kernel) removeRules(ctx context.Context, f plan.Family) error {
-	have := newFamily()
+func (k *Kernel) removeRules(ctx context.Context, f model.Family) error {
 	t, err := k.readTable(ctx, f)
 	if err != nil {
 		return err
 	}
-	have.adopt(t)
-	if len(have.chains)+len(have.hooks) == 0 {
+	if t.empty() {
 		return nil
 	}
 	_, err = k.run.Run(ctx, Command{
 		Argv: []string{k.backend.xtables(f, "-restore"), "-w", lockWait, "--noflush"},
 		Stdin: func(w io.Writer) error {
-			_, err := io.WriteString(w, have.removal())
-			return err
+			return render.Rules(w, t.removal())
 		},
 	})
 	if err != nil {
@@ -78,19 +78,26 @@ func (k *Kernel) removeRules(ctx context.Context, f plan.Family) error {
 	return nil
 }
 
-func (f *family) removal() string {
-	names := sortedKeys(f.chains)
-	text := "*" + render.Table + "\n"
-	for _, name := range names {
-		text += render.ChainDeclaration(name) + "\n"
-	}
-	for _, l := range f.unhooked() {
-		text += l + "\n"
-	}
-	for _, name := range names {
-		if _, foreign := f.foreign[name]; !foreign {
-			text += "-X " + name + "\n"
+// removal takes away all of a family's jumps and chains. Chains that rules of others lead to
+// are emptied.
+func (t table) removal() render.Transaction {
+	tx := render.Transaction{Unhook: t.jumps()}
+	for _, name := range sortedKeys(t.chains) {
+		if _, foreign := t.foreign[name]; foreign {
+			tx.Chains = append(tx.Chains, plan.Chain{Name: name})
+		} else {
+			tx.Delete = append(tx.Delete, name)
 		}
 	}
-	return text + "COMMIT\n"
+	return tx
+}
+
+// jumps are those of a table into our chains, each as often as it is there.
+func (t table) jumps() []render.Jump {
+	var out []render.Jump
+	for j, n := range t.hooks {
+		out = append(out, slices.Repeat([]render.Jump{j}, n)...)
+	}
+	slices.SortFunc(out, func(a, b render.Jump) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To)) })
+	return out
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/netassay/netassay/enforcer/plan"
 	"github.com/netassay/netassay/enforcer/render"
+	"github.com/netassay/netassay/model"
 )
 
 // line is one in-place change of a set.
@@ -28,7 +29,7 @@ func (l line) text() string {
 // change is all that one sync does to one family, in this order; see the package's
 // documentation for the reason of the order.
 type change struct {
-	family   plan.Family
+	family   model.Family
 	discard  []string     // left-overs under temporary names
 	create   []newSet     // new sets and generations, filled aside
 	restrict []line       // can only forbid
@@ -47,7 +48,7 @@ type newSet struct {
 
 type transaction struct {
 	render.Transaction
-	want []plan.Chain // every chain of ours with its rules, for the check afterwards
+	want map[plan.ChainName]content // every chain of ours, for the check afterwards
 }
 
 func (c *change) empty() bool {
@@ -65,9 +66,9 @@ type differ struct {
 	want      plan.FamilyPlan
 	transient func(netip.Addr) bool
 
-	settled  bool              // chains and names are as they were
-	names    map[string]string // from the plan to the kernel
-	inPlace  []edit            // sets that are there and hold something else
+	settled  bool         // chains and names are as they were
+	names    render.Names // of all sets
+	inPlace  []edit       // sets that are there and hold something else
 	renewed  []newSet
 	allNames map[string]*set // taken in the kernel, of both families
 }
@@ -83,7 +84,7 @@ func diff(have *family, want plan.FamilyPlan, transient func(netip.Addr) bool) (
 	if err := checkNames(want); err != nil {
 		return nil, err
 	}
-	d := &differ{have: have, want: want, transient: transient, settled: have.settled.by(want), names: map[string]string{}}
+	d := &differ{have: have, want: want, transient: transient, settled: have.settled.by(want), names: render.Names{}}
 	if err := d.compareSets(); err != nil {
 		return nil, err
 	}
@@ -131,11 +132,11 @@ func (s *set) fits(want plan.Set) bool {
 
 // current maps the plan's names to the generations in force: those that rules refer to,
 // else any that is complete.
-func (d *differ) current() map[string]string {
+func (d *differ) current() render.Names {
 	if d.settled {
 		return d.have.settled.current
 	}
-	names := map[string]string{}
+	names := render.Names{}
 	refs := d.have.referenced()
 	for _, actual := range sortedKeys(d.have.sets) {
 		logical, complete := logicalName(actual)
@@ -204,30 +205,21 @@ func (d *differ) rewrites() bool {
 
 func (d *differ) differs(c plan.Chain) bool {
 	have, ok := d.have.chains[c.Name]
-	return !ok || !have.holds(d.actual(c))
+	return !ok || len(c.Rules) != have.Rules || have.content != d.content(c)
 }
 
-// holds reports whether the chain in the kernel is c.
-func (have chain) holds(c plan.Chain) bool {
+// content is what a chain of the plan holds once it is in the kernel.
+func (d *differ) content(c plan.Chain) content {
 	if len(c.Rules) == 0 {
-		return have.Rules == 0
+		return content{}
 	}
-	return have.Rules == len(c.Rules) && have.Hash == render.ChainHash(c)
-}
-
-// actual is a chain of the plan with the names of sets in the kernel.
-func (d *differ) actual(c plan.Chain) plan.Chain {
-	rules := make([]string, len(c.Rules))
-	for i, r := range c.Rules {
-		rules[i] = rename(r, d.names)
-	}
-	return plan.Chain{Name: c.Name, Rules: rules}
+	return content{Hash: render.ChainHash(c, d.names), Rules: len(c.Rules)}
 }
 
 // obsolete are the chains of ours that the plan does not have: those that must stay,
 // empty, because somebody else's rules lead to them, and those that can go.
-func (d *differ) obsolete() (empty []plan.Chain, gone []string) {
-	wanted := map[string]bool{}
+func (d *differ) obsolete() (empty []plan.Chain, gone []plan.ChainName) {
+	wanted := map[plan.ChainName]bool{}
 	for _, c := range d.want.Chains {
 		wanted[c.Name] = true
 	}
@@ -304,23 +296,22 @@ func lines(set string, ms []plan.Member, add bool) []line {
 
 // commit is the transaction for the chains that differ, nil when none does.
 func (d *differ) commit() *transaction {
-	tx := &transaction{}
+	tx := &transaction{Transaction: render.Transaction{Names: d.names}, want: map[plan.ChainName]content{}}
 	for _, c := range d.want.Chains {
-		actual := d.actual(c)
-		tx.want = append(tx.want, actual)
-		if have, ok := d.have.chains[c.Name]; !ok || !have.holds(actual) {
-			tx.Chains = append(tx.Chains, actual)
+		tx.want[c.Name] = d.content(c)
+		if have, ok := d.have.chains[c.Name]; !ok || have.content != tx.want[c.Name] {
+			tx.Chains = append(tx.Chains, c)
 		}
 	}
 	empty, gone := d.obsolete()
 	tx.Chains = append(tx.Chains, empty...)
 	tx.Delete = gone
 	for _, h := range d.want.Hooks {
-		if d.have.hooks[h] == 0 {
-			tx.Hooks = append(tx.Hooks, h)
+		if j := render.JumpOf(h); d.have.hooks[j] == 0 {
+			tx.Hook = append(tx.Hook, j)
 		}
 	}
-	if len(tx.Chains)+len(tx.Delete)+len(tx.Hooks) == 0 {
+	if tx.Empty() {
 		return nil
 	}
 	return tx
@@ -328,10 +319,10 @@ func (d *differ) commit() *transaction {
 
 // check says what of the transaction the kernel does not show, nil when all is there.
 func (tx *transaction) check(t *family) error {
-	for _, c := range tx.want {
-		have, ok := t.chains[c.Name]
-		if !ok || !have.holds(c) {
-			return fmt.Errorf("check commit: chain %s has %d rules with hash %q, want %d with %q", c.Name, have.Rules, have.Hash, len(c.Rules), render.ChainHash(c))
+	for _, name := range sortedKeys(tx.want) {
+		want := tx.want[name]
+		if have, ok := t.chains[name]; !ok || have.content != want {
+			return fmt.Errorf("check commit: chain %s has %d rules with hash %q, want %d with %q", name, have.Rules, have.Hash, want.Rules, want.Hash)
 		}
 	}
 	for _, name := range tx.Delete {
@@ -339,9 +330,9 @@ func (tx *transaction) check(t *family) error {
 			return fmt.Errorf("check commit: chain %s is still there", name)
 		}
 	}
-	for _, h := range tx.Hooks {
-		if t.hooks[h] == 0 {
-			return fmt.Errorf("check commit: no jump from %s to %s", h.From, h.To)
+	for _, j := range tx.Hook {
+		if t.hooks[j] == 0 {
+			return fmt.Errorf("check commit: no jump from %s to %s", j.From, j.To)
 		}
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/netassay/netassay/enforcer/plan"
+	"github.com/netassay/netassay/model"
 )
 
 // Options configure a Kernel.
@@ -22,8 +23,8 @@ type Kernel struct {
 	backend  Backend
 	run      Runner
 	parallel bool
-	known    map[plan.Family]*family // nil: must be read first
-	cursor   string                  // last set that Verify has read
+	known    map[model.Family]*family // nil: must be read first
+	cursor   string                   // last set that Verify has read
 }
 
 // commandTimeout ends a tool that hangs. iptables waits for its lock for lockWait only.
@@ -59,7 +60,7 @@ type Result struct {
 	SetsTime     time.Duration // step 1, 2 and 4
 	RulesTime    time.Duration // step 3
 	CollectTime  time.Duration // step 5
-	SetsInKernel map[plan.Family]Counts
+	SetsInKernel map[model.Family]Counts
 }
 
 // add adds what was done to a family. Times are sums, also of what was done at one time.
@@ -104,7 +105,7 @@ func (k *Kernel) Sync(ctx context.Context, p plan.Plan, hints Hints) (Result, er
 	if transient == nil {
 		transient = func(netip.Addr) bool { return false }
 	}
-	err := k.syncFamilies(ctx, []plan.FamilyPlan{p.IPv4, p.IPv6}, transient, &r)
+	err := k.syncFamilies(ctx, p.Families(), transient, &r)
 	r.SetsInKernel = k.counts()
 	if err != nil {
 		k.known = nil
@@ -112,8 +113,8 @@ func (k *Kernel) Sync(ctx context.Context, p plan.Plan, hints Hints) (Result, er
 	return r, err
 }
 
-func (k *Kernel) counts() map[plan.Family]Counts {
-	counts := map[plan.Family]Counts{}
+func (k *Kernel) counts() map[model.Family]Counts {
+	counts := map[model.Family]Counts{}
 	for name, f := range k.known {
 		c := Counts{Sets: len(f.sets), Entries: f.members(), Chains: len(f.chains)}
 		for _, ch := range f.chains {

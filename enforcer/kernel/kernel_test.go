@@ -152,8 +152,8 @@ func TestOneFamilyFails(t *testing.T) {
 	to := cluster(nil, "10.0.1.2", "10.0.1.3", "fd00::1:2", "fd00::1:3")
 	sync(t, k, cluster(nil, "10.0.1.2", "fd00::1:2"), nil)
 	broken = true
-	if _, err := k.Sync(context.Background(), to, kernel.Hints{}); err == nil || !strings.HasPrefix(err.Error(), "sync inet: ") || strings.Contains(err.Error(), "sync inet6") {
-		t.Errorf("sync said %v, want that inet failed", err)
+	if _, err := k.Sync(context.Background(), to, kernel.Hints{}); err == nil || !strings.HasPrefix(err.Error(), "sync IPv4: ") || strings.Contains(err.Error(), "sync IPv6") {
+		t.Errorf("sync said %v, want that IPv4 failed", err)
 	}
 	out, err := f.Run(context.Background(), kernel.Command{Argv: []string{"ipset", "save", f.Machine.Sets()[slices.IndexFunc(f.Machine.Sets(), func(s string) bool { return strings.HasPrefix(s, "npe-p6") })]}})
 	if err != nil || !strings.Contains(string(out), "fd00::1:3") {
@@ -347,7 +347,7 @@ func TestLeftoverTemporarySet(t *testing.T) {
 		var block string
 		for _, s := range p.IPv4.Sets {
 			if s.Role == plan.RoleBlock {
-				block = s.Name
+				block = string(s.Name)
 			}
 		}
 		w.sets("create "+block+"~ hash:net family inet", "add "+block+"~ 10.66.0.0/16")
@@ -366,7 +366,7 @@ func TestSetOfAnotherKind(t *testing.T) {
 		p := cluster(nil, "10.0.1.2")
 		for _, s := range p.IPv4.Sets {
 			if s.Role == plan.RolePeer {
-				w.sets("create "+s.Name+" hash:net family inet", "add "+s.Name+" 10.66.0.0/16")
+				w.sets("create "+string(s.Name)+" hash:net family inet", "add "+string(s.Name)+" 10.66.0.0/16")
 			}
 		}
 		w.sync(w.agent(), p)
@@ -473,8 +473,8 @@ func TestMissingPrivilege(t *testing.T) {
 func TestNamesThatCantBeExtended(t *testing.T) {
 	for _, name := range []string{"x", "npe-a.b", "npe-a~", "npe-" + strings.Repeat("a", 26)} {
 		p := plan.Plan{
-			IPv4: plan.FamilyPlan{Family: plan.IPv4, Sets: []plan.Set{{Name: name, Kind: plan.HashIP, Family: plan.IPv4}}},
-			IPv6: plan.FamilyPlan{Family: plan.IPv6},
+			IPv4: plan.FamilyPlan{Family: model.IPv4, Sets: []plan.Set{{Name: plan.SetName(name), Kind: plan.Addresses, Family: model.IPv4}}},
+			IPv6: plan.FamilyPlan{Family: model.IPv6},
 		}
 		if _, err := kernel.New(kernel.Options{Runner: fake.New()}).Sync(context.Background(), p, kernel.Hints{}); err == nil {
 			t.Errorf("set name %q was accepted", name)

@@ -6,14 +6,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/netassay/netassay/enforcer/plan"
+	"github.com/netassay/netassay/model"
 )
 
 // Empty reports whether there is nothing of ours in the kernel, as after a reboot. It knows
 // only after Probe.
 func (k *Kernel) Empty() bool {
 	for _, f := range k.known {
-		if len(f.chains)+len(f.hooks)+len(f.sets) > 0 {
+		if !f.empty() || len(f.sets) > 0 {
 			return false
 		}
 	}
@@ -23,7 +23,7 @@ func (k *Kernel) Empty() bool {
 // Version is what the build of iptables in use says of itself, e.g.
 // "iptables-restore v1.8.9 (nf_tables)".
 func (k *Kernel) Version(ctx context.Context) (string, error) {
-	out, err := k.run.Run(ctx, Command{Argv: []string{k.backend.xtables(plan.IPv4, "-restore"), "--version"}})
+	out, err := k.run.Run(ctx, Command{Argv: []string{k.backend.xtables(model.IPv4, "-restore"), "--version"}})
 	if err != nil {
 		return "", explain(err)
 	}
@@ -43,15 +43,15 @@ func BuildOf(version string) (b Backend, ok bool) {
 
 // Leftovers are the families of which a backend's tables hold chains of ours. An agent that
 // used the other backend has left them: they go on judging packets by what it knew.
-func Leftovers(ctx context.Context, run Runner, b Backend) ([]plan.Family, error) {
+func Leftovers(ctx context.Context, run Runner, b Backend) ([]model.Family, error) {
 	k := New(Options{Backend: b, Runner: run})
-	var found []plan.Family
+	var found []model.Family
 	for _, f := range families() {
 		t, err := k.readTable(ctx, f)
 		if err != nil {
 			return found, err
 		}
-		if len(t.chains)+len(t.hooks) > 0 {
+		if !t.empty() {
 			found = append(found, f)
 		}
 	}

@@ -17,23 +17,23 @@ const (
 
 // logicalName is the plan's name of a set that is called actual in the kernel; ok is
 // false for one that is still being filled, or was when its maker died.
-func logicalName(actual string) (name string, ok bool) {
+func logicalName(actual string) (name plan.SetName, ok bool) {
 	if strings.HasSuffix(actual, temporaryMark) {
 		return "", false
 	}
-	name, _, _ = strings.Cut(actual, generationMark)
-	return name, true
+	logical, _, _ := strings.Cut(actual, generationMark)
+	return plan.SetName(logical), true
 }
 
-func temporaryName(logical string) string { return logical + temporaryMark }
+func temporaryName(logical plan.SetName) string { return string(logical) + temporaryMark }
 
 // freeName is a name for a new generation of a set.
-func freeName(logical string, taken map[string]*set) (string, error) {
-	if taken[logical] == nil {
-		return logical, nil
+func freeName(logical plan.SetName, taken map[string]*set) (string, error) {
+	if taken[string(logical)] == nil {
+		return string(logical), nil
 	}
 	for _, g := range generations {
-		if name := logical + generationMark + string(g); taken[name] == nil {
+		if name := string(logical) + generationMark + string(g); taken[name] == nil {
 			return name, nil
 		}
 	}
@@ -43,35 +43,15 @@ func freeName(logical string, taken map[string]*set) (string, error) {
 // checkNames refuses names that this package can't extend or would not know again.
 func checkNames(p plan.FamilyPlan) error {
 	for _, s := range p.Sets {
-		if !strings.HasPrefix(s.Name, plan.SetPrefix) || len(s.Name) > maxSetName || strings.ContainsAny(s.Name, generationMark+temporaryMark) {
+		name := string(s.Name)
+		if !strings.HasPrefix(name, plan.SetPrefix) || len(name) > maxSetName || strings.ContainsAny(name, generationMark+temporaryMark) {
 			return fmt.Errorf("name set %q: want prefix %s, at most %d bytes, without %q and %q", s.Name, plan.SetPrefix, maxSetName, generationMark, temporaryMark)
 		}
 	}
 	for _, c := range p.Chains {
-		if !strings.HasPrefix(c.Name, plan.ChainPrefix) {
+		if !strings.HasPrefix(string(c.Name), plan.ChainPrefix) {
 			return fmt.Errorf("name chain %q: want prefix %s", c.Name, plan.ChainPrefix)
 		}
 	}
 	return nil
-}
-
-// rename replaces the plan's set names in a rule by those in the kernel.
-func rename(rule string, names map[string]string) string {
-	const match = "--match-set "
-	var b strings.Builder
-	for {
-		before, after, found := strings.Cut(rule, match)
-		b.WriteString(before)
-		if !found {
-			return b.String()
-		}
-		b.WriteString(match)
-		name, _, _ := strings.Cut(after, " ")
-		actual, ok := names[name]
-		if !ok {
-			actual = name
-		}
-		b.WriteString(actual)
-		rule = after[len(name):]
-	}
 }

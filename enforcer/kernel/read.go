@@ -11,13 +11,14 @@ import (
 
 	"github.com/netassay/netassay/enforcer/plan"
 	"github.com/netassay/netassay/enforcer/render"
+	"github.com/netassay/netassay/model"
 )
 
 // read learns all that is ours in the kernel, by name: sets of others may be of a revision
 // that ipset can't print (https://github.com/projectcalico/calico/issues/4739), so there
 // is no listing of them beyond their names.
-func (k *Kernel) read(ctx context.Context) (map[plan.Family]*family, error) {
-	found := map[plan.Family]*family{}
+func (k *Kernel) read(ctx context.Context) (map[model.Family]*family, error) {
+	found := map[model.Family]*family{}
 	for _, f := range families() {
 		found[f] = newFamily()
 		t, err := k.readTable(ctx, f)
@@ -44,7 +45,7 @@ func (k *Kernel) read(ctx context.Context) (map[plan.Family]*family, error) {
 	return found, nil
 }
 
-func (k *Kernel) readTable(ctx context.Context, f plan.Family) (table, error) {
+func (k *Kernel) readTable(ctx context.Context, f model.Family) (table, error) {
 	out, err := k.run.Run(ctx, Command{Argv: []string{k.backend.xtables(f, "-save"), "-t", render.Table}})
 	if err != nil {
 		return table{}, explain(err)
@@ -56,8 +57,8 @@ func (k *Kernel) readTable(ctx context.Context, f plan.Family) (table, error) {
 }
 
 // readChain reads one chain of ours, which must be there.
-func (k *Kernel) readChain(ctx context.Context, f plan.Family, name string) (chain, error) {
-	out, err := k.run.Run(ctx, Command{Argv: []string{k.backend.xtables(f, ""), "-w", lockWait, "-t", render.Table, "-S", name}})
+func (k *Kernel) readChain(ctx context.Context, f model.Family, name plan.ChainName) (chain, error) {
+	out, err := k.run.Run(ctx, Command{Argv: []string{k.backend.xtables(f, ""), "-w", lockWait, "-t", render.Table, "-S", string(name)}})
 	if err != nil { // for lack of the chain, one build of iptables says that it is incompatible
 		return chain{}, fmt.Errorf("read back chain %s of %s: %w", name, f, err)
 	}
@@ -142,7 +143,7 @@ func parseSet(saved string) (name string, s *set, err error) {
 			}
 			s.Members = append(s.Members, m)
 			if err != nil || len(words) > 3 { // a member, or an option of one such as nomatch, that is none of ours
-				s.Kind, s.Members = "", nil
+				s.Kind, s.Members = 0, nil
 			}
 		}
 	}
@@ -151,17 +152,15 @@ func parseSet(saved string) (name string, s *set, err error) {
 }
 
 func (s *set) header(kind string, options []string) {
-	s.Kind, s.Family = plan.SetKind(strings.Clone(kind)), plan.IPv4
+	s.Kind, s.Family = render.ParseKind(kind), model.IPv4
 	for i := 0; i+1 < len(options); i++ {
 		switch options[i] {
 		case "family":
-			s.Family = plan.Family(strings.Clone(options[i+1]))
+			s.Family, _ = render.ParseFamily(options[i+1])
 		case "maxelem":
 			s.MaxElem, _ = strconv.Atoi(options[i+1])
 		}
 	}
 }
 
-func (s *set) known() bool {
-	return s.Kind == plan.HashIP || s.Kind == plan.HashNet || s.Kind == plan.HashIPPort
-}
+func (s *set) known() bool { return s.Kind != 0 }

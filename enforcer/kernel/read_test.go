@@ -10,17 +10,18 @@ import (
 
 	"github.com/netassay/netassay/enforcer/kernel"
 	"github.com/netassay/netassay/enforcer/plan"
+	"github.com/netassay/netassay/model"
 )
 
 // TestManySetsAreReadBack: sets are read some dozens at a time, and none falls between two
 // lots. A restarted agent finds them all as they should be, and sees each that is not.
 func TestManySetsAreReadBack(t *testing.T) {
 	onAll(t, func(w *world) {
-		p := plan.Plan{IPv4: plan.FamilyPlan{Family: plan.IPv4}, IPv6: plan.FamilyPlan{Family: plan.IPv6}}
+		p := plan.Plan{IPv4: plan.FamilyPlan{Family: model.IPv4}, IPv6: plan.FamilyPlan{Family: model.IPv6}}
 		var flush []string
 		for i := range 150 {
 			name := fmt.Sprintf("npe-p4-%03d", i)
-			p.IPv4.Sets = append(p.IPv4.Sets, plan.Set{Name: name, Role: plan.RolePeer, Kind: plan.HashIP, Family: plan.IPv4, Members: members(i % 4)})
+			p.IPv4.Sets = append(p.IPv4.Sets, plan.Set{Name: plan.SetName(name), Role: plan.RolePeer, Kind: plan.Addresses, Family: model.IPv4, Members: members(i % 4)})
 			if i%4 > 0 {
 				flush = append(flush, "flush "+name)
 			}

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"cmp"
 	"hash/fnv"
 	"io"
 	"maps"
@@ -9,32 +10,36 @@ import (
 
 	"github.com/netassay/netassay/enforcer/plan"
 	"github.com/netassay/netassay/enforcer/render"
+	"github.com/netassay/netassay/model"
 )
 
 // set is what one ipset of ours holds. Members are sorted and shared with the plan they
 // came from.
 type set struct {
 	Kind    plan.SetKind
-	Family  plan.Family
+	Family  model.Family
 	MaxElem int
 	Members []plan.Member
 }
 
+// content tells chains with other rules apart.
+type content struct {
+	Hash  string // of the last rule's comment; "" without rules
+	Rules int    // how many
+}
+
 // chain is what one chain of ours holds, as far as a sync needs to know.
 type chain struct {
-	Hash  string   // of the last rule's comment; "" without rules
-	Rules int      // how many
+	content
 	Print uint64   // of the text that the kernel gives back, to notice foreign edits
 	Sets  []string // that its rules refer to
 }
 
 // family is all that is ours in one family.
 type family struct {
+	table
 	sets    map[string]*set
-	chains  map[string]chain
-	hooks   map[plan.Hook]int   // jumps from built-in chains to ours, counted
-	foreign map[string]struct{} // chains of ours that rules of others refer to
-	settled *settled            // nil: what is there must be compared anew
+	settled *settled // nil: what is there must be compared anew
 }
 
 // settled is what a plan needs no more than members of sets to change from, as the kernel
@@ -42,7 +47,7 @@ type family struct {
 // so all the time, and hashing thousands of rules would be most of a sync's work.
 type settled struct {
 	chains  []plan.Chain
-	current map[string]string // names of sets from the plan to the kernel
+	current render.Names
 }
 
 // by reports whether the plan has these very chains, and as many sets.
@@ -51,10 +56,7 @@ func (s *settled) by(p plan.FamilyPlan) bool {
 }
 
 func newFamily() *family {
-	return &family{
-		sets: map[string]*set{}, chains: map[string]chain{},
-		hooks: map[plan.Hook]int{}, foreign: map[string]struct{}{},
-	}
+	return &family{table: newTable(), sets: map[string]*set{}}
 }
 
 // referenced are the sets that rules of ours refer to.
@@ -85,27 +87,32 @@ func (f *family) members() int {
 
 // adopt replaces what is known of rules by what the kernel has been seen to hold.
 func (f *family) adopt(t table) {
-	f.chains, f.hooks, f.foreign = t.chains, t.hooks, t.foreign
-	f.settled = nil
+	f.table, f.settled = t, nil
 }
 
 // table is what the mangle table of one family holds that is ours or refers to ours.
 type table struct {
-	chains  map[string]chain
-	hooks   map[plan.Hook]int
-	foreign map[string]struct{}
+	chains  map[plan.ChainName]chain
+	hooks   map[render.Jump]int         // from built-in chains to ours, counted
+	foreign map[plan.ChainName]struct{} // chains of ours that rules of others refer to
+}
+
+func (t table) empty() bool { return len(t.chains)+len(t.hooks) == 0 }
+
+func newTable() table {
+	return table{chains: map[plan.ChainName]chain{}, hooks: map[render.Jump]int{}, foreign: map[plan.ChainName]struct{}{}}
 }
 
 // parseTable reads the output of iptables-save -t mangle, or of iptables -S of a chain. What
 // it gives back does not hold on to the text, which is large.
 func parseTable(saved string) table {
-	t := table{chains: map[string]chain{}, hooks: map[plan.Hook]int{}, foreign: map[string]struct{}{}}
+	t := newTable()
 	for line := range strings.Lines(saved) {
 		line = strings.TrimSpace(line)
 		switch {
 		case strings.HasPrefix(line, ":"+plan.ChainPrefix):
 			name, _, _ := strings.Cut(line[1:], " ")
-			t.chains[strings.Clone(name)] = chain{} // declarations come before rules
+			t.chains[plan.ChainName(strings.Clone(name))] = chain{} // declarations come before rules
 		case strings.HasPrefix(line, "-A "):
 			t.rule(line)
 		}
@@ -114,11 +121,12 @@ func parseTable(saved string) table {
 }
 
 func (t table) rule(line string) {
-	name, spec, _ := strings.Cut(strings.TrimPrefix(line, "-A "), " ")
-	if !strings.HasPrefix(name, plan.ChainPrefix) {
-		t.jump(name, spec)
+	from, spec, _ := strings.Cut(strings.TrimPrefix(line, "-A "), " ")
+	if !strings.HasPrefix(from, plan.ChainPrefix) {
+		t.jump(from, spec)
 		return
 	}
+	name := plan.ChainName(strings.Clone(from))
 	c := t.chains[name]
 	c.Rules++
 	hash, _ := render.HashOf(spec)
@@ -139,11 +147,11 @@ func (t table) jump(from, spec string) {
 		if (w != "-j" && w != "-g") || i+1 == len(words) || !strings.HasPrefix(words[i+1], plan.ChainPrefix) {
 			continue
 		}
-		h := plan.Hook{From: strings.Clone(from), To: strings.Clone(words[i+1])}
-		if spec == render.HookSpec(h) && builtin(from) {
-			t.hooks[h]++
+		j := render.Jump{From: strings.Clone(from), To: plan.ChainName(strings.Clone(words[i+1]))}
+		if spec == j.Spec() && builtin(from) {
+			t.hooks[j]++
 		} else {
-			t.foreign[h.To] = struct{}{}
+			t.foreign[j.To] = struct{}{}
 		}
 	}
 }
@@ -177,4 +185,4 @@ func fingerprint(before uint64, rule string) uint64 {
 	return h.Sum64()
 }
 
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }

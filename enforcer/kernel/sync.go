@@ -14,6 +14,7 @@ import (
 
 	"github.com/netassay/netassay/enforcer/plan"
 	"github.com/netassay/netassay/enforcer/render"
+	"github.com/netassay/netassay/model"
 )
 
 // syncFamilies brings each family to its plan; one that fails does not keep the other from
@@ -138,10 +139,7 @@ func (k *Kernel) create(ctx context.Context, have *family, sets []newSet, r *Res
 	err := k.restoreSets(ctx, false, func(w *bufio.Writer) {
 		for _, s := range sets {
 			tmp := temporaryName(s.set.Name)
-			writeLine(w, render.SetCreate(s.set, tmp))
-			for _, m := range s.set.Members {
-				writeLine(w, render.SetAdd(tmp, m))
-			}
+			render.Set(w, s.set, tmp)
 			writeLine(w, render.SetRename(tmp, s.name))
 		}
 	})
@@ -170,7 +168,7 @@ func (k *Kernel) edit(ctx context.Context, lines []line, r *Result) error {
 }
 
 // commit replaces the chains that differ, in one step, and reads them back.
-func (k *Kernel) commit(ctx context.Context, f plan.Family, have *family, tx *transaction, r *Result) error {
+func (k *Kernel) commit(ctx context.Context, f model.Family, have *family, tx *transaction, r *Result) error {
 	if tx == nil {
 		return nil
 	}
@@ -194,8 +192,8 @@ const oneByOne = 8
 // readBack learns what a transaction has made of the table. A table of two thousand rules
 // takes as long to read as an edit of ten thousand CIDRs takes in all, so that only the
 // chains that were written are, if they are few.
-func (k *Kernel) readBack(ctx context.Context, f plan.Family, have *family, tx *transaction) error {
-	if len(tx.Chains) > oneByOne || len(tx.Delete)+len(tx.Hooks) > 0 {
+func (k *Kernel) readBack(ctx context.Context, f model.Family, have *family, tx *transaction) error {
+	if len(tx.Chains) > oneByOne || len(tx.Delete)+len(tx.Hook) > 0 {
 		t, err := k.readTable(ctx, f)
 		if err == nil {
 			have.adopt(t)

@@ -6,7 +6,7 @@ import (
 	"os/exec"
 	"strings"
 
-	"github.com/netassay/netassay/enforcer/plan"
+	"github.com/netassay/netassay/model"
 )
 
 // Backend says which build of iptables is called.
@@ -30,9 +30,9 @@ const lockWait = "5"
 const ipset = "ipset"
 
 // xtables is the name of one of a family's tools, action being "-restore", "-save" or "".
-func (b Backend) xtables(f plan.Family, action string) string {
+func (b Backend) xtables(f model.Family, action string) string {
 	name := "iptables"
-	if f == plan.IPv6 {
+	if f == model.IPv6 {
 		name = "ip6tables"
 	}
 	if b == NFT || b == Legacy {
@@ -50,7 +50,7 @@ func (b Backend) tools() []string {
 	return tools
 }
 
-func families() []plan.Family { return []plan.Family{plan.IPv4, plan.IPv6} }
+func families() []model.Family { return []model.Family{model.IPv4, model.IPv6} }
 
 // LookTools reports the tools that are missing from the PATH, in one line.
 func LookTools(b Backend) error {

@@ -44,7 +44,7 @@ func (f *family) compare(t table, d *Drift) {
 		}
 		d.Chains++
 		if ok {
-			now.Hash, now.Rules = "", -1
+			now.content = content{Rules: -1}
 			t.chains[name] = now
 		}
 	}
@@ -113,16 +113,4 @@ func (k *Kernel) compareSet(name string, s *set, d *Drift) {
 
 func (s *set) same(other *set) bool {
 	return s.Kind == other.Kind && s.MaxElem == other.MaxElem && slices.Equal(s.Members, other.Members)
-}
-
-// unhooked are the jumps of a table into our chains, each as often as it is there.
-func (f *family) unhooked() []string {
-	var out []string
-	for h, n := range f.hooks {
-		for range n {
-			out = append(out, "-D "+h.From+" -j "+h.To)
-		}
-	}
-	slices.Sort(out)
-	return out
 }

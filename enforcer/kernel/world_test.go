@@ -174,10 +174,10 @@ func (s state) own() []string {
 func named(p plan.Plan) []string {
 	var names []string
 	for _, s := range slices.Concat(p.IPv4.Sets, p.IPv6.Sets) {
-		names = append(names, s.Name)
+		names = append(names, string(s.Name))
 	}
 	for _, c := range p.IPv4.Chains {
-		names = append(names, c.Name)
+		names = append(names, string(c.Name))
 	}
 	slices.Sort(names)
 	return names

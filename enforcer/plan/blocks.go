@@ -6,6 +6,7 @@ import (
 	netv1 "k8s.io/api/networking/v1"
 
 	"github.com/netassay/netassay/enforcer/cidr"
+	"github.com/netassay/netassay/model"
 )
 
 // ruleBlocks are the ipBlocks of one rule.
@@ -18,7 +19,7 @@ type ruleBlocks struct {
 
 // add adds a block, of which there may be room more.
 func (r *ruleBlocks) add(b cidr.Block, room int) {
-	of := &r.parsed[familyOf(b.CIDR.Addr()).index()]
+	of := &r.parsed[index(model.FamilyOf(b.CIDR.Addr()))]
 	if *of == nil {
 		*of = make([]cidr.Block, 0, room)
 	}

@@ -121,7 +121,7 @@ func (c *compiler) compile(policies []*netv1.NetworkPolicy) Plan {
 		s.seal(c.names)
 	}
 	chains := c.sortedChains()
-	return Plan{IPv4: c.family(IPv4, chains), IPv6: c.family(IPv6, chains), Problems: c.problems, Policies: c.policies}
+	return Plan{IPv4: c.family(model.IPv4, chains), IPv6: c.family(model.IPv6, chains), Problems: c.problems, Policies: c.policies}
 }
 
 // problem records a piece of the policy at hand that allows nothing.
@@ -141,7 +141,7 @@ func (c *compiler) chain(namespace string, d direction) *namespaceChain {
 	if !ok {
 		ch = &namespaceChain{
 			chainKey: key,
-			isolated: c.sets.get(RoleIsolation, HashIP, d.String()+" "+namespace, nil),
+			isolated: c.sets.get(RoleIsolation, Addresses, d.String()+" "+namespace, nil),
 			seen:     map[*model.Pod]bool{},
 		}
 		c.chains[key] = ch

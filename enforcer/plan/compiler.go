@@ -36,7 +36,7 @@ type clusterSet struct {
 	filled  bool
 	version match.Version
 	members [2][]Member // sorted and unique
-	names   [2]string   // in the last plan
+	names   [2]SetName  // in the last plan
 	used    bool        // by the compilation at hand
 }
 
@@ -96,7 +96,7 @@ func (c *Compiler) refresh() bool {
 // withMembers is the plan with the cluster sets as they are now. A plan that stays equal
 // stays the same.
 func (c *Compiler) withMembers(p Plan) Plan {
-	now := map[string][]Member{}
+	now := map[SetName][]Member{}
 	for _, k := range c.sets {
 		for i, name := range k.names {
 			now[name] = k.members[i]
@@ -169,11 +169,11 @@ func (k *clusterSet) patch(x *match.Index) {
 
 // replaceMembers replaces the members of the touched addresses by others, both sorted. It
 // gives back the slice itself when nothing changes.
-func replaceMembers(members []Member, f Family, touched map[netip.Addr]struct{}, by []Member) []Member {
+func replaceMembers(members []Member, f model.Family, touched map[netip.Addr]struct{}, by []Member) []Member {
 	var gone [][2]int // from, to
 	var old []Member
 	for ip := range touched {
-		if familyOf(ip) != f {
+		if model.FamilyOf(ip) != f {
 			continue
 		}
 		from, _ := slices.BinarySearchFunc(members, ip, func(m Member, ip netip.Addr) int { return m.Addr().Compare(ip) })

@@ -7,8 +7,8 @@ import (
 	"strconv"
 )
 
-// Member is one element of a set: a prefix, which is a single address in hash:ip and
-// hash:ip,port sets, and in the latter a protocol and a port. It is comparable. Those of
+// Member is one element of a set: a prefix, which is a single address in sets of Addresses
+// and AddressPorts, and in the latter a protocol and a port. It is comparable. Those of
 // plans are canonical (masked, unmapped), and never a /0.
 //
 // A large cluster's plan has hundreds of thousands of them. So they are small, and have no
@@ -16,15 +16,12 @@ import (
 type Member struct {
 	ip   [16]byte // IPv4 as mapped into IPv6
 	bits uint8
-	kind uint8 // isIPv4 and a place in memberProtocols
+	kind uint8 // isIPv4 and a Protocol
 	port uint16
 }
 
 // isIPv4 tells an IPv4 address from one that is mapped into IPv6.
 const isIPv4 = 0x80
-
-// memberProtocols are those that NetworkPolicy defines, as ipset spells and sorts them.
-var memberProtocols = [...]string{"", "sctp", "tcp", "udp"}
 
 // AddressMember is a prefix.
 func AddressMember(p netip.Prefix) Member {
@@ -38,18 +35,12 @@ func AddressMember(p netip.Prefix) Member {
 // HostMember is a single address.
 func HostMember(ip netip.Addr) Member { return AddressMember(netip.PrefixFrom(ip, ip.BitLen())) }
 
-// PortMember is a port of a prefix. ok is false for protocols other than "tcp", "udp" and
-// "sctp".
-func PortMember(p netip.Prefix, protocol string, port uint16) (m Member, ok bool) {
-	m = AddressMember(p)
+// PortMember is a port of a prefix.
+func PortMember(p netip.Prefix, protocol Protocol, port uint16) Member {
+	m := AddressMember(p)
+	m.kind |= uint8(protocol)
 	m.port = port
-	for i, name := range memberProtocols[1:] {
-		if name == protocol {
-			m.kind |= uint8(i + 1)
-			return m, true
-		}
-	}
-	return Member{}, false
+	return m
 }
 
 // Addr is the address, or the first of the prefix.
@@ -72,10 +63,10 @@ func (m Member) IsSingleIP() bool {
 	return m.bits == 128
 }
 
-// Protocol is "tcp", "udp" or "sctp" in hash:ip,port sets, else "".
-func (m Member) Protocol() string { return memberProtocols[m.kind&^isIPv4] }
+// Protocol is AnyProtocol but in sets of AddressPorts.
+func (m Member) Protocol() Protocol { return Protocol(m.kind &^ isIPv4) }
 
-// Port is used by hash:ip,port sets only.
+// Port is used in sets of AddressPorts only.
 func (m Member) Port() uint16 { return m.port }
 
 // Compare orders by family, address, length, protocol and port.
@@ -92,14 +83,14 @@ func (m Member) Compare(other Member) int {
 // Equal is for go-cmp, which does not look into other packages' fields.
 func (m Member) Equal(other Member) bool { return m == other }
 
-// String is the member as ipset prints it: single addresses without a length.
+// String is e.g. "10.0.0.0/8", "10.0.0.1" or "10.0.0.1 tcp 80".
 func (m Member) String() string {
 	text := m.Addr().String()
 	if !m.IsSingleIP() {
 		text = m.Prefix().String()
 	}
-	if p := m.Protocol(); p != "" {
-		text += "," + p + ":" + strconv.Itoa(int(m.port))
+	if p := m.Protocol(); p != AnyProtocol {
+		text += " " + p.String() + " " + strconv.Itoa(int(m.port))
 	}
 	return text
 }

@@ -7,7 +7,13 @@ import (
 	"strings"
 )
 
-// SetPrefix starts the name of every ipset that the enforcer owns, ChainPrefix that of
+// SetName is the name of a set, at most 31 bytes. ChainName is that of a chain, at most 28.
+type (
+	SetName   string
+	ChainName string
+)
+
+// SetPrefix starts the name of every set that the enforcer owns, ChainPrefix that of
 // every chain. Nothing else with these prefixes may live on a node: at clean-up and at
 // repair what carries them and is not in the plan is removed.
 const (
@@ -17,10 +23,10 @@ const (
 
 // The fixed chains, present in every plan.
 const (
-	ChainForward = ChainPrefix + "FWD"  // from FORWARD: traffic of local pods
-	ChainHost    = ChainPrefix + "HOST" // from INPUT: local pods to their own node
-	ChainEgress  = ChainPrefix + "EG"   // by source, into a namespace's egress chain
-	ChainIngress = ChainPrefix + "IN"   // by destination, into a namespace's ingress chain
+	ChainForward ChainName = ChainPrefix + "FWD"  // of what is Forwarded: traffic of local pods
+	ChainHost    ChainName = ChainPrefix + "HOST" // of what is ToNode: local pods to their own node
+	ChainEgress  ChainName = ChainPrefix + "EG"   // by source, into a namespace's egress chain
+	ChainIngress ChainName = ChainPrefix + "IN"   // by destination, into a namespace's ingress chain
 )
 
 // Longest names that the kernel takes.
@@ -49,6 +55,11 @@ type namer struct {
 
 func newNamer(hash func(string) string) namer {
 	return namer{hash: hash, names: map[string]string{}, taken: map[string]bool{}}
+}
+
+// chain names a chain that is reached from another.
+func (n namer) chain(from ChainName, key string) ChainName {
+	return ChainName(n.name(string(from)+"-", "chain "+key))
 }
 
 // name returns prefix and hash for a key. The key must start with whatever tells it from

@@ -81,7 +81,7 @@ func (c *compiler) parseSelectors(field string, p *netv1.NetworkPolicyPeer) (sco
 		scoped.scope = "namespaces " + namespaces.Key() + " pods " + pods.Key()
 		scoped.pods = c.cluster.Across(namespaces, pods)
 	}
-	scoped.set = c.clusterSet(RolePeer, HashIP, scoped.scope, scoped.pods, (*set).addPod)
+	scoped.set = c.clusterSet(RolePeer, Addresses, scoped.scope, scoped.pods, (*set).addPod)
 	return scoped, true
 }
 
@@ -113,7 +113,7 @@ func (c *compiler) blockPeers(field string, blocks ruleBlocks) []scopedPeer {
 		return out
 	}
 	key := c.policy.Namespace + "/" + c.policy.Name + " " + field
-	s := c.sets.get(RoleBlock, HashNet, key, func(s *set) {
+	s := c.sets.get(RoleBlock, Prefixes, key, func(s *set) {
 		s.members, s.digests = blocks.union.members, blocks.union.digests
 	})
 	return append(out, c.anywhere(peer{set: s}))
@@ -124,7 +124,7 @@ func (c *compiler) singleBlocks(field string, blocks []cidr.Block) []scopedPeer 
 	var out []scopedPeer
 	for i, b := range blocks {
 		key := fmt.Sprintf("%s/%s %s except %s %d", c.policy.Namespace, c.policy.Name, field, b.CIDR, i)
-		excepts := c.sets.get(RoleBlock, HashNet, key, func(s *set) {
+		excepts := c.sets.get(RoleBlock, Prefixes, key, func(s *set) {
 			for _, e := range cidr.SplitZero(b.Excepts) {
 				if e.Addr().Is4() == b.Is4() {
 					s.add(AddressMember(e))

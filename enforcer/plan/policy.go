@@ -104,14 +104,14 @@ func (c *compiler) addRule(ch *namespaceChain, subj subject, r rule) {
 	list := c.parsePorts(r.field+".ports", r.ports)
 	peers := c.parsePeers(r.field+"."+r.list, r.peers)
 	subjects := c.subjectSet(subj)
-	origin := c.policy.Namespace + "/" + c.policy.Name + ":" + r.field[len("spec."):]
+	note := Note{About: c.policy.Namespace + "/" + c.policy.Name, Field: r.field}
 	for _, p := range peers {
-		for _, group := range list.numeric {
-			ch.allows = append(ch.allows, allow{subjects, p.peer, group, origin})
+		for _, numeric := range list.numeric {
+			ch.allows = append(ch.allows, allow{subjects, p.peer, ports{numeric: numeric}, note})
 		}
 		for _, n := range list.named {
-			group := ports{named: c.namedSet(ch.direction, subj, p, n)}
-			ch.allows = append(ch.allows, allow{subjects, p.peer, group, origin})
+			named := c.namedSet(ch.direction, subj, p, n)
+			ch.allows = append(ch.allows, allow{subjects, p.peer, ports{named: named}, note})
 		}
 	}
 }
@@ -135,9 +135,9 @@ func (c *compiler) namedSet(d direction, subj subject, p scopedPeer, n namedPort
 	}
 	key := d.String() + " " + scope + " " + n.name + "/" + string(n.protocol)
 	if d == egress {
-		return c.clusterSet(RoleNamedPort, HashIPPort, key, p.pods, func(s *set, pod *model.Pod) { s.addPort(pod, n) })
+		return c.clusterSet(RoleNamedPort, AddressPorts, key, p.pods, func(s *set, pod *model.Pod) { s.addPort(pod, n) })
 	}
-	return c.sets.get(RoleNamedPort, HashIPPort, key, func(s *set) {
+	return c.sets.get(RoleNamedPort, AddressPorts, key, func(s *set) {
 		for pod := range c.local.InNamespace(subj.namespace, subj.selector).Pods() {
 			s.addPort(pod, n)
 		}

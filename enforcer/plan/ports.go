@@ -4,61 +4,28 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// multiportSlots is how many ports one multiport match takes; a range counts as two.
-const multiportSlots = 15
-
 // ports is one group of destination ports. The zero value matches every packet.
 type ports struct {
-	protocol string      // as iptables spells it; "" with a named port
-	ranges   []portRange // none: every port of the protocol
-	named    *set        // what a named port resolves to on the pods that may be the destination
+	numeric Condition // Ports; nil with a named port, and of every port of every protocol
+	named   *set      // what a named port resolves to on the pods that may be the destination
 }
 
-type portRange struct{ first, last uint16 }
-
-func (r portRange) slots() int {
-	if r.first == r.last {
+func (r PortRange) slots() int {
+	if r.First == r.Last {
 		return 1
 	}
 	return 2
 }
 
-func (r portRange) String() string {
-	if r.first == r.last {
-		return strconv.Itoa(int(r.first))
-	}
-	return fmt.Sprintf("%d:%d", r.first, r.last)
-}
-
-func (p ports) match(f Family) []string {
-	switch {
-	case p.named != nil:
-		return []string{p.named.match(f, "dst,dst")}
-	case p.protocol == "":
-		return nil
-	case len(p.ranges) == 0:
-		return []string{"-p " + p.protocol}
-	case len(p.ranges) == 1:
-		return []string{"-p " + p.protocol + " -m " + p.protocol + " --dport " + p.ranges[0].String()}
-	}
-	var list []string
-	for _, r := range p.ranges {
-		list = append(list, r.String())
-	}
-	return []string{"-p " + p.protocol + " -m multiport --dports " + strings.Join(list, ",")}
-}
-
 // portList is a rule's ports after checking, in the order in which they become lines.
 type portList struct {
-	numeric []ports
+	numeric []Condition // of ports
 	named   []namedPort
 }
 
@@ -71,16 +38,26 @@ type namedPort struct {
 // protocols are those that NetworkPolicy defines, in the order in which they become lines.
 var protocols = [...]corev1.Protocol{corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP}
 
-func protocolName(p corev1.Protocol) string { return strings.ToLower(string(p)) }
+func protocolOf(p corev1.Protocol) Protocol {
+	switch p {
+	case corev1.ProtocolTCP:
+		return TCP
+	case corev1.ProtocolUDP:
+		return UDP
+	case corev1.ProtocolSCTP:
+		return SCTP
+	}
+	return AnyProtocol
+}
 
 // parsePorts checks and groups the ports of one rule. A rule without ports covers every
 // port of every protocol. An entry that cannot be translated is reported and covers
 // nothing; it never widens the rule.
 func (c *compiler) parsePorts(field string, list []netv1.NetworkPolicyPort) portList {
 	if len(list) == 0 {
-		return portList{numeric: []ports{{}}}
+		return portList{numeric: []Condition{nil}}
 	}
-	ranges := map[corev1.Protocol][]portRange{}
+	ranges := map[corev1.Protocol][]PortRange{}
 	whole := map[corev1.Protocol]bool{}
 	var named []namedPort
 	for i, p := range list {
@@ -121,7 +98,7 @@ func (c *compiler) checkNamed(field string, p netv1.NetworkPolicyPort) bool {
 	return true
 }
 
-func (c *compiler) parseRange(field string, p netv1.NetworkPolicyPort) (portRange, bool) {
+func (c *compiler) parseRange(field string, p netv1.NetworkPolicyPort) (PortRange, bool) {
 	first := p.Port.IntVal
 	last := first
 	if p.EndPort != nil {
@@ -135,36 +112,37 @@ func (c *compiler) parseRange(field string, p netv1.NetworkPolicyPort) (portRang
 	case last < first:
 		c.problem(field+".endPort", "%d is below port %d: endPort must be equal or greater", last, first)
 	default:
-		return portRange{uint16(first), uint16(last)}, true
+		return PortRange{uint16(first), uint16(last)}, true
 	}
-	return portRange{}, false
+	return PortRange{}, false
 }
 
-// group makes as few lines as multiport allows: one per protocol and 15 slots.
-func group(whole map[corev1.Protocol]bool, ranges map[corev1.Protocol][]portRange) []ports {
-	var out []ports
+// group makes as few lines as the kernel allows: one per protocol and MaxSlots.
+func group(whole map[corev1.Protocol]bool, ranges map[corev1.Protocol][]PortRange) []Condition {
+	var out []Condition
 	for _, protocol := range protocols {
-		name := protocolName(protocol)
 		if whole[protocol] {
-			out = append(out, ports{protocol: name})
+			out = append(out, Ports{Protocol: protocolOf(protocol)})
 			continue
 		}
 		for _, chunk := range chunks(merge(ranges[protocol])) {
-			out = append(out, ports{protocol: name, ranges: chunk})
+			p := Ports{Protocol: protocolOf(protocol)}
+			copy(p.Ranges[:], chunk)
+			out = append(out, p)
 		}
 	}
 	return out
 }
 
 // merge sorts ranges and joins those that overlap or touch.
-func merge(ranges []portRange) []portRange {
-	slices.SortFunc(ranges, func(a, b portRange) int {
-		return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.last, b.last))
+func merge(ranges []PortRange) []PortRange {
+	slices.SortFunc(ranges, func(a, b PortRange) int {
+		return cmp.Or(cmp.Compare(a.First, b.First), cmp.Compare(a.Last, b.Last))
 	})
-	var out []portRange
+	var out []PortRange
 	for _, r := range ranges {
-		if n := len(out); n > 0 && int(r.first) <= int(out[n-1].last)+1 {
-			out[n-1].last = max(out[n-1].last, r.last)
+		if n := len(out); n > 0 && int(r.First) <= int(out[n-1].Last)+1 {
+			out[n-1].Last = max(out[n-1].Last, r.Last)
 			continue
 		}
 		out = append(out, r)
@@ -172,11 +150,11 @@ func merge(ranges []portRange) []portRange {
 	return out
 }
 
-func chunks(ranges []portRange) [][]portRange {
-	var out [][]portRange
-	used := multiportSlots
+func chunks(ranges []PortRange) [][]PortRange {
+	var out [][]PortRange
+	used := MaxSlots
 	for _, r := range ranges {
-		if used+r.slots() > multiportSlots {
+		if used+r.slots() > MaxSlots {
 			out = append(out, nil)
 			used = 0
 		}

@@ -1,108 +1,183 @@
 package plan
 
 import (
+	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
-// direction is a policy type.
-type direction int
+// Rule is one rule of a chain. A packet that it matches meets its verdict, or goes on to
+// the chain's next rule after a chain that the verdict led to has returned it.
+type Rule struct {
+	Match   Match
+	Verdict Verdict
+}
 
+// Match is all that a packet must meet; every packet meets an empty one.
+type Match []Condition
+
+// Condition is one thing to look for in a packet: a Note, InSet, InPrefix, Ports, Tracked
+// or ICMPv6. Conditions are comparable.
+type Condition interface {
+	fmt.Stringer
+	condition()
+}
+
+// Note is met by every packet and tells people whose rule it is.
+type Note struct {
+	About string // a namespace, a policy as namespace/name, or UnknownPod
+	Field string // the policy's rule, e.g. "spec.ingress[0]"; "" for no single one
+}
+
+// UnknownPod is what the rules that drop unknown pods' packets are about.
+const UnknownPod = "unknown-pod"
+
+// InSet is a set that holds a part of the packet, or does not.
+type InSet struct {
+	Set  SetName
+	Part Part
+	Not  bool
+}
+
+// InPrefix is a prefix that holds an address of the packet.
+type InPrefix struct {
+	Prefix netip.Prefix
+	Part   Part // Source or Destination
+}
+
+// Part is what of a packet is looked at.
+type Part uint8
+
+// The parts.
 const (
-	ingress direction = iota
-	egress
+	Source          Part = iota // its source address
+	Destination                 // its destination address
+	DestinationPort             // its destination address, protocol and port
 )
 
-// String is the direction as it is spelled in field names and keys.
-func (d direction) String() string { return [...]string{"ingress", "egress"}[d] }
+// Protocol is a transport protocol that NetworkPolicy defines.
+type Protocol uint8
 
-// subject and peer say on which end of a packet the words of the specification sit.
-func (d direction) subject() string { return [...]string{"dst", "src"}[d] }
-func (d direction) peer() string    { return [...]string{"src", "dst"}[d] }
+// The protocols.
+const (
+	AnyProtocol Protocol = iota
+	SCTP
+	TCP
+	UDP
+)
 
-// dispatch is the fixed chain that leads to the direction's namespace chains.
-func (d direction) dispatch() string { return [...]string{ChainIngress, ChainEgress}[d] }
+// MaxSlots is how many ports the kernel compares with in one rule; a range counts as two.
+const MaxSlots = 15
 
-// allow is one line of a namespace chain: a flow that matches all of it passes.
-type allow struct {
-	subjects *set // nil: every pod that the chain is entered for
-	peer     peer
-	ports    ports
-	origin   string // for humans: which rule of which policy it comes from
+// Ports are destination ports of a protocol, all of them if there are no ranges.
+type Ports struct {
+	Protocol Protocol
+	Ranges   [MaxSlots]PortRange // sorted; those that are not used are zero
 }
 
-// peer is one thing to match at the other end. The zero value matches everything.
-type peer struct {
-	set     *set         // pods or addresses; nil: see cidr
-	cidr    netip.Prefix // one ipBlock whose excepts would need too many prefixes
-	excepts *set         // goes with cidr
+// PortRange is all ports from First to Last.
+type PortRange struct{ First, Last uint16 }
+
+// Tracked is what is known of the flow that a packet belongs to.
+type Tracked uint8
+
+// What can be known.
+const (
+	KnownOrRelated Tracked = iota // the flow, or one that it belongs to, has been seen
+	Related                       // it belongs to a flow that has been seen, as errors do
+	ReplyOfKnown                  // the flow has been seen, and this is a reply
+)
+
+// ICMPv6 is a type of ICMPv6 message.
+type ICMPv6 uint8
+
+func (Note) condition()     {}
+func (InSet) condition()    {}
+func (InPrefix) condition() {}
+func (Ports) condition()    {}
+func (Tracked) condition()  {}
+func (ICMPv6) condition()   {}
+
+// Verdict is what becomes of a packet that a rule matches: Return, Drop, Jump or Goto.
+type Verdict interface {
+	fmt.Stringer
+	verdict()
 }
 
-// family reports whether the peer can match in a family at all.
-func (p peer) in(f Family) bool {
-	if p.set != nil {
-		return !p.set.empty(f)
+// The verdicts. No rule accepts a packet: those of other programs have a say too.
+type (
+	Return struct{}               // on to where this chain was entered from
+	Drop   struct{}               // the end
+	Jump   struct{ To ChainName } // through another chain, then on
+	Goto   struct{ To ChainName } // through another chain instead of the rest of this one
+)
+
+func (Return) verdict() {}
+func (Drop) verdict()   {}
+func (Jump) verdict()   {}
+func (Goto) verdict()   {}
+
+// Count is how many ranges there are.
+func (p Ports) Count() int {
+	if n := slices.Index(p.Ranges[:], PortRange{}); n >= 0 {
+		return n
 	}
-	return !p.cidr.IsValid() || familyOf(p.cidr.Addr()) == f
+	return len(p.Ranges)
 }
 
-// line writes the match expression and target for a family. ok is false when the line
-// could never match there.
-func (a allow) line(d direction, f Family) (text string, ok bool) {
-	if !a.peer.in(f) {
-		return "", false
+// String is the rule for people.
+func (r Rule) String() string {
+	words := make([]string, 0, len(r.Match)+1)
+	for _, c := range r.Match {
+		words = append(words, c.String())
 	}
-	var parts []string
-	if a.subjects != nil {
-		parts = append(parts, a.subjects.match(f, d.subject()))
+	if len(words) == 0 {
+		words = append(words, "every packet")
 	}
-	parts = append(parts, a.peer.match(d, f)...)
-	parts = append(parts, a.ports.match(f)...)
-	return strings.Join(append(parts, "-j RETURN"), " "), true
+	return strings.Join(words, ", ") + ": " + r.Verdict.String()
 }
 
-func (p peer) match(d direction, f Family) []string {
-	if p.set != nil {
-		return []string{p.set.match(f, d.peer())}
+func (n Note) String() string { return "(" + strings.TrimSpace(n.About+" "+n.Field) + ")" }
+
+func (s InSet) String() string {
+	if s.Not {
+		return fmt.Sprintf("%s not in %s", s.Part, s.Set)
 	}
-	if !p.cidr.IsValid() {
-		return nil
-	}
-	var parts []string
-	if p.cidr.Bits() > 0 {
-		flag := map[string]string{"src": "-s ", "dst": "-d "}[d.peer()]
-		parts = append(parts, flag+p.cidr.String())
-	}
-	if !p.excepts.empty(f) {
-		parts = append(parts, p.excepts.matchNot(f, d.peer()))
-	}
-	return parts
+	return fmt.Sprintf("%s in %s", s.Part, s.Set)
 }
 
-func (s *set) match(f Family, flags string) string {
-	return "-m set --match-set " + s.names[f.index()] + " " + flags
+func (p InPrefix) String() string { return fmt.Sprintf("%s in %s", p.Part, p.Prefix) }
+
+func (p Part) String() string {
+	return [...]string{"source", "destination", "destination and port"}[p]
 }
 
-func (s *set) matchNot(f Family, flags string) string {
-	return "-m set ! --match-set " + s.names[f.index()] + " " + flags
-}
+// String is the protocol in lower case, "" for AnyProtocol.
+func (p Protocol) String() string { return [...]string{"", "sctp", "tcp", "udp"}[p] }
 
-// maxComment keeps a comment well below the 255 bytes that the kernel takes.
-const maxComment = 200
-
-// comment is a match that matches everything and tells humans something. Only characters
-// that need no quoting are kept.
-func comment(text string) string {
-	if len(text) > maxComment {
-		text = text[:maxComment-1] + "~"
+func (p Ports) String() string {
+	words := []string{p.Protocol.String()}
+	for _, r := range p.Ranges[:p.Count()] {
+		words = append(words, r.String())
 	}
-	return "-m comment --comment " + strings.Map(plain, text)
+	return strings.Join(words, " ")
 }
 
-func plain(r rune) rune {
-	switch {
-	case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune("-._/:[]~", r):
-		return r
+func (r PortRange) String() string {
+	if r.First == r.Last {
+		return fmt.Sprint(r.First)
 	}
-	return '_'
+	return fmt.Sprintf("%d to %d", r.First, r.Last)
 }
+
+func (t Tracked) String() string {
+	return [...]string{"of a known flow or related to one", "related to a known flow", "reply of a known flow"}[t]
+}
+
+func (t ICMPv6) String() string { return fmt.Sprintf("ICMPv6 type %d", uint8(t)) }
+
+func (Return) String() string { return "return" }
+func (Drop) String() string   { return "drop" }
+func (j Jump) String() string { return "through " + string(j.To) }
+func (g Goto) String() string { return "to " + string(g.To) }

@@ -11,25 +11,22 @@ import (
 )
 
 // families are the two families, in the order of everything that loops over them.
-var families = [...]Family{IPv4, IPv6}
+var families = [...]model.Family{model.IPv4, model.IPv6}
 
-// index is 0 for IPv4 and 1 for IPv6.
-func (f Family) index() int {
-	if f == IPv6 {
+// index is a family's place in families.
+func index(f model.Family) int {
+	if f == model.IPv6 {
 		return 1
 	}
 	return 0
 }
 
-// digit is how the family shows in a set's name.
-func (f Family) digit() string { return [...]string{"4", "6"}[f.index()] }
-
-func familyOf(a netip.Addr) Family {
-	if a.Is4() {
-		return IPv4
-	}
-	return IPv6
-}
+// How the families show in a set's name, and in the key that the name is the hash of.
+// Neither may change: with it would the names of all sets, on each node that is updated.
+var (
+	familyDigits = [...]string{"4", "6"}
+	familyKeys   = [...]string{"inet", "inet6"}
+)
 
 // letter is how the role shows in a set's name.
 func (r Role) letter() string {
@@ -43,13 +40,13 @@ func (r Role) letter() string {
 // come from what they are for, those of immutable sets from what they hold.
 func (r Role) mutable() bool { return r != RoleBlock }
 
-// set is one logical set; its two families become two ipsets.
+// set is one logical set; its two families become two sets of the plan.
 type set struct {
 	role    Role
 	kind    SetKind
 	key     string // what it is for, in words that are equal for equal purposes
 	members [2][]Member
-	names   [2]string
+	names   [2]SetName
 	digests [2]string   // the content of members that are sorted already; "": they are not
 	cluster *clusterSet // whose members these are, sorted; nil: its own
 }
@@ -61,21 +58,23 @@ func (s *set) addPod(p *model.Pod) {
 }
 
 func (s *set) add(m Member) {
-	i := familyOf(m.Addr()).index()
+	i := index(model.FamilyOf(m.Addr()))
 	s.members[i] = append(s.members[i], m)
 }
 
 // empty reports whether a rule that needs this set can be left out: an immutable set that
 // holds nothing will never match.
-func (s *set) empty(f Family) bool { return !s.role.mutable() && len(s.members[f.index()]) == 0 }
+func (s *set) empty(f model.Family) bool {
+	return !s.role.mutable() && len(s.members[index(f)]) == 0
+}
 
-// seal sorts the members and names the ipsets. Nothing may be added afterwards.
+// seal sorts the members and names the sets. Nothing may be added afterwards.
 func (s *set) seal(n namer) {
-	for _, f := range families {
-		if s.cluster == nil && s.digests[f.index()] == "" {
-			s.members[f.index()] = sortMembers(s.members[f.index()])
+	for i := range families {
+		if s.cluster == nil && s.digests[i] == "" {
+			s.members[i] = sortMembers(s.members[i])
 		}
-		s.names[f.index()] = n.name(SetPrefix+s.role.letter()+f.digit()+"-", s.nameKey(f))
+		s.names[i] = SetName(n.name(SetPrefix+s.role.letter()+familyDigits[i]+"-", s.nameKey(i)))
 	}
 	if s.cluster != nil {
 		s.cluster.names = s.names
@@ -84,10 +83,10 @@ func (s *set) seal(n namer) {
 
 // nameKey includes the capacity of a set that has outgrown the usual one, so that such a
 // set gets a new name, and its rules with it.
-func (s *set) nameKey(f Family) string {
-	members := s.members[f.index()]
-	key := "set " + string(s.role) + " " + string(f) + " "
-	if digest := s.digests[f.index()]; digest != "" {
+func (s *set) nameKey(family int) string {
+	members := s.members[family]
+	key := "set " + string(s.role) + " " + familyKeys[family] + " "
+	if digest := s.digests[family]; digest != "" {
 		return key + digest
 	}
 	if !s.role.mutable() {
@@ -106,7 +105,7 @@ func content(members []Member) string {
 	for _, m := range members {
 		line = m.Prefix().AppendTo(line[:0])
 		line = append(line, ' ')
-		line = append(line, m.Protocol()...)
+		line = append(line, m.Protocol().String()...)
 		line = append(line, ' ')
 		line = strconv.AppendUint(line, uint64(m.Port()), 10)
 		h.Write(append(line, '\n'))
@@ -124,7 +123,7 @@ func newRegistry() registry { return registry{byKey: map[string]*set{}} }
 
 // pods returns the set of the pods' addresses, made at its first use.
 func (r *registry) pods(role Role, key string, pods iter.Seq[*model.Pod]) *set {
-	return r.get(role, HashIP, key, func(s *set) {
+	return r.get(role, Addresses, key, func(s *set) {
 		for p := range pods {
 			s.addPod(p)
 		}
@@ -152,9 +151,7 @@ func (s *set) addPort(p *model.Pod, n namedPort) {
 			continue
 		}
 		for _, ip := range p.IPs {
-			if m, ok := PortMember(netip.PrefixFrom(ip, ip.BitLen()), protocolName(n.protocol), port.Number); ok {
-				s.add(m)
-			}
+			s.add(PortMember(netip.PrefixFrom(ip, ip.BitLen()), protocolOf(n.protocol), port.Number))
 		}
 	}
 }

@@ -1,26 +1,26 @@
 package plan
 
-import "math/bits"
+import (
+	"math/bits"
 
-// Family is an IP family in the words of ipset and iptables.
-type Family string
-
-// The families.
-const (
-	IPv4 Family = "inet"
-	IPv6 Family = "inet6"
+	"github.com/netassay/netassay/model"
 )
 
-// SetKind is an ipset type.
-type SetKind string
+// SetKind is what the members of a set are.
+type SetKind uint8
 
-// The kinds that plans use. There is no list:set and no nomatch (research: leaked
-// references and wrong unions).
+// The kinds that plans use. There are no sets of sets and no exceptions within a set
+// (research: leaked references and wrong unions).
 const (
-	HashIP     SetKind = "hash:ip"
-	HashNet    SetKind = "hash:net"
-	HashIPPort SetKind = "hash:ip,port"
+	_         SetKind = iota // of a set that no plan has
+	Addresses                // single addresses
+	Prefixes
+	AddressPorts // an address, a protocol and a port
 )
+
+func (k SetKind) String() string {
+	return [...]string{"unknown kind", "addresses", "prefixes", "addresses with ports"}[k]
+}
 
 // Role says what a set is for; the order of a sync depends on it.
 type Role string
@@ -40,39 +40,48 @@ func Roles() []Role {
 	return []Role{RoleIsolation, RoleSubject, RolePeer, RoleNamedPort, RoleBlock, RoleKnown}
 }
 
-// Set is a desired ipset of one family. Members are sorted and unique. A set whose role
-// is RoleBlock is immutable: its name is the hash of its members.
+// Set is a desired set of one family. Members are sorted and unique. A set whose role is
+// RoleBlock is immutable: its name is the hash of its members.
 type Set struct {
-	Name    string // ≤ 31 bytes, starts with Prefix
+	Name    SetName
 	Role    Role
 	Kind    SetKind
-	Family  Family
+	Family  model.Family
 	Members []Member
 }
 
-// Chain is a desired chain of the mangle table of one family, with all its rules in
-// order. Rules are match expressions and targets as iptables-restore reads them, without
-// the leading "-A CHAIN", e.g. "-m set --match-set npe-... src -j RETURN".
+// Chain is a desired chain of one family, with all its rules in order.
 type Chain struct {
-	Name  string // ≤ 28 bytes, starts with ChainPrefix
-	Rules []string
+	Name  ChainName
+	Rules []Rule
 }
 
 // FamilyPlan is everything that the kernel of one node should hold for one family: the
 // fixed skeleton and one chain per namespace and direction with locally isolated pods.
 // Sets and chains are sorted by name.
 type FamilyPlan struct {
-	Family Family
+	Family model.Family
 	Sets   []Set
 	Chains []Chain
 	Hooks  []Hook
 }
 
-// Hook is a jump from a built-in chain of the mangle table into ours.
+// Hook is where packets enter a chain of the plan.
 type Hook struct {
-	From string // FORWARD or INPUT
-	To   string
+	From Path
+	To   ChainName
 }
+
+// Path is a packet's way through the node.
+type Path uint8
+
+// The paths that are policed.
+const (
+	Forwarded Path = iota // between pods and others
+	ToNode                // to the node itself
+)
+
+func (p Path) String() string { return [...]string{"forwarded", "to the node"}[p] }
 
 // Problem is a piece of a policy that could not be translated. The pods that the policy
 // selects stay isolated and the piece allows nothing: an error is never an allow.
@@ -92,8 +101,20 @@ type Plan struct {
 	Policies int // that select a pod of the node
 }
 
+// Families are the plan's two families.
+func (p Plan) Families() []FamilyPlan { return []FamilyPlan{p.IPv4, p.IPv6} }
+
+// Members counts the members of all sets.
+func (p FamilyPlan) Members() int {
+	n := 0
+	for _, s := range p.Sets {
+		n += len(s.Members)
+	}
+	return n
+}
+
 // MaxElem is the capacity to create the set with: twice its size rounded up to a power of
-// two, and at least ipset's default. A mutable set's name depends on it, so a set that
+// two, and at least the kernel's default. A mutable set's name depends on it, so a set that
 // outgrows its capacity becomes a new set and its rules are pointed at that.
 func (s Set) MaxElem() int { return maxElem(len(s.Members)) }
 

@@ -16,7 +16,7 @@ func (c *compiler) close(nodes []model.Node, local []model.Pod) {
 	for _, n := range nodes {
 		if n.Name == c.opts.Node {
 			c.closed = slices.Clone(n.PodCIDRs)
-			c.known = c.sets.get(RoleKnown, HashIP, "known", nil)
+			c.known = c.sets.get(RoleKnown, Addresses, "known", nil)
 			c.know(n.IPs)
 			c.know(c.opts.Own)
 		}
@@ -44,12 +44,12 @@ func (c *compiler) know(ips []netip.Addr) {
 
 // unknown are the rules that drop what comes from (egress) or goes to (ingress) an address
 // that is not known. They stand after the shortcuts: packets of known flows pass.
-func (c *compiler) unknown(f Family, d direction) []string {
-	var rules []string
+func (c *compiler) unknown(f model.Family, d direction) []Rule {
+	var rules []Rule
 	for _, p := range c.closed {
-		if familyOf(p.Addr()) == f {
-			flag := [...]string{"-d ", "-s "}[d]
-			rules = append(rules, flag+p.String()+" "+comment("unknown-pod")+" "+c.known.matchNot(f, d.subject())+" -j DROP")
+		if model.FamilyOf(p.Addr()) == f {
+			match := Match{InPrefix{p, d.subject()}, Note{About: UnknownPod}, c.known.lacks(f, d.subject())}
+			rules = append(rules, Rule{match, Drop{}})
 		}
 	}
 	return rules

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/sha256"
 	"encoding/base32"
+	"hash"
 	"io"
 	"strings"
 
@@ -22,74 +23,93 @@ const hashLen = 20
 // Transaction is one commit of iptables-restore --noflush: the chains in it are replaced
 // whole, everything else in the table is left alone.
 type Transaction struct {
-	Chains []plan.Chain // declared (= created or flushed) and filled
-	Delete []string     // chains that nothing refers to once Chains are in place
-	Hooks  []plan.Hook  // jumps that are missing from built-in chains; inserted at the top
+	Chains []plan.Chain     // declared (= created or flushed) and filled
+	Names  Names            // of sets that the chains refer to
+	Delete []plan.ChainName // chains that nothing refers to once Chains are in place
+	Hook   []Jump           // those that are missing; a jump is never deleted and inserted again
+	Unhook []Jump
 }
+
+// Jump leads from a built-in chain to one of ours, and matches every packet.
+type Jump struct {
+	From string
+	To   plan.ChainName
+}
+
+// JumpOf is the jump that makes a hook.
+func JumpOf(h plan.Hook) Jump { return Jump{From: paths[h.From], To: h.To} }
+
+// Spec is the jump as iptables -C and -S spell it, without the chain.
+func (j Jump) Spec() string { return "-j " + string(j.To) }
 
 // Full is the transaction that brings an empty table to the family's plan.
 func Full(p plan.FamilyPlan) Transaction {
-	return Transaction{Chains: p.Chains, Hooks: p.Hooks}
+	tx := Transaction{Chains: p.Chains}
+	for _, h := range p.Hooks {
+		tx.Hook = append(tx.Hook, JumpOf(h))
+	}
+	return tx
+}
+
+// Empty reports whether there is nothing to commit.
+func (tx Transaction) Empty() bool {
+	return len(tx.Chains)+len(tx.Delete)+len(tx.Hook)+len(tx.Unhook) == 0
 }
 
 // Rules writes a transaction as input for iptables-restore --noflush or its IPv6 twin. An
-// empty transaction writes nothing.
+// empty transaction writes nothing. Jumps are inserted at the top of their chain.
 func Rules(w io.Writer, tx Transaction) error {
-	if len(tx.Chains)+len(tx.Delete)+len(tx.Hooks) == 0 {
+	if tx.Empty() {
 		return nil
 	}
 	b := bufio.NewWriter(w)
 	line(b, "*", Table)
 	for _, c := range tx.Chains {
-		line(b, ChainDeclaration(c.Name))
+		declare(b, c.Name)
 	}
 	for _, name := range tx.Delete {
-		line(b, ChainDeclaration(name))
+		declare(b, name)
 	}
 	for _, c := range tx.Chains {
-		writeChain(b, c)
+		writeChain(b, c, tx.Names)
 	}
-	for _, h := range tx.Hooks {
-		line(b, HookInsert(h))
+	for _, j := range tx.Hook {
+		line(b, "-I ", j.From, " ", j.Spec())
+	}
+	for _, j := range tx.Unhook {
+		line(b, "-D ", j.From, " ", j.Spec())
 	}
 	for _, name := range tx.Delete {
-		line(b, "-X ", name)
+		line(b, "-X ", string(name))
 	}
 	line(b, "COMMIT")
 	return b.Flush()
 }
 
-// ChainDeclaration is the line that creates the chain, or flushes it when it exists.
-func ChainDeclaration(name string) string { return ":" + name + " - [0:0]" }
+// declare writes the line that creates the chain, or flushes it when it exists.
+func declare(b *bufio.Writer, name plan.ChainName) { line(b, ":", string(name), " - [0:0]") }
 
-// HookInsert is the line that puts a hook's jump first in its built-in chain. It must be
-// written only when HookSpec is not there yet: a hook is never deleted and re-inserted.
-func HookInsert(h plan.Hook) string { return "-I " + h.From + " " + HookSpec(h) }
-
-// HookSpec is the hook's rule as iptables -C and -S spell it, without the chain.
-func HookSpec(h plan.Hook) string { return "-j " + h.To }
-
-// ChainLines are the chain's rules as -A lines, in order, with the chain's content hash in
-// a comment on the last one.
-func ChainLines(c plan.Chain) []string {
-	var sb strings.Builder
-	b := bufio.NewWriter(&sb)
-	writeChain(b, c)
-	if err := b.Flush(); err != nil { // a strings.Builder never fails
-		panic(err)
+// ChainHash is the content hash of a chain's name and rules, in which sets have these names.
+// Two chains with equal hashes hold the same rules; the kernel's copy is recognised by it,
+// because iptables-save does not print rules the way they were written.
+func ChainHash(c plan.Chain, names Names) string {
+	h := newHash(c.Name)
+	var text []byte
+	for _, r := range c.Rules {
+		text = appendRule(append(text[:0], '\n'), r, names)
+		_, _ = h.Write(text)
 	}
-	return strings.Split(strings.TrimSuffix(sb.String(), "\n"), "\n")
+	return hashText(h)
 }
 
-// ChainHash is the content hash of a chain's name and rules. Two chains with equal hashes
-// hold the same rules; the kernel's copy is recognised by it, because iptables-save does
-// not print rules the way they were written.
-func ChainHash(c plan.Chain) string {
+// newHash is what the chain's rules are added to, each after a newline.
+func newHash(name plan.ChainName) hash.Hash {
 	h := sha256.New()
-	_, _ = io.WriteString(h, c.Name)
-	for _, r := range c.Rules {
-		_, _ = io.WriteString(h, "\n"+r)
-	}
+	_, _ = io.WriteString(h, string(name))
+	return h
+}
+
+func hashText(h hash.Hash) string {
 	return strings.ToLower(base32.StdEncoding.EncodeToString(h.Sum(nil)))[:hashLen]
 }
 
@@ -103,13 +123,19 @@ func HashOf(saved string) (hash string, ok bool) {
 	return rest[:hashLen], true
 }
 
-func writeChain(b *bufio.Writer, c plan.Chain) {
+// writeChain writes the chain's rules, with its content hash in a comment on the last one.
+func writeChain(b *bufio.Writer, c plan.Chain, names Names) {
+	h := newHash(c.Name)
+	lead := "-A " + string(c.Name) + " "
+	var text []byte
 	for i, r := range c.Rules {
-		if i < len(c.Rules)-1 {
-			line(b, "-A ", c.Name, " ", r)
-			continue
+		text = appendRule(append(text[:0], '\n'), r, names)
+		_, _ = h.Write(text)
+		if i == len(c.Rules)-1 {
+			lead += "-m comment --comment " + HashMark + hashText(h) + " "
 		}
-		line(b, "-A ", c.Name, " -m comment --comment ", HashMark, ChainHash(c), " ", r)
+		_, _ = b.WriteString(lead)
+		_, _ = b.Write(append(text[1:], '\n'))
 	}
 }
 

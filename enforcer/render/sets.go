@@ -17,19 +17,19 @@ import (
 func Sets(w io.Writer, sets []plan.Set) error {
 	b := bufio.NewWriter(w)
 	for _, s := range sets {
-		line(b, SetCreate(s, s.Name))
-		for _, m := range s.Members {
-			line(b, SetAdd(s.Name, m))
-		}
+		Set(b, s, string(s.Name))
 	}
 	return b.Flush()
 }
 
-// SetCreate is the line that creates s under the given name: its own, or a temporary one
-// that is renamed when the set is full.
-func SetCreate(s plan.Set, name string) string {
-	return fmt.Sprintf("create %s %s family %s hashsize %d maxelem %d",
-		name, s.Kind, s.Family, HashSize(len(s.Members)), s.MaxElem())
+// Set writes s whole under the given name: its own, or a temporary one that it is renamed
+// from when it is full. Errors stay in b until it is flushed.
+func Set(b *bufio.Writer, s plan.Set, name string) {
+	line(b, fmt.Sprintf("create %s %s family %s hashsize %d maxelem %d",
+		name, kinds[s.Kind], Family(s.Family), HashSize(len(s.Members)), s.MaxElem()))
+	for _, m := range s.Members {
+		line(b, SetAdd(name, m))
+	}
 }
 
 // SetAdd is the line that adds a member.
@@ -55,7 +55,16 @@ func HashSize(n int) int {
 }
 
 // MemberText spells a member as ipset prints it: single addresses without a length.
-func MemberText(m plan.Member) string { return m.String() }
+func MemberText(m plan.Member) string {
+	text := m.Addr().String()
+	if !m.IsSingleIP() {
+		text = m.Prefix().String()
+	}
+	if p := m.Protocol(); p != plan.AnyProtocol {
+		text += "," + p.String() + ":" + strconv.Itoa(int(m.Port()))
+	}
+	return text
+}
 
 // ErrForeign is that of a member that no plan has.
 var ErrForeign = errors.New("no protocol of ours")
@@ -63,7 +72,7 @@ var ErrForeign = errors.New("no protocol of ours")
 // ParseMember reads a member as ipset save and ipset list print it, options cut off.
 func ParseMember(kind plan.SetKind, text string) (plan.Member, error) {
 	addr, service, hasService := strings.Cut(text, ",")
-	if hasService != (kind == plan.HashIPPort) {
+	if hasService != (kind == plan.AddressPorts) {
 		return plan.Member{}, fmt.Errorf("parse member %q of a %s set: wrong number of parts", text, kind)
 	}
 	prefix, err := parsePrefix(addr)
@@ -73,19 +82,22 @@ func ParseMember(kind plan.SetKind, text string) (plan.Member, error) {
 	if !hasService {
 		return plan.AddressMember(prefix), nil
 	}
-	protocol, port, _ := strings.Cut(service, ":")
+	name, port, _ := strings.Cut(service, ":")
+	protocol, ok := protocols[name]
 	n, err := strconv.ParseUint(port, 10, 16)
-	m, ok := plan.PortMember(prefix, protocol, uint16(n))
 	switch {
-	case protocol == "":
+	case name == "":
 		return plan.Member{}, fmt.Errorf("parse member %q: no protocol", text)
 	case !ok:
 		return plan.Member{}, fmt.Errorf("parse member %q: %w", text, ErrForeign)
 	case err != nil:
 		return plan.Member{}, fmt.Errorf("parse port of member %q: %w", text, err)
 	}
-	return m, nil
+	return plan.PortMember(prefix, protocol, uint16(n)), nil
 }
+
+// protocols are those of members, as ipset spells them.
+var protocols = map[string]plan.Protocol{"sctp": plan.SCTP, "tcp": plan.TCP, "udp": plan.UDP}
 
 func parsePrefix(text string) (netip.Prefix, error) {
 	if strings.Contains(text, "/") {

@@ -125,7 +125,7 @@ func (n *node) clean(s model.Snapshot) {
 	p := plan.Compile(s, n.name)
 	want := map[string]bool{}
 	for _, set := range slices.Concat(p.IPv4.Sets, p.IPv6.Sets) {
-		want[set.Name] = true
+		want[string(set.Name)] = true
 	}
 	got := map[string]bool{}
 	for _, name := range n.fake.Machine.Sets() {
@@ -138,7 +138,7 @@ func (n *node) clean(s model.Snapshot) {
 	for family, f := range map[iptsim.Family]plan.FamilyPlan{iptsim.IPv4: p.IPv4, iptsim.IPv6: p.IPv6} {
 		var names []string
 		for _, c := range f.Chains {
-			names = append(names, c.Name)
+			names = append(names, string(c.Name))
 		}
 		if chains := n.fake.Machine.Chains(family); !slices.Equal(chains, names) {
 			n.t.Errorf("chains of %s: %v, want %v", family, chains, names)

@@ -97,12 +97,12 @@ func packetOf(f model.Flow) iptsim.Packet {
 // every chain's hash must be found in what iptables-save prints.
 func (r *router) load(t *testing.T, sim *iptsim.Machine, backend string, p plan.Plan) {
 	t.Helper()
-	for _, f := range []plan.FamilyPlan{p.IPv4, p.IPv6} {
+	for _, f := range p.Families() {
 		var sets, rules bytes.Buffer
 		must(t, render.Sets(&sets, f.Sets))
 		must(t, render.Rules(&rules, render.Full(f)))
 		must(t, sim.RestoreSets(bytes.NewReader(sets.Bytes()), false))
-		must(t, sim.RestoreRules(iptsim.Family(f.Family), bytes.NewReader(rules.Bytes())))
+		must(t, sim.RestoreRules(iptsim.Family(render.Family(f.Family)), bytes.NewReader(rules.Bytes())))
 		_, err := r.exec([]string{"ipset", "restore"}, &sets)
 		must(t, err)
 		_, err = r.exec([]string{tool(f.Family, backend, "restore"), "-w", "5", "--noflush"}, &rules)
@@ -115,16 +115,16 @@ func (r *router) load(t *testing.T, sim *iptsim.Machine, backend string, p plan.
 
 func checkHashes(t *testing.T, f plan.FamilyPlan, saved string) {
 	t.Helper()
-	last, count := map[string]string{}, map[string]int{}
+	last, count := map[plan.ChainName]string{}, map[plan.ChainName]int{}
 	for line := range strings.Lines(saved) {
 		if rest, ok := strings.CutPrefix(line, "-A "); ok {
 			name, _, _ := strings.Cut(rest, " ")
-			last[name] = line
-			count[name]++
+			last[plan.ChainName(name)] = line
+			count[plan.ChainName(name)]++
 		}
 	}
 	for _, c := range f.Chains {
-		if got, ok := render.HashOf(last[c.Name]); !ok || got != render.ChainHash(c) || count[c.Name] != len(c.Rules) {
+		if got, ok := render.HashOf(last[c.Name]); !ok || got != render.ChainHash(c, nil) || count[c.Name] != len(c.Rules) {
 			t.Errorf("chain %s: %d rules, want %d; the last is %q", c.Name, count[c.Name], len(c.Rules), last[c.Name])
 		}
 	}
@@ -133,7 +133,7 @@ func checkHashes(t *testing.T, f plan.FamilyPlan, saved string) {
 // clear empties the router's table and sets.
 func (r *router) clear(t *testing.T, backend string) {
 	t.Helper()
-	for _, f := range []plan.Family{plan.IPv4, plan.IPv6} {
+	for _, f := range []model.Family{model.IPv4, model.IPv6} {
 		_, err := r.exec([]string{tool(f, backend, "restore"), "-w", "5"}, strings.NewReader("*mangle\nCOMMIT\n"))
 		must(t, err)
 	}
@@ -141,8 +141,8 @@ func (r *router) clear(t *testing.T, backend string) {
 	must(t, err)
 }
 
-func tool(f plan.Family, backend, verb string) string {
-	if f == plan.IPv6 {
+func tool(f model.Family, backend, verb string) string {
+	if f == model.IPv6 {
 		return fmt.Sprintf("ip6tables-%s-%s", backend, verb)
 	}
 	return fmt.Sprintf("iptables-%s-%s", backend, verb)
