@@ -50,7 +50,7 @@ chaos-smoke: deps build ## The same, small: some 2 minutes
 		--packets 60000 --api-outage 5s --lock-hold 4s --max-missed 0.5 --max-unsure 0.01 $(ARGS)
 
 .PHONY: footprint
-footprint: deps build ## Measure an agent at 250 nodes and 20,000 pods (some minutes): ARGS="--pods 1000"
+footprint: deps build ## Measure an agent at 250 nodes and 20,000 pods (3 minutes, quiet machine): ARGS="--pods 1000"
 	bin/netassay footprint $(ARGS)
 
 .PHONY: scale
@@ -60,14 +60,14 @@ scale: deps build ## Measure the reference enforcer at 250 nodes, 20,000 pods (1
 .PHONY: scale-smoke
 scale-smoke: deps build ## The same at 20 nodes and 1,000 pods: some 90 seconds, on any machine
 	bin/netassay scale --nodes 20 --pods 1000 --policies 50 --namespaces 10 --local-pods 10 --cidrs 1000 \
-		--samples 10 --new-pods 5 --cycles 0 --churn-rates 10 --churn-for 5s --bounds smoke \
+		--samples 10 --new-pods 5 --cycles 0 --churn-rates 10 --churn-for 5s --pod-churn-for 5s --bounds smoke \
 		--max-foreign 1 --max-missed 0.5 --max-blind 500ms --max-void 0.5 $(ARGS)
 
 .PHONY: scale-kind
 scale-kind: deps docker-up build ## The same on a cluster of kind, with KWOK's hollow nodes: some 3 minutes
 	@hack/deps.sh debootstrap:debootstrap
 	bin/netassay scale --provider kind --hollow kwok --nodes 20 --pods 1000 --policies 50 --namespaces 10 --local-pods 10 --cidrs 1000 \
-		--samples 10 --cycles 0 --churn-rates 10 --churn-for 5s --bounds smoke \
+		--samples 10 --cycles 0 --churn-rates 10 --churn-for 5s --pod-churn-for 5s --bounds smoke \
 		--max-missed 0.5 --max-blind 500ms --max-void 0.5 $(ARGS)
 
 .PHONY: scale-engines
@@ -81,7 +81,7 @@ SIZES ?= 1 2 4 8
 scale-growth: deps build ## Measure at several sizes, and how costs grow with them: SIZES="1 2 4 8" eighths
 	@for n in $(SIZES); do \
 		bin/netassay scale --nodes $$((250*n/8)) --pods $$((20000*n/8)) --policies $$((1000*n/8)) --namespaces $$((100*n/8)) \
-			--samples 20 --new-pods 0 --cycles 0 --churn-rates 10 --bounds none --skip "new pods,cycles,delete all,after delete" \
+			--samples 20 --new-pods 0 --cycles 0 --churn-rates 10 --bounds none --skip "new pods,cycles,pod churn,delete all,after delete" \
 			--out results/growth/$$n $(ARGS); \
 	done
 	bin/netassay scale growth $(foreach n,$(SIZES),results/growth/$(n))

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
 	"github.com/netassay/netassay/clusters/binaries"
@@ -40,16 +41,24 @@ type scaleFlags struct {
 	repeats int
 	profile string
 	bounds  string
-	seed    uint64
-	size    struct{ nodes, pods, policies, namespaces, local int }
-	out     string
+	// footprint is what engines are judged by when only their cost is measured.
+	footprint *v1.Limits
+	seed      uint64
+	size      struct{ nodes, pods, policies, namespaces, local int }
+	out       string
+}
+
+func newScaleFlags() scaleFlags {
+	return scaleFlags{
+		place:   placeFlags{lab: labFlags{engine: "none", nodes: 2}},
+		cfg:     scalerun.DefaultConfig(),
+		repeats: 1,
+		bounds:  "auto",
+	}
 }
 
 func newScale(stdio IO) *cobra.Command {
-	f := scaleFlags{
-		place: placeFlags{lab: labFlags{engine: "none", nodes: 2}},
-		cfg:   scalerun.Config{Timing: scalerun.DefaultTiming(), Limits: scalerun.DefaultLimits()},
-	}
+	f := newScaleFlags()
 	c := &cobra.Command{
 		Use:   "scale",
 		Short: "Measure engines at 250 nodes and 20,000 pods: convergence, leaks, memory",
@@ -77,18 +86,27 @@ seen until then is kept and marked unfinished.`,
 			return runScale(c.Context(), stdio, f)
 		},
 	}
-	f.register(c)
+	f.registerSubject(c.Flags(), []string{"--default-deny-unknown"})
+	f.registerLoad(c.Flags())
+	f.registerChanges(c.Flags())
+	f.registerLimits(c.Flags())
 	c.AddCommand(newScaleCompare(stdio), newScaleGrowth(stdio))
 	return c
 }
 
-func (f *scaleFlags) register(c *cobra.Command) {
-	flags := c.Flags()
+// registerSubject adds what is measured, and where.
+func (f *scaleFlags) registerSubject(flags *pflag.FlagSet, args []string) {
 	f.place.register(flags)
 	flags.StringSliceVar(&f.engines, "engine", []string{"reference"}, "engines under test, one after the other (see netassay engines); all: the reference enforcer and its peers")
-	flags.StringSliceVar(&f.args, "enforcer-args", []string{"--default-deny-unknown"}, "arguments of the reference enforcer")
+	flags.StringSliceVar(&f.args, "enforcer-args", args, "arguments of the reference enforcer")
 	flags.DurationVar(&f.late, "late", 0, "tell engines of everything this much late: a slowdown that a comparison must show")
-	flags.IntVar(&f.repeats, "repeats", 1, "how often each engine is measured; engines take turns")
+	flags.IntVar(&f.repeats, "repeats", f.repeats, "how often each engine is measured; engines take turns")
+	flags.DurationVar(&f.cfg.Timing.Start, "start-deadline", f.cfg.Timing.Start, "for an engine to come into sync")
+	flags.StringVar(&f.out, "out", "", "result directory (default results/<time>-"+f.label()+")")
+}
+
+// registerLoad adds what the cluster is filled with.
+func (f *scaleFlags) registerLoad(flags *pflag.FlagSet) {
 	flags.StringVar(&f.profile, "profile", "headline", "the load: a name, a line of key=value words, or both")
 	flags.IntVar(&f.size.nodes, "nodes", 250, "hollow nodes")
 	flags.IntVar(&f.size.pods, "pods", 20000, "hollow pods")
@@ -96,26 +114,42 @@ func (f *scaleFlags) register(c *cobra.Command) {
 	flags.IntVar(&f.size.namespaces, "namespaces", 100, "namespaces of pods and policies")
 	flags.IntVar(&f.size.local, "local-pods", 80, "real pods on the engine's node")
 	flags.Uint64Var(&f.seed, "seed", 1, "of the load and of its churn")
-	flags.IntVar(&f.cfg.Samples, "samples", 100, "samples of each kind of change")
-	flags.IntVar(&f.cfg.NewPods, "new-pods", 20, "samples of a new pod's isolation")
-	flags.IntVar(&f.cfg.CIDRs, "cidrs", 10000, "CIDRs of the policy that is edited")
-	flags.IntVar(&f.cfg.Cycles, "cycles", 20, "times that load comes and goes, for the slope of memory")
-	flags.IntVar(&f.cfg.Rounds, "rounds", 5, "times that many pods come and go at once")
-	flags.Float64SliceVar(&f.cfg.Churn.Rates, "churn-rates", []float64{1, 10, 20}, "changes of the load per second, one rate after the other")
-	flags.DurationVar(&f.cfg.Churn.For, "churn-for", 20*time.Second, "how long each rate lasts")
+}
+
+// registerChanges adds what is changed, how often and at what pace.
+func (f *scaleFlags) registerChanges(flags *pflag.FlagSet) {
+	flags.IntVar(&f.cfg.Samples, "samples", f.cfg.Samples, "samples of each kind of change")
+	flags.IntVar(&f.cfg.NewPods, "new-pods", f.cfg.NewPods, "samples of a new pod's isolation")
+	flags.IntVar(&f.cfg.CIDRs, "cidrs", f.cfg.CIDRs, "CIDRs of the policy that is edited")
+	flags.IntVar(&f.cfg.Cycles, "cycles", f.cfg.Cycles, "times that load comes and goes, for the slope of memory")
+	flags.IntVar(&f.cfg.Rounds, "rounds", f.cfg.Rounds, "times that many pods come and go at once")
+	flags.Float64SliceVar(&f.cfg.Churn.Rates, "churn-rates", f.cfg.Churn.Rates, "changes of the load per second, one rate after the other")
+	flags.DurationVar(&f.cfg.Churn.For, "churn-for", f.cfg.Churn.For, "how long each rate lasts")
+	flags.Float64Var(&f.cfg.PodChurn.Rate, "pod-churn-rate", f.cfg.PodChurn.Rate, "pod events per second while an agent's processor time is measured")
+	flags.DurationVar(&f.cfg.PodChurn.For, "pod-churn-for", f.cfg.PodChurn.For, "how long; 0 leaves it out")
 	flags.DurationVar(&f.cfg.Timing.Interval, "interval", f.cfg.Timing.Interval, "time between packets of a flow")
 	flags.DurationVar(&f.cfg.Timing.Deadline, "deadline", f.cfg.Timing.Deadline, "after which a change counts as never done")
 	flags.DurationVar(&f.cfg.Timing.Phase, "phase-time", f.cfg.Timing.Phase, "for all changes of a kind; what was measured until then counts")
-	flags.DurationVar(&f.cfg.Timing.Start, "start-deadline", f.cfg.Timing.Start, "for an engine to come into sync")
 	flags.DurationVar(&f.cfg.Timing.Settle, "settle", f.cfg.Timing.Settle, "how long an engine must rest before its memory is read")
 	flags.StringSliceVar(&f.cfg.Skip, "skip", nil, "phases to leave out: "+strings.Join(scalerun.Optional(), ", "))
+}
+
+// registerLimits adds what a run, and then an engine, is judged by.
+func (f *scaleFlags) registerLimits(flags *pflag.FlagSet) {
 	l := &f.cfg.Limits
 	flags.Float64Var(&l.MaxForeign, "max-foreign", l.MaxForeign, "share of the processors that other work on the host may take")
 	flags.Float64Var(&l.MaxMissed, "max-missed", l.MaxMissed, "share of packets that senders may be too late for")
 	flags.DurationVar(&l.MaxBlind, "max-blind", l.MaxBlind, "how long a sender may be silent when a verdict changes")
 	flags.Float64Var(&l.MaxVoid, "max-void", l.MaxVoid, "share of samples that may be void")
-	flags.StringVar(&f.bounds, "bounds", "auto", "what an engine is judged by: headline, smoke, none; auto is headline for the reference enforcer at that size, else none")
-	flags.StringVar(&f.out, "out", "", "result directory (default results/<time>-scale)")
+	flags.StringVar(&f.bounds, "bounds", f.bounds, "what an engine is judged by: headline, smoke, none; auto is headline for the reference enforcer at that size, else none")
+}
+
+// label tells result directories apart.
+func (f *scaleFlags) label() string {
+	if f.cfg.Footprint {
+		return "footprint"
+	}
+	return "scale"
 }
 
 // everyEngine stands for the engines that are compared with each other.
@@ -176,6 +210,9 @@ func (f *scaleFlags) check() error {
 func (f *scaleFlags) limitsOf(engine string) *v1.Limits {
 	p := f.cfg.Profile
 	switch {
+	case f.cfg.Footprint && engine == "reference":
+		return f.footprint
+	case f.cfg.Footprint:
 	case f.bounds == "headline", f.bounds == "auto" && engine == "reference" && p.Pods <= 20000 && p.Policies <= 1000:
 		return scalerun.HeadlineLimits()
 	case f.bounds == "smoke":
@@ -208,7 +245,7 @@ func runScale(ctx context.Context, stdio IO, f scaleFlags) error {
 	}
 	measure := func(ctx context.Context) error {
 		if f.out == "" {
-			f.out = filepath.Join("results", time.Now().Format("20060102-150405")+"-scale")
+			f.out = filepath.Join("results", time.Now().Format("20060102-150405")+"-"+f.label())
 			if err := reports.Claim(f.out); err != nil {
 				return err
 			}
@@ -258,23 +295,32 @@ func writeScale(dir string, d *v1.ScaleData) (v1.ScaleSummary, error) {
 // data is a result without turns: its conditions.
 func (f *scaleFlags) data() *v1.ScaleData {
 	t, d := f.cfg.Timing, &v1.ScaleData{}
-	churn := profile.DefaultChurn()
-	churn.For, churn.Seed = f.cfg.Churn.For, f.cfg.Profile.Seed
 	d.Run = v1.ScaleRun{
 		Schema: v1.ScaleSchema, ID: filepath.Base(f.out), Tool: version, Cluster: f.place.provider, Kubernetes: binaries.Version, Kernel: kernelRelease(),
 		CPUs: runtime.NumCPU(), Memory: hostMemory(), Profile: f.cfg.Profile.String(),
-		Churn:   fmt.Sprintf("%s rates=%v samples=%d cidrs=%d rounds=%d%s", churn, f.cfg.Churn.Rates, f.cfg.Samples, f.cfg.CIDRs, f.cfg.Rounds, f.skipped()),
+		Churn:   f.changes(),
 		Timing:  v1.ScaleTiming{Period: milliseconds(t.Interval), Hold: milliseconds(scalerun.Hold), Deadline: milliseconds(t.Deadline)},
 		Started: time.Now().UTC(),
 	}
 	return d
 }
 
-func (f *scaleFlags) skipped() string {
-	if len(f.cfg.Skip) == 0 {
-		return ""
+// changes is a line about what is changed.
+func (f *scaleFlags) changes() string {
+	pods := fmt.Sprintf("%g pod events/s for %v", f.cfg.PodChurn.Rate, f.cfg.PodChurn.For)
+	if f.cfg.Footprint {
+		return pods
 	}
-	return " without " + strings.Join(f.cfg.Skip, ", ")
+	churn := profile.DefaultChurn()
+	churn.For, churn.Seed = f.cfg.Churn.For, f.cfg.Profile.Seed
+	line := fmt.Sprintf("%s rates=%v samples=%d cidrs=%d rounds=%d", churn, f.cfg.Churn.Rates, f.cfg.Samples, f.cfg.CIDRs, f.cfg.Rounds)
+	if f.cfg.PodChurn.For > 0 {
+		line += ", " + pods
+	}
+	if len(f.cfg.Skip) > 0 {
+		line += " without " + strings.Join(f.cfg.Skip, ", ")
+	}
+	return line
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

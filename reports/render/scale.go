@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -48,6 +49,9 @@ func scaleConditions(w io.Writer, r *v1.ScaleRun, s *v1.ScaleSummary) {
 // convergence is a line per engine and transition, from the ack of the change to right on
 // the slowest pair.
 func convergence(w io.Writer, s *v1.ScaleSummary) {
+	if !slices.ContainsFunc(s.Engines, func(e v1.EngineSummary) bool { return e.Floor != nil || len(e.Transitions) > 0 || len(e.Memory) == 0 }) {
+		return // a run in which nothing was timed
+	}
 	fmt.Fprintln(w, "engine\ttransition\tn\tp50 ms\tp99 ms\tmax ms\tfrom due p99\tseen p50\tdone p50\tlate\tvoid\tleaked\tlost\tleak s\toutage s")
 	for i := range s.Engines {
 		e := &s.Engines[i]
@@ -76,17 +80,23 @@ func told(ms *float64) string {
 	return fmt.Sprintf("%.1f", *ms)
 }
 
+// memoryTable has a column for each phase that was measured.
 func memoryTable(w io.Writer, s *v1.ScaleSummary) {
+	phases := slices.DeleteFunc(v1.Phases(), func(p string) bool {
+		return !slices.ContainsFunc(s.Engines, func(e v1.EngineSummary) bool {
+			return slices.ContainsFunc(e.Memory, func(row v1.MemoryRow) bool { return row.At(p) != nil })
+		})
+	})
 	head := false
 	for i := range s.Engines {
 		for _, row := range s.Engines[i].Memory {
 			if !head {
-				fmt.Fprintf(w, "engine\tcost\t%s\tdeleted/baseline\n", strings.Join(v1.Phases(), "\t"))
+				fmt.Fprintf(w, "engine\tcost\t%s\tdeleted/baseline\n", strings.Join(phases, "\t"))
 				head = true
 			}
 			fmt.Fprintf(w, "%s\t%s", s.Engines[i].Engine, row.Name)
-			for _, v := range row.Phases {
-				fmt.Fprintf(w, "\t%s", optional(v, row.Unit))
+			for _, p := range phases {
+				fmt.Fprintf(w, "\t%s", optional(row.At(p), row.Unit))
 			}
 			back := "-"
 			if row.Return != nil {

@@ -60,9 +60,10 @@ type Lack struct {
 type Limits struct {
 	P99         map[string]float64 `json:"p99_ms,omitempty"` // by transition, from the ack
 	LeakPackets *uint64            `json:"leak_packets,omitempty"`
-	HWM         *float64           `json:"hwm_bytes,omitempty"` // most that was ever resident
-	Return      *float64           `json:"return,omitempty"`    // of memory after delete, to baseline: 1.1
-	Slope       bool               `json:"slope,omitempty"`     // memory must not grow from cycle to cycle
+	HWM         *float64           `json:"hwm_bytes,omitempty"`         // most that was ever resident
+	Return      *float64           `json:"return,omitempty"`            // of memory after delete, to baseline: 1.1
+	Slope       bool               `json:"slope,omitempty"`             // memory must not grow from cycle to cycle
+	CPUShare    *float64           `json:"cpu_share_percent,omitempty"` // of one core, under pod churn
 }
 
 // Turn is one repeat of one engine.
@@ -119,15 +120,23 @@ type Sample struct {
 
 // The phases of a turn.
 const (
-	PhaseBaseline = "baseline" // engine ready, no policies
-	PhaseLoaded   = "loaded"   // the load is there, nothing changes
-	PhaseChurn    = "churn"    // while it changes; the largest reading counts
-	PhaseDeleted  = "deleted"  // all policies gone again
-	PhaseCycle    = "cycle"    // after one cycle of load and delete, numbered
+	PhaseBaseline  = "baseline"   // engine ready, no policies
+	PhaseLoaded    = "loaded"     // the load is there, nothing changes
+	PhaseChurn     = "churn"      // while it changes; the largest reading counts
+	PhaseDeleted   = "deleted"    // all policies gone again
+	PhaseColdStart = "cold-start" // a new process on the loaded cluster, from its start until it is at rest
+	PhasePodChurn  = "pod-churn"  // from there on, while pods come and go
+	PhaseCycle     = "cycle"      // after one cycle of load and delete, numbered
 )
 
 // Phases are the columns of the memory table.
-func Phases() []string { return []string{PhaseBaseline, PhaseLoaded, PhaseChurn, PhaseDeleted} }
+func Phases() []string { return append(ComparedPhases(), PhaseColdStart, PhasePodChurn) }
+
+// ComparedPhases are those whose readings are compared between runs. What a new process and
+// pod churn cost is not the cost of the changes that are compared.
+func ComparedPhases() []string {
+	return []string{PhaseBaseline, PhaseLoaded, PhaseChurn, PhaseDeleted}
+}
 
 // The readings that limits and comparisons know.
 const (
@@ -136,6 +145,11 @@ const (
 	CPUPerChange = "cpu-per-change"
 	UnitBytes    = "B"
 	UnitCPU      = "cpu-ms/change"
+
+	// Of pod churn: the processor time of an agent and its tools in percent of one core, the
+	// events per second that the API server took, and those that it was given.
+	CPUShare, UnitPercent          = "cpu-share", "%"
+	Events, EventsWanted, UnitRate = "events", "events-wanted", "1/s"
 )
 
 // Reading is one number about an engine's cost: a line of readings.jsonl.

@@ -3,6 +3,7 @@ package v1
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -73,6 +74,14 @@ type MemoryRow struct {
 	Unit   string     `json:"unit"`
 	Phases []*float64 `json:"phases"` // as Phases orders them
 	Return *float64   `json:"return"` // deleted to baseline
+}
+
+// At is the figure of a phase, nil when there is none.
+func (row *MemoryRow) At(phase string) *float64 {
+	if i := slices.Index(Phases(), phase); i >= 0 && i < len(row.Phases) {
+		return row.Phases[i]
+	}
+	return nil
 }
 
 // Slope is the growth of a reading from cycle to cycle.

@@ -17,6 +17,9 @@ import (
 	"github.com/netassay/netassay/scale/load"
 )
 
+// Progress is told how many objects of a kind are there.
+type Progress func(kind string, done, total int)
+
 // Writer writes the objects of loads, as fast as the API server takes them.
 type Writer struct {
 	Client   kubernetes.Interface
@@ -34,16 +37,6 @@ func NewWriter(cfg *rest.Config, progress Progress) (*Writer, error) {
 		progress = func(string, int, int) {}
 	}
 	return &Writer{Client: client, progress: progress}, nil
-}
-
-// Each does something n times, many at once, and tries again what an API server under
-// load refuses. kind is for progress and errors.
-func (w *Writer) Each(ctx context.Context, kind string, n int, do func(ctx context.Context, i int) error) error {
-	err := each(ctx, n, do, func(done int) { w.progress(kind, done, n) })
-	if err != nil {
-		return fmt.Errorf("%s: %w", kind, err)
-	}
-	return nil
 }
 
 // Namespaces creates namespaces.

@@ -58,6 +58,10 @@ type Change struct {
 	Writes []Write
 }
 
+// RestartEvents is what a watcher of pods sees of one RestartPods: two deletions, and of each
+// new pod that it is there and that it runs.
+const RestartEvents = 6
+
 // Schedule is the churn of a load, in order of time. It is drawn as it is consumed and
 // leaves o as it is. Where a kind has nothing to change (no ipBlock, no except), the next
 // kind of the mix that has takes its turn; the churn ends early if none has.

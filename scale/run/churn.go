@@ -37,7 +37,7 @@ func (r *run) churns(ctx context.Context) error {
 			r.note("churn: nothing could be measured: the state before the changes is wrong: %v", err)
 			return ctx.Err()
 		}
-		l := load.NewChurning(&r.objects)
+		l := r.churning()
 		for i, rate := range r.cfg.Churn.Rates {
 			if err := r.churn(ctx, l, rate, uint64(i)); err != nil {
 				return err
@@ -45,6 +45,14 @@ func (r *run) churns(ctx context.Context) error {
 		}
 		return r.burst(ctx)
 	})
+}
+
+// churning is the load, to be changed where the change before has left it.
+func (r *run) churning() *load.Churning {
+	if r.churned == nil {
+		r.churned = load.NewChurning(&r.objects)
+	}
+	return r.churned
 }
 
 // churn changes the load by the clock, and puppets beside it: what is measured is how long

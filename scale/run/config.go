@@ -49,6 +49,11 @@ type Config struct {
 	Cycles  int // of load that comes and goes, for the slope of memory; some more warm up
 	Rounds  int // of many pods that come and go at once
 	Churn   Churn
+	// PodChurn is what the agent's processor time is measured under.
+	PodChurn PodChurn
+	// Footprint leaves only what tells what an agent costs: its start on the loaded cluster,
+	// and pods that come and go. No packet is sent.
+	Footprint bool
 
 	Timing Timing
 	Limits Limits
@@ -61,6 +66,17 @@ type Config struct {
 
 	// Log gets lines of progress.
 	Log func(line string)
+}
+
+// DefaultConfig is that of the figures in the documentation; engine, cluster and load are
+// the caller's to say.
+func DefaultConfig() Config {
+	return Config{
+		Samples: 100, NewPods: 20, CIDRs: 10000, Cycles: 20, Rounds: 5,
+		Churn:    Churn{Rates: []float64{1, 10, 20}, For: 20 * time.Second},
+		PodChurn: PodChurn{Rate: 100, For: time.Minute},
+		Timing:   DefaultTiming(), Limits: DefaultLimits(),
+	}
 }
 
 // Churn is changes by the clock.
@@ -110,6 +126,12 @@ func HeadlineLimits() *v1.Limits {
 	}
 }
 
+// FootprintLimits are what an agent may cost: most memory that was ever resident, in bytes,
+// and processor time under pod churn in percent of one core.
+func FootprintLimits(hwm, busy float64) *v1.Limits {
+	return &v1.Limits{HWM: &hwm, CPUShare: &busy}
+}
+
 // SmokeLimits hold on a small machine that is busy with other things.
 func SmokeLimits() *v1.Limits {
 	return &v1.Limits{
@@ -150,6 +172,10 @@ func (c *Config) Check() error {
 		}
 	}
 	switch {
+	case c.PodChurn.For > 0 && !(c.PodChurn.Rate > 0 && c.PodChurn.Rate <= 10000):
+		return fmt.Errorf("rate of pod churn %v: give pod events per second, above 0 and up to 10000", c.PodChurn.Rate)
+	case c.PodChurn.For < 0:
+		return fmt.Errorf("time of pod churn %v: must not be negative", c.PodChurn.For)
 	case c.Timing.Interval < time.Millisecond/2 || c.Timing.Interval > 100*time.Millisecond:
 		return fmt.Errorf("--interval %v: give 500µs to 100ms", c.Timing.Interval)
 	case c.Timing.Settle < 100*time.Millisecond || c.Timing.Settle > 30*time.Second:

@@ -134,6 +134,18 @@ func (m *meter) read(ctx context.Context) ([]figure, error) {
 	return out, nil
 }
 
+// metric is one sample of the engine's own page, nil when it has none.
+func (m *meter) metric(ctx context.Context, name string) *float64 {
+	if m.url == "" {
+		return nil
+	}
+	page, err := measure.ReadMetrics(ctx, m.client, m.url)
+	if v, ok := page[name]; err == nil && ok {
+		return &v
+	}
+	return nil
+}
+
 func bytesOf(name string, n int64) figure { return figure{name, v1.UnitBytes, float64(n)} }
 
 func (m *meter) process() ([]figure, error) {

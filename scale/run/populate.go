@@ -100,6 +100,9 @@ func cidrsOf(p *netv1.NetworkPolicy) int {
 
 // growBlocks has a policy of CIDRs grow in stages, so that a CIDR can be told from a policy.
 func (r *run) growBlocks(ctx context.Context) error {
+	if r.node.agent() == nil { // nobody to tell it of
+		return nil
+	}
 	all := blocks(r.cfg.CIDRs, r.families, false)
 	p, before := ingress("stages", server, all[:1]), r.size.CIDRs
 	err := r.under(ctx, p, func() error {

@@ -40,8 +40,9 @@ type run struct {
 	enforced bool          // the witness's policy is in force
 	size     v1.Point      // of the load so far
 
-	kwok      *hollow.Kwok // nil when the run has hollow pods run itself
-	knowsSets bool         // the kernel was seen to hold exactly the sets expected
+	kwok      *hollow.Kwok   // nil when the run has hollow pods run itself
+	knowsSets bool           // the kernel was seen to hold exactly the sets expected
+	churned   *load.Churning // the load as changes have left it; nil: nothing changed yet
 }
 
 // Run measures one engine. The result is there even when the run failed, and says what was
@@ -76,7 +77,7 @@ func newRun(cfg Config) *run {
 		cfg: cfg, fleet: probe.NewFleet(), pods: map[string]*pod{}, nodes: cfg.Lab.Nodes(),
 		began: time.Now(), zero: probe.Now(), families: cfg.families(),
 	}
-	r.result = &Result{Turn: v1.Turn{Engine: cfg.Name, Repeat: cfg.Repeat, Started: r.began.UTC()}}
+	r.result = &Result{Probed: !cfg.Footprint, Turn: v1.Turn{Engine: cfg.Name, Repeat: cfg.Repeat, Started: r.began.UTC()}}
 	return r
 }
 
@@ -124,12 +125,18 @@ const needed = 4
 
 // phases are all, in order.
 func (r *run) phases(life context.Context) []phase {
+	setUp := phase{"set up", func(ctx context.Context) error { return r.setUp(ctx, life) }}
+	populate := phase{"populate", func(ctx context.Context) error { return r.populate(ctx, life) }}
+	podChurn := phase{"pod churn", r.podChurn}
+	if r.cfg.Footprint {
+		return []phase{setUp, populate, {"cold start", r.coldStart}, podChurn}
+	}
 	return []phase{
-		{"set up", func(ctx context.Context) error { return r.setUp(ctx, life) }},
+		setUp,
 		{"control: no engine", r.nullControl},
 		{"floor", r.floor},
 		{"baseline", r.baseline},
-		{"populate", func(ctx context.Context) error { return r.populate(ctx, life) }},
+		populate,
 		{"loaded", func(ctx context.Context) error { return r.rest(ctx, v1.PhaseLoaded) }},
 		{"restart", r.restart},
 		{"policy create and delete", r.policyCreation},
@@ -142,6 +149,7 @@ func (r *run) phases(life context.Context) []phase {
 		{"churn", r.churns},
 		{"after churn", func(ctx context.Context) error { return r.rest(ctx, v1.PhaseChurn) }},
 		{"cycles", r.cycles},
+		podChurn,
 		{"delete all", r.clear},
 		{"after delete", func(ctx context.Context) error { return r.rest(ctx, v1.PhaseDeleted) }},
 	}
@@ -229,7 +237,7 @@ func (r *run) baseline(ctx context.Context) (err error) {
 	if r.meter.bare, err = measure.ReadRules(ctx, r.node.Do); err != nil {
 		return err
 	}
-	if err := r.startEngine(ctx, "baseline"); err != nil {
+	if err := r.startEngine(ctx, v1.PhaseBaseline); err != nil {
 		return err
 	}
 	r.enforced = r.await(ctx, r.flows(witness, stranger), false, r.cfg.Timing.Deadline) == nil &&
@@ -240,33 +248,38 @@ func (r *run) baseline(ctx context.Context) (err error) {
 	return errors.Join(ctx.Err(), r.rest(ctx, v1.PhaseBaseline))
 }
 
-func (r *run) startEngine(ctx context.Context, phase string) error {
+func (r *run) startEngine(ctx context.Context, phases ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timing.Start)
 	defer cancel()
 	start := time.Now()
 	if err := r.cfg.Engine.Start(ctx, []engines.Node{r.node}); err != nil {
 		return fmt.Errorf("start engine %s: %w", r.cfg.Name, err)
 	}
-	r.reading(phase, 0, "start", "s", time.Since(start).Seconds())
+	took := time.Since(start).Seconds()
+	for _, phase := range phases {
+		r.reading(phase, 0, "start", "s", took)
+	}
 	return nil
 }
 
-// rest reads the engine's cost when it has come to rest.
-func (r *run) rest(ctx context.Context, phase string) error {
+// rest reads the engine's cost when it has come to rest. The reading counts in all phases.
+func (r *run) rest(ctx context.Context, phases ...string) error {
 	still, err := r.meter.settled(ctx, r.cfg.Timing.Settle)
 	if err != nil {
 		return err
 	}
 	if !still {
-		r.note("%s: the engine did not come to rest within a minute", phase)
+		r.note("%s: the engine did not come to rest within a minute", phases[0])
 	}
 	figures, err := r.meter.read(ctx)
 	if err != nil {
 		return err
 	}
-	line := phase + ":"
+	line := phases[0] + ":"
 	for _, f := range figures {
-		r.reading(phase, 0, f.name, f.unit, f.value)
+		for _, phase := range phases {
+			r.reading(phase, 0, f.name, f.unit, f.value)
+		}
 		switch f.name {
 		case v1.RSS, v1.HWM, "ipset":
 			line += fmt.Sprintf(" %s %.1f MiB", f.name, f.value/(1<<20))
@@ -292,7 +305,7 @@ func (r *run) restart(ctx context.Context) error {
 		cancel()
 	}
 	if err == nil {
-		err = r.startEngine(ctx, "restart")
+		err = r.startEngine(ctx, "restart", v1.PhaseColdStart)
 	}
 	if err == nil {
 		err = pause(ctx, time.Second) // what an engine opens it may open after it says that it is in sync
@@ -301,7 +314,15 @@ func (r *run) restart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return r.rest(ctx, v1.PhaseLoaded)
+	return r.rest(ctx, v1.PhaseLoaded, v1.PhaseColdStart)
+}
+
+// coldStart starts the engine on the loaded cluster, where none has run before.
+func (r *run) coldStart(ctx context.Context) error {
+	if err := r.startEngine(ctx, v1.PhaseColdStart); err != nil {
+		return err
+	}
+	return r.rest(ctx, v1.PhaseColdStart)
 }
 
 // note keeps what a reader of the figures has to know.

@@ -29,7 +29,7 @@ func small(name string, e engines.Engine) Config {
 	timing.Settle, timing.Deadline = 300*time.Millisecond, 20*time.Second
 	return Config{
 		Engine: e, Name: name, Profile: p, Samples: 3, NewPods: 2, CIDRs: 100, Cycles: 1, Rounds: 2,
-		Churn:  Churn{Rates: []float64{5}, For: 2 * time.Second},
+		Churn: Churn{Rates: []float64{5}, For: 2 * time.Second}, PodChurn: PodChurn{Rate: 30, For: 3 * time.Second},
 		Timing: timing, Limits: Limits{MaxForeign: 1, MaxMissed: 1, MaxBlind: time.Minute, MaxVoid: 1},
 	}
 }
@@ -142,6 +142,47 @@ func TestRunSmall(t *testing.T) {
 				t.Errorf("no reading of %s in phase %s", name, phase)
 			}
 		}
+	}
+}
+
+// value is a reading of a phase, the last if there are several.
+func (r *Result) value(t *testing.T, phase, name string) float64 {
+	t.Helper()
+	for _, g := range slices.Backward(r.Readings) {
+		if g.Phase == phase && g.Name == name {
+			return g.Value
+		}
+	}
+	t.Errorf("no reading of %s in phase %s", name, phase)
+	return 0
+}
+
+// TestFootprint measures what an agent costs and nothing else.
+func TestFootprint(t *testing.T) {
+	cfg := small("reference", enforcer(t))
+	cfg.Footprint, cfg.Profile.Pods = true, 1000
+	cfg.Profile.Nodes, cfg.Profile.Namespaces, cfg.Profile.Policies = 20, 10, 50
+	r, err := Run(t.Context(), inLab(t, cfg))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Turn.Void) > 0 || len(r.Samples) > 0 {
+		t.Errorf("void for %v, %d samples", r.Turn.Void, len(r.Samples))
+	}
+	const mib = 1 << 20
+	start := func(name string) float64 { return r.value(t, v1.PhaseColdStart, name) }
+	churn := func(name string) float64 { return r.value(t, v1.PhasePodChurn, name) }
+	if hwm, rss, heap := start(v1.HWM), start(v1.RSS), start("go-heap"); hwm < rss || rss < 5*mib || hwm > 64*mib || churn(v1.HWM) < hwm || heap <= 0 || heap > hwm {
+		t.Errorf("memory can't be: VmHWM %.0f, later %.0f, VmRSS %.0f, heap %.0f", hwm, churn(v1.HWM), rss, heap)
+	}
+	if sets, entries := start("ipsets"), start("ipset-entries"); sets == 0 || entries < 100 || start("ipset") < entries || start("iptables-rules") == 0 {
+		t.Errorf("in the kernel: %g sets, %g entries, %g bytes, %g rules", sets, entries, start("ipset"), start("iptables-rules"))
+	}
+	if start("start") <= 0 || start("cpu-total") <= 0 || churn("cpu-total") <= start("cpu-total") {
+		t.Errorf("start took %g s and %g s of processor, %g after the churn", start("start"), start("cpu-total"), churn("cpu-total"))
+	}
+	if churn(v1.CPUShare) <= 0 || churn(v1.Events) <= 0 || churn(v1.EventsWanted) != 30 || churn("syncs") <= 0 {
+		t.Errorf("churn of %g events/s took %g %% of a core in %g syncs", churn(v1.Events), churn(v1.CPUShare), churn("syncs"))
 	}
 }
 

@@ -51,7 +51,7 @@ func fill(row *v1.MemoryRow, largest map[cell]float64, counts map[int]bool) {
 		}
 		row.Phases = append(row.Phases, median)
 	}
-	first, last := row.Phases[0], row.Phases[len(row.Phases)-1]
+	first, last := row.At(v1.PhaseBaseline), row.At(v1.PhaseDeleted)
 	if first != nil && last != nil && *first > 0 && row.Name != v1.HWM { // the most that was ever never comes back
 		row.Return = finite(*last / *first)
 	}

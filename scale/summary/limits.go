@@ -27,8 +27,10 @@ func breaches(l *v1.Limits, s *v1.EngineSummary) (bad, unknown []string) {
 	if l.LeakPackets != nil && s.LeakPackets > *l.LeakPackets {
 		bad = append(bad, fmt.Sprintf("%d packets leaked, limit %d", s.LeakPackets, *l.LeakPackets))
 	}
-	moreBad, moreUnknown := memoryBreaches(l, s)
-	bad, unknown = append(bad, moreBad...), append(unknown, moreUnknown...)
+	for _, judge := range []func(*v1.Limits, *v1.EngineSummary) (bad, unknown []string){memoryBreaches, churnBreaches} {
+		moreBad, moreUnknown := judge(l, s)
+		bad, unknown = append(bad, moreBad...), append(unknown, moreUnknown...)
+	}
 	if l.Slope && len(s.Slopes) == 0 {
 		unknown = append(unknown, "growth of memory: too few cycles")
 	}
@@ -42,15 +44,9 @@ func breaches(l *v1.Limits, s *v1.EngineSummary) (bad, unknown []string) {
 }
 
 func memoryBreaches(l *v1.Limits, s *v1.EngineSummary) (bad, unknown []string) {
-	row := func(name string) *v1.MemoryRow {
-		if i := slices.IndexFunc(s.Memory, func(r v1.MemoryRow) bool { return r.Name == name }); i >= 0 {
-			return &s.Memory[i]
-		}
-		return &v1.MemoryRow{}
-	}
 	if l.HWM != nil {
 		most := -1.0
-		for _, v := range row(v1.HWM).Phases {
+		for _, v := range row(s, v1.HWM).Phases {
 			if v != nil {
 				most = max(most, *v)
 			}
@@ -63,7 +59,7 @@ func memoryBreaches(l *v1.Limits, s *v1.EngineSummary) (bad, unknown []string) {
 		}
 	}
 	if l.Return != nil {
-		switch got := row(v1.RSS).Return; {
+		switch got := row(s, v1.RSS).Return; {
 		case got == nil:
 			unknown = append(unknown, "memory after delete: no reading")
 		case *got > *l.Return:
@@ -71,4 +67,35 @@ func memoryBreaches(l *v1.Limits, s *v1.EngineSummary) (bad, unknown []string) {
 		}
 	}
 	return bad, unknown
+}
+
+// reached is the share of the wanted pod churn below which a run was easier than what was
+// asked for.
+const reached = 0.95
+
+// churnBreaches judges processor time under pod churn. Too much of it is too much at a lower
+// rate as well.
+func churnBreaches(l *v1.Limits, s *v1.EngineSummary) (bad, unknown []string) {
+	if l.CPUShare == nil {
+		return nil, nil
+	}
+	at := func(name string) *float64 { return row(s, name).At(v1.PhasePodChurn) }
+	share, events, wanted := at(v1.CPUShare), at(v1.Events), at(v1.EventsWanted)
+	switch {
+	case share == nil || events == nil || wanted == nil:
+		unknown = append(unknown, "processor time under pod churn: no reading")
+	case *share > *l.CPUShare:
+		bad = append(bad, fmt.Sprintf("pod churn took %.1f %% of a core, limit %g %%", *share, *l.CPUShare))
+	case *events < reached**wanted:
+		unknown = append(unknown, fmt.Sprintf("pod churn: the API server took %.1f events/s, %g were wanted", *events, *wanted))
+	}
+	return bad, unknown
+}
+
+// row is a line of the memory table, one without figures when it is not there.
+func row(s *v1.EngineSummary, name string) *v1.MemoryRow {
+	if i := slices.IndexFunc(s.Memory, func(r v1.MemoryRow) bool { return r.Name == name }); i >= 0 {
+		return &s.Memory[i]
+	}
+	return &v1.MemoryRow{}
 }

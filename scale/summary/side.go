@@ -67,7 +67,7 @@ func (d data) weights(engine string, repeats []int) []compare.Metric {
 	var out []compare.Metric
 	at := map[string]map[int]float64{}
 	for _, r := range d.Readings {
-		if r.Engine != engine || !slices.Contains(repeats, r.Repeat) || !slices.Contains(v1.Phases(), r.Phase) {
+		if r.Engine != engine || !slices.Contains(repeats, r.Repeat) || !slices.Contains(v1.ComparedPhases(), r.Phase) {
 			continue
 		}
 		if at[r.Name] == nil {

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -105,12 +106,24 @@ func weigh(d *v1.ScaleData, engine string, repeat int, large float64) {
 		d.Readings = append(d.Readings, v1.Reading{Engine: engine, Repeat: repeat, Phase: phase, Cycle: cycle, Name: name, Unit: unit, Value: v})
 	}
 	for i, phase := range v1.Phases() {
-		add(phase, 0, v1.RSS, v1.UnitBytes, large*float64([]int{20, 40, 50, 21}[i]<<20))
-		add(phase, 0, v1.HWM, v1.UnitBytes, large*float64([]int{25, 45, 55, 55}[i]<<20))
+		add(phase, 0, v1.RSS, v1.UnitBytes, large*float64([]int{20, 40, 50, 21, 42, 48}[i]<<20))
+		add(phase, 0, v1.HWM, v1.UnitBytes, large*float64([]int{25, 45, 55, 55, 44, 50}[i]<<20))
 	}
 	add(v1.PhaseChurn, 0, v1.CPUPerChange, v1.UnitCPU, 12.5*large)
+	add(v1.PhasePodChurn, 0, v1.CPUShare, v1.UnitPercent, 8*large)
+	add(v1.PhasePodChurn, 0, v1.Events, v1.UnitRate, 99)
+	add(v1.PhasePodChurn, 0, v1.EventsWanted, v1.UnitRate, 100)
 	for cycle := range 20 {
 		add(v1.PhaseCycle, cycle, v1.RSS, v1.UnitBytes, large*20*(1<<20)+(large-1)*float64(cycle)*4096+float64(cycle*7919%13)*512)
+	}
+}
+
+// set changes all readings of a name.
+func set(d *v1.ScaleData, name string, v float64) {
+	for i := range d.Readings {
+		if d.Readings[i].Name == name {
+			d.Readings[i].Value = v
+		}
 	}
 }
 
@@ -197,6 +210,20 @@ func TestVerdict(t *testing.T) {
 				}
 			}
 		}, v1.VerdictVoid, "growth of memory: too few cycles"},
+		{"busy", func(d *v1.ScaleData) { d.Run.Engines[0].Limits.CPUShare = ptr(7.9) }, v1.VerdictFail, "pod churn took 8.0 % of a core, limit 7.9 %"},
+		{"not busy", func(d *v1.ScaleData) { d.Run.Engines[0].Limits.CPUShare = ptr(8.0) }, v1.VerdictPass, ""},
+		{"few events", func(d *v1.ScaleData) {
+			d.Run.Engines[0].Limits.CPUShare = ptr(8.0)
+			set(d, v1.Events, 90)
+		}, v1.VerdictVoid, "pod churn: the API server took 90.0 events/s, 100 were wanted"},
+		{"busy with few events", func(d *v1.ScaleData) {
+			d.Run.Engines[0].Limits.CPUShare = ptr(7.9)
+			set(d, v1.Events, 50)
+		}, v1.VerdictFail, "pod churn took 8.0 % of a core"},
+		{"no pod churn", func(d *v1.ScaleData) {
+			d.Run.Engines[0].Limits.CPUShare = ptr(8.0)
+			d.Readings = slices.DeleteFunc(d.Readings, func(r v1.Reading) bool { return r.Name == v1.CPUShare })
+		}, v1.VerdictVoid, "processor time under pod churn: no reading"},
 		{"no sample", func(d *v1.ScaleData) { d.Run.Engines[0].Limits.P99["pod-create"] = 1 }, v1.VerdictVoid, "pod-create p99: no sample"},
 		{"void turn", func(d *v1.ScaleData) { d.Run.Turns[0].Void = []string{"null enforcer not convicted"} }, v1.VerdictVoid, "repeat 0: null enforcer not convicted"},
 		{"nothing ran", func(d *v1.ScaleData) { d.Run.Turns = nil }, v1.VerdictVoid, "no repeat was finished"},
