@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/netassay/netassay/reports"
+	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/scale/compare"
 	"github.com/netassay/netassay/scale/summary"
 )
@@ -65,14 +66,7 @@ func scaleCompare(stdio IO, basePath, headPath string, o compare.Options) error 
 	if err := r.Text(stdio.Out, basePath, headPath); err != nil {
 		return fmt.Errorf("write comparison: %w", err)
 	}
-	switch r.Verdict {
-	case compare.Regression:
-		return withCode(exitFail)
-	case compare.Void:
-		return withCode(exitBroken)
-	default:
-		return nil
-	}
+	return withCode(v1.ExitCode(r.Conclusion.Verdict()))
 }
 
 // scaleSide reads a result directory, or the benchmarks of one.

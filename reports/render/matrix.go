@@ -256,5 +256,5 @@ func kindPrefix(c *v1.Cell) string {
 	if c.Kind == "" {
 		return ""
 	}
-	return c.Kind + ": "
+	return string(c.Kind) + ": "
 }

@@ -5,34 +5,6 @@ import "time"
 // Schema names the version of these types in every file that carries them.
 const Schema = "netassay.dev/reports/v1"
 
-// Outcome is what became of a cell, a step or a case.
-type Outcome string
-
-// The outcomes of DESIGN.md, and two that only steps and cases can have: Error is a
-// defect of the case itself (the oracle and the pins disagree, an action cannot be
-// applied), Unfinished a case that was begun, or never begun, when the run was stopped.
-// Neither is ever green.
-const (
-	Pass         Outcome = "Pass"
-	Fail         Outcome = "Fail"
-	Inconclusive Outcome = "Inconclusive"
-	Skipped      Outcome = "Skipped"
-	NotSupported Outcome = "NotSupported"
-	Error        Outcome = "Error"
-	Unfinished   Outcome = "Unfinished"
-)
-
-// Verdict is what a whole run says about its engine.
-type Verdict string
-
-// A run is void when it says nothing about the engine: something in it was inconclusive,
-// unfinished or in error, or nothing was judged at all, and nothing failed.
-const (
-	VerdictPass Verdict = "pass"
-	VerdictFail Verdict = "fail"
-	VerdictVoid Verdict = "void"
-)
-
 // Run is one run of the suite: its conditions and everything that it found.
 type Run struct {
 	Schema  string `json:"schema"`
@@ -106,21 +78,21 @@ type Step struct {
 
 // Cell is one flow in one step of a case: one line of cells.jsonl.
 type Cell struct {
-	Case     string  `json:"case"`
-	Step     string  `json:"step"`
-	Client   string  `json:"client"` // logical, e.g. "x/a"
-	Server   string  `json:"server"`
-	Path     string  `json:"path"`   // "pod" or "service"
-	Family   string  `json:"family"` // "IPv4" or "IPv6"
-	Protocol string  `json:"protocol"`
-	Port     uint16  `json:"port"`
-	Want     string  `json:"want"` // Allow, Deny or Undefined
-	Seen     string  `json:"seen"` // the last conclusive observation
-	Evidence string  `json:"evidence,omitempty"`
-	Outcome  Outcome `json:"outcome"`
-	Kind     string  `json:"kind,omitempty"`    // of a failure: "leak" or "outage"
-	Reason   string  `json:"reason,omitempty"`  // why the outcome is what it is
-	Because  string  `json:"because,omitempty"` // why the oracle wants it
+	Case     string      `json:"case"`
+	Step     string      `json:"step"`
+	Client   string      `json:"client"` // logical, e.g. "x/a"
+	Server   string      `json:"server"`
+	Path     string      `json:"path"`   // "pod" or "service"
+	Family   string      `json:"family"` // "IPv4" or "IPv6"
+	Protocol string      `json:"protocol"`
+	Port     uint16      `json:"port"`
+	Want     string      `json:"want"` // Allow, Deny or Undefined
+	Seen     string      `json:"seen"` // the last conclusive observation
+	Evidence string      `json:"evidence,omitempty"`
+	Outcome  Outcome     `json:"outcome"`
+	Kind     FailureKind `json:"kind,omitempty"`    // of a failure
+	Reason   string      `json:"reason,omitempty"`  // why the outcome is what it is
+	Because  string      `json:"because,omitempty"` // why the oracle wants it
 	// Changed says that the step changed what is wanted of this cell. Only such cells
 	// have convergence times, counted from the ack of the step, in milliseconds.
 	Changed    bool     `json:"changed"`

@@ -1,9 +1,6 @@
 package v1
 
-import (
-	"math"
-	"slices"
-)
+import "math"
 
 // Summary is summary.json: the verdict and the figures of a run.
 type Summary struct {
@@ -110,9 +107,9 @@ func (f *Figures) countCell(c *Cell) {
 		f.CellsVoid++
 	}
 	switch c.Kind {
-	case "leak":
+	case Leak:
 		f.Leaks++
-	case "outage":
+	case Outage:
 		f.Outages++
 	}
 }
@@ -167,19 +164,4 @@ func (r *Run) EachCell(yield func(*Cell) bool) {
 			}
 		}
 	}
-}
-
-// Quantile is the exact nearest-rank quantile q (0..1] of samples, in any order. It is nil
-// when there is no sample, or when the rank falls on +Inf, a censored one.
-func Quantile(samples []float64, q float64) *float64 {
-	if len(samples) == 0 {
-		return nil
-	}
-	sorted := slices.Sorted(slices.Values(samples))
-	rank := max(int(math.Ceil(q*float64(len(sorted)))), 1)
-	value := sorted[min(rank, len(sorted))-1]
-	if math.IsInf(value, 1) {
-		return nil
-	}
-	return &value
 }

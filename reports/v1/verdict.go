@@ -1,5 +1,42 @@
 package v1
 
+// Outcome is what became of a cell, a step or a case.
+type Outcome string
+
+// The outcomes of DESIGN.md, and two that only steps and cases can have: Error is a
+// defect of the case itself (the oracle and the pins disagree, an action cannot be
+// applied), Unfinished a case that was begun, or never begun, when the run was stopped.
+// Neither is ever green.
+const (
+	Pass         Outcome = "Pass"
+	Fail         Outcome = "Fail"
+	Inconclusive Outcome = "Inconclusive"
+	Skipped      Outcome = "Skipped"
+	NotSupported Outcome = "NotSupported"
+	Error        Outcome = "Error"
+	Unfinished   Outcome = "Unfinished"
+)
+
+// FailureKind is the direction of a failure.
+type FailureKind string
+
+// A leak passes what must be denied, an outage denies what must pass.
+const (
+	Leak   FailureKind = "leak"
+	Outage FailureKind = "outage"
+)
+
+// Verdict is what a whole run says about its engine.
+type Verdict string
+
+// A run is void when it says nothing about the engine: something in it was inconclusive,
+// unfinished or in error, or nothing was judged at all, and nothing failed.
+const (
+	VerdictPass Verdict = "pass"
+	VerdictFail Verdict = "fail"
+	VerdictVoid Verdict = "void"
+)
+
 // Verdict derives the run's verdict from the outcomes of its cases. One failed case is a
 // fail, whatever else happened; without one, anything but Pass, Skipped and NotSupported
 // makes the run void, and so does a run in which nothing passed.

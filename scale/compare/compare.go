@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/perf/benchmath"
 
+	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/scale/stats"
 )
 
@@ -84,17 +85,29 @@ const (
 	Worse  Change = "worse"
 )
 
-// Verdict is what a comparison says.
-type Verdict string
+// Conclusion is what a comparison says.
+type Conclusion string
 
 // A comparison is void when it can't say anything: unequal conditions, too few repeats, a
 // host that changed.
 const (
-	NoChange    Verdict = "no change"
-	Improvement Verdict = "improvement"
-	Regression  Verdict = "regression"
-	Void        Verdict = "void"
+	NoChange    Conclusion = "no change"
+	Improvement Conclusion = "improvement"
+	Regression  Conclusion = "regression"
+	Void        Conclusion = "void"
 )
+
+// Verdict is the conclusion as that of a run: an improvement passes.
+func (c Conclusion) Verdict() v1.Verdict {
+	switch c {
+	case NoChange, Improvement:
+		return v1.VerdictPass
+	case Regression:
+		return v1.VerdictFail
+	case Void:
+	}
+	return v1.VerdictVoid
+}
 
 // Row is the comparison of one metric.
 type Row struct {
@@ -109,10 +122,10 @@ type Row struct {
 
 // Result is a comparison.
 type Result struct {
-	Verdict Verdict
-	Reasons []string // of the verdict, one line each
-	Rows    []Row    // in the order of base; controls and sums among them
-	Options Options
+	Conclusion Conclusion
+	Reasons    []string // of the verdict, one line each
+	Rows       []Row    // in the order of base; controls and sums among them
+	Options    Options
 }
 
 // Compare compares head with base.
@@ -299,13 +312,13 @@ func (r *Result) judge() {
 	}
 	switch {
 	case len(r.Reasons) > 0:
-		r.Verdict = Void
+		r.Conclusion = Void
 	case len(worse) > 0:
-		r.Verdict, r.Reasons = Regression, worse
+		r.Conclusion, r.Reasons = Regression, worse
 	case len(better) > 0:
-		r.Verdict, r.Reasons = Improvement, better
+		r.Conclusion, r.Reasons = Improvement, better
 	default:
-		r.Verdict = NoChange
+		r.Conclusion = NoChange
 	}
 }
 

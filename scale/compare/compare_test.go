@@ -68,7 +68,7 @@ func TestVerdict(t *testing.T) {
 		name   string
 		head   map[string]float64
 		spoil  func(base, head *Side, o *Options)
-		want   Verdict
+		want   Conclusion
 		reason string
 	}{
 		{name: "equal", head: usual(), want: NoChange},
@@ -98,8 +98,8 @@ func TestVerdict(t *testing.T) {
 				tc.spoil(&base, &head, &o)
 			}
 			r := Compare(base, head, o)
-			if r.Verdict != tc.want || !strings.Contains(strings.Join(r.Reasons, "\n"), tc.reason) {
-				t.Errorf("%s %q, want %s %q", r.Verdict, r.Reasons, tc.want, tc.reason)
+			if r.Conclusion != tc.want || !strings.Contains(strings.Join(r.Reasons, "\n"), tc.reason) {
+				t.Errorf("%s %q, want %s %q", r.Conclusion, r.Reasons, tc.want, tc.reason)
 			}
 		})
 	}
@@ -108,8 +108,8 @@ func TestVerdict(t *testing.T) {
 func TestASideEqualsItself(t *testing.T) {
 	s := side("one", 0, usual())
 	r := Compare(s, s, DefaultOptions())
-	if r.Verdict != NoChange {
-		t.Errorf("%s: %q", r.Verdict, r.Reasons)
+	if r.Conclusion != NoChange {
+		t.Errorf("%s: %q", r.Conclusion, r.Reasons)
 	}
 	for _, row := range r.Rows {
 		if row.Ratio.Value != 1 || row.Delta != 0 || row.P < 1 && !row.control() {
@@ -177,8 +177,8 @@ func FuzzReadBench(f *testing.F) {
 			return
 		}
 		r := Compare(s, s, Options{Alpha: 0.01, Sequential: true})
-		if r.Verdict != NoChange {
-			t.Errorf("%q: a side is not itself: %s %q", text, r.Verdict, r.Reasons)
+		if r.Conclusion != NoChange {
+			t.Errorf("%q: a side is not itself: %s %q", text, r.Conclusion, r.Reasons)
 		}
 	})
 }

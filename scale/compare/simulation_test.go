@@ -76,7 +76,7 @@ func even(i int) int { return 2 * i }
 func odd(i int) int  { return 2*i + 1 }
 
 // verdicts simulates comparisons and counts their verdicts.
-func verdicts(seed uint64, trials, repeats, samples int, drift, slower, larger float64, sequential bool) map[Verdict]int {
+func verdicts(seed uint64, trials, repeats, samples int, drift, slower, larger float64, sequential bool) map[Conclusion]int {
 	h := &host{r: rand.New(rand.NewPCG(seed, 0)), repeats: repeats, samples: samples, drift: drift}
 	o := DefaultOptions()
 	o.Sequential = sequential
@@ -85,10 +85,10 @@ func verdicts(seed uint64, trials, repeats, samples int, drift, slower, larger f
 	if sequential {
 		first, second = func(i int) int { return i }, func(i int) int { return repeats + i }
 	}
-	count := map[Verdict]int{}
+	count := map[Conclusion]int{}
 	for range trials {
 		r := Compare(h.measure("base", 1, 1, first), h.measure("head", slower, larger, second), o)
-		count[r.Verdict]++
+		count[r.Conclusion]++
 	}
 	return count
 }
@@ -103,7 +103,7 @@ func TestErrorRates(t *testing.T) {
 		drift            float64
 		slower, larger   float64
 		sequential       bool
-		verdict          Verdict
+		verdict          Conclusion
 		min, max         float64 // share of the trials that may have it
 	}{
 		{"identical, 10 repeats of 30 samples", 10, 30, 0, 1, 1, false, NoChange, 0.98, 1},

@@ -11,7 +11,7 @@ import (
 // Text writes the comparison for people.
 func (r *Result) Text(w io.Writer, base, head string) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "netassay scale compare: %s\n\n", strings.ToUpper(string(r.Verdict)))
+	fmt.Fprintf(&b, "netassay scale compare: %s\n\n", strings.ToUpper(string(r.Conclusion)))
 	fmt.Fprintf(&b, "base  %s\nhead  %s\n\n", base, head)
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "engine\tmetric\tbase\thead\tchange\t95 % interval\tp\tdelta\tn\tverdict")

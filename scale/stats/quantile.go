@@ -6,6 +6,8 @@ import (
 	"sort"
 
 	mstats "github.com/aclements/go-moremath/stats"
+
+	v1 "github.com/netassay/netassay/reports/v1"
 )
 
 // Confidence is that of every interval here.
@@ -63,12 +65,9 @@ func Ordered(samples []Sample) []float64 {
 	return out
 }
 
-// rank is the nearest rank of quantile q among n, counted from 1.
-func rank(n int, q float64) int { return min(max(int(math.Ceil(q*float64(n)-1e-9)), 1), n) }
-
 // At is the nearest-rank quantile q of values in ascending order, of which there must be
 // some, alone.
-func At(sorted []float64, q float64) float64 { return sorted[rank(len(sorted), q)-1] }
+func At(sorted []float64, q float64) float64 { return sorted[v1.Rank(len(sorted), q)-1] }
 
 // Quantile is At with its bootstrap interval.
 //
@@ -77,7 +76,7 @@ func At(sorted []float64, q float64) float64 { return sorted[rank(len(sorted), q
 // probability. The interval is what infinitely many resamples would give.
 func Quantile(sorted []float64, q float64) Estimate {
 	n := len(sorted)
-	r := rank(n, q)
+	r := v1.Rank(n, q)
 	at := func(p float64) float64 {
 		i := sort.Search(n-1, func(i int) bool { return atLeast(n, r, float64(i+1)/float64(n)) >= p })
 		return sorted[i]

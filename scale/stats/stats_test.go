@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	v1 "github.com/netassay/netassay/reports/v1"
 )
 
 func ofValues(values ...float64) []Sample {
@@ -66,7 +68,7 @@ func TestQuantileIntervalIsTheBootstraps(t *testing.T) {
 				resample[i] = values[r.IntN(len(values))]
 			}
 			slices.Sort(resample)
-			drawn = append(drawn, resample[rank(len(values), q)-1])
+			drawn = append(drawn, resample[v1.Rank(len(values), q)-1])
 		}
 		slices.Sort(drawn)
 		lo, hi := drawn[len(drawn)*25/1000], drawn[len(drawn)*975/1000]

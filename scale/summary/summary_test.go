@@ -270,8 +270,8 @@ func TestJoin(t *testing.T) {
 			t.Errorf("%s %s has %d values", m.Engine, m.Name, len(m.Values))
 		}
 	}
-	if r := compare.Compare(s, s, compare.DefaultOptions()); r.Verdict != compare.NoChange {
-		t.Errorf("%s %q", r.Verdict, r.Reasons)
+	if r := compare.Compare(s, s, compare.DefaultOptions()); r.Conclusion != compare.NoChange {
+		t.Errorf("%s %q", r.Conclusion, r.Reasons)
 	}
 	all[3].Run.Kernel = "7.0"
 	if _, err := v1.JoinScale(all); err == nil || !strings.Contains(err.Error(), "one side holds runs of one kind") {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/netassay/netassay/model"
+	v1 "github.com/netassay/netassay/reports/v1"
 )
 
 // TestEndedBeforeTheDeadline: what was not right, or not for long enough, when the harness
@@ -22,11 +23,11 @@ func TestEndedBeforeTheDeadline(t *testing.T) {
 			c := Cell{Want: model.Deny, Before: model.Allow, Server: "x/a", Observations: tc.obs}
 			w := window()
 			w.Ended = w.Acked + w.Deadline - time.Millisecond
-			if j := Judge(&c, w); j.Outcome != OutcomeInconclusive || j.Kind != "" {
+			if j := Judge(&c, w); j.Outcome != v1.Inconclusive || j.Kind != "" {
 				t.Errorf("ended early: %s %s (%s), want Inconclusive", j.Outcome, j.Kind, j.Reason)
 			}
 			w.Ended = w.Acked + w.Deadline
-			if j := Judge(&c, w); j.Outcome != OutcomeFail || j.Kind != Leak || strings.Contains(j.Reason, "only, must hold") {
+			if j := Judge(&c, w); j.Outcome != v1.Fail || j.Kind != v1.Leak || strings.Contains(j.Reason, "only, must hold") {
 				t.Errorf("ended at the deadline: %s %s (%s), want a leak", j.Outcome, j.Kind, j.Reason)
 			}
 		})

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/netassay/netassay/model"
+	v1 "github.com/netassay/netassay/reports/v1"
 )
 
 // Result is what one probe saw. The values are those of probe.
@@ -69,30 +70,10 @@ type Window struct {
 // time left.
 func (w Window) early() bool { return w.Ended > 0 && w.Ended < w.Acked+w.Deadline }
 
-// Outcome is the judged state of a cell.
-type Outcome string
-
-// The outcomes that a single cell can have. Skipped is for what is undefined.
-const (
-	OutcomePass         Outcome = "Pass"
-	OutcomeFail         Outcome = "Fail"
-	OutcomeInconclusive Outcome = "Inconclusive"
-	OutcomeSkipped      Outcome = "Skipped"
-)
-
-// Kind is the direction of a failure.
-type Kind string
-
-// A leak passes what must be denied, an outage denies what must pass.
-const (
-	Leak   Kind = "leak"
-	Outage Kind = "outage"
-)
-
 // Judgement is the outcome of one cell and what led to it.
 type Judgement struct {
-	Outcome Outcome
-	Kind    Kind
+	Outcome v1.Outcome     // Pass, Fail, Inconclusive, or Skipped for what is undefined
+	Kind    v1.FailureKind // of a failure
 	Reason  string
 	// Seen and Evidence describe the observation that decided: the violation of a failed
 	// cell, else the last conclusive observation, else the last one.

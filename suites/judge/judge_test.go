@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/netassay/netassay/model"
+	v1 "github.com/netassay/netassay/reports/v1"
 )
 
 const (
@@ -56,223 +57,223 @@ func TestJudge(t *testing.T) {
 		before, want model.Verdict
 		obs          []Observation
 		ended        time.Duration // after the ack; 0 is not yet
-		outcome      Outcome
-		kind         Kind
+		outcome      v1.Outcome
+		kind         v1.FailureKind
 		reason       string // contained
 	}{
 		{
 			name: "allowed and connected for the hold window", before: deny, want: allow,
-			obs: []Observation{seen(0, Dropped), seen(20, Connected), seen(600, Connected)}, outcome: OutcomePass,
+			obs: []Observation{seen(0, Dropped), seen(20, Connected), seen(600, Connected)}, outcome: v1.Pass,
 		},
 		{
 			name: "denied and dropped for the hold window", before: allow, want: deny,
-			obs: []Observation{seen(0, Connected), seen(20, Dropped), seen(520, Dropped)}, outcome: OutcomePass,
+			obs: []Observation{seen(0, Connected), seen(20, Dropped), seen(520, Dropped)}, outcome: v1.Pass,
 		},
 		{
 			name: "an error never satisfies a deny cell", before: allow, want: deny,
 			obs:     []Observation{seen(0, Inconclusive), seen(300, Inconclusive), seen(600, Inconclusive)},
-			outcome: OutcomeInconclusive, reason: "exec stream lost",
+			outcome: v1.Inconclusive, reason: "exec stream lost",
 		},
 		{
 			name: "an error never satisfies an allow cell", before: deny, want: allow,
 			obs:     []Observation{seen(0, Inconclusive), seen(600, Inconclusive)},
-			outcome: OutcomeInconclusive, reason: "exec stream lost",
+			outcome: v1.Inconclusive, reason: "exec stream lost",
 		},
 		{
 			name: "an unknown result is an error", before: allow, want: deny,
-			obs: []Observation{seen(0, "Filtered"), seen(600, "Filtered")}, outcome: OutcomeInconclusive,
+			obs: []Observation{seen(0, "Filtered"), seen(600, "Filtered")}, outcome: v1.Inconclusive,
 		},
 		{
 			name: "errors between do not break a verdict", before: allow, want: deny,
-			obs: []Observation{seen(0, Dropped), seen(300, Inconclusive), seen(600, Dropped)}, outcome: OutcomePass,
+			obs: []Observation{seen(0, Dropped), seen(300, Inconclusive), seen(600, Dropped)}, outcome: v1.Pass,
 		},
 		{
 			name: "a deny without an answer of the server's control", before: allow, want: deny,
 			obs:     []Observation{with(seen(0, Dropped), dead), with(seen(600, Dropped), dead)},
-			outcome: OutcomeInconclusive, reason: "the server's own node did not reach it either",
+			outcome: v1.Inconclusive, reason: "the server's own node did not reach it either",
 		},
 		{
 			name: "a deny whose control nobody asked", before: allow, want: deny,
 			obs:     []Observation{with(seen(0, Dropped), unasked), with(seen(600, Dropped), unasked)},
-			outcome: OutcomeInconclusive, reason: "was not asked",
+			outcome: v1.Inconclusive, reason: "was not asked",
 		},
 		{
 			name: "a deny whose client is cut off", before: allow, want: deny,
 			obs:     []Observation{with(seen(0, Dropped), offline), with(seen(600, Dropped), offline)},
-			outcome: OutcomeInconclusive, reason: "the client's own node did not reach it either",
+			outcome: v1.Inconclusive, reason: "the client's own node did not reach it either",
 		},
 		{
 			name: "one live round is not a hold window", before: allow, want: deny,
 			obs:     []Observation{seen(0, Dropped), with(seen(600, Dropped), dead)},
-			outcome: OutcomeInconclusive, reason: "must hold 500.0 ms",
+			outcome: v1.Inconclusive, reason: "must hold 500.0 ms",
 		},
 		{
 			name: "an outage needs a live control too", before: deny, want: allow,
 			obs:     []Observation{with(seen(0, Dropped), dead), with(seen(600, Dropped), dead)},
-			outcome: OutcomeInconclusive, reason: "without a live control",
+			outcome: v1.Inconclusive, reason: "without a live control",
 		},
 		{
 			name: "an allow cell that stays dropped", before: deny, want: allow,
-			obs: []Observation{seen(0, Dropped), seen(600, Dropped)}, outcome: OutcomeFail, kind: Outage, reason: "wants Allow, still Dropped",
+			obs: []Observation{seen(0, Dropped), seen(600, Dropped)}, outcome: v1.Fail, kind: v1.Outage, reason: "wants Allow, still Dropped",
 		},
 		{
 			name: "refused at an allow cell", before: deny, want: allow,
-			obs: []Observation{seen(0, Refused), seen(600, Refused)}, outcome: OutcomeFail, kind: Outage, reason: "still Refused",
+			obs: []Observation{seen(0, Refused), seen(600, Refused)}, outcome: v1.Fail, kind: v1.Outage, reason: "still Refused",
 		},
 		{
 			name: "unreachable at an allow cell", before: deny, want: allow,
-			obs: []Observation{seen(0, Unreachable), seen(600, Unreachable)}, outcome: OutcomeFail, kind: Outage,
+			obs: []Observation{seen(0, Unreachable), seen(600, Unreachable)}, outcome: v1.Fail, kind: v1.Outage,
 		},
 		{
 			name: "refused at an allow cell, but the receiver has it", before: deny, want: allow,
-			obs: []Observation{with(seen(0, Refused), delivered), with(seen(600, Refused), delivered)}, outcome: OutcomePass,
+			obs: []Observation{with(seen(0, Refused), delivered), with(seen(600, Refused), delivered)}, outcome: v1.Pass,
 		},
 		{
 			name: "dropped at an allow cell although the receiver has it: replies must pass", before: deny, want: allow,
 			obs:     []Observation{with(seen(0, Dropped), delivered), with(seen(600, Dropped), delivered)},
-			outcome: OutcomeFail, kind: Outage, reason: "Dropped but delivered",
+			outcome: v1.Fail, kind: v1.Outage, reason: "Dropped but delivered",
 		},
 		{
 			name: "refused at a deny cell is blocked, and said", before: allow, want: deny,
-			obs: []Observation{seen(0, Refused), seen(600, Refused)}, outcome: OutcomePass, reason: "by an answer (Refused)",
+			obs: []Observation{seen(0, Refused), seen(600, Refused)}, outcome: v1.Pass, reason: "by an answer (Refused)",
 		},
 		{
 			name: "unreachable at a deny cell is blocked, and said", before: allow, want: deny,
-			obs: []Observation{seen(0, Unreachable), seen(600, Unreachable)}, outcome: OutcomePass, reason: "by an answer (Unreachable)",
+			obs: []Observation{seen(0, Unreachable), seen(600, Unreachable)}, outcome: v1.Pass, reason: "by an answer (Unreachable)",
 		},
 		{
 			name: "a deny cell that stays connected", before: allow, want: deny,
-			obs: []Observation{seen(0, Connected), seen(600, Connected)}, outcome: OutcomeFail, kind: Leak, reason: "still Connected 600.0 ms",
+			obs: []Observation{seen(0, Connected), seen(600, Connected)}, outcome: v1.Fail, kind: v1.Leak, reason: "still Connected 600.0 ms",
 		},
 		{
 			name: "no answer, but the packet got in", before: allow, want: deny,
 			obs:     []Observation{with(seen(0, Dropped), delivered), with(seen(600, Dropped), delivered)},
-			outcome: OutcomeFail, kind: Leak, reason: "Dropped but delivered",
+			outcome: v1.Fail, kind: v1.Leak, reason: "Dropped but delivered",
 		},
 		{
 			name: "the packet got in, whatever became of the probe and the controls", before: allow, want: deny,
 			obs: []Observation{with(seen(600, Inconclusive), func(o *Observation) {
 				o.Delivered, o.Server, o.Client = true, ControlMissing, ControlMissing
 			})},
-			outcome: OutcomeFail, kind: Leak,
+			outcome: v1.Fail, kind: v1.Leak,
 		},
 		{
 			name: "somebody else answered", before: allow, want: deny,
 			obs:     []Observation{with(seen(600, Connected), func(o *Observation) { o.Answered, o.Delivered = "y/b", false })},
-			outcome: OutcomeInconclusive, reason: `answered by "y/b"`,
+			outcome: v1.Inconclusive, reason: `answered by "y/b"`,
 		},
 		{
 			name: "before the ack a changing cell is not judged", before: allow, want: deny,
-			obs: []Observation{seen(-50, Connected), seen(10, Dropped), seen(510, Dropped)}, outcome: OutcomePass,
+			obs: []Observation{seen(-50, Connected), seen(10, Dropped), seen(510, Dropped)}, outcome: v1.Pass,
 		},
 		{
 			name: "only probed before the ack", before: allow, want: deny,
-			obs: []Observation{seen(-50, Dropped)}, outcome: OutcomeInconclusive, reason: "never probed after the ack",
+			obs: []Observation{seen(-50, Dropped)}, outcome: v1.Inconclusive, reason: "never probed after the ack",
 		},
 		{
-			name: "never probed", before: allow, want: deny, outcome: OutcomeInconclusive, reason: "never probed",
+			name: "never probed", before: allow, want: deny, outcome: v1.Inconclusive, reason: "never probed",
 		},
 		{
 			name: "right, but not for long enough", before: allow, want: deny,
-			obs: []Observation{seen(0, Connected), seen(200, Dropped), seen(600, Dropped)}, outcome: OutcomeInconclusive, reason: "seen for 400.0 ms only",
+			obs: []Observation{seen(0, Connected), seen(200, Dropped), seen(600, Dropped)}, outcome: v1.Inconclusive, reason: "seen for 400.0 ms only",
 		},
 		{
 			name: "wrong once, and nothing proved for long afterwards", before: allow, want: deny,
 			obs:     []Observation{seen(0, Connected), with(seen(300, Dropped), dead), with(seen(900, Dropped), dead)},
-			outcome: OutcomeInconclusive, reason: "nothing was proved in the last 900.0 ms",
+			outcome: v1.Inconclusive, reason: "nothing was proved in the last 900.0 ms",
 		},
 		{
 			name: "wrong, and nothing proved for a moment afterwards", before: allow, want: deny,
 			obs:     []Observation{seen(0, Connected), seen(600, Connected), with(seen(900, Dropped), dead)},
-			outcome: OutcomeFail, kind: Leak,
+			outcome: v1.Fail, kind: v1.Leak,
 		},
 		{
 			name: "flapping to the end", before: allow, want: deny,
 			obs:     []Observation{seen(0, Dropped), seen(300, Connected), seen(600, Dropped), seen(700, Dropped)},
-			outcome: OutcomeFail, kind: Leak, reason: "not stable: flipped 1 times",
+			outcome: v1.Fail, kind: v1.Leak, reason: "not stable: flipped 1 times",
 		},
 		{
 			name: "flapping that ends is slow, not wrong", before: allow, want: deny,
-			obs: []Observation{seen(0, Dropped), seen(300, Connected), seen(600, Dropped), seen(1100, Dropped)}, outcome: OutcomePass,
+			obs: []Observation{seen(0, Dropped), seen(300, Connected), seen(600, Dropped), seen(1100, Dropped)}, outcome: v1.Pass,
 		},
 		{
 			name: "right after the deadline", before: allow, want: deny,
 			obs:     []Observation{seen(0, Connected), seen(2100, Dropped), seen(2700, Dropped)},
-			outcome: OutcomeFail, kind: Leak, reason: "the deadline is 2000.0 ms",
+			outcome: v1.Fail, kind: v1.Leak, reason: "the deadline is 2000.0 ms",
 		},
 		{
 			name: "an unchanged cell that stays right", before: deny, want: deny,
-			obs: []Observation{seen(-90, Dropped), seen(100, Dropped), seen(510, Dropped)}, outcome: OutcomePass,
+			obs: []Observation{seen(-90, Dropped), seen(100, Dropped), seen(510, Dropped)}, outcome: v1.Pass,
 		},
 		{
 			name: "an unchanged deny cell leaks once", before: deny, want: deny,
 			obs:     []Observation{seen(-90, Dropped), seen(50, Connected), seen(60, Dropped), seen(700, Dropped)},
-			outcome: OutcomeFail, kind: Leak, reason: "1 of 4 probes wrong, from 50.0 ms to 50.0 ms",
+			outcome: v1.Fail, kind: v1.Leak, reason: "1 of 4 probes wrong, from 50.0 ms to 50.0 ms",
 		},
 		{
 			name: "an unchanged deny cell leaks before the ack", before: deny, want: deny,
 			obs:     []Observation{seen(-90, Connected), seen(0, Dropped), seen(700, Dropped)},
-			outcome: OutcomeFail, kind: Leak, reason: "from -90.0 ms to -90.0 ms",
+			outcome: v1.Fail, kind: v1.Leak, reason: "from -90.0 ms to -90.0 ms",
 		},
 		{
 			name: "an unchanged allow cell is lost once", before: allow, want: allow,
 			obs:     []Observation{seen(-90, Connected), seen(50, Dropped), seen(60, Connected), seen(700, Connected)},
-			outcome: OutcomeFail, kind: Outage, reason: "must stay Allow",
+			outcome: v1.Fail, kind: v1.Outage, reason: "must stay Allow",
 		},
 		{
 			name: "an unchanged allow cell with a harness error", before: allow, want: allow,
-			obs: []Observation{seen(-90, Connected), seen(50, Inconclusive), seen(700, Connected)}, outcome: OutcomePass,
+			obs: []Observation{seen(-90, Connected), seen(50, Inconclusive), seen(700, Connected)}, outcome: v1.Pass,
 		},
 		{
 			name: "what was sent before the step began is not of the step", before: deny, want: deny,
-			obs: []Observation{seen(-101, Connected), seen(0, Dropped), seen(700, Dropped)}, outcome: OutcomePass,
+			obs: []Observation{seen(-101, Connected), seen(0, Dropped), seen(700, Dropped)}, outcome: v1.Pass,
 		},
 		{
 			name: "an unchanged cell must be seen after the ack", before: deny, want: deny,
-			obs: []Observation{seen(-90, Dropped), seen(-10, Dropped)}, outcome: OutcomeInconclusive,
+			obs: []Observation{seen(-90, Dropped), seen(-10, Dropped)}, outcome: v1.Inconclusive,
 		},
 		{
 			name: "what is sent after the end is not of the step", before: deny, want: deny, ended: 650 * time.Millisecond,
-			obs: []Observation{seen(0, Dropped), seen(600, Dropped), seen(651, Connected)}, outcome: OutcomePass,
+			obs: []Observation{seen(0, Dropped), seen(600, Dropped), seen(651, Connected)}, outcome: v1.Pass,
 		},
 		{
 			name: "an answer after the end may be to a copy", before: deny, want: deny, ended: 650 * time.Millisecond,
 			obs:     []Observation{seen(0, Dropped), seen(600, Dropped), with(seen(640, Connected), func(o *Observation) { o.Done += 200 * time.Millisecond })},
-			outcome: OutcomePass,
+			outcome: v1.Pass,
 		},
 		{
 			name: "silence beyond the end is silence", before: deny, want: deny, ended: 650 * time.Millisecond,
-			obs: []Observation{seen(0, Dropped), seen(600, Dropped)}, outcome: OutcomePass,
+			obs: []Observation{seen(0, Dropped), seen(600, Dropped)}, outcome: v1.Pass,
 		},
 		{
 			name: "silence of the last moment may be the next step's", before: allow, want: allow, ended: 650 * time.Millisecond,
-			obs: []Observation{seen(0, Connected), seen(600, Connected), seen(640, Dropped)}, outcome: OutcomePass,
+			obs: []Observation{seen(0, Connected), seen(600, Connected), seen(640, Dropped)}, outcome: v1.Pass,
 		},
 		{
 			name: "silence before the last moment is not", before: allow, want: allow, ended: 650 * time.Millisecond,
-			obs: []Observation{seen(0, Connected), seen(590, Dropped), seen(600, Connected)}, outcome: OutcomeFail, kind: Outage,
+			obs: []Observation{seen(0, Connected), seen(590, Dropped), seen(600, Connected)}, outcome: v1.Fail, kind: v1.Outage,
 		},
 		{
 			name: "wrong to the end of a baseline, whose hold window is nothing", before: "", want: allow, ended: 2 * time.Second,
 			obs:     []Observation{seen(0, Dropped), seen(1940, Dropped), seen(1990, Dropped)},
-			outcome: OutcomeFail, kind: Outage,
+			outcome: v1.Fail, kind: v1.Outage,
 		},
 		{
 			name: "answered after the end", before: deny, want: allow, ended: 650 * time.Millisecond,
 			obs:     []Observation{seen(650, Connected), with(seen(640, Connected), func(o *Observation) { o.Done += 20 * time.Millisecond })},
-			outcome: OutcomeInconclusive, reason: "only after the end",
+			outcome: v1.Inconclusive, reason: "only after the end",
 		},
 		{
 			name: "undefined is reported", before: undefined, want: undefined,
-			obs: []Observation{seen(0, Dropped)}, outcome: OutcomeSkipped, reason: "undefined",
+			obs: []Observation{seen(0, Dropped)}, outcome: v1.Skipped, reason: "undefined",
 		},
 		{
 			name: "undefined is never judged, however it flaps", before: undefined, want: undefined,
-			obs: []Observation{seen(0, Dropped), seen(10, Connected), seen(20, Dropped)}, outcome: OutcomeSkipped,
+			obs: []Observation{seen(0, Dropped), seen(10, Connected), seen(20, Dropped)}, outcome: v1.Skipped,
 		},
 		{
 			name: "a cell without a past", before: "", want: deny,
-			obs: []Observation{seen(40, Connected), seen(60, Dropped), seen(600, Dropped)}, outcome: OutcomePass,
+			obs: []Observation{seen(40, Connected), seen(60, Dropped), seen(600, Dropped)}, outcome: v1.Pass,
 		},
 	}
 	for _, tc := range tests {
@@ -299,10 +300,10 @@ func TestJudge(t *testing.T) {
 func checkLook(t *testing.T, c *Cell, w Window, j Judgement) {
 	t.Helper()
 	p := Look(c, w)
-	if p.Violated && j.Outcome != OutcomeFail {
+	if p.Violated && j.Outcome != v1.Fail {
 		t.Errorf("looks violated, but is %s", j.Outcome)
 	}
-	if j.Outcome == OutcomePass && !p.Right {
+	if j.Outcome == v1.Pass && !p.Right {
 		t.Error("passes, but does not look right")
 	}
 }
@@ -313,7 +314,7 @@ func TestTimes(t *testing.T) {
 	}}
 	got := Judge(c, window())
 	want := Judgement{
-		Outcome: OutcomePass, Seen: Dropped, Evidence: "Dropped in 400.0 ms, control live",
+		Outcome: v1.Pass, Seen: Dropped, Evidence: "Dropped in 400.0 ms, control live",
 		FirstRight: ptr(30 * time.Millisecond), Stable: ptr(75 * time.Millisecond), Resolution: ptr(25 * time.Millisecond),
 		Flips: 1, Conclusive: 5,
 	}
@@ -362,7 +363,7 @@ func TestJudgeProperties(t *testing.T) {
 		noisy := *c
 		noisy.Observations = append(slices.Clone(c.Observations), seen(rng.IntN(900), Inconclusive))
 		got := Judge(&noisy, window())
-		blinded := want.Outcome == OutcomeFail && got.Outcome == OutcomeInconclusive // by an error at the very end
+		blinded := want.Outcome == v1.Fail && got.Outcome == v1.Inconclusive // by an error at the very end
 		if got.Outcome != want.Outcome && !blinded {
 			t.Fatalf("seed %d: an error turned %s into %s: %+v", seed, want.Outcome, got.Outcome, noisy)
 		}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/netassay/netassay/model"
+	v1 "github.com/netassay/netassay/reports/v1"
 )
 
 // times fills the convergence times of a cell that the step changes.
@@ -34,13 +35,13 @@ func (j *Judgement) show(o *Observation) {
 }
 
 func (j *Judgement) undefined(h *history) {
-	j.Outcome = OutcomeSkipped
+	j.Outcome = v1.Skipped
 	j.Reason = "the API leaves it undefined: observed only"
 	j.show(h.last)
 }
 
 func (j *Judgement) pass(c *Cell, h *history) {
-	j.Outcome = OutcomePass
+	j.Outcome = v1.Pass
 	j.show(h.lastProof)
 	if c.Want == model.Deny && h.lastProof.Result != Dropped {
 		j.Reason = fmt.Sprintf("blocked by an answer (%s), not in silence", h.lastProof.Result)
@@ -49,7 +50,7 @@ func (j *Judgement) pass(c *Cell, h *history) {
 
 // transition is the failure of a cell that had to stay as it was.
 func (j *Judgement) transition(c *Cell, h *history, w Window) {
-	j.Outcome, j.Kind = OutcomeFail, kindOf(c)
+	j.Outcome, j.Kind = v1.Fail, kindOf(c)
 	j.show(h.violation)
 	j.Reason = fmt.Sprintf("must stay %s during the step, was %s: %d of %d probes wrong, from %s to %s after the ack",
 		c.Want, seenAs(h.violation), h.wrongs, h.conclusive,
@@ -69,9 +70,9 @@ func (j *Judgement) wrong(c *Cell, h *history, w Window) {
 		j.Reason += fmt.Sprintf("; nothing was proved in the last %s", millis(blind))
 		return
 	}
-	j.Outcome, j.Kind = OutcomeFail, kindOf(c)
+	j.Outcome, j.Kind = v1.Fail, kindOf(c)
 	if w.early() {
-		j.Outcome, j.Kind = OutcomeInconclusive, ""
+		j.Outcome, j.Kind = v1.Inconclusive, ""
 	}
 	j.show(h.lastProof)
 	j.Reason = fmt.Sprintf("wants %s, still %s %s after the ack (%d of %d probes wrong)",
@@ -80,7 +81,7 @@ func (j *Judgement) wrong(c *Cell, h *history, w Window) {
 
 // late is the failure of a cell that became stable only after the deadline.
 func (j *Judgement) late(c *Cell, h *history, w Window) {
-	j.Outcome, j.Kind = OutcomeFail, kindOf(c)
+	j.Outcome, j.Kind = v1.Fail, kindOf(c)
 	j.show(h.lastProof)
 	j.Reason = fmt.Sprintf("right only %s after the ack, the deadline is %s",
 		millis(h.run.first.shownAt()-w.Acked), millis(w.Deadline))
@@ -92,19 +93,19 @@ func (j *Judgement) late(c *Cell, h *history, w Window) {
 func (j *Judgement) tooShort(c *Cell, h *history, w Window) {
 	j.show(h.lastProof)
 	if h.flips > 0 && !w.early() {
-		j.Outcome, j.Kind = OutcomeFail, kindOf(c)
+		j.Outcome, j.Kind = v1.Fail, kindOf(c)
 		j.show(h.lastWrong)
 		j.Reason = fmt.Sprintf("not stable: flipped %d times, right for only the last %s of the step, must hold %s",
 			h.flips, millis(h.run.held(w.Acked)), millis(w.Hold))
 		return
 	}
-	j.Outcome = OutcomeInconclusive
+	j.Outcome = v1.Inconclusive
 	j.Reason = fmt.Sprintf("right, but seen for %s only, must hold %s", millis(h.run.held(w.Acked)), millis(w.Hold))
 }
 
 // unproven explains why nothing was proved.
 func (j *Judgement) unproven(c *Cell, h *history) {
-	j.Outcome = OutcomeInconclusive
+	j.Outcome = v1.Inconclusive
 	j.show(h.last)
 	j.Reason = whyUnproven(c, h.last)
 }
@@ -139,11 +140,11 @@ func controlSaid(c Control) string {
 	return "was not asked"
 }
 
-func kindOf(c *Cell) Kind {
+func kindOf(c *Cell) v1.FailureKind {
 	if c.Want == model.Deny {
-		return Leak
+		return v1.Leak
 	}
-	return Outage
+	return v1.Outage
 }
 
 // seenAs names an observation for a sentence.

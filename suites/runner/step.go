@@ -174,7 +174,7 @@ func (w *stepWatch) report(c *cell) v1.Cell {
 		Step: w.name, Client: c.key.Client, Server: c.key.Server, Path: string(c.key.Path),
 		Family: string(c.key.Family), Protocol: string(c.key.Probe.Protocol), Port: c.key.Probe.Port,
 		Want: string(c.judge.Want), Seen: string(j.Seen), Evidence: j.Evidence,
-		Outcome: outcomes(j.Outcome), Kind: string(j.Kind), Reason: j.Reason,
+		Outcome: j.Outcome, Kind: j.Kind, Reason: j.Reason,
 		Changed: c.judge.Changed() && !c.undefined(), Flips: j.Flips, Probes: j.Conclusive,
 		FirstRight: asMillis(j.FirstRight), Stable: asMillis(j.Stable), Resolution: asMillis(j.Resolution),
 	}
@@ -182,19 +182,6 @@ func (w *stepWatch) report(c *cell) v1.Cell {
 		r.Because = oracle.Evaluate(w.snapshot, c.flow).Reason
 	}
 	return r
-}
-
-func outcomes(o judge.Outcome) v1.Outcome {
-	switch o {
-	case judge.OutcomePass:
-		return v1.Pass
-	case judge.OutcomeFail:
-		return v1.Fail
-	case judge.OutcomeSkipped:
-		return v1.Skipped
-	case judge.OutcomeInconclusive:
-	}
-	return v1.Inconclusive
 }
 
 func asMillis(d *time.Duration) *float64 {

@@ -160,10 +160,10 @@ func TestTransitionsAreJudged(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		instead model.Verdict
-		kind    string
+		kind    v1.FailureKind
 	}{
-		{"open while updating", model.Allow, "leak"},
-		{"closed while updating", model.Deny, "outage"},
+		{"open while updating", model.Allow, v1.Leak},
+		{"closed while updating", model.Deny, v1.Outage},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
