@@ -3,19 +3,15 @@ package clusters
 import (
 	"context"
 	"fmt"
-	"io"
 
 	"k8s.io/client-go/rest"
 
 	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/probe/pods"
 )
 
 // Streams are a command's standard streams. A nil stream is /dev/null.
-type Streams struct {
-	In  io.Reader
-	Out io.Writer
-	Err io.Writer
-}
+type Streams = pods.Streams
 
 // Cluster is a running cluster that a suite can work on.
 type Cluster interface {

@@ -9,6 +9,13 @@ import (
 	"github.com/netassay/netassay/probe/wire"
 )
 
+// Pod is a running pod that packets can be sent to and, by its prober, from.
+type Pod struct {
+	Name  string // its own, and in most fleets its prober's
+	Node  string
+	Addrs []netip.Addr // primary family first
+}
+
 // Result is what a probe saw.
 type Result = wire.Result
 

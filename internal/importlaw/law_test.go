@@ -26,7 +26,7 @@ type rule struct {
 // network and no time, and what they say today they say tomorrow.
 func pure() []string {
 	return []string{
-		"./model", "./suites/oracle", "./suites/judge", "./suites/cases", "./suites/fixture",
+		"./model", "./suites/oracle", "./suites/judge", "./suites/cases", "./suites/fixture", "./probe/podspec",
 		"./enforcer/plan", "./enforcer/render", "./enforcer/cidr", "./enforcer/match",
 		"./enforcer/iptsim", "./enforcer/gen", "./reports/v1", "./reports/render",
 		"./scale/profile", "./scale/load", "./scale/stats", "./scale/compare", "./scale/summary",
@@ -94,7 +94,7 @@ func law() []rule {
 		{
 			why:    "pure packages know no edges",
 			from:   pure(),
-			forbid: []string{"./clusters/...", "./engines/...", "./internal/cli", "./internal/sandbox", "./probe/...", "./suites/runner", "./enforcer/kernel", "./enforcer/watch", "./enforcer/agent"},
+			forbid: []string{"./clusters/...", "./engines/...", "./internal/cli", "./internal/sandbox", "./probe", "./probe/agent/...", "./probe/wire", "./probe/pods", "./suites/runner", "./enforcer/kernel", "./enforcer/watch", "./enforcer/agent"},
 		},
 		{
 			why:    "the prober runs in any pod's image: small, static, the standard library only",
@@ -105,7 +105,12 @@ func law() []rule {
 		{
 			why:    "the prober reports observations: it can't know what was expected",
 			from:   []string{"./probe/..."},
-			forbid: []string{"./model", "./suites/oracle", "./suites/cases", "./suites/judge", "./suites/runner"},
+			forbid: []string{"./model"},
+		},
+		{
+			why:    "everything probes, so what the probers import everything imports: they are the lowest layer, beside model",
+			from:   []string{"./probe/..."},
+			forbid: []string{"./suites/...", "./scale/...", "./testbed/...", "./reports/...", "./clusters/...", "./engines/...", "./enforcer/..."},
 		},
 		{
 			why:    "the judge sees one cell, and evaluates no policy",

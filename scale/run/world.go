@@ -14,12 +14,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/utils/ptr"
 
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/probe"
-	"github.com/netassay/netassay/suites/fixture"
-	"github.com/netassay/netassay/suites/runner"
+	"github.com/netassay/netassay/probe/pods"
+	"github.com/netassay/netassay/probe/podspec"
 )
 
 // The pods whose flows are watched. Those of the first node are under the engine; on the
@@ -96,36 +95,18 @@ func (r *run) createWorld(ctx context.Context) error {
 }
 
 func (r *run) podObject(namespace, name, node string, labels map[string]string) *corev1.Pod {
-	all := map[string]string{"pod": name}
-	for k, v := range labels {
-		all[k] = v
-	}
-	return &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace, Labels: all},
-		Spec: corev1.PodSpec{
-			NodeName:                      node,
-			AutomountServiceAccountToken:  ptr.To(false),
-			EnableServiceLinks:            ptr.To(false),
-			TerminationGracePeriodSeconds: ptr.To[int64](1),
-			Containers: []corev1.Container{{
-				Name: fixture.ProbeContainer, Image: r.cfg.Lab.Image("probe"), Command: []string{"/probe", "idle"},
-				SecurityContext: &corev1.SecurityContext{Capabilities: &corev1.Capabilities{
-					Add: []corev1.Capability{"NET_RAW", "NET_BIND_SERVICE"},
-				}},
-			}},
-		},
-	}
+	return podspec.Pod(namespace, name, node, r.cfg.Lab.Image("probe"), labels)
 }
 
 // running waits until a pod runs and has addresses.
 func (r *run) running(ctx context.Context, namespace, name string) (*pod, error) {
 	ctx, cancel := context.WithTimeout(ctx, podPatience)
 	defer cancel()
-	node, ips, err := runner.AwaitRunning(ctx, r.client, namespace, name)
+	p, err := pods.AwaitRunning(ctx, r.client, namespace, name)
 	if err != nil {
 		return nil, err
 	}
-	return &pod{name: name, node: node, ips: ips}, nil
+	return &pod{name: name, node: p.Node, ips: p.Addrs}, nil
 }
 
 // podPatience is for a pod of the lab to run; on a loaded machine many start at once.
@@ -138,7 +119,7 @@ func (r *run) attach(ctx context.Context, namespace, name string) error {
 		return err
 	}
 	r.pods[name] = p
-	if err := r.fleet.Add(ctx, name, runner.Dial(r.cfg.Lab, name, namespace, name, "80/tcp,80/udp")); err != nil {
+	if err := r.fleet.Add(ctx, name, pods.Resident{Name: name, Namespace: namespace, Pod: name, Listen: "80/tcp,80/udp"}.Dial(r.cfg.Lab)); err != nil {
 		return fmt.Errorf("start prober of pod %s: %w", name, err)
 	}
 	return nil

@@ -10,12 +10,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/utils/ptr"
 
 	"github.com/netassay/netassay/probe"
+	"github.com/netassay/netassay/probe/pods"
+	"github.com/netassay/netassay/probe/podspec"
 	"github.com/netassay/netassay/suites/chaos/account"
-	"github.com/netassay/netassay/suites/fixture"
-	"github.com/netassay/netassay/suites/runner"
 )
 
 // The pods. Near clients are on the server's node, far ones on another. The toggled
@@ -56,7 +55,7 @@ func (r *run) createPods(ctx context.Context) error {
 		return fmt.Errorf("chaos needs 2 nodes, the lab has %d: give --nodes 2", len(nodes))
 	}
 	for name, n := range placement() {
-		object := r.podObject(name, nodes[n])
+		object := podspec.Pod(r.namespace, name, nodes[n], r.cfg.Lab.Image("probe"), nil)
 		if _, err := r.cfg.Client.CoreV1().Pods(r.namespace).Create(ctx, object, metav1.CreateOptions{}); err != nil {
 			return fmt.Errorf("create pod %s: %w", name, err)
 		}
@@ -69,36 +68,14 @@ func (r *run) createPods(ctx context.Context) error {
 	return nil
 }
 
-func (r *run) podObject(name, node string) *corev1.Pod {
-	return &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: r.namespace, Labels: map[string]string{"pod": name}},
-		Spec: corev1.PodSpec{
-			NodeName:                      node,
-			AutomountServiceAccountToken:  ptr.To(false),
-			TerminationGracePeriodSeconds: ptr.To[int64](1),
-			Containers: []corev1.Container{{
-				Name: fixture.ProbeContainer, Image: r.cfg.Lab.Image("probe"), Command: []string{"/probe", "idle"},
-				SecurityContext: &corev1.SecurityContext{Capabilities: &corev1.Capabilities{
-					Add: []corev1.Capability{"NET_RAW", "NET_BIND_SERVICE"},
-				}},
-			}},
-		},
-	}
-}
-
 // attach waits until the pod runs and starts its prober.
 func (r *run) attach(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timing.Deadline)
 	defer cancel()
-	node, ips, err := runner.AwaitRunning(ctx, r.cfg.Client, r.namespace, name)
-	if err != nil {
-		return err
-	}
-	r.pods[name] = &pod{name: name, node: node, ips: ips}
-	if err := r.fleet.Add(ctx, name, runner.Dial(r.cfg.Lab, name, r.namespace, name, "80/tcp,80/udp")); err != nil {
-		return fmt.Errorf("start prober of pod %s: %w", name, err)
-	}
-	return nil
+	starter := pods.Starter{Client: r.cfg.Client, Exec: r.cfg.Lab, Fleet: r.fleet, Listen: "80/tcp,80/udp"}
+	p, err := starter.Attach(ctx, r.namespace, name)
+	r.pods[name] = &pod{name: name, node: p.Node, ips: p.Addrs}
+	return err
 }
 
 // remove takes the namespace and all in it away.

@@ -16,8 +16,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/netassay/netassay/probe"
-	"github.com/netassay/netassay/suites/fixture"
-	"github.com/netassay/netassay/suites/runner"
+	"github.com/netassay/netassay/probe/pods"
+	"github.com/netassay/netassay/probe/podspec"
 )
 
 const port = 8080
@@ -129,7 +129,7 @@ func (w *world) rollingUpdate(t *testing.T) {
 	var server *corev1.Pod
 	for name, node := range map[string]string{"server": w.worker(0), "friend": w.worker(1), "stranger": w.worker(1), "neighbour": w.worker(0)} {
 		p := w.agnhost(ns, name, node)
-		p.Spec.Containers[0] = corev1.Container{Name: fixture.ProbeContainer, Image: w.cluster.Image("probe"), Command: []string{"/probe", "idle"}}
+		p.Spec.Containers[0] = podspec.Container(w.cluster.Image("probe"))
 		if name == "friend" {
 			p.Labels["allow"] = "yes"
 		}
@@ -138,7 +138,7 @@ func (w *world) rollingUpdate(t *testing.T) {
 		if name == "server" {
 			server = got
 		}
-		if err := fleet.Add(t.Context(), name, runner.Dial(w.cluster, name, ns, name, "8080/tcp,8080/udp")); err != nil {
+		if err := fleet.Add(t.Context(), name, pods.Resident{Name: name, Namespace: ns, Pod: name, Listen: "8080/tcp,8080/udp"}.Dial(w.cluster)); err != nil {
 			t.Fatal(err)
 		}
 	}

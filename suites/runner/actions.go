@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	typednetv1 "k8s.io/client-go/kubernetes/typed/networking/v1"
 
+	"github.com/netassay/netassay/probe/pods"
 	"github.com/netassay/netassay/suites/cases"
 	"github.com/netassay/netassay/suites/fixture"
 )
@@ -154,8 +155,8 @@ func (a *fixtureSet) CreatePod(ctx context.Context, p cases.Pod) error {
 		key: key, prober: p.Key(), control: a.run.controlOf(p.Node),
 		ips: statusIPs(running), services: services, since: since,
 	}
-	return a.attach(ctx, started, residence{
-		name: started.prober, namespace: p.Namespace, pod: p.Name, listen: fixture.Listen(p.Ports),
+	return a.attach(ctx, started, pods.Resident{
+		Name: started.prober, Namespace: p.Namespace, Pod: p.Name, Listen: fixture.Listen(p.Ports),
 	})
 }
 

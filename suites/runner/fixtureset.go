@@ -16,6 +16,7 @@ import (
 
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/probe"
+	"github.com/netassay/netassay/probe/pods"
 	"github.com/netassay/netassay/suites/cases"
 	"github.com/netassay/netassay/suites/fixture"
 )
@@ -149,7 +150,7 @@ func (a *fixtureSet) drop(gone func(key string) bool) {
 }
 
 // attach starts the resident prober of a running pod and makes it known.
-func (a *fixtureSet) attach(ctx context.Context, p *pod, r residence) error {
+func (a *fixtureSet) attach(ctx context.Context, p *pod, r pods.Resident) error {
 	ctx, cancel := context.WithTimeout(ctx, a.run.cfg.Timing.Fixture)
 	defer cancel()
 	if err := a.run.addProber(ctx, r); err != nil {
@@ -162,9 +163,10 @@ func (a *fixtureSet) attach(ctx context.Context, p *pod, r residence) error {
 
 // addProber starts a resident prober, and tries again until ctx ends: an API server may be
 // too busy to exec, or away for a moment.
-func (s *suite) addProber(ctx context.Context, r residence) error {
+func (s *suite) addProber(ctx context.Context, r pods.Resident) error {
+	r.Gather = s.cfg.Timing.Gather
 	for wait := firstAddRetry; ; wait = min(2*wait, lastAddRetry) {
-		err := s.cfg.Fleet.Add(ctx, r.name, dial(s.cfg.Cluster, r, s.cfg.Timing.Gather))
+		err := s.cfg.Fleet.Add(ctx, r.Name, r.Dial(s.cfg.Cluster))
 		if err == nil || probe.Unfit(err) {
 			return err
 		}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/probe/pods"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/suites/cases"
 	"github.com/netassay/netassay/suites/fixture"
@@ -197,7 +198,7 @@ func (s *suite) startControl(ctx context.Context, n int) (*pod, error) {
 	p := &pod{prober: s.controlOf(n), control: s.controlOf(n), ips: statusIPs(running)}
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timing.Fixture)
 	defer cancel()
-	r := residence{name: p.prober, namespace: object.Namespace, pod: object.Name, listen: s.nodeListens()}
+	r := pods.Resident{Name: p.prober, Namespace: object.Namespace, Pod: object.Name, Listen: s.nodeListens()}
 	if err := s.addProber(ctx, r); err != nil {
 		return nil, fmt.Errorf("start control prober on node %s: %w", s.objects.Node(n), err)
 	}

@@ -1,4 +1,4 @@
-package runner
+package pods
 
 import (
 	"bufio"
@@ -10,33 +10,25 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"k8s.io/client-go/rest"
-
-	"github.com/netassay/netassay/clusters"
-	"github.com/netassay/netassay/model"
 )
 
-// pods is a cluster that can only exec: its command is a function.
-type pods struct {
-	command func(ctx context.Context, s clusters.Streams) error
+// fakeExec runs a function as the command.
+type fakeExec struct {
+	command func(ctx context.Context, s Streams) error
 	argv    []string
 }
 
-func (*pods) Name() string             { return "pods" }
-func (*pods) REST() *rest.Config       { return nil }
-func (*pods) Families() []model.Family { return nil }
-func (*pods) Nodes() []string          { return nil }
-func (*pods) Image(name string) string { return name }
-func (p *pods) Exec(ctx context.Context, namespace, pod, container string, command []string, s clusters.Streams) error {
+func (p *fakeExec) Exec(ctx context.Context, namespace, pod, container string, command []string, s Streams) error {
 	p.argv = append([]string{namespace, pod, container}, command...)
 	return p.command(ctx, s)
 }
 
-var home = residence{name: "ns-x/a", namespace: "ns-x", pod: "a", listen: "80/tcp"}
+var home = Resident{Name: "ns-x/a", Namespace: "ns-x", Pod: "a", Listen: "80/tcp", Gather: 10 * time.Millisecond}
+
+var errExit = errors.New("command exited with code 1")
 
 // echo repeats its input until that ends.
-func echo(_ context.Context, s clusters.Streams) error {
+func echo(_ context.Context, s Streams) error {
 	_, err := io.Copy(s.Out, s.In)
 	return err
 }
@@ -44,13 +36,13 @@ func echo(_ context.Context, s clusters.Streams) error {
 func TestDialTalksToTheCommand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ended := false
-		c := &pods{command: func(ctx context.Context, s clusters.Streams) error {
+		c := &fakeExec{command: func(ctx context.Context, s Streams) error {
 			defer func() { ended = true }()
 			return echo(ctx, s)
 		}}
 		// The stream must outlive the context of the dial.
 		ctx, cancel := context.WithCancel(t.Context())
-		stream, err := dial(c, home, 10*time.Millisecond)(ctx)
+		stream, err := home.Dial(c)(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,17 +70,16 @@ func TestDialTalksToTheCommand(t *testing.T) {
 
 func TestDialTellsWhyTheCommandEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &pods{command: func(_ context.Context, s clusters.Streams) error {
+		c := &fakeExec{command: func(_ context.Context, s Streams) error {
 			_, _ = io.WriteString(s.Err, "listen 80/tcp: address in use\n")
-			return &clusters.ExitError{Code: 1}
+			return errExit
 		}}
-		stream, err := dial(c, home, 0)(t.Context())
+		stream, err := home.Dial(c)(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, err = io.ReadAll(stream)
-		var exit *clusters.ExitError
-		if !errors.As(err, &exit) || !strings.Contains(err.Error(), "address in use") {
+		if !errors.Is(err, errExit) || !strings.Contains(err.Error(), "address in use") {
 			t.Errorf("read error %v", err)
 		}
 		if _, err := io.WriteString(stream, "x"); err == nil {
@@ -100,11 +91,11 @@ func TestDialTellsWhyTheCommandEnded(t *testing.T) {
 // Close must release a reader that waits for a command which does not end.
 func TestCloseEndsAHangingCommand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &pods{command: func(ctx context.Context, _ clusters.Streams) error {
+		c := &fakeExec{command: func(ctx context.Context, _ Streams) error {
 			<-ctx.Done()
 			return ctx.Err()
 		}}
-		stream, err := dial(c, home, 0)(t.Context())
+		stream, err := home.Dial(c)(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package runner
+package pods
 
 import (
 	"context"
@@ -9,32 +9,34 @@ import (
 	"sync"
 	"time"
 
-	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/probe"
-	"github.com/netassay/netassay/suites/fixture"
+	"github.com/netassay/netassay/probe/podspec"
 )
 
-// residence is where a resident prober lives and what it listens on.
-type residence struct {
-	name, namespace, pod, listen string
+// Streams are a command's standard streams. A nil stream is /dev/null.
+type Streams struct {
+	In  io.Reader
+	Out io.Writer
+	Err io.Writer
 }
 
-// Dial is how the resident prober called name is started in the probe container of a
-// running pod, to answer on the ports of listen.
-func Dial(c clusters.Cluster, name, namespace, pod, listen string) probe.Dial {
-	return dial(c, residence{name: name, namespace: namespace, pod: pod, listen: listen}, 0)
+// Execer runs commands in containers of running pods, by a way that no policy can cut.
+type Execer interface {
+	// Exec runs command until it ends or ctx does.
+	Exec(ctx context.Context, namespace, pod, container string, command []string, s Streams) error
 }
 
-// dial starts the resident prober by one exec into its pod. The stream outlives the dial's
-// context: it ends when it is closed or when the command does.
-func dial(c clusters.Cluster, r residence, gather time.Duration) probe.Dial {
-	command := []string{"/probe", "run", "--name", r.name}
-	if r.listen != "" {
-		command = append(command, "--listen", r.listen)
-	}
-	if gather > 0 {
-		command = append(command, "--gather", gather.String())
-	}
+// Resident is a resident prober to be: its name in the fleet, its pod, and what it does
+// there.
+type Resident struct {
+	Name, Namespace, Pod string
+	Listen               string        // the ports that it answers on ("80/tcp,80/udp"); "" for none
+	Gather               time.Duration // for how long it gathers receipts before it sends them; 0 leaves it to the prober
+}
+
+// Dial starts the resident prober of a running pod. The stream outlives the dial's context:
+// it ends when it is closed or when the prober does.
+func (r Resident) Dial(c Execer) probe.Dial {
 	return func(ctx context.Context) (io.ReadWriteCloser, error) {
 		ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 		inR, inW := io.Pipe()
@@ -42,8 +44,8 @@ func dial(c clusters.Cluster, r residence, gather time.Duration) probe.Dial {
 		s := &stream{in: inW, out: outR, cancel: cancel}
 		go func() {
 			var complaints tail
-			err := c.Exec(ctx, r.namespace, r.pod, fixture.ProbeContainer, command,
-				clusters.Streams{In: inR, Out: outW, Err: &complaints})
+			err := c.Exec(ctx, r.Namespace, r.Pod, podspec.ContainerName, r.command(),
+				Streams{In: inR, Out: outW, Err: &complaints})
 			err = ended(err, &complaints)
 			cancel()
 			_ = inR.CloseWithError(err) // neither ever fails
@@ -51,6 +53,17 @@ func dial(c clusters.Cluster, r residence, gather time.Duration) probe.Dial {
 		}()
 		return s, nil
 	}
+}
+
+func (r Resident) command() []string {
+	command := []string{"/probe", "run", "--name", r.Name}
+	if r.Listen != "" {
+		command = append(command, "--listen", r.Listen)
+	}
+	if r.Gather > 0 {
+		command = append(command, "--gather", r.Gather.String())
+	}
+	return command
 }
 
 // ended is why a resident prober ended, with what it said on standard error.
