@@ -1,10 +1,11 @@
-// Package testbed brings up where cases are played: a cluster, with the engine under test at
-// work in it. One type per kind of cluster, each a Provider.
+// Package testbed brings up what an experiment runs on, a cluster with the engine under
+// test at work in it, and takes it down again whatever has happened in between. Command
+// line and go test, conformance, chaos and scale all use it.
 //
-// It decides what of a cluster and an engine belongs together, and in which order they
-// come up and go down. It must never play a case or judge anything, and what it brought up
-// it must be able to take down, whatever has happened in between.
+// It decides which options there are, which provider each of them serves, and in which
+// order cluster and engine come up and go down. It must never send a packet or judge
+// anything. It imports clusters and engines; suites and scale import it.
 //
-//	flags ─▶ Provider ─Up─▶ Testbed ─▶ suites/runner
-//	                         └─Down, always
+//	flags ─▶ Options ─Enter─▶ (sandbox) ─Up─▶ Testbed ─▶ the experiment
+//	                                           └─Down, always: once, in a bounded time
 package testbed

@@ -1,97 +1,67 @@
 package testbed
 
 import (
+	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"io"
-	"os"
-	"slices"
 
 	"github.com/netassay/netassay/clusters/binaries"
 	"github.com/netassay/netassay/clusters/lab"
-	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/engines/registry"
 	"github.com/netassay/netassay/internal/sandbox"
-	"github.com/netassay/netassay/internal/suggest"
 )
 
-// Lab is a Provider of network namespaces on this machine, without Docker or images.
-type Lab struct {
-	// Engine is under test; when nil, the one that registry knows as EngineName is, and
-	// the reference enforcer when that is empty too.
-	Engine     engines.Engine
-	EngineName string
-	Family     string // "ipv4", "ipv6" or "dual"; dual when empty
-	ProxyMode  string // "iptables" or "nftables"; iptables when empty
-	Nodes      int    // 3 when 0
-}
-
-// Check refuses wrong values.
-func (p *Lab) Check() error {
-	if err := oneOf("-ip-family value", p.Family, "", "ipv4", "ipv6", "dual"); err != nil {
-		return err
+// Enter runs this same program, with its arguments, again inside a sandbox when the provider
+// works there only and this process is not in one. Outside it finds out what is missing, all
+// of it at once, and builds what can be built, because inside there is no network to get it
+// by. entered says that the program has run, and ended with code.
+func Enter(ctx context.Context, o Options, progress io.Writer) (code int, entered bool, err error) {
+	if sandbox.Inside() {
+		return 0, false, nil
 	}
-	if err := oneOf("-proxy-mode value", p.ProxyMode, "", "iptables", "nftables"); err != nil {
-		return err
+	if own := o.own(); own != nil {
+		s, needed := own.(NeedsSandbox)
+		if !needed {
+			return 0, false, nil
+		}
+		err = s.Prepare(ctx)
+	} else {
+		if o.Provider != Lab {
+			return 0, false, nil
+		}
+		err = o.prepareLab(ctx, progress)
 	}
-	return checkEngine(p.Engine, p.engineName())
-}
-
-// checkEngine refuses the name of an engine that nobody knows, if it is needed.
-func checkEngine(engine engines.Engine, name string) error {
-	if engine != nil {
-		return nil
-	}
-	_, err := registry.Judged(name)
-	return err
-}
-
-// oneOf refuses a name of that kind that is not among the valid ones.
-func oneOf(kind, name string, valid ...string) error {
-	if slices.Contains(valid, name) {
-		return nil
-	}
-	return suggest.Unknown(kind, name, slices.DeleteFunc(valid, func(v string) bool { return v == "" }))
-}
-
-func (p *Lab) engineName() string {
-	if p.EngineName == "" {
-		return "reference"
-	}
-	return p.EngineName
-}
-
-// Prepare finds out what is missing, all of it at once, and builds what can be built:
-// inside the sandbox there is no network to get it by.
-func (p *Lab) Prepare(ctx context.Context) error {
-	var errs []error
-	for _, problem := range sandbox.Preflight() {
-		errs = append(errs, errors.New(problem.String()))
-	}
-	if len(errs) > 0 {
-		return errors.Join(errs...)
-	}
-	if _, err := Programs(ctx, os.Stderr); err != nil {
-		return err
-	}
-	_, err := p.build(ctx)
-	return err
-}
-
-func (p *Lab) build(ctx context.Context) (engines.Engine, error) {
-	if p.Engine != nil {
-		return p.Engine, nil
-	}
-	entry, err := registry.Lookup(p.engineName())
 	if err != nil {
-		return nil, err
+		return 0, false, err
 	}
-	return entry.Build(ctx, binaries.Own)
+	code, err = sandbox.Enter(sandbox.Options{})
+	return code, err == nil, err
 }
 
-// Programs are what a lab runs, built into the cache when need be; progress may be nil.
-func Programs(ctx context.Context, progress io.Writer) (lab.Programs, error) {
+func (o Options) prepareLab(ctx context.Context, progress io.Writer) error {
+	if problems := sandbox.Preflight(); len(problems) > 0 {
+		unfit := &UnfitError{}
+		for _, p := range problems {
+			unfit.Lines = append(unfit.Lines, p.String())
+		}
+		return unfit
+	}
+	if _, err := programs(ctx, progress); err != nil {
+		return err
+	}
+	if o.Engine == "" && o.UnderTest != nil {
+		return nil
+	}
+	entry, err := registry.Lookup(cmp.Or(o.Engine, defaultEngine))
+	if err != nil {
+		return err
+	}
+	_, err = entry.Build(ctx, binaries.Finder(progress))
+	return err
+}
+
+// programs are what a lab runs, built into the cache when need be.
+func programs(ctx context.Context, progress io.Writer) (lab.Programs, error) {
 	set, err := binaries.Ensure(ctx, binaries.Options{
 		Want: []binaries.Name{
 			binaries.Etcd, binaries.KubeAPIServer, binaries.KubeControllerManager,
@@ -116,28 +86,43 @@ func Programs(ctx context.Context, progress io.Writer) (lab.Programs, error) {
 	}, nil
 }
 
-// Up implements Provider.
-func (p *Lab) Up(ctx context.Context, log Log) (*Testbed, error) {
-	paths, err := Programs(ctx, os.Stderr)
-	if err != nil {
-		return nil, err
-	}
-	l, err := lab.Start(ctx, lab.Config{
-		Nodes: p.Nodes, Families: p.Family, ProxyMode: p.ProxyMode,
+// labConfig is what a lab is to be like, with the programs that it takes.
+func (o Options) labConfig(ctx context.Context, log Log, progress io.Writer) (lab.Config, error) {
+	paths, err := programs(ctx, progress)
+	return lab.Config{
+		Nodes: o.Nodes, Families: o.Families, ProxyMode: o.ProxyMode,
 		Programs: paths, LogDir: log.Dir, Progress: log.Say,
-	})
+	}, err
+}
+
+func startLab(ctx context.Context, o Options, log Log, t *Testbed) error {
+	cfg, err := o.labConfig(ctx, log, nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	engine, err := p.build(ctx)
-	if err == nil {
-		err = engine.Start(ctx, l.EngineNodes())
-	}
+	l, err := lab.Start(ctx, cfg)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start engine: %w", err), l.Close())
+		return err
 	}
-	return &Testbed{
-		Cluster: l, Engine: engine.Name(), Unsupported: engine.Unsupported(), Died: l.Died(),
-		Takedown: func(ctx context.Context, _ bool) error { return errors.Join(engine.Stop(ctx), l.Close()) },
-	}, nil
+	t.Cluster, t.Lab, t.Died = l, l, l.Died()
+	t.onDown(func(context.Context, bool) error { return l.Close() })
+	return nil
+}
+
+// Detach starts a lab called name that outlives this process, with the engine at work in
+// it; see ServeLab.
+func Detach(ctx context.Context, o Options, name string, log Log, progress io.Writer) (lab.Status, error) {
+	if err := o.prepareLab(ctx, progress); err != nil {
+		return lab.Status{}, err
+	}
+	cfg, err := o.labConfig(ctx, log, progress)
+	if err != nil {
+		return lab.Status{}, err
+	}
+	cfg.Name = name
+	labs, err := lab.DefaultLabs()
+	if err != nil {
+		return lab.Status{}, err
+	}
+	return labs.Up(ctx, lab.UpOptions{Config: cfg, Engine: o.EngineName()})
 }

@@ -9,11 +9,12 @@ import (
 
 	"github.com/netassay/netassay/internal/cli"
 	"github.com/netassay/netassay/internal/sandbox"
+	"github.com/netassay/netassay/testbed"
 )
 
 func main() {
 	sandbox.InitIfAsked()
-	cli.ServeLab()
+	testbed.ServeLab()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	os.Exit(cli.Main(ctx, os.Args[1:], cli.IO{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))

@@ -11,16 +11,16 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/netassay/netassay/clusters/binaries"
-	"github.com/netassay/netassay/reports"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/suites/chaos"
 	"github.com/netassay/netassay/suites/chaos/account"
 	"github.com/netassay/netassay/suites/runner"
+	"github.com/netassay/netassay/testbed"
 )
 
 // chaosFlags are what netassay chaos can be told.
 type chaosFlags struct {
-	lab      labFlags
+	bed      bed
 	sizes    chaos.Sizes
 	timing   chaos.Timing
 	limits   account.Limits
@@ -30,7 +30,8 @@ type chaosFlags struct {
 }
 
 func newChaos(stdio IO) *cobra.Command {
-	f := chaosFlags{lab: labFlags{engine: "reference", proxyMode: "iptables"}, timing: chaos.DefaultTiming()}
+	f := chaosFlags{bed: newBed([]string{testbed.Lab}, "engine", "proxy-mode"), timing: chaos.DefaultTiming()}
+	f.bed.Engine, f.bed.Nodes = "none", 2 // chaos starts and ends the agents itself
 	c := &cobra.Command{
 		Use:   "chaos",
 		Short: "Break the reference enforcer and all around it, and count packets that go wrong",
@@ -45,12 +46,11 @@ little. 130: interrupted.`,
 		Example: `  netassay chaos
   netassay chaos --backend nft --edits 50 --kills 20 --samples 10 --seed 7`,
 		Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return runChaos(c.Context(), stdio, f) },
+		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.Context(), stdio) },
 	}
 	flags := c.Flags()
 	s, l := &f.sizes, &f.limits
-	flags.StringVar(&f.lab.family, "ip-family", "dual", "IP families of pods: ipv4, ipv6 or dual")
-	flags.IntVar(&f.lab.nodes, "nodes", 2, "number of nodes, at least 2")
+	f.bed.register(flags)
 	flags.StringSliceVar(&f.backends, "backend", []string{"nft", "legacy"}, "iptables backends, one after the other")
 	flags.IntVar(&s.Edits, "edits", 1000, "edits of the large policy")
 	flags.IntVar(&s.CIDRs, "cidrs", 10000, "CIDRs of the large policy, half of each family")
@@ -71,7 +71,7 @@ little. 130: interrupted.`,
 }
 
 func (f *chaosFlags) check() error {
-	if err := f.lab.check(); err != nil {
+	if err := f.bed.check(); err != nil {
 		return err
 	}
 	for _, b := range f.backends {
@@ -88,8 +88,8 @@ func (f *chaosFlags) check() error {
 	switch {
 	case len(f.backends) == 0:
 		return errors.New("--backend is empty: give nft, legacy or both")
-	case f.lab.nodes < 2:
-		return fmt.Errorf("--nodes %d is too few: chaos needs 2", f.lab.nodes)
+	case f.bed.Nodes < 2:
+		return fmt.Errorf("--nodes %d is too few: chaos needs 2", f.bed.Nodes)
 	case s.CIDRs < 2 || s.CIDRs > 20_000:
 		return fmt.Errorf("--cidrs %d is not in 2..20000", s.CIDRs)
 	case f.timing.Verify < 100*time.Millisecond:
@@ -98,37 +98,24 @@ func (f *chaosFlags) check() error {
 	return nil
 }
 
-func runChaos(ctx context.Context, stdio IO, f chaosFlags) error {
+func (f *chaosFlags) run(ctx context.Context, stdio IO) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	if f.out != "" {
-		if err := reports.Claim(f.out); err != nil {
-			return err
-		}
-	}
-	return inSandbox(ctx, stdio, f.lab, func(ctx context.Context) error {
-		if f.out == "" {
-			f.out = filepath.Join("results", time.Now().Format("20060102-150405")+"-chaos")
-			if err := reports.Claim(f.out); err != nil {
-				return err
-			}
-		}
-		bare := f.lab
-		bare.engine = "none" // chaos starts and ends the agents itself
-		return withLab(ctx, stdio, bare, filepath.Join(f.out, "logs"), func(ctx context.Context, s *session) error {
-			return chaosInLab(ctx, stdio, s, f)
+	return f.bed.inside(ctx, stdio, &f.out, "chaos", func(ctx context.Context) error {
+		return f.bed.run(ctx, stdio, filepath.Join(f.out, "logs"), func(ctx context.Context, t *testbed.Testbed) error {
+			return f.inLab(ctx, stdio, t)
 		})
 	})
 }
 
-// chaosInLab runs one backend after the other and leaves the results, whatever happens.
-func chaosInLab(ctx context.Context, stdio IO, s *session, f chaosFlags) error {
+// inLab runs one backend after the other and leaves the results, whatever happens.
+func (f *chaosFlags) inLab(ctx context.Context, stdio IO, t *testbed.Testbed) error {
 	binary, err := binaries.Own(ctx, "enforcer")
 	if err != nil {
 		return err
 	}
-	cfg := s.lab.REST()
+	cfg := t.Lab.REST()
 	cfg.ContentType = "application/vnd.kubernetes.protobuf" // large policies cost both ends less
 	cfg.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
 	client, err := kubernetes.NewForConfig(cfg)
@@ -142,8 +129,8 @@ func chaosInLab(ctx context.Context, stdio IO, s *session, f chaosFlags) error {
 	for _, backend := range f.backends {
 		var r *chaos.Result
 		r, failed = chaos.Run(ctx, chaos.Config{
-			Lab: s.lab, Client: client, Binary: binary, Backend: backend, Sizes: f.sizes, Timing: f.timing, Seed: f.seed,
-			Progress: func(line string) { fmt.Fprintln(stdio.Err, line) },
+			Lab: t.Lab, Client: client, Binary: binary, Backend: backend, Sizes: f.sizes, Timing: f.timing, Seed: f.seed,
+			Progress: stdio.say,
 		})
 		results = append(results, r)
 		if failed != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/netassay/netassay/clusters/kind"
 )
@@ -40,7 +41,7 @@ func withCode(code int) error {
 	return &codeError{code: code}
 }
 
-// exitCode prints what there is to say about err, in one line, and returns the code.
+// exitCode prints what there is to say about err, a line for each error that it joins, and returns the code.
 func exitCode(ctx context.Context, err error, w io.Writer) int {
 	var coded *codeError
 	var left *kind.LeftError
@@ -61,7 +62,9 @@ func exitCode(ctx context.Context, err error, w io.Writer) int {
 		fmt.Fprintln(w, "netassay: interrupted; everything has been cleaned up")
 		return exitInterrupted
 	default:
-		fmt.Fprintf(w, "netassay: %v\n", err)
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			fmt.Fprintf(w, "netassay: %s\n", line)
+		}
 		return exitBroken
 	}
 }

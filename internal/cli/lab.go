@@ -49,41 +49,24 @@ it reaches the host or anything beyond.`,
 }
 
 func newLabUp(stdio IO, name *string) *cobra.Command {
-	var f labFlags
+	b := newBed([]string{testbed.Lab})
 	c := &cobra.Command{
 		Use:   "up",
 		Short: "Start a lab and return when it is ready",
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := f.check(); err != nil {
+			if err := b.check(); err != nil {
 				return err
 			}
-			return labUp(c.Context(), stdio, *name, f)
+			return labUp(c.Context(), stdio, *name, b.Options)
 		},
 	}
-	f.register(c.Flags())
+	b.register(c.Flags())
 	return c
 }
 
-func labUp(ctx context.Context, stdio IO, name string, f labFlags) error {
-	if err := prepare(ctx, stdio, f); err != nil {
-		return err
-	}
-	paths, err := testbed.Programs(ctx, stdio.Err)
-	if err != nil {
-		return err
-	}
-	labs, err := lab.DefaultLabs()
-	if err != nil {
-		return err
-	}
-	status, err := labs.Up(ctx, lab.UpOptions{
-		Config: lab.Config{
-			Name: name, Nodes: f.nodes, Families: f.family, ProxyMode: f.proxyMode, Programs: paths,
-			Progress: func(line string) { fmt.Fprintln(stdio.Err, line) },
-		},
-		Engine: f.engine,
-	})
+func labUp(ctx context.Context, stdio IO, name string, o testbed.Options) error {
+	status, err := testbed.Detach(ctx, o, name, testbed.Log{Say: stdio.say}, stdio.Err)
 	if err != nil {
 		return err
 	}
@@ -94,7 +77,7 @@ func labUp(ctx context.Context, stdio IO, name string, f labFlags) error {
 	_, err = fmt.Fprintf(stdio.Out, `lab %s is ready: %d nodes, engine %s (%.1f s)
   kubectl --kubeconfig $(netassay lab kubeconfig%s) get pods -A -o wide
   netassay lab down%s
-`, name, status.Nodes, f.engine, status.ReadySeconds, suffix, suffix)
+`, name, status.Nodes, o.EngineName(), status.ReadySeconds, suffix, suffix)
 	return err
 }
 

@@ -16,9 +16,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/netassay/netassay/clusters/binaries"
-	"github.com/netassay/netassay/engines"
-	"github.com/netassay/netassay/engines/flawed"
-	"github.com/netassay/netassay/engines/reference"
 	"github.com/netassay/netassay/engines/registry"
 	"github.com/netassay/netassay/reports"
 	"github.com/netassay/netassay/reports/render"
@@ -28,11 +25,13 @@ import (
 	"github.com/netassay/netassay/scale/profile"
 	scalerun "github.com/netassay/netassay/scale/run"
 	"github.com/netassay/netassay/scale/summary"
+	"github.com/netassay/netassay/testbed"
 )
 
 // scaleFlags are what netassay scale can be told.
 type scaleFlags struct {
-	place   placeFlags
+	bed     bed
+	hollow  string // who plays hollow nodes
 	cfg     scalerun.Config
 	kwok    string // path of its program; "" is not used
 	engines []string
@@ -49,12 +48,14 @@ type scaleFlags struct {
 }
 
 func newScaleFlags() scaleFlags {
-	return scaleFlags{
-		place:   placeFlags{lab: labFlags{engine: "none", nodes: 2}},
+	f := scaleFlags{
+		bed:     newBed([]string{testbed.Lab, testbed.Kind}, "engine", "nodes", "restricted", "keep"),
 		cfg:     scalerun.DefaultConfig(),
 		repeats: 1,
 		bounds:  "auto",
 	}
+	f.bed.Engine, f.bed.Nodes, f.bed.Beside = "none", 2, true // a run starts and ends engines itself
+	return f
 }
 
 func newScale(stdio IO) *cobra.Command {
@@ -96,7 +97,8 @@ seen until then is kept and marked unfinished.`,
 
 // registerSubject adds what is measured, and where.
 func (f *scaleFlags) registerSubject(flags *pflag.FlagSet, args []string) {
-	f.place.register(flags)
+	f.bed.register(flags)
+	flags.StringVar(&f.hollow, "hollow", hollowAuto, "who plays hollow nodes: own (the run writes their status), kwok (KWOK's controller); auto is own on the lab, kwok on kind")
 	flags.StringSliceVar(&f.engines, "engine", []string{"reference"}, "engines under test, one after the other (see netassay engines); all: the reference enforcer and its peers")
 	flags.StringSliceVar(&f.args, "enforcer-args", args, "arguments of the reference enforcer")
 	flags.DurationVar(&f.late, "late", 0, "tell engines of everything this much late: a slowdown that a comparison must show")
@@ -179,7 +181,26 @@ func (f *scaleFlags) complete(c *cobra.Command) (err error) {
 			o.set()
 		}
 	}
-	return errors.Join(f.check(), f.place.check(), f.cfg.Check())
+	return errors.Join(f.checkPlace(), f.check(), f.cfg.Check())
+}
+
+// The ways to have hollow nodes and pods.
+const (
+	hollowAuto = "auto" // own on the lab, kwok on others
+	hollowOwn  = "own"  // the run writes their status
+	hollowKwok = "kwok" // a controller of KWOK plays their kubelets
+)
+
+func (f *scaleFlags) checkPlace() error {
+	if f.bed.Provider == testbed.Existing {
+		return fmt.Errorf("--provider %s: give %s or %s; of another cluster's nodes an engine's memory can't be read", testbed.Existing, testbed.Lab, testbed.Kind)
+	}
+	return errors.Join(f.bed.check(), oneOf("--hollow value", f.hollow, hollowAuto, hollowOwn, hollowKwok))
+}
+
+// byKwok reports whether KWOK plays the hollow nodes.
+func (f *scaleFlags) byKwok() bool {
+	return f.hollow == hollowKwok || f.hollow == hollowAuto && f.bed.Provider == testbed.Kind
 }
 
 func (f *scaleFlags) check() error {
@@ -188,8 +209,8 @@ func (f *scaleFlags) check() error {
 		if err != nil {
 			return err
 		}
-		if f.place.provider == onKind && entry.Version != "" {
-			return fmt.Errorf("engine %s is measured on --provider %s only: on %s it would run as root among this machine's files", e, onLab, onKind)
+		if f.bed.Provider == testbed.Kind && entry.Version != "" {
+			return fmt.Errorf("engine %s is measured on --provider %s only: on %s it would run as root among this machine's files", e, testbed.Lab, testbed.Kind)
 		}
 		if slices.Contains(f.engines[:i], e) {
 			return fmt.Errorf("--engine has %s twice: --repeats measures engines more than once", e)
@@ -222,11 +243,6 @@ func (f *scaleFlags) limitsOf(engine string) *v1.Limits {
 }
 
 func runScale(ctx context.Context, stdio IO, f scaleFlags) error {
-	if f.out != "" {
-		if err := reports.Claim(f.out); err != nil {
-			return err
-		}
-	}
 	// Found, or built, while there still is a network.
 	for _, name := range f.engines {
 		entry, err := registry.Lookup(name)
@@ -237,25 +253,13 @@ func runScale(ctx context.Context, stdio IO, f scaleFlags) error {
 			return err
 		}
 	}
-	if f.place.kwok() {
+	if f.byKwok() {
 		var err error
 		if f.kwok, err = binaries.Finder(stdio.Err)(ctx, hollow.KwokProgram); err != nil {
 			return err
 		}
 	}
-	measure := func(ctx context.Context) error {
-		if f.out == "" {
-			f.out = filepath.Join("results", time.Now().Format("20060102-150405")+"-"+f.label())
-			if err := reports.Claim(f.out); err != nil {
-				return err
-			}
-		}
-		return scaleAll(ctx, stdio, f)
-	}
-	if f.place.provider == onKind {
-		return measure(ctx)
-	}
-	return inSandbox(ctx, stdio, f.place.lab, measure)
+	return f.bed.inside(ctx, stdio, &f.out, f.label(), func(ctx context.Context) error { return scaleAll(ctx, stdio, f) })
 }
 
 // scaleAll measures all engines in turn and leaves the results, whatever happens.
@@ -296,7 +300,7 @@ func writeScale(dir string, d *v1.ScaleData) (v1.ScaleSummary, error) {
 func (f *scaleFlags) data() *v1.ScaleData {
 	t, d := f.cfg.Timing, &v1.ScaleData{}
 	d.Run = v1.ScaleRun{
-		Schema: v1.ScaleSchema, ID: filepath.Base(f.out), Tool: version, Cluster: f.place.provider, Kubernetes: binaries.Version, Kernel: kernelRelease(),
+		Schema: v1.ScaleSchema, ID: filepath.Base(f.out), Tool: version, Cluster: f.bed.Provider, Kubernetes: binaries.Version, Kernel: kernelRelease(),
 		CPUs: runtime.NumCPU(), Memory: hostMemory(), Profile: f.cfg.Profile.String(),
 		Churn:   f.changes(),
 		Timing:  v1.ScaleTiming{Period: milliseconds(t.Interval), Hold: milliseconds(scalerun.Hold), Deadline: milliseconds(t.Deadline)},
@@ -341,65 +345,4 @@ func hostMemory() int64 {
 		return 0
 	}
 	return int64(info.Totalram) * int64(info.Unit)
-}
-
-// turn is one engine, once.
-type turn struct {
-	engine string
-	repeat int
-}
-
-// referenceIn is the reference enforcer that an engine is or has inside, nil when there is none.
-func referenceIn(e engines.Engine) *reference.Engine {
-	if f, ok := e.(*flawed.Engine); ok {
-		e = f.Inner
-	}
-	r, _ := e.(*reference.Engine)
-	return r
-}
-
-// scaleOne measures one engine in a lab of its own and adds what it saw to d.
-func scaleOne(ctx context.Context, stdio IO, f scaleFlags, d *v1.ScaleData, t turn) error {
-	entry, err := registry.Lookup(t.engine)
-	if err != nil {
-		return err
-	}
-	engine, err := entry.Build(ctx, binaries.Finder(nil))
-	if err != nil {
-		return err
-	}
-	described := v1.Engine{Name: t.engine, Version: entry.Version, Limits: f.limitsOf(t.engine)}
-	if described.Version == "" {
-		described.Version = version
-	}
-	if e := referenceIn(engine); e != nil {
-		e.Args = append(e.Args, f.args...)
-		described.Version += " " + strings.Join(f.args, " ")
-	}
-	if f.late > 0 {
-		engine = &flawed.Engine{Label: engine.Name(), Inner: engine, Delay: f.late}
-		described.Version += fmt.Sprintf(" told of everything %v late", f.late)
-	}
-	for _, u := range engine.Unsupported() {
-		described.Lacks = append(described.Lacks, v1.Lack{What: u.Feature + string(u.Family), Reason: u.Reason})
-	}
-	if t.repeat == 0 {
-		d.Run.Engines = append(d.Run.Engines, described)
-	}
-	var result *scalerun.Result
-	logs := filepath.Join(f.out, "logs", fmt.Sprintf("%s-%d", t.engine, t.repeat+1))
-	err = f.place.within(ctx, stdio, logs, func(ctx context.Context, on scalerun.Config) (err error) {
-		cfg := f.cfg
-		cfg.Lab, cfg.Pool, cfg.Sandboxed, cfg.Dir, cfg.Kwok = on.Lab, on.Pool, on.Sandboxed, on.Dir, f.kwok
-		cfg.Engine, cfg.Name, cfg.Repeat = engine, t.engine, t.repeat
-		cfg.Judged = described.Limits != nil
-		cfg.Log = func(line string) { fmt.Fprintln(stdio.Err, line) }
-		result, err = scalerun.Run(ctx, cfg)
-		return err
-	})
-	if result != nil {
-		d.Run.Turns, d.Run.Notes = append(d.Run.Turns, result.Turn), append(d.Run.Notes, result.Notes...)
-		d.Samples, d.Readings, d.Points = append(d.Samples, result.Samples...), append(d.Readings, result.Readings...), append(d.Points, result.Points...)
-	}
-	return err
 }

@@ -9,10 +9,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/netassay/netassay/suites/verify"
+	"github.com/netassay/netassay/testbed"
 )
 
 func newVerify(stdio IO) *cobra.Command {
-	var f whereFlags
+	b := newBed(testbed.BuiltIn(), "restricted", "pull-secret") // its pods are those of the page
 	opts := verify.Options{Deadline: 20 * time.Second, Confirmations: 2}
 	c := &cobra.Command{
 		Use:   "verify",
@@ -27,35 +28,36 @@ Exit code 0: every step went as the page says. 1: one did not. 2: it could not b
   netassay verify --provider kind    # on real kubelets and containers`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := f.check(); err != nil {
+			if err := b.check(); err != nil {
 				return err
 			}
-			if f.provider != onLab && !c.Flags().Changed("timeout") {
+			if b.Provider != testbed.Lab && !c.Flags().Changed("timeout") {
 				opts.Deadline = time.Minute // containers start more slowly than processes
 			}
-			noLogs := func() (string, error) { return "", nil }
-			return f.within(c.Context(), stdio, noLogs, func(ctx context.Context, s *session) error {
-				return runVerify(ctx, stdio.Out, s, opts)
+			return b.inside(c.Context(), stdio, nil, "", func(ctx context.Context) error {
+				return b.run(ctx, stdio, "", func(ctx context.Context, t *testbed.Testbed) error {
+					return runVerify(ctx, stdio.Out, t, opts)
+				})
 			})
 		},
 	}
-	f.register(c.Flags())
+	b.register(c.Flags())
 	c.Flags().DurationVar(&opts.Deadline, "timeout", opts.Deadline, "how long each step may take to become true")
 	c.Flags().IntVar(&opts.Confirmations, "confirmations", opts.Confirmations, "how often in a row each answer must come")
 	return c
 }
 
-func runVerify(ctx context.Context, w io.Writer, s *session, opts verify.Options) error {
+func runVerify(ctx context.Context, w io.Writer, t *testbed.Testbed, opts verify.Options) error {
 	opts.Report = func(step verify.Step) { printStep(w, step) }
-	pass, err := verify.Run(ctx, s.cluster, opts)
+	pass, err := verify.Run(ctx, t.Cluster, opts)
 	if err != nil {
 		return err
 	}
 	if !pass {
-		fmt.Fprintf(w, "\nFAIL: engine %s does not pass the check\n", s.engine.Name())
+		fmt.Fprintf(w, "\nFAIL: engine %s does not pass the check\n", t.Engine)
 		return withCode(exitFail)
 	}
-	fmt.Fprintf(w, "\nPASS: engine %s passes the check\n", s.engine.Name())
+	fmt.Fprintf(w, "\nPASS: engine %s passes the check\n", t.Engine)
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/pflag"
 	"sigs.k8s.io/e2e-framework/pkg/env"
 	"sigs.k8s.io/e2e-framework/pkg/envconf"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/netassay/netassay/suites/cases"
 	"github.com/netassay/netassay/suites/internal/testmain"
 	"github.com/netassay/netassay/suites/runner"
+	"github.com/netassay/netassay/testbed"
 )
 
 // A feature selects by label what it selects on the command line.
@@ -148,10 +150,8 @@ func TestLabels(t *testing.T) {
 
 // Unit tests stand aside for each of our flags, and for no other.
 func TestUnitTestsKnowTheFlagsOfASuite(t *testing.T) {
-	flags := flag.NewFlagSet("", flag.ContinueOnError)
-	(&settings{}).register(flags)
-	want := frameworkFlags()
-	flags.VisitAll(func(f *flag.Flag) { want = append(want, f.Name) })
+	want := FrameworkFlags()
+	ours(Flags()).VisitAll(func(f *pflag.Flag) { want = append(want, f.Name) })
 	got := testmain.SuiteFlags()
 	slices.Sort(want)
 	slices.Sort(got)
@@ -163,8 +163,7 @@ func TestUnitTestsKnowTheFlagsOfASuite(t *testing.T) {
 // The framework silently leaves a flag alone that is defined already, and panics at one of
 // its own that is.
 func TestFlagsOfOthersAreRefused(t *testing.T) {
-	ours, global := flag.NewFlagSet("", flag.ContinueOnError), flag.NewFlagSet("", flag.ContinueOnError)
-	(&settings{}).register(ours)
+	ours, global := ours(Flags()), flag.NewFlagSet("", flag.ContinueOnError)
 	global.SetOutput(io.Discard)
 	global.String("kubeconfig", "", "of controller-runtime: it may stay")
 	if err := unclaimed(ours, global); err != nil {
@@ -175,5 +174,37 @@ func TestFlagsOfOthersAreRefused(t *testing.T) {
 	err := unclaimed(ours, global)
 	if err == nil || !strings.Contains(err.Error(), "-engine") || !strings.Contains(err.Error(), "-labels") {
 		t.Errorf("error %v names not both flags", err)
+	}
+}
+
+// What a library or the framework has made is read all the same; what was not given leaves
+// the defaults, and is not taken for given.
+func TestFlagsOfTheFrameworkAreTakenOver(t *testing.T) {
+	set := newSettings()
+	flags := set.flags()
+	global := flag.NewFlagSet("", flag.ContinueOnError)
+	ours(flags).CopyToGoFlagSet(global)
+	global.String("kubeconfig", "", "")
+	global.String("context", "", "")
+	global.Bool("fail-fast", false, "")
+	global.Bool("parallel", false, "")
+	args := []string{"-provider", "existing", "--kubeconfig", "k", "-fail-fast", "-parallel", "-image", "probe=p:1", "-tolerate=a:NoSchedule,b", "-image=agnhost=a:1"}
+	if err := global.Parse(args); err != nil {
+		t.Fatal(err)
+	}
+	if err := given(flags, global); err != nil {
+		t.Fatal(err)
+	}
+	want := newSettings()
+	want.bed.Provider, want.bed.Kubeconfig, want.run.FailFast = testbed.Existing, "k", true
+	want.bed.Images = map[string]string{"probe": "p:1", "agnhost": "a:1"}
+	want.bed.Tolerate = []string{"a:NoSchedule", "b"}
+	if diff := cmp.Diff(want, set, cmp.AllowUnexported(settings{})); diff != "" {
+		t.Errorf("settings (-want +got):\n%s", diff)
+	}
+	for name, want := range map[string]bool{"provider": true, "kubeconfig": true, "context": false, "image": true, "topology": false, "hold": false} {
+		if got := flags.Changed(name); got != want {
+			t.Errorf("-%s counts as given: %v, want %v", name, got, want)
+		}
 	}
 }

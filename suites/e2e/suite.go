@@ -2,10 +2,10 @@ package e2e
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -23,8 +23,9 @@ import (
 // is a variable of the test package, whose TestMain calls Main and one of whose tests
 // calls Test.
 type Suite struct {
-	// Engine is what is under test. When nil, it is the one that -engine names, or, on a
-	// cluster that exists already, whatever enforces there.
+	// Engine is what is under test, unless -engine names another. When nil, and without
+	// -engine, it is the reference enforcer or, on a cluster that exists already, whatever
+	// enforces there.
 	Engine engines.Engine
 	// Providers are known beside lab, kind and existing, by the names that -provider
 	// takes.
@@ -58,41 +59,26 @@ func (s *Suite) main(m *testing.M) int {
 		return broken(err)
 	}
 	s.settings, s.framework = set, env.NewWithConfig(set.framework)
-	if boxed, ok := set.site.(testbed.Boxed); ok && !set.framework.DryRunMode() && !sandbox.Inside() {
-		return enter(boxed)
+	if set.bed.Provider != "" && !set.framework.DryRunMode() {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+		code, entered, err := testbed.Enter(ctx, set.bed, os.Stderr)
+		stop()
+		switch {
+		case err != nil:
+			return broken(err)
+		case entered:
+			return code
+		}
 	}
 	return s.exitCode(s.framework.Run(m))
 }
 
-// enter runs this same program again inside a sandbox, and gives its exit code.
-func enter(p testbed.Boxed) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
-	if err := p.Prepare(ctx); err != nil {
-		return broken(err)
-	}
-	code, err := sandbox.Enter(sandbox.Options{})
-	if err != nil {
-		return broken(err)
-	}
-	return code
-}
-
 // broken says, a line for each error, why nothing was run.
 func broken(err error) int {
-	for _, e := range lines(err) {
-		fmt.Fprintf(os.Stderr, "suite: %v\n", e)
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		fmt.Fprintf(os.Stderr, "suite: %s\n", line)
 	}
 	return exitBroken
-}
-
-// lines takes joined errors apart.
-func lines(err error) []error {
-	var joined interface{ Unwrap() []error }
-	if errors.As(err, &joined) {
-		return joined.Unwrap()
-	}
-	return []error{err}
 }
 
 // exitCode says more than 1 when more is known. Without a failed test it is 0.
@@ -131,7 +117,7 @@ func (s *Suite) Test(t *testing.T) {
 	case s.settings.framework.DryRunMode():
 		t.Logf("%d of %d cases would be played", len(chosen), len(all))
 		s.framework.TestInParallel(t, featuresOf(all, nil)...)
-	case s.settings.site == nil:
+	case s.settings.bed.Provider == "":
 		t.Skip("no case was played: say where, with -args -provider lab, kind or existing")
 	default:
 		s.play(t, all, chosen)

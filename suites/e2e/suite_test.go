@@ -219,36 +219,19 @@ func TestWrongFlagsAreOneLine(t *testing.T) {
 		{[]string{"--feature", "EndPort"}, `for a feature of the API, --labels feature=EndPort`},
 		{[]string{"--feature", "("}, "error parsing regexp"},
 		{[]string{"--parallel", "--fail-fast"}, "mutually exclusive"},
-		{[]string{"-provider", "lap"}, `unknown -provider "lap": did you mean lab?`},
+		{[]string{"-provider", "lap"}, `unknown -provider value "lap": did you mean lab?`},
 		{[]string{"-provider", "lab", "-engine", "refrence"}, "did you mean reference?"},
 		{[]string{"-provider", "lab", "-ip-family", "v4"}, `unknown -ip-family value "v4"`},
 		{[]string{"-fixture-sets", "0"}, "-fixture-sets 0"},
+		{[]string{"-provider", "lab", "-topology", "ipv4"}, "-topology is for -provider kind, not lab"},
+		{[]string{"-provider", "lab", "-kubeconfig", "k"}, "-kubeconfig is for -provider existing, not lab"},
+		{[]string{"-provider", "fake", "-nodes", "2"}, "-nodes is for -provider lab, not fake"},
+		{[]string{"-provider", "existing", "-tolerate", "=v"}, `-tolerate "=v" is no taint`},
 	} {
 		p := perform(t, "pass", tc.args...)
 		code := p.end(t)
 		if code != exitBroken || !strings.Contains(p.text.String(), tc.want) || len(p.told("")) > 0 {
 			t.Errorf("%v: exit code %d, want %q in:\n%s", tc.args, code, tc.want, p.text)
-		}
-	}
-}
-
-// Images are given as on the command line: one by one, or with commas between.
-func TestImages(t *testing.T) {
-	want := map[string]string{"probe": "r/probe:1", "agnhost": "r:5000/a@sha256:0"}
-	for _, given := range [][]string{{"probe=r/probe:1,agnhost=r:5000/a@sha256:0"}, {"probe=r/probe:1", "agnhost=r:5000/a@sha256:0"}} {
-		var p place
-		for _, text := range given {
-			if err := p.image(text); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if diff := cmp.Diff(want, p.images); diff != "" {
-			t.Errorf("%q (-want +got):\n%s", given, diff)
-		}
-	}
-	for _, bad := range []string{"", "probe", "=r/probe:1", "probe=", "probe=r/probe:1,"} {
-		if err := new(place).image(bad); err == nil {
-			t.Errorf("%q is taken", bad)
 		}
 	}
 }

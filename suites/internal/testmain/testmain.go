@@ -35,7 +35,7 @@ func SuiteFlags() []string {
 	return []string{
 		// Ours.
 		"provider", "engine", "ip-family", "proxy-mode", "nodes", "topology", "node-image", "registry",
-		"image", "restricted", "pull-secret", "keep",
+		"image", "tolerate", "restricted", "pull-secret", "keep",
 		"fixture-sets", "seed", "out", "probe-timeout", "hold", "deadline", "run-unsupported",
 		// The framework's.
 		"feature", "assess", "labels", "skip-labels", "skip-features", "skip-assessment",

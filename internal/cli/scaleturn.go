@@ -1,0 +1,81 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/netassay/netassay/clusters/binaries"
+	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/engines/flawed"
+	"github.com/netassay/netassay/engines/reference"
+	"github.com/netassay/netassay/engines/registry"
+	v1 "github.com/netassay/netassay/reports/v1"
+	scalerun "github.com/netassay/netassay/scale/run"
+	"github.com/netassay/netassay/testbed"
+)
+
+// turn is one engine, once.
+type turn struct {
+	engine string
+	repeat int
+}
+
+// referenceIn is the reference enforcer that an engine is or has inside, nil when there is none.
+func referenceIn(e engines.Engine) *reference.Engine {
+	if f, ok := e.(*flawed.Engine); ok {
+		e = f.Inner
+	}
+	r, _ := e.(*reference.Engine)
+	return r
+}
+
+// scaleOne measures one engine in a lab of its own and adds what it saw to d.
+func scaleOne(ctx context.Context, stdio IO, f scaleFlags, d *v1.ScaleData, t turn) error {
+	entry, err := registry.Lookup(t.engine)
+	if err != nil {
+		return err
+	}
+	engine, err := entry.Build(ctx, binaries.Finder(nil))
+	if err != nil {
+		return err
+	}
+	described := v1.Engine{Name: t.engine, Version: entry.Version, Limits: f.limitsOf(t.engine)}
+	if described.Version == "" {
+		described.Version = version
+	}
+	if e := referenceIn(engine); e != nil {
+		e.Args = append(e.Args, f.args...)
+		described.Version += " " + strings.Join(f.args, " ")
+	}
+	if f.late > 0 {
+		engine = &flawed.Engine{Label: engine.Name(), Inner: engine, Delay: f.late}
+		described.Version += fmt.Sprintf(" told of everything %v late", f.late)
+	}
+	for _, u := range engine.Unsupported() {
+		described.Lacks = append(described.Lacks, v1.Lack{What: u.Feature + string(u.Family), Reason: u.Reason})
+	}
+	if t.repeat == 0 {
+		d.Run.Engines = append(d.Run.Engines, described)
+	}
+	var result *scalerun.Result
+	logs := filepath.Join(f.out, "logs", fmt.Sprintf("%s-%d", t.engine, t.repeat+1))
+	err = f.bed.run(ctx, stdio, logs, func(ctx context.Context, b *testbed.Testbed) (err error) {
+		cfg := f.cfg
+		cfg.Lab, cfg.Dir, cfg.Kwok = b.Cluster.(testbed.ByNode), logs, f.kwok
+		if b.Lab != nil {
+			cfg.Pool, cfg.Sandboxed = b.Lab.Network().Nodes()[0].Pool(), true
+		}
+		cfg.Engine, cfg.Name, cfg.Repeat = engine, t.engine, t.repeat
+		cfg.Judged = described.Limits != nil
+		cfg.Log = stdio.say
+		result, err = scalerun.Run(ctx, cfg)
+		return err
+	})
+	if result != nil {
+		d.Run.Turns, d.Run.Notes = append(d.Run.Turns, result.Turn), append(d.Run.Notes, result.Notes...)
+		d.Samples, d.Readings, d.Points = append(d.Samples, result.Samples...), append(d.Readings, result.Readings...), append(d.Points, result.Points...)
+	}
+	return err
+}

@@ -1,0 +1,94 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/netassay/netassay/probe"
+	"github.com/netassay/netassay/reports"
+	v1 "github.com/netassay/netassay/reports/v1"
+	"github.com/netassay/netassay/suites/cases"
+	"github.com/netassay/netassay/suites/runner"
+	"github.com/netassay/netassay/testbed"
+)
+
+// Folder is the result directory of a run that was told none.
+func Folder(began time.Time, o testbed.Options) string {
+	return filepath.Join("results", began.Format("20060102-150405")+"-conformance-"+o.Label())
+}
+
+// Run is a run on a testbed.
+type Run struct {
+	Bed *testbed.Testbed
+	Say func(line string) // progress
+
+	ready atomic.Pointer[float64] // seconds from the start of the cluster to the first fixture set
+}
+
+// Config is what the runner is given, but for what it reaches the cluster by.
+func (r *Run) Config(s Settings, chosen []cases.Case, tool string) runner.Config {
+	t := r.Bed
+	if t.Containers {
+		s.Timing = s.Timing.InContainers()
+	}
+	return runner.Config{
+		Cluster: t.Cluster, Cases: chosen, Engine: t.Engine, EngineVersion: t.EngineVersion, Unsupported: t.Unsupported,
+		RunUnsupported: s.RunUnsupported, RunID: runner.NewID(), Tool: tool, Seed: runner.SeedOr(s.Seed), Parallel: s.FixtureSets,
+		FailFast: s.FailFast, Timing: s.Timing, Keep: t.Keep, Restricted: t.Restricted, PullSecret: t.PullSecret,
+		Events: r.Event,
+	}
+}
+
+// Fit tells what the cluster lacks for a run. It is a *testbed.UnfitError when that is too
+// much.
+func (r *Run) Fit(ctx context.Context, cfg runner.Config) error {
+	if r.Bed.Preflight == nil {
+		return nil
+	}
+	lines, fatal := r.Bed.Preflight(ctx, runner.Needs(cfg))
+	if fatal {
+		return &testbed.UnfitError{Lines: lines}
+	}
+	for _, line := range lines {
+		r.Say(line)
+	}
+	return nil
+}
+
+// Connect gives cfg a client and probers of its own, which free ends.
+func Connect(cfg *runner.Config) (free func() error, err error) {
+	client, err := kubernetes.NewForConfig(cfg.Cluster.REST())
+	if err != nil {
+		return nil, fmt.Errorf("make client: %w", err)
+	}
+	fleet := probe.NewFleet()
+	cfg.Client, cfg.Fleet = client, fleet
+	return fleet.Close, nil
+}
+
+// Event tells of what is worth a line on any terminal.
+func (r *Run) Event(e runner.Event) {
+	switch e.Kind {
+	case runner.FixtureReady:
+		if seconds := time.Since(r.Bed.Began).Seconds(); r.ready.CompareAndSwap(nil, &seconds) {
+			r.Say(fmt.Sprintf("cluster, engine and first 9 pods ready after %.1f s", seconds))
+		}
+	case runner.Trouble:
+		r.Say("trouble: " + e.Message)
+	case runner.RunStarted, runner.CaseStarted, runner.CaseEnded:
+	}
+}
+
+// Write completes a report by what only the testbed knows, and writes it.
+func (r *Run) Write(dir string, report *v1.Run) error {
+	if !r.Bed.WasThere {
+		report.LabReady = r.ready.Load()
+	}
+	report.ImageSeconds, report.ClusterSeconds = r.Bed.ImageSeconds, r.Bed.ClusterSeconds
+	return reports.WriteFolder(dir, report)
+}

@@ -1,0 +1,52 @@
+package conformance
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/netassay/netassay/suites/runner"
+)
+
+// Settings are what a run can be told, beside where it is and which cases it has.
+type Settings struct {
+	Timing         runner.Timing
+	FixtureSets    int    // that work at once
+	Seed           uint64 // of the order of the cases; 0: a fresh one
+	Out            string // result directory; "": a fresh one
+	RunUnsupported bool   // also judge what the engine declares unsupported
+	FailFast       bool   // skip what remains after the first failed case
+}
+
+// Defaults are the settings of a run that is told nothing.
+func Defaults() Settings {
+	return Settings{FixtureSets: 3, Timing: runner.Timing{Hold: 400 * time.Millisecond}}
+}
+
+// How the number of fixture sets is called. In go test --parallel is the framework's, and
+// says whether there may be more than one.
+const (
+	Parallel    = "parallel"
+	FixtureSets = "fixture-sets"
+)
+
+// Register makes the flags. What s holds are their defaults; sets is Parallel or FixtureSets.
+func (s *Settings) Register(set *pflag.FlagSet, sets string) {
+	set.IntVar(&s.FixtureSets, sets, s.FixtureSets, "sets of namespaces that work through the cases at once")
+	set.Uint64Var(&s.Seed, "seed", s.Seed, "order of the cases; 0 takes a fresh one, which is printed")
+	set.StringVar(&s.Out, "out", s.Out, "result directory (default results/<time>-conformance-<engine>)")
+	set.DurationVar(&s.Timing.Timeout, "probe-timeout", s.Timing.Timeout, "silence that counts as dropped (default 400ms; where pods are containers 1s, but 400ms where no answer is due)")
+	set.DurationVar(&s.Timing.Hold, "hold", s.Timing.Hold, "how long a verdict must stay right")
+	set.DurationVar(&s.Timing.Deadline, "deadline", s.Timing.Deadline, "how long a step's verdicts may take to become right (default 10s, where pods are containers 30s)")
+	set.BoolVar(&s.RunUnsupported, "run-unsupported", s.RunUnsupported, "also judge features and IP families that the engine declares unsupported")
+	set.BoolVar(&s.FailFast, "fail-fast", s.FailFast, "skip what remains after the first failed case")
+}
+
+// Check refuses wrong values. flag is how FixtureSets is spelled, with its dashes.
+func (s *Settings) Check(flag string) error {
+	if s.FixtureSets < 1 {
+		return fmt.Errorf("%s %d: at least one case must be played at a time", flag, s.FixtureSets)
+	}
+	return nil
+}

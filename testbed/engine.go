@@ -1,0 +1,73 @@
+package testbed
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/netassay/netassay/clusters/binaries"
+	"github.com/netassay/netassay/clusters/lab"
+	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/engines/registry"
+)
+
+// build makes the engine under test and gives its version. It is nil when the cluster has
+// an engine that nobody has named.
+func (o Options) build(ctx context.Context) (engines.Engine, string, error) {
+	if o.Engine == "" && (o.UnderTest != nil || o.Provider == Existing) {
+		return o.UnderTest, "", nil
+	}
+	return buildNamed(ctx, cmp.Or(o.Engine, defaultEngine))
+}
+
+func buildNamed(ctx context.Context, name string) (engines.Engine, string, error) {
+	entry, err := registry.Lookup(name)
+	if err != nil {
+		return nil, "", err
+	}
+	engine, err := entry.Build(ctx, binaries.Finder(nil))
+	return engine, entry.Version, err
+}
+
+// putToWork starts the engine on the nodes of the cluster, or deploys it where these are out
+// of reach.
+func (t *Testbed) putToWork(ctx context.Context, engine engines.Engine, say func(string)) error {
+	if engine == nil {
+		t.Engine = installed
+		return nil
+	}
+	t.Engine, t.Unsupported = engine.Name(), engine.Unsupported()
+	start := time.Now()
+	if c, ok := t.Cluster.(ByNode); ok {
+		say("starting engine " + engine.Name())
+		if err := engine.Start(ctx, c.EngineNodes()); err != nil {
+			return fmt.Errorf("start engine %s: %w", engine.Name(), err)
+		}
+		t.onDown(func(ctx context.Context, _ bool) error { return engine.Stop(ctx) })
+	} else if d, ok := engine.(engines.Deployable); ok {
+		if t.WasThere && !t.Keep { // else it goes, or stays, with the cluster
+			t.onDown(func(ctx context.Context, _ bool) error { return d.Undeploy(ctx) })
+		}
+		target := engines.Target{REST: t.Cluster.REST(), Image: t.Cluster.Image, Nodes: t.Cluster.Nodes()}
+		if err := d.Deploy(ctx, target); err != nil {
+			return fmt.Errorf("deploy engine %s: %w", d.Name(), err)
+		}
+	} else {
+		return nil // of the caller's, and there already
+	}
+	say(fmt.Sprintf("engine %s in sync on %d nodes (%.1f s)", engine.Name(), len(t.Cluster.Nodes()), time.Since(start).Seconds()))
+	return nil
+}
+
+// ServeLab is the part of a program that runs as a lab which outlives its command: see
+// lab.ServeIfAsked.
+func ServeLab() {
+	lab.ServeIfAsked(func(ctx context.Context, l *lab.Lab, name string) error {
+		engine, _, err := buildNamed(ctx, name)
+		if err != nil {
+			return err
+		}
+		return (&Testbed{Cluster: l}).putToWork(ctx, engine, func(string) {})
+	})
+}
