@@ -133,15 +133,26 @@ func TestStopKillsWhatDoesNotEnd(t *testing.T) {
 
 func TestSum(t *testing.T) {
 	text := []byte(`# HELP a_count Some.
-# TYPE a_count summary
+# TYPE a summary
 a{operation="create",had_error="false",quantile="0.5"} NaN
 a_count{had_error="false",operation="create"} 3
 a_count{had_error="true",operation="create"} 1
 a_count{had_error="false",operation="update"} 10
 a_count_more 7
 plain 1.5e+02
-broken x
+# TYPE h histogram
+h_bucket{le="1"} 2
+h_bucket{le="+Inf"} 5
+h_sum 9
+h_count 5
+# TYPE g gauge
+g{f="4"} 1.5
+g{f="6"} 2
 `)
+	m, err := ParseMetrics(text)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tc := range []struct {
 		metric string
 		labels []string
@@ -149,16 +160,21 @@ broken x
 		ok     bool
 	}{
 		{"a_count", nil, 14, true},
-		{"a_count", []string{`operation="create"`}, 4, true},
-		{"a_count", []string{`operation="create"`, `had_error="true"`}, 1, true},
-		{"a_count", []string{`operation="crea"`}, 0, false},
+		{"a_count", []string{"operation", "create"}, 4, true},
+		{"a_count", []string{"operation", "create", "had_error", "true"}, 1, true},
+		{"a_count", []string{"operation", "crea"}, 0, false},
 		{"plain", nil, 150, true},
-		{"broken", nil, 0, false},
+		{"h_count", nil, 5, true},
+		{"g", nil, 3.5, true},
+		{"g", []string{"f", "6"}, 2, true},
 		{"absent", nil, 0, false},
 	} {
-		got, ok := Sum(text, tc.metric, tc.labels...)
+		got, ok := m.Sum(tc.metric, tc.labels...)
 		if got != tc.want || ok != tc.ok {
 			t.Errorf("%s%v: %g %v, want %g %v", tc.metric, tc.labels, got, ok, tc.want, tc.ok)
 		}
+	}
+	if _, err := ParseMetrics([]byte("broken x\n")); err == nil {
+		t.Error("no error for a value that is no number")
 	}
 }

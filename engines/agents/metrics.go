@@ -2,55 +2,71 @@ package agents
 
 import (
 	"bytes"
-	"strconv"
+	"context"
+	"fmt"
 	"strings"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 )
 
-// Sum adds up the samples of a metric in Prometheus' text format whose labels include all
-// of want, each spelled as the text spells it: operation="create". It is not ok when no
-// sample does. Engines' own exporters are read with it, so it knows what they write: no
-// label value that holds a brace, and no timestamps.
-func Sum(text []byte, metric string, want ...string) (total float64, ok bool) {
-	for line := range bytes.Lines(text) {
-		name, labels, value, isSample := sample(string(line))
-		if !isSample || name != metric || !hasAll(labels, want) {
+// Metrics is a page of metrics in Prometheus' text format, by the names of families.
+type Metrics map[string]*dto.MetricFamily
+
+// ParseMetrics reads a page.
+func ParseMetrics(text []byte) (Metrics, error) {
+	parser := expfmt.NewTextParser(model.LegacyValidation)
+	families, err := parser.TextToMetricFamilies(bytes.NewReader(text))
+	if err != nil {
+		return nil, fmt.Errorf("read metrics: %w", err)
+	}
+	return families, nil
+}
+
+// Metrics fetches a page and reads it.
+func (g *Getter) Metrics(ctx context.Context, url string) (Metrics, error) {
+	text, err := g.Get(ctx, url)
+	if err != nil {
+		return nil, fmt.Errorf("read metrics: %w", err)
+	}
+	return ParseMetrics(text)
+}
+
+// Sum adds up the samples of a metric whose labels include all of want, given as name and
+// value in turn. It is not ok when no sample does. The count of a summary or a histogram is a
+// metric by the name that the page gives it, with _count.
+func (m Metrics) Sum(metric string, want ...string) (total float64, ok bool) {
+	family, counts := m[metric], false
+	if family == nil {
+		var name string
+		if name, counts = strings.CutSuffix(metric, "_count"); counts {
+			family = m[name]
+		}
+	}
+	for _, sample := range family.GetMetric() {
+		if !hasAll(sample.GetLabel(), want) {
 			continue
 		}
-		total += value
+		switch {
+		case counts:
+			total += float64(sample.GetSummary().GetSampleCount() + sample.GetHistogram().GetSampleCount())
+		default:
+			total += sample.GetCounter().GetValue() + sample.GetGauge().GetValue() + sample.GetUntyped().GetValue()
+		}
 		ok = true
 	}
 	return total, ok
 }
 
-// sample takes a line apart; comments and what is not understood are no samples.
-func sample(line string) (name, labels string, value float64, ok bool) {
-	line = strings.TrimSpace(line)
-	if line == "" || line[0] == '#' {
-		return "", "", 0, false
+// hasAll reports whether labels include each of want, name and value in turn.
+func hasAll(labels []*dto.LabelPair, want []string) bool {
+	values := map[string]string{}
+	for _, l := range labels {
+		values[l.GetName()] = l.GetValue()
 	}
-	series, number, found := cutLast(line, " ")
-	if !found {
-		return "", "", 0, false
-	}
-	value, err := strconv.ParseFloat(number, 64)
-	if err != nil {
-		return "", "", 0, false
-	}
-	name, labels, _ = strings.Cut(series, "{")
-	return name, strings.TrimSuffix(labels, "}"), value, true
-}
-
-func cutLast(s, sep string) (before, after string, found bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
-	}
-	return s, "", false
-}
-
-// hasAll reports whether labels, as "a=\"1\",b=\"2\"", include each of want.
-func hasAll(labels string, want []string) bool {
-	for _, w := range want {
-		if !strings.Contains(","+labels+",", ","+w+",") {
+	for i := 0; i+1 < len(want); i += 2 {
+		if value, ok := values[want[i]]; !ok || value != want[i+1] {
 			return false
 		}
 	}

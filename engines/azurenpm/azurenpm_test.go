@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/netassay/netassay/engines/agents"
 	"github.com/netassay/netassay/engines/enginestest"
 )
 
@@ -29,14 +30,18 @@ func TestCommand(t *testing.T) {
 // The metrics are those of an agent in the middle of a conformance run: 8 namespaces made
 // and 4 updates of them, 11 pods made and 2 of them deleted, 2 policies in force.
 func TestRead(t *testing.T) {
-	node, err := os.ReadFile("testdata/node.metrics")
-	if err != nil {
-		t.Fatal(err)
+	page := func(file string) agents.Metrics {
+		text, err := os.ReadFile("testdata/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := agents.ParseMetrics(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
 	}
-	cluster, err := os.ReadFile("testdata/cluster.metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
+	node, cluster := page("node.metrics"), page("cluster.metrics")
 	want := things{namespaces: 12, pods: 11, policies: 2}
 	if diff := cmp.Diff(want, read(node, cluster), cmp.AllowUnexported(things{})); diff != "" {
 		t.Errorf("read (-want +got):\n%s", diff)

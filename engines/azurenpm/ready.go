@@ -42,11 +42,11 @@ func ready(ctx context.Context, n engines.Node) (agents.Question, error) {
 	g := agents.NewGetter(n)
 	s := settling{want: want}
 	return func(ctx context.Context) (bool, string) {
-		node, err := g.Get(ctx, nodeURL)
+		node, err := g.Metrics(ctx, nodeURL)
 		if err != nil {
 			return false, err.Error()
 		}
-		cluster, err := g.Get(ctx, clusterURL)
+		cluster, err := g.Metrics(ctx, clusterURL)
 		if err != nil {
 			return false, err.Error()
 		}
@@ -94,10 +94,10 @@ func concerns(p *corev1.Pod) bool {
 }
 
 // read takes NPM's account out of its metrics.
-func read(node, cluster []byte) things {
-	namespaces, _ := agents.Sum(node, "npm_controller_namespace_exec_time_count")
-	pods, _ := agents.Sum(node, "npm_controller_pod_exec_time_count", `operation="create"`)
-	policies, _ := agents.Sum(cluster, "npm_num_policies")
+func read(node, cluster agents.Metrics) things {
+	namespaces, _ := node.Sum("npm_controller_namespace_exec_time_count")
+	pods, _ := node.Sum("npm_controller_pod_exec_time_count", "operation", "create")
+	policies, _ := cluster.Sum("npm_num_policies")
 	return things{namespaces: int(namespaces), pods: int(pods), policies: int(policies)}
 }
 

@@ -80,16 +80,16 @@ func (e *Engine) Command(n engines.Node) []string {
 func ready(_ context.Context, n engines.Node) (agents.Question, error) {
 	g := agents.NewGetter(n)
 	return func(ctx context.Context) (bool, string) {
-		text, err := g.Get(ctx, metricsURL)
+		m, err := g.Metrics(ctx, metricsURL)
 		if err != nil {
 			return false, err.Error()
 		}
-		return synced(text)
+		return synced(m)
 	}, nil
 }
 
-func synced(metrics []byte) (ok bool, answer string) {
-	n, found := agents.Sum(metrics, syncs)
+func synced(m agents.Metrics) (ok bool, answer string) {
+	n, found := m.Sum(syncs)
 	if !found || n < 1 {
 		return false, fmt.Sprintf("%s is %g", syncs, n)
 	}

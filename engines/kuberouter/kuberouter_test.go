@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/netassay/netassay/engines/agents"
 	"github.com/netassay/netassay/engines/enginestest"
 )
 
@@ -24,7 +25,11 @@ func TestSynced(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ok, answer := synced(text)
+		m, err := agents.ParseMetrics(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ok, answer := synced(m)
 		if ok != want || ok != (answer == "") {
 			t.Errorf("%s: %v %q, want %v", file, ok, answer, want)
 		}

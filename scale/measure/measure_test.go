@@ -43,21 +43,6 @@ func TestReadCPUOfSelf(t *testing.T) {
 	}
 }
 
-func TestParseStat(t *testing.T) {
-	got, err := parseStat("7 (a) b (c) S 1 7 7 0 -1 4194560 100 200 0 0 150 50 30 20 20 0 9 0 100 1 2 3")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := (CPU{Own: 2 * time.Second, Children: 500 * time.Millisecond}); got != want {
-		t.Errorf("%+v, want %+v", got, want)
-	}
-	for _, bad := range []string{"", "7 (a) S 1", "7 (a) S 1 7 7 0 -1 4194560 100 200 0 0 x 50 30 20 20 0 9 0"} {
-		if _, err := parseStat(bad); err == nil {
-			t.Errorf("no error for %q", bad)
-		}
-	}
-}
-
 const listing = `Name: npe-e4-one
 Type: hash:ip
 Revision: 6
@@ -91,19 +76,6 @@ func TestParseSets(t *testing.T) {
 	}
 	if _, err := parseSets(strings.ReplaceAll(listing, "456", "many"), "npe-"); err == nil {
 		t.Error("no error for a size that is no number")
-	}
-}
-
-func TestParseMetrics(t *testing.T) {
-	m, err := parseMetrics(strings.NewReader("# HELP a b\n# TYPE a gauge\na{f=\"4\"} 1.5\na{f=\"6\"} 2\nab 7\nnan NaN\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if m.Sum("a") != 3.5 || m[`a{f="6"}`] != 2 || m["ab"] != 7 {
-		t.Errorf("read %v", m)
-	}
-	if _, err := parseMetrics(strings.NewReader("a x\n")); err == nil {
-		t.Error("no error for a value that is no number")
 	}
 }
 

@@ -2,11 +2,9 @@ package measure
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
+
+	"github.com/prometheus/procfs"
 )
 
 // Pressure is the processor time of the whole host and of the processes that can be seen
@@ -23,49 +21,33 @@ type Pressure struct {
 // ReadPressure reads them.
 func ReadPressure() (Pressure, error) {
 	p := Pressure{At: time.Now()}
-	text, err := os.ReadFile("/proc/stat")
+	fs, err := procfs.NewDefaultFS()
 	if err != nil {
 		return p, fmt.Errorf("read pressure: %w", err)
 	}
-	for line := range strings.Lines(string(text)) {
-		f := strings.Fields(line)
-		switch {
-		case len(f) > 8 && f[0] == "cpu":
-			p.Busy, p.Stolen = ticks(f[1])+ticks(f[2])+ticks(f[3]), ticks(f[8])
-		case len(f) > 0 && strings.HasPrefix(f[0], "cpu"):
-			p.Cores++
+	stat, err := fs.Stat()
+	if err != nil {
+		return p, fmt.Errorf("read pressure: %w", err)
+	}
+	all := stat.CPUTotal
+	p.Cores, p.Busy, p.Stolen = len(stat.CPU), seconds(all.User+all.Nice+all.System), seconds(all.Steal)
+	processes, err := fs.AllProcs()
+	if err != nil {
+		return p, fmt.Errorf("read pressure: %w", err)
+	}
+	// An ended process is in the time of its parent, or of pid 1, which waited for it.
+	for _, process := range processes {
+		if cpu, err := spent(process); err == nil { // else it has ended
+			p.Ours += cpu.Total()
 		}
 	}
-	p.Ours = allProcesses()
-	if text, err := os.ReadFile("/proc/pressure/cpu"); err == nil {
-		_, after, _ := strings.Cut(string(text), "total=")
-		n, _ := strconv.ParseInt(strings.Fields(after + " 0")[0], 10, 64)
-		p.Stalled = time.Duration(n) * time.Microsecond
+	if stalled, err := fs.PSIStatsForResource("cpu"); err == nil && stalled.Some != nil {
+		p.Stalled = time.Duration(stalled.Some.Total) * time.Microsecond
 	}
 	return p, nil
 }
 
-func ticks(field string) time.Duration {
-	n, _ := strconv.ParseInt(field, 10, 64)
-	return time.Duration(n) * time.Second / ticksPerSecond
-}
-
-// allProcesses adds up what every process has used, with what its children had used when
-// it waited for them: an ended one is in its parent's time, or in that of pid 1.
-func allProcesses() time.Duration {
-	paths, _ := filepath.Glob("/proc/[0-9]*/stat")
-	var sum time.Duration
-	for _, path := range paths {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			continue // has ended
-		}
-		if cpu, err := parseStat(string(text)); err == nil {
-			sum += cpu.Total()
-		}
-	}
-	return sum
-}
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 // Share is what happened between two readings, in shares of all cores' time.
 type Share struct {

@@ -1,13 +1,11 @@
 package measure
 
 import (
-	"bufio"
-	"bytes"
+	"errors"
 	"fmt"
-	"os"
-	"strconv"
-	"strings"
 	"time"
+
+	"github.com/prometheus/procfs"
 )
 
 // Memory is what /proc says of one process, in bytes.
@@ -18,41 +16,21 @@ type Memory struct {
 	PSS  int64 // resident now, shared pages divided among their users
 }
 
-// ReadMemory reads the memory of a process.
+// ReadMemory reads the memory of a process. One that has ended has none, which is an error.
 func ReadMemory(pid int) (Memory, error) {
-	var m Memory
-	err := readKiB(fmt.Sprintf("/proc/%d/status", pid), map[string]*int64{"VmHWM": &m.HWM, "VmRSS": &m.RSS, "RssAnon": &m.Anon})
+	p, err := procfs.NewProc(pid)
 	if err != nil {
-		return m, err
+		return Memory{}, fmt.Errorf("read memory: %w", err)
 	}
-	return m, readKiB(fmt.Sprintf("/proc/%d/smaps_rollup", pid), map[string]*int64{"Pss": &m.PSS})
-}
-
-// readKiB reads the named fields of a file of "Name: N kB" lines; all must be there.
-func readKiB(path string, fields map[string]*int64) error {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return fmt.Errorf("read memory: %w", err)
+	status, err := p.NewStatus()
+	rollup, rollupErr := p.ProcSMapsRollup()
+	if err := errors.Join(err, rollupErr); err != nil {
+		return Memory{}, fmt.Errorf("read memory: %w", err)
 	}
-	missing := len(fields)
-	lines := bufio.NewScanner(bytes.NewReader(text))
-	for lines.Scan() {
-		name, value, _ := strings.Cut(lines.Text(), ":")
-		into, ok := fields[name]
-		if !ok {
-			continue
-		}
-		n, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
-		if err != nil {
-			return fmt.Errorf("read %s of %s: %w", name, path, err)
-		}
-		*into = n << 10
-		missing--
+	if status.VmHWM == 0 || status.VmRSS == 0 {
+		return Memory{}, fmt.Errorf("read memory: process %d has none; has it ended?", pid)
 	}
-	if missing > 0 {
-		return fmt.Errorf("read memory: %s lacks %d of the fields wanted; has the process ended?", path, missing)
-	}
-	return nil
+	return Memory{HWM: int64(status.VmHWM), RSS: int64(status.VmRSS), Anon: int64(status.RssAnon), PSS: int64(rollup.Pss)}, nil
 }
 
 // ticksPerSecond is the unit of times in /proc, 100 on every architecture that Go runs on.
@@ -72,29 +50,20 @@ func (c CPU) Minus(earlier CPU) CPU {
 	return CPU{c.Own - earlier.Own, c.Children - earlier.Children}
 }
 
-// ReadCPU reads /proc/PID/stat.
+// ReadCPU reads what a process has spent so far.
 func ReadCPU(pid int) (CPU, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	p, err := procfs.NewProc(pid)
 	if err != nil {
 		return CPU{}, fmt.Errorf("read CPU time: %w", err)
 	}
-	return parseStat(string(text))
+	return spent(p)
 }
 
-// parseStat reads fields 14 to 17; the second field is a name that may hold anything.
-func parseStat(text string) (CPU, error) {
-	end := strings.LastIndexByte(text, ')')
-	fields := strings.Fields(text[end+1:])
-	if end < 0 || len(fields) < 15 {
-		return CPU{}, fmt.Errorf("read CPU time: unexpected line %q", text)
+func spent(p procfs.Proc) (CPU, error) {
+	s, err := p.Stat()
+	if err != nil {
+		return CPU{}, fmt.Errorf("read CPU time: %w", err)
 	}
-	var ticks [4]time.Duration
-	for i := range ticks {
-		n, err := strconv.ParseInt(fields[11+i], 10, 64)
-		if err != nil {
-			return CPU{}, fmt.Errorf("read CPU time: %w", err)
-		}
-		ticks[i] = time.Duration(n) * time.Second / ticksPerSecond
-	}
-	return CPU{Own: ticks[0] + ticks[1], Children: ticks[2] + ticks[3]}, nil
+	ticks := func(n int) time.Duration { return time.Duration(n) * time.Second / ticksPerSecond }
+	return CPU{Own: ticks(int(s.UTime + s.STime)), Children: ticks(s.CUTime + s.CSTime)}, nil
 }

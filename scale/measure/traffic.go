@@ -2,11 +2,8 @@ package measure
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 
+	"github.com/prometheus/procfs"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
@@ -61,20 +58,19 @@ func (t *Traffic) Total() (b Bytes, connections int) {
 
 // sockets are the inodes of a process's sockets.
 func sockets(pid int) (map[uint32]bool, error) {
-	dir := fmt.Sprintf("/proc/%d/fd", pid)
-	entries, err := os.ReadDir(dir)
+	p, err := procfs.NewProc(pid)
+	if err != nil {
+		return nil, fmt.Errorf("read sockets: %w", err)
+	}
+	targets, err := p.FileDescriptorTargets()
 	if err != nil {
 		return nil, fmt.Errorf("read sockets: %w", err)
 	}
 	out := map[uint32]bool{}
-	for _, e := range entries {
-		target, err := os.Readlink(filepath.Join(dir, e.Name()))
-		if err != nil {
-			continue // closed meanwhile
-		}
-		text, ok := strings.CutPrefix(target, "socket:[")
-		if n, err := strconv.ParseUint(strings.TrimSuffix(text, "]"), 10, 32); ok && err == nil {
-			out[uint32(n)] = true
+	for _, target := range targets {
+		var inode uint32
+		if n, _ := fmt.Sscanf(target, "socket:[%d]", &inode); n == 1 {
+			out[inode] = true
 		}
 	}
 	return out, nil

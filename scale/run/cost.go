@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"sync"
 	"time"
 
@@ -27,7 +26,7 @@ type meter struct {
 	node    *watchedNode
 	url     string // of the metrics page, "" for none
 	told    string // where the agent tells of its last change, "" when it doesn't
-	client  *http.Client
+	pages   *agents.Getter
 	bare    measure.Rules // before the engine
 	mu      sync.Mutex
 	traffic measure.Traffic
@@ -37,9 +36,7 @@ type meter struct {
 type metered interface{ MetricsURL() string }
 
 func newMeter(n *watchedNode, e engines.Engine) *meter {
-	m := &meter{node: n, client: &http.Client{
-		Transport: &http.Transport{DialContext: agents.DialOn(n), DisableKeepAlives: true}, Timeout: 10 * time.Second,
-	}}
+	m := &meter{node: n, pages: agents.NewGetter(n)}
 	if page, ok := e.(metered); ok {
 		m.url = page.MetricsURL()
 	}
@@ -118,32 +115,29 @@ func (m *meter) read(ctx context.Context) ([]figure, error) {
 	bytes, _ := m.traffic.Total()
 	m.mu.Unlock()
 	out = append(out, bytesOf("api-received", int64(bytes.Received)), bytesOf("api-sent", int64(bytes.Sent)))
-	if m.url == "" || m.node.agent() == nil {
-		return out, nil
-	}
-	page, err := measure.ReadMetrics(ctx, m.client, m.url)
+	page, err := m.page(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read the engine's metrics: %w", err)
+		return nil, err
 	}
-	if heap, ok := page[heapMetric]; ok {
+	if heap, ok := page.Sum(heapMetric); ok {
 		out = append(out, figure{"go-heap", v1.UnitBytes, heap})
 	}
-	if n, ok := page[requestsMetric]; ok {
+	if n, ok := page.Sum(requestsMetric); ok {
 		out = append(out, figure{"api-requests", "", n})
 	}
 	return out, nil
 }
 
-// metric is one sample of the engine's own page, nil when it has none.
-func (m *meter) metric(ctx context.Context, name string) *float64 {
-	if m.url == "" {
-		return nil
+// page is the engine's own page of metrics, empty when it has none.
+func (m *meter) page(ctx context.Context) (agents.Metrics, error) {
+	if m.url == "" || m.node.agent() == nil {
+		return nil, nil
 	}
-	page, err := measure.ReadMetrics(ctx, m.client, m.url)
-	if v, ok := page[name]; err == nil && ok {
-		return &v
+	page, err := m.pages.Metrics(ctx, m.url)
+	if err != nil {
+		return nil, fmt.Errorf("read the engine's metrics: %w", err)
 	}
-	return nil
+	return page, nil
 }
 
 func bytesOf(name string, n int64) figure { return figure{name, v1.UnitBytes, float64(n)} }

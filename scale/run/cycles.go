@@ -72,14 +72,11 @@ func (r *run) cycle(ctx context.Context, n int, do func() error) error {
 		return nil
 	}
 	r.reading(v1.PhaseCycle, n-r.warmUp()+1, v1.RSS, v1.UnitBytes, float64(memory.RSS))
-	if r.meter.url == "" {
-		return nil
-	}
-	page, err := measure.ReadMetrics(ctx, r.meter.client, r.meter.url)
+	page, err := r.meter.page(ctx)
 	if err != nil {
 		return err
 	}
-	if heap, ok := page[heapMetric]; ok {
+	if heap, ok := page.Sum(heapMetric); ok {
 		r.reading(v1.PhaseCycle, n-r.warmUp()+1, "go-heap", v1.UnitBytes, heap)
 	}
 	return nil

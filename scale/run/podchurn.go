@@ -18,7 +18,7 @@ type PodChurn struct {
 }
 
 // syncsMetric is the reference enforcer's: how often it looked at what is to be in force.
-const syncsMetric = `npenf_sync_duration_seconds_count{stage="compute"}`
+const syncsMetric = "npenf_sync_duration_seconds_count"
 
 // podChurn replaces hollow pods and measures the processor time of the agent and its tools
 // from the first event until it has come to rest after the last, per second of churn.
@@ -31,7 +31,10 @@ func (r *run) podChurn(ctx context.Context) error {
 		Rate: want.Rate / load.RestartEvents, For: want.For, Mix: profile.Mix{Restart: 1}, Seed: r.cfg.Profile.Seed,
 	}
 	before, _ := r.meter.cpu()
-	synced := r.meter.metric(ctx, syncsMetric)
+	page, err := r.meter.page(ctx)
+	if err != nil {
+		return err
+	}
 	start := time.Now()
 	done, err := r.changeLoad(ctx, r.churning().Schedule(c))
 	if err != nil {
@@ -51,12 +54,12 @@ func (r *run) podChurn(ctx context.Context) error {
 	r.podChurned(after.Minus(before), took)
 	r.reading(v1.PhasePodChurn, 0, v1.Events, v1.UnitRate, done.reached*load.RestartEvents)
 	r.reading(v1.PhasePodChurn, 0, v1.EventsWanted, v1.UnitRate, want.Rate)
-	if synced != nil {
-		if now := r.meter.metric(ctx, syncsMetric); now != nil {
-			r.reading(v1.PhasePodChurn, 0, "syncs", "", *now-*synced)
-		}
+	later, err := r.meter.page(ctx)
+	if n, ok := later.Sum(syncsMetric, "stage", "compute"); ok {
+		before, _ := page.Sum(syncsMetric, "stage", "compute")
+		r.reading(v1.PhasePodChurn, 0, "syncs", "", n-before)
 	}
-	return nil
+	return err
 }
 
 // podChurned keeps processor time in percent of one core.
