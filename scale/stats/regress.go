@@ -7,7 +7,10 @@ import (
 	"math"
 	"slices"
 
-	mstats "github.com/aclements/go-moremath/stats"
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // MinSizes is how many different sizes a regression needs: with fewer, any line fits.
@@ -39,7 +42,46 @@ func Linear(names []string, x [][]float64, y []float64) (Fit, error) {
 	if len(x) != n || n < max(MinSizes, k+1) {
 		return Fit{}, fmt.Errorf("%w: %d measurements for %d terms, give at least %d", ErrTooFew, n, k, max(MinSizes, k+1))
 	}
-	scale := make([]float64, k)
+	rows, scale, err := design(names, x)
+	if err != nil {
+		return Fit{}, err
+	}
+	var qr mat.QR
+	qr.Factorize(rows)
+	var r mat.Dense
+	qr.RTo(&r)
+	for j := range k { // what is left of a column beside those before it
+		if left, all := r.At(j, j), mat.Norm(rows.ColView(j), 2); left*left <= 1e-9*all*all {
+			return Fit{}, fmt.Errorf("%s follows from the other variables: vary it by itself", names[j-1])
+		}
+	}
+	var b, fitted mat.VecDense
+	if err := qr.SolveVecTo(&b, false, mat.NewVecDense(n, y)); err != nil {
+		return Fit{}, fmt.Errorf("fit %v: %w", names, err)
+	}
+	fitted.MulVec(rows, &b)
+	residual := floats.Distance(y, fitted.RawVector().Data, 2)
+	spread, err := spreads(&r, k)
+	if err != nil {
+		return Fit{}, fmt.Errorf("fit %v: %w", names, err)
+	}
+	f := Fit{N: n, R2: 1}
+	if floats.Max(y) > floats.Min(y) {
+		f.R2 = stat.RSquaredFrom(fitted.RawVector().Data, y, nil)
+	}
+	half := studentT(n-k) * residual / math.Sqrt(float64(n-k))
+	for j, name := range append([]string{"intercept"}, names...) {
+		v, h := b.AtVec(j), half*spread[j]
+		f.Terms = append(f.Terms, Term{Name: name, Value: v / scale[j], Lo: (v - h) / scale[j], Hi: (v + h) / scale[j]})
+	}
+	f.Intercept, f.Terms = f.Terms[0], f.Terms[1:]
+	return f, nil
+}
+
+// design is the matrix of the model, a column of ones and one per variable, each divided by
+// its scale, so that pods and CIDRs weigh the same.
+func design(names []string, x [][]float64) (rows *mat.Dense, scale []float64, err error) {
+	scale = make([]float64, len(names)+1)
 	scale[0] = 1
 	for j, name := range names {
 		values := map[float64]bool{}
@@ -48,123 +90,41 @@ func Linear(names []string, x [][]float64, y []float64) (Fit, error) {
 			scale[j+1] = max(scale[j+1], math.Abs(x[i][j]))
 		}
 		if len(values) < MinSizes {
-			return Fit{}, fmt.Errorf("%w: %s has %d different values, give at least %d", ErrTooFew, name, len(values), MinSizes)
+			return nil, nil, fmt.Errorf("%w: %s has %d different values, give at least %d", ErrTooFew, name, len(values), MinSizes)
 		}
 	}
-	rows := make([][]float64, n)
-	for i := range rows {
-		rows[i] = append([]float64{1}, x[i]...)
-		for j := range rows[i] {
-			rows[i][j] /= scale[j]
+	rows = mat.NewDense(len(x), len(scale), nil)
+	for i := range x {
+		rows.Set(i, 0, 1)
+		for j := range names {
+			rows.Set(i, j+1, x[i][j]/scale[j+1])
 		}
 	}
-	inverse, bad := invert(gram(rows))
-	if bad > 0 {
-		return Fit{}, fmt.Errorf("%s follows from the other variables: vary it by itself", names[bad-1])
-	}
-	return solve(names, rows, y, scale, inverse), nil
+	return rows, scale, nil
 }
 
-// gram is the matrix of the products of columns.
-func gram(rows [][]float64) [][]float64 {
-	k := len(rows[0])
-	out := make([][]float64, k)
-	for a := range out {
-		out[a] = make([]float64, k)
-		for b := range out[a] {
-			for _, row := range rows {
-				out[a][b] += row[a] * row[b]
-			}
+// spreads are the standard errors of the coefficients in units of that of the residuals: the
+// roots of the diagonal of (RᵀR)⁻¹.
+func spreads(r *mat.Dense, k int) ([]float64, error) {
+	upper, inverse := mat.NewTriDense(k, mat.Upper, nil), mat.TriDense{}
+	for i := range k {
+		for j := i; j < k; j++ {
+			upper.SetTri(i, j, r.At(i, j))
 		}
 	}
-	return out
-}
-
-// invert inverts a symmetric positive matrix by elimination; bad is the column that is a
-// combination of those before it, or -1.
-func invert(m [][]float64) (inverse [][]float64, bad int) {
-	k := len(m)
-	inverse = make([][]float64, k)
-	diagonal := make([]float64, k)
-	for i := range inverse {
-		inverse[i] = make([]float64, k)
-		inverse[i][i], diagonal[i] = 1, m[i][i]
+	if err := inverse.InverseTri(upper); err != nil {
+		return nil, err
 	}
-	for c := range k {
-		pivot := m[c][c]
-		if pivot <= 1e-9*diagonal[c] {
-			return nil, c
-		}
-		for j := range k {
-			m[c][j], inverse[c][j] = m[c][j]/pivot, inverse[c][j]/pivot
-		}
-		for i := range k {
-			if f := m[i][c]; i != c && f != 0 {
-				for j := range k {
-					m[i][j] -= f * m[c][j]
-					inverse[i][j] -= f * inverse[c][j]
-				}
-			}
-		}
+	out := make([]float64, k)
+	for i := range out {
+		out[i] = floats.Norm(mat.Row(nil, i, &inverse), 2)
 	}
-	return inverse, -1
-}
-
-// solve is the model of scaled rows; terms are in the units of the unscaled ones.
-func solve(names []string, rows [][]float64, y, scale []float64, inverse [][]float64) Fit {
-	n, k := len(rows), len(scale)
-	b := make([]float64, k)
-	for a := range b {
-		for i, row := range rows {
-			for c := range row {
-				b[a] += inverse[a][c] * row[c] * y[i]
-			}
-		}
-	}
-	level := 0.0
-	for _, v := range y {
-		level += v / float64(n)
-	}
-	var residual, total float64
-	for i, row := range rows {
-		e := y[i]
-		for a := range b {
-			e -= b[a] * row[a]
-		}
-		residual += e * e
-		total += (y[i] - level) * (y[i] - level)
-	}
-	f := Fit{N: n, R2: 1}
-	if total > 0 {
-		f.R2 = 1 - residual/total
-	}
-	t := studentT(n - k)
-	for a := range b {
-		half := t * math.Sqrt(max(0, residual/float64(n-k)*inverse[a][a]))
-		term := Term{Value: b[a] / scale[a], Lo: (b[a] - half) / scale[a], Hi: (b[a] + half) / scale[a]}
-		if a == 0 {
-			term.Name = "intercept"
-			f.Intercept = term
-			continue
-		}
-		term.Name = names[a-1]
-		f.Terms = append(f.Terms, term)
-	}
-	return f
+	return out, nil
 }
 
 // studentT is the two-sided quantile of Student's distribution at Confidence.
 func studentT(freedom int) float64 {
-	dist := mstats.TDist{V: float64(freedom)}
-	lo, hi := 0.0, 1000.0
-	for range 100 {
-		if mid := (lo + hi) / 2; dist.CDF(mid) < (1+Confidence)/2 {
-			lo = mid
-		} else {
-			hi = mid
-		}
-	}
-	return hi
+	return distuv.StudentsT{Sigma: 1, Nu: float64(freedom)}.Quantile((1 + Confidence) / 2)
 }
 
 // Growth is how cost grows with size: cost ∝ size^Exponent. 1 is proportional, 0 is not at
@@ -229,14 +189,11 @@ func TheilSen(x, y []float64) (Slope, error) {
 	slices.Sort(slopes)
 	m := len(slopes)
 	// Sen 1968, with Kendall's variance corrected for ties in y.
-	half := normal975 * math.Sqrt(kendallVariance(y)) / 2
+	half := distuv.UnitNormal.Quantile((1+Confidence)/2) * math.Sqrt(kendallVariance(y)) / 2
 	lo := max(int(math.Round(float64(m)/2-half)), 1)
 	hi := min(int(math.Round(float64(m)/2+half))+1, m)
 	return Slope{Value: Median(slopes), Lo: slopes[lo-1], Hi: slopes[hi-1], Level: Median(slices.Clone(y)), N: n}, nil
 }
-
-// normal975 is the 97.5th percentile of the normal distribution.
-const normal975 = 1.959963984540054
 
 func kendallVariance(y []float64) float64 {
 	term := func(n int) float64 { return float64(n) * float64(n-1) * float64(2*n+5) / 18 }
