@@ -20,7 +20,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/netassay/netassay/clusters"
-	"github.com/netassay/netassay/kind-configs/nodeimage"
+	"github.com/netassay/netassay/clusters/nodeimage"
 )
 
 // These tests make real clusters, which takes Docker, the node image and minutes. They run

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/netassay/netassay/clusters/binaries"
-	"github.com/netassay/netassay/kind-configs/nodeimage"
+	"github.com/netassay/netassay/clusters/nodeimage"
 )
 
 // archive is an image in a file that nodes can import.

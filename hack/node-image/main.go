@@ -11,7 +11,7 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/netassay/netassay/kind-configs/nodeimage"
+	"github.com/netassay/netassay/clusters/nodeimage"
 )
 
 func main() {
