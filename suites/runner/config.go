@@ -175,12 +175,3 @@ func orElse[T int | time.Duration](v *T, fallback T) {
 		*v = fallback
 	}
 }
-
-func (t Timing) report() v1.Timing {
-	return v1.Timing{
-		Timeout: millis(t.Timeout), Silence: millis(t.Silence), Hold: millis(t.Hold), Deadline: millis(t.Deadline),
-		RoundEvery: millis(t.RoundEvery), FastEvery: millis(t.FastEvery),
-	}
-}
-
-func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -10,8 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"golang.org/x/sync/errgroup"
 
 	"github.com/netassay/netassay/model"
@@ -24,7 +22,7 @@ import (
 // fixtureSet is one set of fixture namespaces and pods, in which one case at a time is at work.
 type fixtureSet struct {
 	fixture.Set
-	run *suite
+	*stage
 	// tag tells the namespaces that the present case creates from those of the last one,
 	// whose deletion need not be waited for.
 	tag int
@@ -51,46 +49,36 @@ type pod struct {
 	since    time.Duration // when it was seen running
 }
 
-// newFixtureSet makes the namespaces, Services and pods of a fixture set and starts their probers.
-func (s *suite) newFixtureSet(ctx context.Context) (*fixtureSet, error) {
-	name := fmt.Sprintf("a%d", s.fixtureSets.Add(1))
+// newFixtureSet makes the namespaces, Services and pods of a fixture set and starts their
+// probers. What was made before an error is the set's too, to be removed.
+func (s *stage) newFixtureSet(ctx context.Context) (*fixtureSet, error) {
 	a := &fixtureSet{
-		Set: fixture.Set{Run: s.objects, Name: name}, run: s,
-		pods: map[string]*pod{}, verified: map[cases.Kind]bool{},
+		Set: fixture.Set{Run: s.objects, Name: fmt.Sprintf("a%d", s.made.Add(1))}, stage: s,
+		pods: maps.Clone(s.controls), verified: map[cases.Kind]bool{},
 	}
-	maps.Copy(a.pods, s.controls)
 	a.turn.Store(int64(firstTurn))
-	start := s.cfg.Now()
-	g, gctx := errgroup.WithContext(ctx)
 	for _, n := range cases.FixtureNamespaces() {
 		if err := a.CreateNamespace(ctx, n); err != nil {
-			a.remove(ctx)
-			return nil, err
+			return a, err
 		}
 	}
+	g, ctx := errgroup.WithContext(ctx)
 	for _, p := range cases.FixturePods() {
-		g.Go(func() error { return a.CreatePod(gctx, p) })
+		g.Go(func() error { return a.CreatePod(ctx, p) })
 	}
 	if err := g.Wait(); err != nil {
-		a.remove(ctx)
-		return nil, fmt.Errorf("make fixture %s: %w", name, err)
+		return a, fmt.Errorf("make fixture %s: %w", a.Name, err)
 	}
-	s.tell(Event{Kind: FixtureReady, Set: name, Elapsed: s.cfg.Now() - start})
 	return a, nil
 }
 
 // remove deletes the fixture set's namespaces, all that were ever made under its name, without
-// waiting, and forgets its probers. Troubles are told, not returned: nothing depends on it.
-func (a *fixtureSet) remove(ctx context.Context) {
-	for _, p := range a.ownPods() {
-		a.run.cfg.Fleet.Remove(p.prober)
-	}
+// waiting, and forgets its probers.
+func (a *fixtureSet) remove(ctx context.Context) error {
+	a.drop(func(string) bool { return true })
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancel()
-	selector := fixture.Selector(a.ID) + "," + fixture.SetLabel + "=" + a.Name
-	if err := deleteNamespaces(ctx, a.run.cfg.Client, selector); err != nil {
-		a.run.trouble("remove fixture %s: %v", a.Name, err)
-	}
+	return deleteNamespaces(ctx, a.client, fixture.Selector(a.ID)+","+fixture.SetLabel+"="+a.Name)
 }
 
 // Namespace implements cases.Binding.
@@ -119,18 +107,6 @@ func (a *fixtureSet) pod(key string) *pod {
 	return a.pods[key]
 }
 
-func (a *fixtureSet) ownPods() []*pod {
-	a.mu.RLock()
-	defer a.mu.RUnlock()
-	var own []*pod
-	for _, p := range a.pods {
-		if !cases.IsNodeKey(p.key) {
-			own = append(own, p)
-		}
-	}
-	return own
-}
-
 func (a *fixtureSet) put(p *pod) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -143,7 +119,7 @@ func (a *fixtureSet) drop(gone func(key string) bool) {
 	defer a.mu.Unlock()
 	for key, p := range a.pods {
 		if !cases.IsNodeKey(key) && gone(key) {
-			a.run.cfg.Fleet.Remove(p.prober)
+			a.fleet.Remove(p.prober)
 			delete(a.pods, key)
 		}
 	}
@@ -151,9 +127,7 @@ func (a *fixtureSet) drop(gone func(key string) bool) {
 
 // attach starts the resident prober of a running pod and makes it known.
 func (a *fixtureSet) attach(ctx context.Context, p *pod, r pods.Resident) error {
-	ctx, cancel := context.WithTimeout(ctx, a.run.cfg.Timing.Fixture)
-	defer cancel()
-	if err := a.run.addProber(ctx, r); err != nil {
+	if err := a.addProber(ctx, r); err != nil {
 		return fmt.Errorf("start prober of pod %s: %w", p.key, err)
 	}
 	a.awaitServers(ctx, p)
@@ -161,32 +135,8 @@ func (a *fixtureSet) attach(ctx context.Context, p *pod, r pods.Resident) error 
 	return nil
 }
 
-// addProber starts a resident prober, and tries again until ctx ends: an API server may be
-// too busy to exec, or away for a moment.
-func (s *suite) addProber(ctx context.Context, r pods.Resident) error {
-	r.Gather = s.cfg.Timing.Gather
-	for wait := firstAddRetry; ; wait = min(2*wait, lastAddRetry) {
-		err := s.cfg.Fleet.Add(ctx, r.Name, r.Dial(s.cfg.Cluster))
-		if err == nil || probe.Unfit(err) {
-			return err
-		}
-		retry := time.NewTimer(wait)
-		select {
-		case <-retry.C:
-		case <-ctx.Done():
-			retry.Stop()
-			return err
-		}
-	}
-}
-
 // firstTurn is taken for the turn until something is known of it.
 const firstTurn = 100 * time.Millisecond
-
-const (
-	firstAddRetry = 100 * time.Millisecond // doubles
-	lastAddRetry  = 2 * time.Second
-)
 
 // awaitServers waits until the pod's servers answer its own node, so that no server that is
 // still starting is mistaken for a refusal. One that never answers is left to the live
@@ -196,51 +146,16 @@ func (a *fixtureSet) awaitServers(ctx context.Context, p *pod) {
 	for _, f := range a.Families() {
 		for _, served := range cases.DefaultProbes() {
 			if addr := f.First(p.ips); addr.IsValid() {
-				missing.add(a.run.cfg.Timing.Timeout, p.key, addr, served)
+				missing.add(a.timing.Timeout, p.key, addr, served)
 			}
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, serversTimeout)
 	defer cancel()
-	_ = a.run.poll(ctx, func(ctx context.Context) (bool, error) { // only ever ends by ctx
-		obs, err := a.run.cfg.Fleet.Probe(ctx, p.control, missing.targets)
+	_ = a.poll(ctx, func(ctx context.Context) (bool, error) { // only ever ends by ctx
+		obs, err := a.fleet.Probe(ctx, p.control, missing.targets)
 		return err == nil && !slices.ContainsFunc(obs, func(o probe.Observation) bool { return o.Result != probe.Connected }), nil
 	})
 }
 
 const serversTimeout = 5 * time.Second
-
-// snapshot reads from the API server what decides the verdicts in this fixture set. Pods in the
-// nodes' own network belong to it, because policies must ignore them.
-func (a *fixtureSet) snapshot(ctx context.Context, namespaces []string) (model.Snapshot, error) {
-	client := a.run.cfg.Client
-	snap := model.Snapshot{Nodes: a.run.nodes}
-	for _, name := range append([]string{a.ControlNamespace()}, namespaces...) {
-		ns, err := client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
-		if err != nil {
-			return snap, fmt.Errorf("read namespace: %w", err)
-		}
-		snap.Namespaces = append(snap.Namespaces, model.NamespaceFromAPI(ns))
-		pods, err := client.CoreV1().Pods(name).List(ctx, metav1.ListOptions{})
-		if err != nil {
-			return snap, fmt.Errorf("list pods: %w", err)
-		}
-		for i := range pods.Items {
-			if p, ok := model.PodFromAPI(&pods.Items[i]); ok {
-				snap.Pods = append(snap.Pods, p)
-			}
-		}
-		policies, err := client.NetworkingV1().NetworkPolicies(name).List(ctx, metav1.ListOptions{})
-		if err != nil {
-			return snap, fmt.Errorf("list policies: %w", err)
-		}
-		for i := range policies.Items {
-			snap.Policies = append(snap.Policies, &policies.Items[i])
-		}
-	}
-	snap.Sort()
-	return snap, nil
-}
-
-// cleanupTimeout bounds what is still done after a run was cancelled.
-const cleanupTimeout = 30 * time.Second

@@ -22,17 +22,17 @@ const (
 // for the next case, nil when that must have a new one. A case that stays inconclusive is
 // run once more, patiently: an inconclusive outcome is no verdict, and a machine that is
 // slow for a moment must not make a run void. The error says that no fixture set could be made.
-func (s *suite) play(ctx context.Context, a *fixtureSet, c cases.Case) (v1.Case, *fixtureSet, error) {
+func (s *Session) play(ctx context.Context, a *fixtureSet, c cases.Case) (v1.Case, *fixtureSet, error) {
 	result, a, err := s.playOnce(ctx, a, c, false)
 	if err != nil || result.Outcome != v1.Inconclusive || ctx.Err() != nil {
 		return result, a, err
 	}
-	s.trouble("case %s: again, because it was inconclusive: %s", c.Name, result.Reason)
+	s.ledger.trouble("case %s: again, because it was inconclusive: %s", c.Name, result.Reason)
 	return s.playOnce(ctx, a, c, true)
 }
 
-func (s *suite) playOnce(ctx context.Context, a *fixtureSet, c cases.Case, patient bool) (v1.Case, *fixtureSet, error) {
-	start := s.cfg.Now()
+func (s *Session) playOnce(ctx context.Context, a *fixtureSet, c cases.Case, patient bool) (v1.Case, *fixtureSet, error) {
+	start := s.stage.now()
 	result := described(c, v1.Unfinished, "the run was stopped")
 	a, base, err := s.ready(ctx, a, c)
 	intact := true
@@ -48,7 +48,7 @@ func (s *suite) playOnce(ctx context.Context, a *fixtureSet, c cases.Case, patie
 		a.patient = patient
 		intact = a.play(ctx, c, &result)
 	}
-	result.Seconds = (s.cfg.Now() - start).Seconds()
+	result.Seconds = (s.stage.now() - start).Seconds()
 	if a != nil {
 		result.FixtureSet = a.Name
 	}
@@ -61,7 +61,7 @@ func (s *suite) playOnce(ctx context.Context, a *fixtureSet, c cases.Case, patie
 
 // ready gives a fixture set in which the baseline holds. When it does not hold in a used one,
 // that is replaced; when it does not hold in a new one either, base says how.
-func (s *suite) ready(ctx context.Context, a *fixtureSet, c cases.Case) (ready *fixtureSet, base *v1.Step, err error) {
+func (s *Session) ready(ctx context.Context, a *fixtureSet, c cases.Case) (ready *fixtureSet, base *v1.Step, err error) {
 	for {
 		if a == nil {
 			if a, err = s.newFixtureSet(ctx); err != nil {
@@ -72,15 +72,34 @@ func (s *suite) ready(ctx context.Context, a *fixtureSet, c cases.Case) (ready *
 		if base == nil || !a.used || ctx.Err() != nil {
 			return a, base, nil
 		}
-		s.trouble("case %s: a new fixture instead of %s, whose baseline does not hold: %s", c.Name, a.Name, base.Reason)
+		s.ledger.trouble("case %s: a new fixture instead of %s, whose baseline does not hold: %s", c.Name, a.Name, base.Reason)
 		s.discard(ctx, a)
 		a = nil
 	}
 }
 
-func (s *suite) discard(ctx context.Context, a *fixtureSet) {
-	if !s.cfg.Keep {
-		a.remove(ctx)
+// newFixtureSet makes a fixture set, and removes what there is of it when that fails.
+func (s *Session) newFixtureSet(ctx context.Context) (*fixtureSet, error) {
+	start := s.stage.now()
+	a, err := s.stage.newFixtureSet(ctx)
+	if err != nil {
+		s.remove(ctx, a)
+		return nil, err
+	}
+	s.ledger.tell(Event{Kind: FixtureReady, Set: a.Name, Elapsed: s.stage.now() - start})
+	return a, nil
+}
+
+func (s *Session) discard(ctx context.Context, a *fixtureSet) {
+	if !s.keep {
+		s.remove(ctx, a)
+	}
+}
+
+// remove removes a fixture set. Trouble is told, not returned: nothing depends on it.
+func (s *Session) remove(ctx context.Context, a *fixtureSet) {
+	if err := a.remove(ctx); err != nil {
+		s.ledger.trouble("remove fixture %s: %v", a.Name, err)
 	}
 }
 
@@ -180,36 +199,15 @@ func (a *fixtureSet) restore(ctx context.Context, c cases.Case, end int) *v1.Ste
 	if ctx.Err() != nil {
 		return &v1.Step{Name: restoreStep, Outcome: v1.Unfinished, Reason: "the run was stopped"}
 	}
-	start := a.run.cfg.Now()
+	start := a.now()
 	for _, action := range c.Undo(end) {
 		if err := cases.Do(ctx, undoing{a}, action); err != nil {
 			err = fmt.Errorf("%s: %w", action, err)
 			return &v1.Step{
 				Name: restoreStep, Outcome: v1.Inconclusive, Reason: "restore the fixture: " + err.Error(),
-				Millis: millis(a.run.cfg.Now() - start),
+				Millis: millis(a.now() - start),
 			}
 		}
 	}
 	return a.baseline(ctx, c, restoreStep)
-}
-
-// concluded is the outcome of a case with these steps, and the reason of the step that
-// made it so. A defect of the case outweighs all, or a failure would be blamed on an engine.
-func concluded(steps []v1.Step) (v1.Outcome, string) {
-	for _, o := range []v1.Outcome{v1.Error, v1.Fail, v1.Unfinished, v1.Inconclusive} {
-		for i := range steps {
-			if steps[i].Outcome == o {
-				return o, fmt.Sprintf("step %q: %s", steps[i].Name, steps[i].Reason)
-			}
-		}
-	}
-	return v1.Pass, ""
-}
-
-func nameCells(name string, steps []v1.Step) {
-	for i := range steps {
-		for j := range steps[i].Cells {
-			steps[i].Cells[j].Case = name
-		}
-	}
 }

@@ -130,7 +130,7 @@ func (w *watch) closeSweep(ctx context.Context, now time.Duration) {
 	r, controls := w.sweep.round, map[string]*batch{}
 	for _, slice := range w.sweep.slices[w.sweep.next:] {
 		for _, c := range slice {
-			if p := w.a.pod(c.key.Server); p != nil && !cases.IsNodeKey(c.key.Server) {
+			if p := w.pod(c.key.Server); p != nil && !cases.IsNodeKey(c.key.Server) {
 				w.control(r, controls, p, upOf(c.key.Server, c.key))
 			}
 		}
@@ -150,7 +150,7 @@ func (w *watch) launch(ctx context.Context, now time.Duration, r *round, cells [
 	batches := map[batchKey]*batch{}
 	controls := map[string]*batch{}
 	for _, c := range cells {
-		client, server := w.a.pod(c.key.Client), w.a.pod(c.key.Server)
+		client, server := w.pod(c.key.Client), w.pod(c.key.Server)
 		if client == nil || server == nil {
 			continue
 		}
@@ -186,9 +186,9 @@ func (w *watch) launch(ctx context.Context, now time.Duration, r *round, cells [
 // patienceWith is how long to wait for the answer to a probe of the cell.
 func (w *watch) patienceWith(c *cell) time.Duration {
 	if c.judge.Want == model.Deny {
-		return w.a.run.cfg.Timing.Silence
+		return w.timing.Silence
 	}
-	return w.a.run.cfg.Timing.Timeout
+	return w.timing.Timeout
 }
 
 // control adds the live control of a server to the round, once.
@@ -200,7 +200,7 @@ func (w *watch) control(r *round, batches map[string]*batch, server *pod, k cont
 	r.asked[k] = true
 	b := at(batches, server.control, func() *batch { return &batch{round: r, client: server.control} })
 	b.controls = append(b.controls, k)
-	b.add(w.a.run.cfg.Timing.Timeout, k.Server, addr, k.Probe)
+	b.add(w.timing.Timeout, k.Server, addr, k.Probe)
 }
 
 // add adds a target. Agnhost serves pods, the nodes' own network is served by probers.
@@ -219,7 +219,7 @@ func (w *watch) send(ctx context.Context, now time.Duration, b batch) {
 	w.probesInFlight += len(b.targets)
 	w.probes += len(b.targets)
 	go func() {
-		b.obs, b.err = w.a.run.cfg.Fleet.Probe(ctx, b.client, b.targets)
+		b.obs, b.err = w.prober.Probe(ctx, b.client, b.targets)
 		w.results <- b
 	}()
 }
@@ -280,8 +280,8 @@ func (w *watch) learnTurn(b batch) {
 			return
 		}
 	}
-	turn, known := int64(w.a.run.cfg.Now()-b.handed), w.a.turn.Load()
-	w.a.turn.Store(max(turn, (3*known+turn)/4)) // two watches may overlap; either will do
+	turn, known := int64(w.now()-b.handed), w.turn.Load()
+	w.turn.Store(max(turn, (3*known+turn)/4)) // two watches may overlap; either will do
 }
 
 // learnLag keeps how far the probers are behind: quick to rise, slow to fall.
@@ -322,14 +322,14 @@ func (w *watch) doubt(c *cell, first int) {
 			continue
 		}
 		for _, name := range []string{c.ends[i].client, c.ends[i].server} {
-			if err := w.a.run.cfg.Fleet.Interrupted(name, o.Sent, o.Done); err != nil {
+			if err := w.prober.Interrupted(name, o.Sent, o.Done); err != nil {
 				o.Result, o.Err = judge.Inconclusive, err.Error()
 			}
 		}
 		if o.Result != judge.Dropped {
 			continue
 		}
-		if err := w.a.run.cfg.Fleet.Late(c.nonces[i], o.Done); err != nil {
+		if err := w.prober.Late(c.nonces[i], o.Done); err != nil {
 			o.Result, o.Err = judge.Inconclusive, err.Error()
 		}
 	}

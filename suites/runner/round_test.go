@@ -10,9 +10,19 @@ import (
 	"github.com/netassay/netassay/suites/judge"
 )
 
-// newWatchedSet is a fixture set whose engine denies all but nodes, and a watch over every
-// cell of one port, none of which is allowed.
-func newWatchedSet(t *testing.T, w *world) *watch {
+// onePort is a case that probes one port of pods.
+func onePort() cases.Case {
+	return cases.Case{Probes: []cases.Probe{{Port: 80, Protocol: corev1.ProtocolTCP}}, Paths: []cases.Path{cases.PathPod}}
+}
+
+// newWatch watches every cell of one port in the set.
+func newWatch(a *fixtureSet) *watch {
+	w := a.newWatch(wants(onePort(), -1, a.Families()), func(cases.Cell) model.Verdict { return "" }, 0)
+	return &w
+}
+
+// newDeniedSet is a fixture set whose engine denies all but nodes.
+func newDeniedSet(t *testing.T, w *world) *fixtureSet {
 	t.Helper()
 	w.verdict = func(f model.Flow) model.Verdict {
 		if isNode(f.Client) {
@@ -24,20 +34,18 @@ func newWatchedSet(t *testing.T, w *world) *watch {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newSuite(cfg)
-	if err := s.describeCluster(t.Context()); err != nil {
+	s := newStage(cfg)
+	if _, _, err := s.survey(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.startControls(t.Context()); err != nil {
+	if err := s.startControls(t.Context(), ""); err != nil {
 		t.Fatal(err)
 	}
 	a, err := s.newFixtureSet(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := cases.Case{Probes: []cases.Probe{{Port: 80, Protocol: corev1.ProtocolTCP}}, Paths: []cases.Path{cases.PathPod}}
-	watch := a.newWatch(wants(c, -1, a.Families()), func(cases.Cell) model.Verdict { return "" }, 0)
-	return &watch
+	return a
 }
 
 // Every negative observation has both its controls, whatever cells a round is over: both
@@ -59,7 +67,7 @@ func TestEveryRoundHasItsControls(t *testing.T) {
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
 			inWorld(t, func(t *testing.T, world *world) {
-				w := newWatchedSet(t, world)
+				w := newWatch(newDeniedSet(t, world))
 				var cells []*cell
 				for _, c := range w.cells {
 					if tc.in(c.key) {
@@ -78,7 +86,7 @@ func TestEveryRoundHasItsControls(t *testing.T) {
 func TestASweepThatIsCutOffHasItsControls(t *testing.T) {
 	for sent := 1; sent <= sliceCount; sent++ {
 		inWorld(t, func(t *testing.T, world *world) {
-			w := newWatchedSet(t, world)
+			w := newWatch(newDeniedSet(t, world))
 			w.sweep = newSweep(w.cells)
 			w.sweep.round.open = true
 			var cells []*cell

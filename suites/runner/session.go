@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	v1 "github.com/netassay/netassay/reports/v1"
+	"github.com/netassay/netassay/suites/cases"
 )
 
 // Session is a run whose cases are asked for one by one. Whoever asks chooses which cases
@@ -20,8 +20,12 @@ import (
 // Config.Cases are those that may be asked for. Close reports the ones that never were as
 // Unfinished; see Skip and Forget for the other reasons not to ask.
 type Session struct {
-	suite *suite
-	slots chan struct{} // one per fixture set that may be at work
+	cases    []cases.Case
+	parallel int
+	keep     bool // leave the fixture in the cluster
+	ledger   *ledger
+	stage    *stage
+	slots    chan struct{} // one per fixture set that may be at work
 
 	mu   sync.Mutex
 	free []*fixtureSet // standing fixture sets that no case is at work in
@@ -33,9 +37,10 @@ func Open(cfg Config) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{suite: newSuite(cfg), slots: make(chan struct{}, cfg.Parallel)}
-	s.suite.report.Started = time.Now().UTC()
-	return s, nil
+	return &Session{
+		cases: cfg.Cases, parallel: cfg.Parallel, keep: cfg.Keep,
+		ledger: newLedger(cfg), stage: newStage(cfg), slots: make(chan struct{}, cfg.Parallel),
+	}, nil
 }
 
 // Run runs the cases and returns everything that was found, also when it was cancelled or
@@ -55,11 +60,28 @@ func Run(ctx context.Context, cfg Config) (*v1.Run, error) {
 
 // Start makes in the cluster what all cases share. It is called once, before Play; the
 // error says that no case can be played.
-func (s *Session) Start(ctx context.Context) error { return s.suite.start(ctx) }
+func (s *Session) Start(ctx context.Context) error {
+	report := s.ledger.report
+	s.ledger.tell(Event{Kind: RunStarted, Total: s.ledger.total, Order: report.Order})
+	if s.ledger.total == 0 {
+		return nil
+	}
+	var err error
+	if report.Kubernetes, report.Kernel, err = s.stage.survey(ctx); err != nil {
+		return err
+	}
+	if err := s.stage.startControls(ctx, nodeListens(s.cases)); err != nil {
+		return err
+	}
+	if prober := s.stage.withoutRaw(); prober != "" {
+		s.ledger.skip(cases.SCTP, fmt.Sprintf("needs raw packets (NET_RAW) for SCTP, which prober %s can't send", prober))
+	}
+	return nil
+}
 
 // Order is the names of the cases that can run here, in the order that Config.Seed gives.
 // Those of Config.Cases that are not in it are Skipped or NotSupported.
-func (s *Session) Order() []string { return slices.Clone(s.suite.report.Order) }
+func (s *Session) Order() []string { return slices.Clone(s.ledger.report.Order) }
 
 // Play plays the case of that name, in a fixture set that is free, for which it waits while
 // Config.Parallel others are at work. It is safe to call from several goroutines. A case
@@ -67,7 +89,7 @@ func (s *Session) Order() []string { return slices.Clone(s.suite.report.Order) }
 // run was stopped, is not played: the result says why. The error says that the cluster
 // could not hold a fixture, or that the session has no such case.
 func (s *Session) Play(ctx context.Context, name string) (v1.Case, error) {
-	known, err := s.suite.known(ctx, name)
+	known, err := s.ledger.known(ctx, name)
 	if err != nil || known.Outcome != "" {
 		return known, err
 	}
@@ -78,44 +100,31 @@ func (s *Session) Play(ctx context.Context, name string) (v1.Case, error) {
 	}
 	result, ok, err := s.playOne(ctx, name)
 	if !ok {
-		return s.suite.known(ctx, name)
+		return s.ledger.known(ctx, name)
 	}
 	return result, err
 }
 
 // Skip keeps cases that are not begun yet from being played, for that reason: Close
 // reports them as Skipped.
-func (s *Session) Skip(reason string) {
-	s.suite.mu.Lock()
-	defer s.suite.mu.Unlock()
-	if s.suite.stopped == "" {
-		s.suite.stopped = reason
-	}
-}
+func (s *Session) Skip(reason string) { s.ledger.stop(reason) }
 
 // Forget takes out of the session what was never asked for, as if Config.Cases had not
 // had it.
-func (s *Session) Forget() {
-	s.suite.mu.Lock()
-	defer s.suite.mu.Unlock()
-	for _, c := range s.suite.queue {
-		s.suite.report.Order = slices.DeleteFunc(s.suite.report.Order, func(name string) bool { return name == c.Name })
-	}
-	s.suite.queue = nil
-}
+func (s *Session) Forget() { s.ledger.forget() }
 
 // Close removes what the session made in the cluster and returns everything that was found.
 // No case is at work any more when it is called. A ctx that is done makes the cases that
 // were never begun say so; it does not keep Close from cleaning up, which takes a bounded
 // time.
 func (s *Session) Close(ctx context.Context) *v1.Run {
-	s.suite.abandonQueue(ctx)
+	report := s.ledger.close(ctx)
 	for s.retire(ctx) {
 	}
-	s.suite.close(ctx)
-	report := s.suite.report
+	if err := s.stage.close(ctx, s.keep); err != nil {
+		s.ledger.trouble("clean up: %v", err)
+	}
 	report.Finished = time.Now().UTC()
-	slices.SortFunc(report.Cases, func(a, b v1.Case) int { return cmp.Compare(a.Name, b.Name) })
 	return report
 }
 
@@ -125,7 +134,7 @@ func (s *Session) playAll(ctx context.Context) error {
 		return err
 	}
 	var g errgroup.Group
-	for range min(s.suite.cfg.Parallel, s.suite.total) {
+	for range min(s.parallel, s.ledger.total) {
 		g.Go(func() error {
 			defer s.retire(ctx)
 			for {
@@ -141,16 +150,16 @@ func (s *Session) playAll(ctx context.Context) error {
 // playOne plays the queued case of that name, the next one when it is "". It is not ok when
 // there is none, or when none may begin any more.
 func (s *Session) playOne(ctx context.Context, name string) (result v1.Case, ok bool, err error) {
-	c, n, ok := s.suite.take(ctx, name)
+	c, n, ok := s.ledger.take(ctx, name)
 	if !ok {
 		return v1.Case{}, false, nil
 	}
-	s.suite.tell(Event{Kind: CaseStarted, Case: c.Name, N: n, Total: s.suite.total})
-	result, a, err := s.suite.play(ctx, s.pick(), c)
+	s.ledger.tell(Event{Kind: CaseStarted, Case: c.Name, N: n, Total: s.ledger.total})
+	result, a, err := s.play(ctx, s.pick(), c)
 	if a != nil {
 		s.giveBack(a)
 	}
-	s.suite.end(result)
+	s.ledger.end(result)
 	return result, true, err
 }
 
@@ -180,29 +189,6 @@ func (s *Session) retire(ctx context.Context) bool {
 	if a == nil {
 		return false
 	}
-	s.suite.discard(ctx, a)
+	s.discard(ctx, a)
 	return true
-}
-
-// known is what is known of a case without playing it; an empty outcome says that it can
-// be played.
-func (s *suite) known(ctx context.Context, name string) (v1.Case, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, c := range s.report.Cases {
-		if c.Name == name {
-			return c, nil
-		}
-	}
-	for _, c := range s.queue {
-		switch {
-		case c.Name != name:
-		case s.stopped != "" || ctx.Err() != nil:
-			outcome, reason := s.abandoned(ctx)
-			return described(c, outcome, reason), nil
-		default:
-			return v1.Case{}, nil
-		}
-	}
-	return v1.Case{}, fmt.Errorf("play case %q: the session has no such case, or is at work on it", name)
 }

@@ -19,6 +19,7 @@ import (
 // stepWatch is one step of a case while it is done and watched.
 type stepWatch struct {
 	watch
+	set      *fixtureSet // in which the step is done
 	c        cases.Case
 	step     int
 	name     string
@@ -32,7 +33,7 @@ type stepWatch struct {
 
 // begin prepares the watch of a step. before is what was wanted until now.
 func (a *fixtureSet) begin(c cases.Case, step int, before verdicts) *stepWatch {
-	w := &stepWatch{c: c, step: step, name: c.Steps[step].Name, want: wants(c, step, a.Families())}
+	w := &stepWatch{set: a, c: c, step: step, name: c.Steps[step].Name, want: wants(c, step, a.Families())}
 	fresh, between := touched(c.Steps[step]), passing(c, step, w.want, a.Families())
 	past := func(k cases.Cell) model.Verdict {
 		if fresh[k.Client] || fresh[k.Server] || between[k] {
@@ -40,14 +41,17 @@ func (a *fixtureSet) begin(c cases.Case, step int, before verdicts) *stepWatch {
 		}
 		return before[k]
 	}
-	w.watch = a.newWatch(w.want, past, a.run.cfg.Timing.Hold)
+	w.watch = a.newWatch(w.want, past, a.timing.Hold)
 	return w
 }
 
 // newWatch makes a watch over all cells of want, in a fixed order.
 func (a *fixtureSet) newWatch(want verdicts, past func(cases.Cell) model.Verdict, hold time.Duration) watch {
-	w := watch{a: a, results: make(chan batch), patient: a.patient || a.run.cfg.Timing.Patient}
-	w.window = judge.Window{Begun: a.run.cfg.Now(), Hold: hold, Deadline: a.run.cfg.Timing.Deadline}
+	w := watch{
+		prober: a.fleet, pod: a.pod, timing: a.timing, now: a.now, turn: &a.turn,
+		results: make(chan batch), patient: a.patient || a.timing.Patient,
+		window: judge.Window{Begun: a.now(), Hold: hold, Deadline: a.timing.Deadline},
+	}
 	for _, k := range slices.SortedFunc(maps.Keys(want), compareCells) {
 		c := &cell{key: k, judge: judge.Cell{Want: want[k], Before: past(k)}}
 		if c.undefined() {
@@ -82,23 +86,23 @@ func (w *stepWatch) play(ctx context.Context) <-chan v1.Step {
 // do makes the step's changes, gives the time of the ack, and then asks the oracle whether
 // it wants, in the state that the API server has now, what the case wants.
 func (w *stepWatch) do(ctx context.Context, acks chan<- time.Duration) {
-	acked := w.a.run.cfg.Now()
+	acked := w.now()
 	for _, action := range w.c.Steps[w.step].Do {
 		var err error
-		if acked, err = w.a.do(ctx, action); err != nil {
+		if acked, err = w.set.do(ctx, action); err != nil {
 			w.err, w.defect = fmt.Errorf("do the step: %w", err), true
 			close(acks)
 			return
 		}
 	}
 	acks <- acked
-	snapshot, err := w.a.snapshot(ctx, w.namespaces())
+	snapshot, err := w.set.snapshot(ctx, w.set.stage.nodes, w.namespaces())
 	if err != nil {
 		w.err = fmt.Errorf("read the state after the step: %w", err)
 		return
 	}
 	w.snapshot = snapshot
-	if all := cases.Disagreements(w.c, w.step, snapshot, w.a); len(all) > 0 {
+	if all := cases.Disagreements(w.c, w.step, snapshot, w.set); len(all) > 0 {
 		w.err, w.defect = fmt.Errorf("oracle and pins disagree on %d cells, first: %s", len(all), all[0]), true
 	}
 }
@@ -108,7 +112,7 @@ func (w *stepWatch) namespaces() []string {
 	names := map[string]bool{}
 	for _, key := range w.c.Keys(w.step) {
 		namespace, _, _ := strings.Cut(key, "/")
-		names[w.a.Namespace(namespace)] = true
+		names[w.set.Namespace(namespace)] = true
 	}
 	return slices.Sorted(maps.Keys(names))
 }
@@ -116,7 +120,7 @@ func (w *stepWatch) namespaces() []string {
 // conclude judges the step when its last probes are back. From here on the watch belongs
 // to the goroutine that does so.
 func (w *stepWatch) conclude(ctx context.Context) <-chan v1.Step {
-	over := w.a.run.cfg.Now()
+	over := w.now()
 	w.doubtful = w.err != nil || !w.acked || !w.settled(over)
 	w.window.Ended = over
 	w.closeSweep(ctx, over)
@@ -184,42 +188,10 @@ func (w *stepWatch) report(c *cell) v1.Cell {
 	return r
 }
 
-func asMillis(d *time.Duration) *float64 {
-	if d == nil {
-		return nil
-	}
-	ms := millis(*d)
-	return &ms
-}
-
-// summed is the outcome of a step with these cells: failed when one failed, else
-// inconclusive when one is.
-func summed(cells []v1.Cell) (v1.Outcome, string) {
-	n := map[v1.Outcome]int{}
-	first := map[v1.Outcome]*v1.Cell{}
-	for i := range cells {
-		c := &cells[i]
-		n[c.Outcome]++
-		if first[c.Outcome] == nil {
-			first[c.Outcome] = c
-		}
-	}
-	for _, o := range []v1.Outcome{v1.Fail, v1.Inconclusive} {
-		if c := first[o]; c != nil {
-			return o, fmt.Sprintf("%d of %d cells, first %s -> %s %d/%s %s by %s: %s",
-				n[o], len(cells), c.Client, c.Server, c.Port, c.Protocol, c.Family, c.Path, c.Reason)
-		}
-	}
-	if n[v1.Pass] == 0 {
-		return v1.Inconclusive, "no cell was judged"
-	}
-	return v1.Pass, ""
-}
-
 // watchBaseline checks that all these cells are allowed, once. A pod to itself is left out.
 func (a *fixtureSet) watchBaseline(ctx context.Context, c cases.Case, name string, want verdicts) v1.Step {
 	maps.DeleteFunc(want, func(_ cases.Cell, v model.Verdict) bool { return v == model.Undefined })
-	w := &stepWatch{c: c, step: -1, name: name, want: want}
+	w := &stepWatch{set: a, c: c, step: -1, name: name, want: want}
 	w.watch = a.newWatch(w.want, func(cases.Cell) model.Verdict { return "" }, 0)
 	acks := make(chan time.Duration, 1)
 	acks <- w.window.Begun

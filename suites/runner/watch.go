@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -53,7 +54,13 @@ type standing struct {
 // watch probes the cells of one step until enough is seen. One goroutine owns it; calls of
 // the prober run beside and report through results.
 type watch struct {
-	a               *fixtureSet
+	prober  Prober
+	pod     func(key string) *pod // that can be probed, nil when there is none of that key (yet)
+	timing  Timing
+	now     func() time.Duration
+	turn    *atomic.Int64 // how long an answered probe takes from here and back, lately; watches of a set may overlap
+	patient bool          // presume nothing
+
 	cells           []*cell
 	window          judge.Window
 	acked           bool
@@ -65,7 +72,6 @@ type watch struct {
 	sweepBegun time.Duration // of the last sweep; 0 before the first
 	fastSent   time.Duration // last fast round; 0 before the first
 	lag        time.Duration // from handing a batch over to its sending, lately
-	patient    bool          // presume nothing
 	rounds     int
 	probes     int
 }
@@ -76,7 +82,7 @@ func (w *watch) run(ctx context.Context, acks <-chan time.Duration) {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	for {
-		now := w.a.run.cfg.Now()
+		now := w.now()
 		if w.acked && w.finished(now) {
 			return
 		}
@@ -170,14 +176,14 @@ func (w *watch) launchSweep(ctx context.Context, now time.Duration) {
 // most is how many probes may be on their way when a round is begun. More would not be
 // answered any sooner: a machine that can't keep up would only fall behind further, and
 // mistake its own slowness for dropped packets.
-func (w *watch) most() int { return w.a.run.cfg.Timing.CellsPerSecond / 4 }
+func (w *watch) most() int { return w.timing.CellsPerSecond / 4 }
 
 func (w *watch) due(last, every, now time.Duration) bool { return last == 0 || now-last >= every }
 
 // sweepEvery spaces the rounds over all cells so that a fixture set keeps to its rate. What
 // takes long, a namespace that goes away or cells that stay wrong, is watched less closely.
 func (w *watch) sweepEvery(now time.Duration) time.Duration {
-	t := w.a.run.cfg.Timing
+	t := w.timing
 	lasts := now - w.window.Begun
 	if w.acked {
 		lasts = now - w.window.Acked
@@ -188,7 +194,7 @@ func (w *watch) sweepEvery(now time.Duration) time.Duration {
 // fastPace spaces fast rounds. They may take twice the rate of full ones, because they are
 // soon over; a cell that stays wrong for long is probed ever more slowly.
 func (w *watch) fastPace(n int, now time.Duration) time.Duration {
-	t := w.a.run.cfg.Timing
+	t := w.timing
 	pace := max(t.FastEvery, perRound(n, 2*t.CellsPerSecond))
 	if late := now - w.window.Acked; late > calmAfter {
 		pace = max(pace, min(late/8, 2*t.RoundEvery))
@@ -232,7 +238,7 @@ func (w *watch) wrong(now time.Duration) []*cell {
 // underway says that the answer to a probe of the cell may still be on its way. Another
 // probe would tell no more, and where they take long it would make all of them take longer.
 func (w *watch) underway(c *cell, now time.Duration) bool {
-	return len(c.pending) > 0 && now-c.newest() < 2*time.Duration(w.a.turn.Load())
+	return len(c.pending) > 0 && now-c.newest() < 2*time.Duration(w.turn.Load())
 }
 
 // stands presumes that probes to a denied cell that are silent for long were dropped.
@@ -320,6 +326,6 @@ func (w *watch) finished(now time.Duration) bool {
 	case now < deadline:
 		return false
 	default:
-		return !hopeful || now >= deadline+2*w.window.Hold+w.a.run.cfg.Timing.Timeout
+		return !hopeful || now >= deadline+2*w.window.Hold+w.timing.Timeout
 	}
 }

@@ -1,0 +1,135 @@
+package runner
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/rest"
+
+	"github.com/netassay/netassay/clusters"
+	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/probe"
+)
+
+// The cluster.
+
+func (w *world) Name() string             { return "fake" }
+func (w *world) REST() *rest.Config       { return nil }
+func (w *world) Image(name string) string { return name }
+func (w *world) Families() []model.Family {
+	return []model.Family{model.IPv4, model.IPv6}
+}
+func (w *world) Nodes() []string { return []string{"n1", "n2", "n3"} }
+func (w *world) Exec(context.Context, string, string, string, []string, clusters.Streams) error {
+	panic("the fake fleet dials nobody")
+}
+
+// The fleet.
+
+func (w *world) Add(_ context.Context, name string, _ probe.Dial) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.probers[name] = true
+	return nil
+}
+
+func (w *world) Remove(name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.probers, name)
+}
+
+func (w *world) Probe(ctx context.Context, client string, ts []probe.Target) ([]probe.Observation, error) {
+	if err := pause(ctx, w.lag()); err != nil {
+		return nil, err
+	}
+	sent := w.now()
+	took := fakeRTT
+	obs := make([]probe.Observation, len(ts))
+	for i, t := range ts {
+		obs[i] = w.probe(client, t)
+		obs[i].Sent, obs[i].Done = sent, sent+fakeRTT
+		if obs[i].Result == probe.Dropped {
+			obs[i].Done = sent + t.Timeout
+		}
+		took = max(took, obs[i].Done-sent)
+	}
+	return obs, pause(ctx, took)
+}
+
+func (w *world) Interrupted(name string, from, to time.Duration) error {
+	return w.interrupted(name, from, to)
+}
+
+func (w *world) Late(uint64, time.Duration) error { return w.late() }
+
+func (w *world) probe(client string, t probe.Target) probe.Observation {
+	o := probe.Observation{Cell: t.Cell, Result: probe.Dropped}
+	w.mu.Lock()
+	now := w.history[len(w.history)-1]
+	alive := w.probers[client]
+	w.mu.Unlock()
+	if w.broken(client) || !alive {
+		o.Result, o.Err = probe.Inconclusive, "exec stream lost"
+		return o
+	}
+	to := t.Addr.Addr()
+	if ip, ok := now.services[to]; ok {
+		to = ip
+	}
+	server := podAt(now.snapshot, to)
+	from := podNamed(now.snapshot, client, to.Is4())
+	if server == "" || w.dead(server) || !from.IsValid() {
+		return o
+	}
+	f := model.Flow{Client: from, Server: to, Protocol: corev1.Protocol(t.Protocol), Port: t.Addr.Port()}
+	if w.verdict(f) == model.Deny {
+		return o
+	}
+	o.Result = probe.Connected
+	if !t.Bare {
+		o.Answered, o.Receiver = server, server
+	}
+	return o
+}
+
+func podAt(s model.Snapshot, ip netip.Addr) string {
+	for _, p := range s.Pods {
+		if slices.Contains(p.IPs, ip) {
+			return p.Key()
+		}
+	}
+	return ""
+}
+
+func podNamed(s model.Snapshot, key string, is4 bool) netip.Addr {
+	for _, p := range s.Pods {
+		if p.Key() == key {
+			for _, ip := range p.IPs {
+				if ip.Is4() == is4 {
+					return ip
+				}
+			}
+		}
+	}
+	return netip.Addr{}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	if d <= 0 { // a timer that is due at once crashes Go 1.26's race detector in a bubble
+		return ctx.Err()
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+var _ clusters.Cluster = (*world)(nil)

@@ -1,0 +1,178 @@
+package runner
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	v1 "github.com/netassay/netassay/reports/v1"
+	"github.com/netassay/netassay/suites/cases"
+)
+
+// ledger is what is still to be played in a run, and what was found. It is safe for use by
+// several goroutines.
+type ledger struct {
+	events   func(Event)
+	failFast bool
+
+	mu      sync.Mutex
+	report  *v1.Run
+	queue   []cases.Case
+	total   int
+	ended   int
+	stopped string // why no further case is begun: fail-fast, Session.Skip
+}
+
+// newLedger queues the cases that can run and reports the others at once.
+func newLedger(cfg Config) *ledger {
+	k := cfg.conditions()
+	l := &ledger{events: cfg.Events, failFast: cfg.FailFast, report: &v1.Run{
+		Schema: v1.Schema, ID: cfg.RunID, Tool: cfg.Tool, Cluster: cfg.Cluster.Name(),
+		Engine: cfg.Engine, EngineVersion: cfg.EngineVersion, Started: time.Now().UTC(),
+		Nodes: len(cfg.Cluster.Nodes()), Seed: cfg.Seed, Parallel: cfg.Parallel, Timing: cfg.Timing.report(),
+		LabReady: cfg.LabReady,
+	}}
+	for _, f := range k.judged() {
+		l.report.Families = append(l.report.Families, string(f))
+	}
+	for _, u := range k.unsupported {
+		l.report.Lacks = append(l.report.Lacks, u.String())
+	}
+	for _, c := range shuffled(cfg.Cases, cfg.Seed) {
+		if outcome, reason, ok := k.triage(c); !ok {
+			l.report.Cases = append(l.report.Cases, described(c, outcome, reason))
+			continue
+		}
+		l.queue = append(l.queue, c)
+		l.report.Order = append(l.report.Order, c.Name)
+	}
+	l.total = len(l.queue)
+	return l
+}
+
+// take begins the queued case of that name, the first of the queue when it is "": n is how
+// many have been begun with it. It gives none when no case may be begun any more.
+func (l *ledger) take(ctx context.Context, name string) (c cases.Case, n int, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i := slices.IndexFunc(l.queue, func(c cases.Case) bool { return name == "" || c.Name == name })
+	if i < 0 || ctx.Err() != nil || l.stopped != "" {
+		return cases.Case{}, 0, false
+	}
+	c = l.queue[i]
+	l.queue = slices.Delete(l.queue, i, i+1)
+	return c, l.total - len(l.queue), true
+}
+
+func (l *ledger) end(result v1.Case) {
+	l.mu.Lock()
+	l.report.Cases = append(l.report.Cases, result)
+	l.ended++
+	n := l.ended
+	if l.failFast && result.Outcome == v1.Fail && l.stopped == "" {
+		l.stopped = "fail-fast: " + result.Name + " failed"
+	}
+	l.mu.Unlock()
+	l.tell(Event{Kind: CaseEnded, Case: result.Name, Set: result.FixtureSet, N: n, Total: l.total, Result: &result})
+}
+
+// stop keeps what is queued from being begun, for that reason.
+func (l *ledger) stop(reason string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stopped = cmp.Or(l.stopped, reason)
+}
+
+// skip takes the cases of a feature out of the queue.
+func (l *ledger) skip(f cases.Feature, reason string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dequeue(func(c cases.Case) bool {
+		if c.HasFeature(f) {
+			l.report.Cases = append(l.report.Cases, described(c, v1.Skipped, reason))
+			l.total--
+		}
+		return c.HasFeature(f)
+	})
+}
+
+// forget takes all that is queued out of the run.
+func (l *ledger) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dequeue(func(cases.Case) bool { return true })
+}
+
+// dequeue takes cases out of the queue and the order. The lock is held.
+func (l *ledger) dequeue(which func(cases.Case) bool) {
+	l.queue = slices.DeleteFunc(l.queue, func(c cases.Case) bool {
+		if !which(c) {
+			return false
+		}
+		l.report.Order = slices.DeleteFunc(l.report.Order, func(name string) bool { return name == c.Name })
+		return true
+	})
+}
+
+// close reports the cases that were never begun, and gives the whole report.
+func (l *ledger) close(ctx context.Context) *v1.Run {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	outcome, reason := l.abandoned(ctx)
+	for _, c := range l.queue {
+		l.report.Cases = append(l.report.Cases, described(c, outcome, reason))
+	}
+	l.queue = nil
+	slices.SortFunc(l.report.Cases, func(a, b v1.Case) int { return cmp.Compare(a.Name, b.Name) })
+	return l.report
+}
+
+// abandoned is what becomes of a case that was never begun. The lock is held.
+func (l *ledger) abandoned(ctx context.Context) (v1.Outcome, string) {
+	switch {
+	case l.stopped != "":
+		return v1.Skipped, l.stopped
+	case ctx.Err() != nil:
+		return v1.Unfinished, "never begun: the run was stopped"
+	}
+	return v1.Unfinished, "never begun: the run could not go on"
+}
+
+// known is what is known of a case without playing it; an empty outcome says that it can
+// be played.
+func (l *ledger) known(ctx context.Context, name string) (v1.Case, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.report.Cases {
+		if c.Name == name {
+			return c, nil
+		}
+	}
+	i := slices.IndexFunc(l.queue, func(c cases.Case) bool { return c.Name == name })
+	switch {
+	case i < 0:
+		return v1.Case{}, fmt.Errorf("play case %q: the session has no such case, or is at work on it", name)
+	case l.stopped != "" || ctx.Err() != nil:
+		outcome, reason := l.abandoned(ctx)
+		return described(l.queue[i], outcome, reason), nil
+	}
+	return v1.Case{}, nil
+}
+
+// tell passes an event on, one at a time.
+func (l *ledger) tell(e Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.events(e)
+}
+
+func (l *ledger) trouble(format string, args ...any) {
+	message := fmt.Sprintf(format, args...)
+	l.mu.Lock()
+	l.report.Notes = append(l.report.Notes, message)
+	l.mu.Unlock()
+	l.tell(Event{Kind: Trouble, Message: message})
+}

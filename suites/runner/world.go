@@ -1,0 +1,180 @@
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	netv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	typednetv1 "k8s.io/client-go/kubernetes/typed/networking/v1"
+
+	"github.com/netassay/netassay/probe/pods"
+	"github.com/netassay/netassay/suites/cases"
+	"github.com/netassay/netassay/suites/fixture"
+)
+
+var _ cases.World = (*fixtureSet)(nil)
+
+// do makes one change and returns when the API server has answered, and for pods and
+// namespaces when they run or are gone. acked is when that was; the prober of a new pod
+// comes up after it.
+func (a *fixtureSet) do(ctx context.Context, action cases.Action) (acked time.Duration, err error) {
+	if err := cases.Do(ctx, a, action); err != nil {
+		return 0, fmt.Errorf("%s: %w", action, err)
+	}
+	if key := cases.EffectOf(action).Creates; key != "" {
+		return a.pod(key).since, nil
+	}
+	return a.now(), nil
+}
+
+// undoing is a fixture set while a case is undone: what is gone already is no error, and
+// namespaces that the case created are not waited for, as their names are never used again.
+type undoing struct{ *fixtureSet }
+
+// DeletePolicy implements cases.World.
+func (u undoing) DeletePolicy(ctx context.Context, policy cases.Ref) error {
+	return ignoreGone(u.fixtureSet.DeletePolicy(ctx, policy))
+}
+
+// DeletePod implements cases.World.
+func (u undoing) DeletePod(ctx context.Context, pod cases.Ref) error {
+	return ignoreGone(u.fixtureSet.DeletePod(ctx, pod))
+}
+
+// DeleteNamespace implements cases.World.
+func (u undoing) DeleteNamespace(ctx context.Context, name string) error {
+	return ignoreGone(u.beginDelete(ctx, name))
+}
+
+// labelPatch is the merge patch of labels; a nil value is null, which removes the label.
+func labelPatch(labels map[string]*string) []byte {
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"labels": labels}})
+	if err != nil {
+		panic(err) // a map of strings
+	}
+	return patch
+}
+
+// ApplyPolicy implements cases.World.
+func (a *fixtureSet) ApplyPolicy(ctx context.Context, logical *netv1.NetworkPolicy) error {
+	p, err := cases.BindPolicy(logical, a)
+	if err != nil {
+		return err
+	}
+	if p.Labels == nil {
+		p.Labels = map[string]string{}
+	}
+	p.Labels[fixture.RunLabel], p.Labels[fixture.SetLabel] = a.ID, a.Name
+	client := a.policies(logical.Namespace)
+	_, err = client.Create(ctx, p, metav1.CreateOptions{})
+	if !apierrors.IsAlreadyExists(err) {
+		return err
+	}
+	old, err := client.Get(ctx, p.Name, metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	p.ResourceVersion = old.ResourceVersion
+	_, err = client.Update(ctx, p, metav1.UpdateOptions{})
+	return err
+}
+
+// PatchPolicy implements cases.World.
+func (a *fixtureSet) PatchPolicy(ctx context.Context, p cases.PatchPolicy) error {
+	merge, err := cases.BindJSON(p.Merge, a)
+	if err != nil {
+		return err
+	}
+	_, err = a.policies(p.Namespace).Patch(ctx, p.Name, types.MergePatchType, merge, metav1.PatchOptions{})
+	return err
+}
+
+// DeletePolicy implements cases.World.
+func (a *fixtureSet) DeletePolicy(ctx context.Context, policy cases.Ref) error {
+	return a.policies(policy.Namespace).Delete(ctx, policy.Name, metav1.DeleteOptions{})
+}
+
+// LabelPod implements cases.World.
+func (a *fixtureSet) LabelPod(ctx context.Context, l cases.LabelPod) error {
+	_, err := a.client.CoreV1().Pods(a.Namespace(l.Namespace)).Patch(ctx, l.Name, types.MergePatchType, labelPatch(l.Labels), metav1.PatchOptions{})
+	return err
+}
+
+// LabelNamespace implements cases.World.
+func (a *fixtureSet) LabelNamespace(ctx context.Context, l cases.LabelNamespace) error {
+	_, err := a.client.CoreV1().Namespaces().Patch(ctx, a.Namespace(l.Name), types.MergePatchType, labelPatch(l.Labels), metav1.PatchOptions{})
+	return err
+}
+
+// CreatePod creates a pod and its Service, which may be there from a pod of the same name,
+// and starts its prober when it runs.
+func (a *fixtureSet) CreatePod(ctx context.Context, p cases.Pod) error {
+	key := p.Key()
+	p.Namespace = a.Namespace(p.Namespace)
+	services := a.client.CoreV1().Services(p.Namespace)
+	if _, err := services.Create(ctx, a.ServiceObject(p), metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("create service %s: %w", p.Key(), err)
+	}
+	running, err := a.startPod(ctx, a.PodObject(p))
+	if err != nil {
+		return err
+	}
+	since := a.now()
+	service, err := services.Get(ctx, p.Name, metav1.GetOptions{}) // a cluster may give the addresses only later
+	if err != nil {
+		return err
+	}
+	started := &pod{
+		key: key, prober: p.Key(), control: a.controlOf(p.Node),
+		ips: statusIPs(running), services: parseIPs(service.Spec.ClusterIPs), since: since,
+	}
+	return a.attach(ctx, started, pods.Resident{
+		Name: started.prober, Namespace: p.Namespace, Pod: p.Name, Listen: fixture.Listen(p.Ports),
+	})
+}
+
+// DeletePod deletes a pod and its prober and waits until it is gone. Its Service stays.
+func (a *fixtureSet) DeletePod(ctx context.Context, pod cases.Ref) error {
+	a.drop(func(k string) bool { return k == pod.Key() })
+	client := a.client.CoreV1().Pods(a.Namespace(pod.Namespace))
+	if err := client.Delete(ctx, pod.Name, metav1.DeleteOptions{}); err != nil {
+		return err
+	}
+	return a.awaitGone(ctx, func(ctx context.Context) error {
+		_, err := client.Get(ctx, pod.Name, metav1.GetOptions{})
+		return err
+	})
+}
+
+// CreateNamespace implements cases.World.
+func (a *fixtureSet) CreateNamespace(ctx context.Context, n cases.Namespace) error {
+	n.Name = a.Namespace(n.Name)
+	return a.createNamespace(ctx, a.NamespaceObject(n))
+}
+
+// DeleteNamespace deletes a namespace and the probers in it and waits until it is gone.
+func (a *fixtureSet) DeleteNamespace(ctx context.Context, name string) error {
+	if err := a.beginDelete(ctx, name); err != nil {
+		return err
+	}
+	return a.awaitGone(ctx, func(ctx context.Context) error {
+		_, err := a.client.CoreV1().Namespaces().Get(ctx, a.Namespace(name), metav1.GetOptions{})
+		return err
+	})
+}
+
+// beginDelete deletes a namespace without waiting.
+func (a *fixtureSet) beginDelete(ctx context.Context, name string) error {
+	a.drop(func(key string) bool { return strings.HasPrefix(key, name+"/") })
+	return a.client.CoreV1().Namespaces().Delete(ctx, a.Namespace(name), metav1.DeleteOptions{})
+}
+
+func (a *fixtureSet) policies(logical string) typednetv1.NetworkPolicyInterface {
+	return a.client.NetworkingV1().NetworkPolicies(a.Namespace(logical))
+}
