@@ -11,7 +11,7 @@
 // It is the lowest layer, beside model: it imports neither clusters, engines, suites, scale
 // nor reports, and all of them may import it. Beneath it, probe/agent and probe/wire are
 // what runs in pods and how it is spoken to; probe/podspec and probe/pods bring probers
-// into pods.
+// into pods; probe/flows watches flows while something changes.
 //
 // The stream to a prober is a process pipe in the lab and an exec stream in a cluster: a
 // channel that no NetworkPolicy can cut. How it is opened is the caller's affair (Dial).
