@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,9 +23,11 @@ func ownNames() []string { return []string{"netassay", "enforcer", "probe"} }
 
 // Own is the path of a program of this project: "netassay", "enforcer" or "probe". It
 // is the file beside the running program if there is one, as after make build. Otherwise,
-// as under go test, it is built in the current directory's module into the cache, statically;
-// sources that have changed are noticed. Two callers at once are safe, and a program that
-// runs while it is rebuilt keeps running as it was.
+// as under go test, it is built statically into the cache from the module that the current
+// directory's module takes this project from: this checkout, a directory that a replace
+// names, or a version. The user's own go.mod and go.sum are only read. Changed sources are
+// noticed. Two callers at once are safe, and a program that runs while it is rebuilt keeps
+// running as it was.
 func Own(ctx context.Context, name string) (string, error) {
 	if !slices.Contains(ownNames(), name) {
 		return "", fmt.Errorf("find program %q: unknown name, valid are %s", name, strings.Join(ownNames(), ", "))
@@ -34,21 +38,56 @@ func Own(ctx context.Context, name string) (string, error) {
 			return beside, nil
 		}
 	}
-	return buildOwn(ctx, name)
+	m, err := required(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	if m.Version != "" {
+		p := Peer{Name: name, module: m, Package: ownModule + "/cmd/" + name}
+		return p.ensure(ctx, newProgress(nil))
+	}
+	return buildOwn(ctx, name, m.Dir)
 }
 
-// buildOwn builds to a file that only builds touch, so that go build can see that there
-// is nothing to do, and links the result to the name that callers get.
-func buildOwn(ctx context.Context, name string) (string, error) {
+// required is this project's module as the current directory's module requires it. Its
+// Version is empty when it is a directory that may change.
+func required(ctx context.Context, name string) (module, error) {
+	tool, err := goTool(name)
+	if err != nil {
+		return module{}, err
+	}
+	// -mod=readonly: a vendor directory has no programs of ours, nor our go.sum.
+	cmd := exec.CommandContext(ctx, tool, "list", "-m", "-mod=readonly", "-json=Path,Version,Sum,Dir,Replace", ownModule)
+	log := &buildLog{}
+	var stdout strings.Builder
+	cmd.Stdout, cmd.Stderr = &stdout, log
+	if err := runGroup(ctx, cmd, func(done <-chan struct{}) { <-done }); err != nil {
+		if strings.Contains(log.tail(), "not a known dependency") || strings.Contains(log.tail(), "cannot match") {
+			return module{}, fmt.Errorf("build %s: the module of this directory does not require %s: run in one that does, or put %s beside the test's binary", name, ownModule, name)
+		}
+		return module{}, explain(name, log.tail(), err)
+	}
+	var got struct {
+		module
+		Replace *module
+	}
+	if err := json.Unmarshal([]byte(stdout.String()), &got); err != nil {
+		return module{}, fmt.Errorf("build %s: read go list: %w", name, err)
+	}
+	if got.Replace != nil {
+		return *got.Replace, nil
+	}
+	return got.module, nil
+}
+
+// buildOwn builds in the module in checkout, to a file that only builds touch, so that go
+// build can see that there is nothing to do, and links the result to the name that callers
+// get.
+func buildOwn(ctx context.Context, name, checkout string) (string, error) {
 	root, err := CacheRoot()
 	if err != nil {
 		return "", err
 	}
-	cwd, err := os.Getwd()
-	if err != nil {
-		return "", fmt.Errorf("find current directory: %w", err)
-	}
-	checkout := moduleRoot(cwd)
 	sum := sha256.Sum256([]byte(checkout))
 	dir := filepath.Join(root, "own", hex.EncodeToString(sum[:])[:12])
 	stage := filepath.Join(dir, "stage")
@@ -75,18 +114,6 @@ func buildOwn(ctx context.Context, name string) (string, error) {
 		return "", err
 	}
 	return out, nil
-}
-
-// moduleRoot is the nearest directory at or above dir that has a go.mod, or dir.
-func moduleRoot(dir string) string {
-	for d := dir; ; d = filepath.Dir(d) {
-		if _, err := os.Stat(filepath.Join(d, "go.mod")); err == nil {
-			return d
-		}
-		if d == filepath.Dir(d) {
-			return dir
-		}
-	}
 }
 
 // publish makes out the same file as staged. go build replaces staged when it changes, so

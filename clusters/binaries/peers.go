@@ -23,6 +23,7 @@ import (
 type module struct {
 	Path, Version string
 	Sum           string // of its content, as in a go.sum
+	Dir           string // of its verified source; downloaded when empty
 }
 
 // A Peer is another project's program, an engine but for one, built from its Go module with
@@ -50,7 +51,7 @@ var xtQueue []byte
 func Peers() []Peer {
 	policies := Peer{
 		Name:    "kube-network-policies",
-		module:  module{"sigs.k8s.io/kube-network-policies", "v1.1.0", "h1:UM2m/TdfmWgHClGnrKA+mevqG+OH4883kfup4DnXsHs="},
+		module:  module{Path: "sigs.k8s.io/kube-network-policies", Version: "v1.1.0", Sum: "h1:UM2m/TdfmWgHClGnrKA+mevqG+OH4883kfup4DnXsHs="},
 		Package: "./cmd/kube-network-policies/standard",
 	}
 	// The same program for a kernel without CONFIG_NFT_QUEUE: its rules call the xtables
@@ -58,18 +59,18 @@ func Peers() []Peer {
 	xt := policies
 	xt.Name += "-xtqueue"
 	xt.Swap = &Swap{
-		module: module{"github.com/google/nftables", "v0.3.0", "h1:bkyZ0cbpVeMHXOrtlFc8ISmfVqq5gPJukoYieyVmITg="},
+		module: module{Path: "github.com/google/nftables", Version: "v0.3.0", Sum: "h1:bkyZ0cbpVeMHXOrtlFc8ISmfVqq5gPJukoYieyVmITg="},
 		File:   "expr/queue.go", With: xtQueue,
 	}
 	return []Peer{
 		{
 			Name:    "azure-npm",
-			module:  module{"github.com/Azure/azure-container-networking", "v1.7.0", "h1:8AzGE1K7SM9Aqk0esza8MCAP3RblTviiUWvJKXFaaCc="},
+			module:  module{Path: "github.com/Azure/azure-container-networking", Version: "v1.7.0", Sum: "h1:8AzGE1K7SM9Aqk0esza8MCAP3RblTviiUWvJKXFaaCc="},
 			Package: "./npm/cmd", Stamp: "-X main.version=v1.7.0",
 		},
 		{
 			Name:    "kube-router",
-			module:  module{"github.com/cloudnativelabs/kube-router", "v1.6.1", "h1:b+DzpRig0UyZN/EOEWejai3VCiG3z3Lm4vfNYLv102Q="},
+			module:  module{Path: "github.com/cloudnativelabs/kube-router", Version: "v1.6.1", Sum: "h1:b+DzpRig0UyZN/EOEWejai3VCiG3z3Lm4vfNYLv102Q="},
 			Package: "./cmd/kube-router", Stamp: "-X github.com/cloudnativelabs/kube-router/pkg/version.Version=v1.6.1",
 		},
 		policies,
@@ -81,7 +82,7 @@ func Peers() []Peer {
 func kwok() Peer {
 	return Peer{
 		Name:    "kwok",
-		module:  module{"sigs.k8s.io/kwok", "v0.8.0", "h1:OTIOTwgROqPMovcTwxICx2eYQ4AwLpSx5EpjbDKF4SQ="},
+		module:  module{Path: "sigs.k8s.io/kwok", Version: "v0.8.0", Sum: "h1:OTIOTwgROqPMovcTwxICx2eYQ4AwLpSx5EpjbDKF4SQ="},
 		Package: "./cmd/kwok", Stamp: "-X sigs.k8s.io/kwok/pkg/consts.Version=v0.8.0",
 	}
 }
@@ -211,14 +212,18 @@ func appendTo(file, text string) error {
 // build may complete its go.sum: a directory of the module cache can't be built in as a main
 // module.
 func (m module) fetch(ctx context.Context, name, dir string) error {
-	got, err := m.download(ctx, name)
-	if err != nil {
-		return err
+	from := m.Dir
+	if from == "" {
+		got, err := m.download(ctx, name)
+		if err != nil {
+			return err
+		}
+		if got.Sum != m.Sum {
+			return fmt.Errorf("build %s: module %s %s has sum %s, want %s: look at GOPROXY, then clean the module cache", name, m.Path, m.Version, got.Sum, m.Sum)
+		}
+		from = got.Dir
 	}
-	if got.Sum != m.Sum {
-		return fmt.Errorf("build %s: module %s %s has sum %s, want %s: look at GOPROXY, then clean the module cache", name, m.Path, m.Version, got.Sum, m.Sum)
-	}
-	if err := os.CopyFS(dir, os.DirFS(got.Dir)); err != nil { // writable, whatever it was
+	if err := os.CopyFS(dir, os.DirFS(from)); err != nil { // writable, whatever it was
 		return fmt.Errorf("copy module %s: %w", m.Path, err)
 	}
 	return nil

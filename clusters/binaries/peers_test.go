@@ -136,7 +136,7 @@ func TestPeerKeys(t *testing.T) {
 // in which that file alone is another.
 func TestPeerWithASwappedFile(t *testing.T) {
 	p := kubeRouter(t)
-	p.Swap = &Swap{module: module{"a.b/dependency", "v2", p.Sum}, File: "sub/queue.go", With: []byte("ours")}
+	p.Swap = &Swap{module: module{Path: "a.b/dependency", Version: "v2", Sum: p.Sum}, File: "sub/queue.go", With: []byte("ours")}
 	fake := newPeerGo(t, goFetches(p.Sum)+`cp -R . "$state/built"`)
 	for file, text := range map[string]string{"go.mod": "module m", "sub/queue.go": "theirs", "sub/other.go": "theirs"} {
 		path := filepath.Join(fake.dir, "source", file)
