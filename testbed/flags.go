@@ -27,45 +27,27 @@ type row struct {
 	name   string
 	serves []string // the providers that it has an effect for; nil: all, and those of callers
 	usage  string
-	bind   func(set *pflag.FlagSet, o *Options, name, usage string)
+	field  func(o *Options) any // a pointer to the option, or what adds to it
 }
 
 // table lists all options that have flags.
 func table() []row {
 	return []row{
-		{"provider", nil, "where to run: ", text(func(o *Options) *string { return &o.Provider })},
-		{"engine", []string{Lab, Kind, Existing}, "engine under test, see netassay engines (default reference, or what an existing cluster has)", text(func(o *Options) *string { return &o.Engine })},
-		{"ip-family", []string{Lab, Existing}, "IP families of pods: ipv4, ipv6 or dual (default dual, or what an existing cluster has)", text(func(o *Options) *string { return &o.Families })},
-		{"proxy-mode", []string{Lab}, "kube-proxy mode: iptables or nftables", text(func(o *Options) *string { return &o.ProxyMode })},
-		{"nodes", []string{Lab}, "number of nodes", func(set *pflag.FlagSet, o *Options, name, usage string) { set.IntVar(&o.Nodes, name, o.Nodes, usage) }},
-		{"topology", []string{Kind}, "one of " + strings.Join(kindconfigs.Names(), ", "), text(func(o *Options) *string { return &o.Topology })},
-		{"node-image", []string{Kind}, "image of the nodes (default: our own, built when need be)", text(func(o *Options) *string { return &o.NodeImage })},
-		{"kubeconfig", []string{Existing}, "path of a kubeconfig (default: as kubectl)", text(func(o *Options) *string { return &o.Kubeconfig })},
-		{"context", []string{Existing}, "context of the kubeconfig", text(func(o *Options) *string { return &o.Context })},
-		{"registry", []string{Existing}, "host[:port]/path of a registry with copies of the images", text(func(o *Options) *string { return &o.Registry })},
-		{"image", []string{Existing}, "what nodes pull, as `NAME=REFERENCE`; names are agnhost, probe and enforcer; may be repeated", several((*Options).addImages)},
-		{"tolerate", []string{Existing}, "also use nodes with this `taint`: key, key=value, either with :effect; may be repeated", several((*Options).addTolerated)},
-		{"pull-secret", []string{Existing}, "`file` in the form of .docker/config.json by which nodes pull images", text(func(o *Options) *string { return &o.PullSecret })},
-		{"restricted", []string{Kind, Existing}, "pods that conform to the restricted Pod Security Standard; SCTP is skipped", toggle(func(o *Options) *bool { return &o.Restricted })},
-		{"keep", []string{Kind, Existing}, "leave the cluster, and what was made in it, as it is at the end", toggle(func(o *Options) *bool { return &o.Keep })},
-	}
-}
-
-func text(field func(*Options) *string) func(*pflag.FlagSet, *Options, string, string) {
-	return func(set *pflag.FlagSet, o *Options, name, usage string) {
-		set.StringVar(field(o), name, *field(o), usage)
-	}
-}
-
-func toggle(field func(*Options) *bool) func(*pflag.FlagSet, *Options, string, string) {
-	return func(set *pflag.FlagSet, o *Options, name, usage string) {
-		set.BoolVar(field(o), name, *field(o), usage)
-	}
-}
-
-func several(add func(o *Options, text string) error) func(*pflag.FlagSet, *Options, string, string) {
-	return func(set *pflag.FlagSet, o *Options, name, usage string) {
-		set.Func(name, usage, func(text string) error { return add(o, text) })
+		{"provider", nil, "where to run: ", func(o *Options) any { return &o.Provider }},
+		{"engine", []string{Lab, Kind, Existing}, "engine under test, see netassay engines (default reference, or what an existing cluster has)", func(o *Options) any { return &o.Engine }},
+		{"ip-family", []string{Lab, Existing}, "IP families of pods: ipv4, ipv6 or dual (default dual, or what an existing cluster has)", func(o *Options) any { return &o.Families }},
+		{"proxy-mode", []string{Lab}, "kube-proxy mode: iptables or nftables", func(o *Options) any { return &o.ProxyMode }},
+		{"nodes", []string{Lab}, "number of nodes", func(o *Options) any { return &o.Nodes }},
+		{"topology", []string{Kind}, "one of " + strings.Join(kindconfigs.Names(), ", "), func(o *Options) any { return &o.Topology }},
+		{"node-image", []string{Kind}, "image of the nodes (default: our own, built when need be)", func(o *Options) any { return &o.NodeImage }},
+		{"kubeconfig", []string{Existing}, "path of a kubeconfig (default: as kubectl)", func(o *Options) any { return &o.Kubeconfig }},
+		{"context", []string{Existing}, "context of the kubeconfig", func(o *Options) any { return &o.Context }},
+		{"registry", []string{Existing}, "host[:port]/path of a registry with copies of the images", func(o *Options) any { return &o.Registry }},
+		{"image", []string{Existing}, "what nodes pull, as `NAME=REFERENCE`; names are agnhost, probe and enforcer; may be repeated", func(o *Options) any { return o.addImages }},
+		{"tolerate", []string{Existing}, "also use nodes with this `taint`: key, key=value, either with :effect; may be repeated", func(o *Options) any { return o.addTolerated }},
+		{"pull-secret", []string{Existing}, "`file` in the form of .docker/config.json by which nodes pull images", func(o *Options) any { return &o.PullSecret }},
+		{"restricted", []string{Kind, Existing}, "pods that conform to the restricted Pod Security Standard; SCTP is skipped", func(o *Options) any { return &o.Restricted }},
+		{"keep", []string{Kind, Existing}, "leave the cluster, and what was made in it, as it is at the end", func(o *Options) any { return &o.Keep }},
 	}
 }
 
@@ -102,7 +84,16 @@ func (f Flags) usage(r row) string {
 // Register makes the flags. What o holds are their defaults.
 func (f Flags) Register(set *pflag.FlagSet, o *Options) {
 	for _, r := range f.rows() {
-		r.bind(set, o, r.name, f.usage(r))
+		switch field := r.field(o).(type) {
+		case *string:
+			set.StringVar(field, r.name, *field, f.usage(r))
+		case *int:
+			set.IntVar(field, r.name, *field, f.usage(r))
+		case *bool:
+			set.BoolVar(field, r.name, *field, f.usage(r))
+		case func(string) error:
+			set.Func(r.name, f.usage(r), field)
+		}
 	}
 }
 

@@ -81,23 +81,30 @@ func labUp(ctx context.Context, stdio IO, name string, o testbed.Options) error 
 	return err
 }
 
+// withLabs is the work of a command on the labs of this user.
+func withLabs(do func(context.Context, lab.Labs) error) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, _ []string) error {
+		labs, err := lab.DefaultLabs()
+		if err != nil {
+			return err
+		}
+		return do(c.Context(), labs)
+	}
+}
+
 func newLabStatus(stdio IO) *cobra.Command {
 	output := "table"
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "List the labs and how they are",
 		Args:  noArgs,
-		RunE: func(*cobra.Command, []string) error {
-			labs, err := lab.DefaultLabs()
-			if err != nil {
-				return err
-			}
+		RunE: withLabs(func(_ context.Context, labs lab.Labs) error {
 			all, err := labs.List()
 			if err != nil {
 				return err
 			}
 			return printLabs(stdio.Out, output, all)
-		},
+		}),
 	}
 	c.Flags().StringVarP(&output, "output", "o", output, "table or json")
 	return c
@@ -131,18 +138,14 @@ func newLabKubeconfig(stdio IO, name *string) *cobra.Command {
 		Use:   "kubeconfig",
 		Short: "Print the path of the lab's kubeconfig",
 		Args:  noArgs,
-		RunE: func(*cobra.Command, []string) error {
-			labs, err := lab.DefaultLabs()
-			if err != nil {
-				return err
-			}
+		RunE: withLabs(func(_ context.Context, labs lab.Labs) error {
 			path, err := labs.KubeconfigPath(*name)
 			if err != nil {
 				return err
 			}
 			_, err = fmt.Fprintln(stdio.Out, path)
 			return err
-		},
+		}),
 	}
 }
 
@@ -151,17 +154,13 @@ func newLabDown(stdio IO, name *string) *cobra.Command {
 		Use:   "down",
 		Short: "Stop a lab; nothing of it is left",
 		Args:  noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			labs, err := lab.DefaultLabs()
-			if err != nil {
+		RunE: withLabs(func(ctx context.Context, labs lab.Labs) error {
+			if err := labs.Down(ctx, *name); err != nil {
 				return err
 			}
-			if err := labs.Down(c.Context(), *name); err != nil {
-				return err
-			}
-			_, err = fmt.Fprintf(stdio.Out, "lab %s is gone\n", *name)
+			_, err := fmt.Fprintf(stdio.Out, "lab %s is gone\n", *name)
 			return err
-		},
+		}),
 	}
 }
 
@@ -174,13 +173,9 @@ func newClean(stdio IO) *cobra.Command {
 containers, networks. Those that run stay, and so do clusters that were kept by --keep,
 unless --all is given. Clusters that this program has not made are never touched.`,
 		Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			labs, err := lab.DefaultLabs()
-			if err != nil {
-				return err
-			}
-			done, err := labs.Clean(c.Context(), all)
-			more, kindErr := kind.Clean(c.Context(), all)
+		RunE: withLabs(func(ctx context.Context, labs lab.Labs) error {
+			done, err := labs.Clean(ctx, all)
+			more, kindErr := kind.Clean(ctx, all)
 			done, err = append(done, more...), errors.Join(err, kindErr)
 			for _, line := range done {
 				fmt.Fprintln(stdio.Out, line)
@@ -189,7 +184,7 @@ unless --all is given. Clusters that this program has not made are never touched
 				fmt.Fprintln(stdio.Out, "nothing was left behind")
 			}
 			return err
-		},
+		}),
 	}
 	c.Flags().BoolVar(&all, "all", all, "also stop the labs and remove the kind clusters that are in use or were kept")
 	return c

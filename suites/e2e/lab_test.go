@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/netassay/netassay/clusters/binaries"
+	"github.com/netassay/netassay/engines/registry"
 	"github.com/netassay/netassay/internal/sandbox"
 	v1 "github.com/netassay/netassay/reports/v1"
 )
@@ -83,6 +84,26 @@ func TestLabGivesTheOutcomesOfTheCommandLine(t *testing.T) {
 	}
 	if !seen[v1.Fail] {
 		t.Errorf("outcomes %v of an engine that enforces nothing", got)
+	}
+}
+
+// The version of another project's engine is in the report, as on the command line. It takes
+// many minutes to build one (make test-peers).
+func TestPeerIsReportedWithItsVersion(t *testing.T) {
+	if os.Getenv("NETASSAY_TEST_PEERS") == "" {
+		t.Skip("NETASSAY_TEST_PEERS is not set: run make test-peers")
+	}
+	requireLab(t)
+	p := perform(t, "lab", "-provider", "lab", "-engine", "kube-router", "-ip-family", "ipv4", "--feature", "^port-number$")
+	if code := p.end(t); code != 0 {
+		t.Fatalf("exit code %d:\n%s", code, p.text)
+	}
+	want, err := registry.Lookup("kube-router")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if run := p.results(t); run.Engine != want.Name || run.EngineVersion != want.Version || run.Count(v1.Pass) != 1 {
+		t.Errorf("the report is of %s %s, want %s %s:\n%s", run.Engine, run.EngineVersion, want.Name, want.Version, p.text)
 	}
 }
 
