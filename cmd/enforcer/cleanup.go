@@ -22,7 +22,7 @@ func newCleanup(f *flags) *cobra.Command {
 			if err := kernel.Cleanup(cmd.Context(), kernel.DefaultRunner(), backends...); err != nil {
 				return &runtimeError{err}
 			}
-			fmt.Fprintln(cmd.OutOrStdout(), "enforcer: nothing of it is left on this node")
+			fmt.Fprintln(cmd.OutOrStdout(), "enforcer: all rules and sets removed from this node")
 			return nil
 		},
 	}

@@ -105,7 +105,7 @@ func (f *flags) run(cmd *cobra.Command) error {
 	case err != nil && !errors.Is(err, agent.ErrRenew): // else it was told to end meanwhile
 		return err
 	}
-	log.Info("ended; rules stay in force")
+	log.Info("stopped; rules stay in force")
 	return nil
 }
 
@@ -116,7 +116,7 @@ func replaceProcess() error {
 	if err == nil {
 		err = unix.Exec(path, os.Args, os.Environ())
 	}
-	return fmt.Errorf("begin anew: %w", err)
+	return fmt.Errorf("re-execute: %w", err)
 }
 
 func (f *flags) config(log *slog.Logger) (agent.Config, error) {

@@ -107,7 +107,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		}
 		wg.Go(func() {
 			if err := a.serve(ctx, l); err != nil {
-				a.log.Error("metrics server ended", "error", err)
+				a.log.Error("metrics server failed", "error", err)
 			}
 		})
 	}
@@ -186,10 +186,10 @@ func (a *Agent) trouble(k watch.Kind, failures int, err error) {
 	a.status.away(k, err != nil, time.Now())
 	switch {
 	case err == nil:
-		a.log.Info("API server answers again", "kind", k)
+		a.log.Info("watch recovered", "kind", k)
 		return
 	case failures&(failures-1) == 0:
-		a.log.Warn("can't watch; what is known stays in force", "kind", k, "failures", failures, "error", err)
+		a.log.Warn("watch failing; keeping last known state", "kind", k, "failures", failures, "error", err)
 	}
 	a.metrics.watchErrors.WithLabelValues(string(k)).Inc()
 }
@@ -247,7 +247,7 @@ func (a *Agent) apply(ctx context.Context, start time.Time) {
 		a.metrics.latency.WithLabelValues(string(kind)).Observe(now.Sub(first).Seconds())
 	}
 	if a.past.Failures > 0 {
-		a.log.Info("sync works again", "failures", a.past.Failures)
+		a.log.Info("sync recovered", "failures", a.past.Failures)
 	}
 	if result.Changed {
 		a.log.Debug("synced", "events", a.pending.Events, "chains", result.ChainWrites, "sets", result.SetWrites,
@@ -281,7 +281,7 @@ func (a *Agent) succeeded(now time.Time) {
 		s.Syncs++
 	})
 	if err != nil {
-		a.log.Warn("status is not on disk", "error", err)
+		a.log.Warn("can't write status file", "error", err)
 	}
 	if first {
 		objects, _ := a.watcher.Sizes()
@@ -309,10 +309,10 @@ func (a *Agent) failed(ctx context.Context, err error) {
 		if errors.As(err, &run) {
 			attrs = append(attrs, "stderr", run.Stderr, "input", run.Stdin)
 		}
-		a.log.Error("sync failed; what was in force stays", attrs...)
+		a.log.Error("sync failed; keeping last good state", attrs...)
 	}
 	if err := a.status.set(func(s *Status) { s.Ready, s.Reason = false, fmt.Sprintf("last sync failed: %v", err) }); err != nil {
-		a.log.Warn("status is not on disk", "error", err)
+		a.log.Warn("can't write status file", "error", err)
 	}
 }
 

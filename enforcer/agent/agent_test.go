@@ -270,7 +270,7 @@ func TestMemoryIsGivenBack(t *testing.T) {
 	for _, p := range others {
 		b.API.Delete(p)
 	}
-	b.Until("memory is given back", func() bool { return strings.Contains(b.Log.String(), "gives back memory") })
+	b.Until("memory is given back", func() bool { return strings.Contains(b.Log.String(), "returned memory") })
 	b.API.Set(policy(1, "10.2.0.0/16"))
 	b.Until("isolated", b.isolating)
 	b.API.Delete(policy(1))

@@ -40,7 +40,7 @@ const inspectEvery = 10 * time.Second
 // start checks that enforcing can work here at all.
 func (a *Agent) start(ctx context.Context) error {
 	if evidence := a.cfg.Host.IPVS(ctx); evidence != "" {
-		return fmt.Errorf("refuse to enforce beside IPVS: %s: packets to Services would pass every policy by: run kube-proxy in its iptables or nftables mode, and delete kube-ipvs0", evidence)
+		return fmt.Errorf("IPVS is in use: %s: packets to Services would bypass every policy: run kube-proxy in iptables or nftables mode, and delete kube-ipvs0", evidence)
 	}
 	if err := a.kernel.Probe(ctx); err != nil {
 		return err
@@ -55,7 +55,7 @@ func (a *Agent) reportBackend(ctx context.Context) {
 	version, err := a.kernel.Version(ctx)
 	used, ok := kernel.BuildOf(version)
 	if err != nil || !ok {
-		a.log.Debug("can't tell which build of iptables this is", "version", version, "error", err)
+		a.log.Debug("can't tell the build of iptables", "version", version, "error", err)
 		return
 	}
 	a.log.Info("iptables", "version", version, "build", used)
@@ -73,9 +73,9 @@ func (a *Agent) reportBackend(ctx context.Context) {
 	found, err := kernel.Leftovers(ctx, runner, other)
 	switch {
 	case err != nil:
-		a.log.Warn("can't look for leftovers of another agent", "build", other, "error", err)
+		a.log.Warn("can't check for leftover rules", "build", other, "error", err)
 	case len(found) > 0:
-		a.log.Warn("the other build of iptables holds rules of ours, which go on dropping packets: run enforcer cleanup --iptables-backend="+string(other), "build", other, "families", found)
+		a.log.Warn("leftover rules in the other build of iptables still drop packets: run enforcer cleanup --iptables-backend="+string(other), "build", other, "families", found)
 	}
 }
 
@@ -98,12 +98,12 @@ func (a *Agent) inspect(ctx context.Context) {
 	a.readBridges(prefixes)
 	evidence := a.cfg.Host.IPVS(ctx)
 	if evidence != a.host.ipvs && evidence != "" {
-		a.log.Error("Services are done by IPVS since the start: packets to them pass every policy by", "evidence", evidence)
+		a.log.Error("IPVS now serves Services: packets to them bypass every policy", "evidence", evidence)
 	}
 	a.host.ipvs = evidence
 	a.metrics.ipvs.Set(float64(min(1, len(evidence))))
 	if a.cfg.DenyUnknown && !a.host.asked && len(prefixes) == 0 {
-		a.log.Warn("the node has no podCIDRs, so pods that are not known yet can't be told from others and are not closed", "node", a.cfg.Node)
+		a.log.Warn("node has no podCIDRs: --default-deny-unknown has no effect", "node", a.cfg.Node)
 	}
 	a.host.asked = true
 }
@@ -114,7 +114,7 @@ func (a *Agent) readAddresses() {
 	}
 	own, err := a.cfg.Host.Addresses()
 	if err != nil {
-		a.log.Warn("can't read the addresses of the node", "error", err)
+		a.log.Warn("can't list node addresses", "error", err)
 		return
 	}
 	if !slices.Equal(own, a.host.own) {
@@ -125,7 +125,7 @@ func (a *Agent) readAddresses() {
 func (a *Agent) readBridges(prefixes []netip.Prefix) {
 	problem, err := a.cfg.Host.BridgeNF(prefixes)
 	if err != nil {
-		a.log.Warn("can't look at the bridges of the node", "error", err)
+		a.log.Warn("can't inspect bridges", "error", err)
 		return
 	}
 	if problem != a.host.bridge && problem != "" {
@@ -147,8 +147,8 @@ func (a *Agent) guard(ctx context.Context) {
 	a.readAddresses()
 	p := plan.CompileWith(model.Snapshot{Nodes: []model.Node{node}}, a.options())
 	if _, err := a.kernel.Sync(ctx, p, kernel.Hints{}); err != nil {
-		a.log.Warn("can't close the node's pods before they are known", "error", err)
+		a.log.Warn("can't block this node's pods before the first sync", "error", err)
 		return
 	}
-	a.log.Info("nothing of ours was in the kernel: the pods of this node are closed until all of them are known", "podCIDRs", node.PodCIDRs)
+	a.log.Info("no rules in the kernel yet: blocking this node's pods until the first sync", "podCIDRs", node.PodCIDRs)
 }

@@ -72,7 +72,7 @@ func (r *reporter) update(problems []plan.Problem, policies []*netv1.NetworkPoli
 	}
 	for p := range r.known {
 		if !current[p] {
-			r.line(slog.LevelInfo, "part of a policy that couldn't be enforced is gone", "namespace", p.Namespace, "policy", p.Policy, "field", p.Field)
+			r.line(slog.LevelInfo, "part of a policy that couldn't be enforced was removed", "namespace", p.Namespace, "policy", p.Policy, "field", p.Field)
 		}
 	}
 	r.known = current
@@ -85,7 +85,7 @@ func (r *reporter) line(level slog.Level, message string, attrs ...any) {
 		return
 	}
 	if r.untold > 0 {
-		attrs = append(attrs, "linesLeftOut", r.untold)
+		attrs = append(attrs, "suppressed", r.untold)
 		r.untold = 0
 	}
 	r.log.Log(context.Background(), level, message, attrs...)

@@ -73,7 +73,7 @@ func tell(w http.ResponseWriter, reason string) {
 func local(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if from, err := netip.ParseAddrPort(r.RemoteAddr); err != nil || !from.Addr().Unmap().IsLoopback() {
-			http.Error(w, "only for the node itself", http.StatusForbidden)
+			http.Error(w, "available from this node only", http.StatusForbidden)
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -93,7 +93,7 @@ func (a *Agent) explain(w http.ResponseWriter, r *http.Request) {
 	live := a.live.Load()
 	snapshot, ok := a.watcher.Peek()
 	if live == nil || !ok {
-		http.Error(w, "nothing is in force yet"+missing(a.watcher.Synced()), http.StatusServiceUnavailable)
+		http.Error(w, "no policies in force yet"+missing(a.watcher.Synced()), http.StatusServiceUnavailable)
 		return
 	}
 	answer, err := explain.Explain(explain.Question{Flow: flow, Node: a.cfg.Node, Plan: *live, Snapshot: snapshot})

@@ -74,7 +74,7 @@ func (s *status) alive(now time.Time) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if silence := now.Sub(s.beat); silence > stuckAfter {
-		return fmt.Sprintf("the loop has been silent for %s", silence.Round(time.Second))
+		return fmt.Sprintf("main loop stuck for %s", silence.Round(time.Second))
 	}
 	return ""
 }
@@ -87,11 +87,11 @@ func (s *status) ready(now time.Time) string {
 		return s.now.Reason
 	}
 	if wait := now.Sub(s.pending); !s.pending.IsZero() && wait > staleAfter {
-		return fmt.Sprintf("a change has been waiting for the kernel for %s", wait.Round(time.Second))
+		return fmt.Sprintf("a change has been waiting to be enforced for %s", wait.Round(time.Second))
 	}
 	for _, k := range watch.Kinds() {
 		if since, ok := s.silent[k]; ok && now.Sub(since) > staleAfter {
-			return fmt.Sprintf("can't watch %s objects for %s; what is known stays in force", k, now.Sub(since).Round(time.Second))
+			return fmt.Sprintf("watch of %s failing for %s; keeping last known state", k, now.Sub(since).Round(time.Second))
 		}
 	}
 	return ""
@@ -115,7 +115,7 @@ func (s *status) set(change func(*Status)) error {
 func writeAtomically(name string, data []byte) error {
 	tmp, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
 	if err != nil {
-		return fmt.Errorf("write status file: %w", err)
+		return err
 	}
 	_, err = tmp.Write(data)
 	if cerr := tmp.Close(); err == nil {
@@ -126,7 +126,7 @@ func writeAtomically(name string, data []byte) error {
 	}
 	if err != nil {
 		_ = os.Remove(tmp.Name())
-		return fmt.Errorf("write status file: %w", err)
+		return err
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ func TestReadiness(t *testing.T) {
 		{"before the first list", func(*status) {}, "first list"},
 		{"in sync", good, ""},
 		{"a change waits for a moment", func(s *status) { good(s); s.waiting(t0.Add(-staleAfter / 2)) }, ""},
-		{"a change waits for too long", func(s *status) { good(s); s.waiting(t0.Add(-2 * staleAfter)) }, "waiting for the kernel for 2m0s"},
+		{"a change waits for too long", func(s *status) { good(s); s.waiting(t0.Add(-2 * staleAfter)) }, "waiting to be enforced for 2m0s"},
 		{"the change is in", func(s *status) { good(s); s.waiting(t0.Add(-2 * staleAfter)); s.waiting(time.Time{}) }, ""},
 		{"API server away for a moment", func(s *status) { good(s); s.away(watch.Pods, true, t0.Add(-time.Second)) }, ""},
 		{"API server away for long", func(s *status) {

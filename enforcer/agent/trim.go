@@ -30,7 +30,7 @@ const (
 )
 
 // ErrRenew is how Run ends when a new process would need much less memory than this one.
-var ErrRenew = errors.New("next to nothing is left of a large cluster: a new process needs less memory")
+var ErrRenew = errors.New("re-execute to return memory: little is left of a large cluster")
 
 // trimming decides when memory is given back.
 type trimming struct {
@@ -83,14 +83,15 @@ func (a *Agent) trim() error {
 			a.trimming.at = time.Time{}
 			return nil
 		}
-		a.log.Info("ends for a new process that needs less memory", "size", size, "was", a.trimming.ever)
+		a.log.Info("re-executing to return memory", "size", size, "was", a.trimming.ever)
 		return ErrRenew
 	}
 	a.compiler = plan.Compiler{}
 	a.watcher.Trim()
 	now := a.size()
-	a.log.Info("gives back memory", "size", now, "was", a.trimming.largest)
+	was := a.trimming.largest
 	a.trimming.trimmed(now)
 	debug.FreeOSMemory()
+	a.log.Info("returned memory to the system", "size", now, "was", was)
 	return nil
 }

@@ -46,13 +46,13 @@ func (a *Agent) verify(ctx context.Context) {
 		a.check.gaveWay++
 		a.check.again = time.Now().Add(checkAgain)
 	default:
-		a.log.Warn("can't verify the kernel's state", "error", err)
+		a.log.Warn("can't verify kernel state", "error", err)
 	}
 	if !drift.Any() {
 		return
 	}
 	a.metrics.observeDrift(drift)
-	a.log.Warn("something else changed our state; repairing", "jumps", drift.Jumps, "chains", drift.Chains, "sets", drift.Sets)
+	a.log.Warn("kernel state was changed by another program; repairing", "jumps", drift.Jumps, "chains", drift.Chains, "sets", drift.Sets)
 	a.apply(ctx, time.Now())
 }
 

@@ -40,7 +40,7 @@ func (h Host) IPVS(ctx context.Context) string {
 		return "interface " + ipvsLink + " exists"
 	}
 	if h.proxyMode(ctx) == "ipvs" {
-		return "kube-proxy says at " + h.ProxyMode + " that its mode is ipvs"
+		return "kube-proxy reports mode ipvs at " + h.ProxyMode
 	}
 	return ""
 }
@@ -91,7 +91,7 @@ func (h Host) BridgeNF(podCIDRs []netip.Prefix) (problem string, err error) {
 				key = "bridge-nf-call-ip6tables"
 			}
 			if slices.ContainsFunc(ips, p.Contains) && !h.enabled(key) {
-				return fmt.Sprintf("pods are on bridge %s and net.bridge.%s is not 1: load br_netfilter and set it, or packets between pods of this node meet no policy", l.Attrs().Name, key), nil
+				return fmt.Sprintf("pods are on bridge %s and net.bridge.%s is not 1: load br_netfilter and set it, or policies don't apply between pods of this node", l.Attrs().Name, key), nil
 			}
 		}
 	}

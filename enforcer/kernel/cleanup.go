@@ -43,7 +43,7 @@ func (k *Kernel) removeSets(ctx context.Context) error {
 		return fmt.Errorf("remove sets: %w", err)
 	}
 	if r.Uncollected > 0 {
-		return fmt.Errorf("remove sets: %d are in use by rules of others, or not released yet: run it again", r.Uncollected)
+		return fmt.Errorf("remove sets: %d are still in use by other programs' rules or not yet released: run it again", r.Uncollected)
 	}
 	return nil
 }
@@ -71,7 +71,7 @@ func (k *Kernel) removeRules(ctx context.Context, f model.Family) error {
 	}
 	for name := range t.chains {
 		if _, foreign := t.foreign[name]; foreign {
-			return fmt.Errorf("chain %s has been emptied, but rules of others lead to it", name)
+			return fmt.Errorf("chain %s is empty, but other programs' rules still lead to it", name)
 		}
 		return fmt.Errorf("chain %s is still there", name)
 	}

@@ -78,7 +78,7 @@ func (e Exec) Run(ctx context.Context, c Command) ([]byte, error) {
 	head := &headWriter{}
 	err := e.run(cmd, c.Stdin, head)
 	if err == nil && c.Strict && stderr.Len() > 0 {
-		err = errors.New("it complained")
+		err = errors.New("reported errors")
 	}
 	if err == nil {
 		return stdout.Bytes(), nil

@@ -37,7 +37,7 @@ func freeName(logical plan.SetName, taken map[string]*set) (string, error) {
 			return name, nil
 		}
 	}
-	return "", fmt.Errorf("name set %s: %d generations of it are in use: another tool's rules refer to them", logical, len(generations))
+	return "", fmt.Errorf("name set %s: all %d generations are in use by other programs' rules", logical, len(generations))
 }
 
 // checkNames refuses names that this package can't extend or would not know again.
@@ -45,12 +45,12 @@ func checkNames(p plan.FamilyPlan) error {
 	for _, s := range p.Sets {
 		name := string(s.Name)
 		if !strings.HasPrefix(name, plan.SetPrefix) || len(name) > maxSetName || strings.ContainsAny(name, generationMark+temporaryMark) {
-			return fmt.Errorf("name set %q: want prefix %s, at most %d bytes, without %q and %q", s.Name, plan.SetPrefix, maxSetName, generationMark, temporaryMark)
+			return fmt.Errorf("set name %q: want prefix %s, at most %d bytes, without %q and %q", s.Name, plan.SetPrefix, maxSetName, generationMark, temporaryMark)
 		}
 	}
 	for _, c := range p.Chains {
 		if !strings.HasPrefix(string(c.Name), plan.ChainPrefix) {
-			return fmt.Errorf("name chain %q: want prefix %s", c.Name, plan.ChainPrefix)
+			return fmt.Errorf("chain name %q: want prefix %s", c.Name, plan.ChainPrefix)
 		}
 	}
 	return nil

@@ -120,7 +120,7 @@ func parseSets(saved string, names []string) (map[string]*set, error) {
 	}
 	for _, name := range names {
 		if sets[name] == nil {
-			return nil, fmt.Errorf("read set %s: ipset does not show it", name)
+			return nil, fmt.Errorf("read set %s: missing from the output of ipset", name)
 		}
 	}
 	return sets, nil

@@ -72,7 +72,7 @@ func TestExecStrict(t *testing.T) {
 		strict bool
 		want   string
 	}{
-		{"echo out; echo oops >&2", true, "it complained: oops"},
+		{"echo out; echo oops >&2", true, "reported errors: oops"},
 		{"echo out; echo oops >&2", false, ""},
 		{"echo out", true, ""},
 	} {

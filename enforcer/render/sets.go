@@ -67,13 +67,13 @@ func MemberText(m plan.Member) string {
 }
 
 // ErrForeign is that of a member that no plan has.
-var ErrForeign = errors.New("no protocol of ours")
+var ErrForeign = errors.New("unsupported protocol")
 
 // ParseMember reads a member as ipset save and ipset list print it, options cut off.
 func ParseMember(kind plan.SetKind, text string) (plan.Member, error) {
 	addr, service, hasService := strings.Cut(text, ",")
 	if hasService != (kind == plan.AddressPorts) {
-		return plan.Member{}, fmt.Errorf("parse member %q of a %s set: wrong number of parts", text, kind)
+		return plan.Member{}, fmt.Errorf("parse member %q: wrong number of parts for %s", text, kind)
 	}
 	prefix, err := parsePrefix(addr)
 	if err != nil {
