@@ -135,7 +135,7 @@ func TestEndLeavesTheRules(t *testing.T) {
 	}
 	b.API.Down(true)
 	b.start()
-	b.Until("a log line about the API server", func() bool { return strings.Contains(b.Log.String(), "can't watch") })
+	b.Until("a log line about the API server", func() bool { return strings.Contains(b.Log.String(), "watch failing") })
 	if !slices.Equal(b.chains(), before) {
 		t.Fatalf("chains while the API server is away: %v, want %v", b.chains(), before)
 	}
@@ -185,7 +185,7 @@ func TestProblemIsToldOnce(t *testing.T) {
 	b.Until("the pod is isolated all the same", b.isolating) // events don't wait for the kernel
 	b.API.Set(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "x", Name: "b", UID: "2"}, Spec: corev1.PodSpec{NodeName: "n"}, Status: corev1.PodStatus{PodIPs: []corev1.PodIP{{IP: "10.0.0.2"}}}})
 	b.API.Set(policy(2, "10.0.0.0/8"))
-	b.Until("a log line that it is gone", func() bool { return strings.Contains(b.Log.String(), "is gone") })
+	b.Until("a log line that it was removed", func() bool { return strings.Contains(b.Log.String(), "was removed") })
 	if n := len(b.API.Events()); n != 1 {
 		t.Errorf("%d events, want 1", n)
 	}

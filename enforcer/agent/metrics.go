@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/netassay/netassay/enforcer/kernel"
 	"github.com/netassay/netassay/enforcer/plan"
@@ -20,6 +21,7 @@ import (
 // of pods, policies or sets.
 type metrics struct {
 	registry *prometheus.Registry
+	make     promauto.Factory // registers them there
 
 	latency     *prometheus.HistogramVec // kind
 	stages      *prometheus.HistogramVec // stage
@@ -49,18 +51,17 @@ type metrics struct {
 const namespace = "npenf"
 
 func newMetrics() *metrics {
-	m := &metrics{registry: prometheus.NewRegistry()}
-	seconds := prometheus.ExponentialBuckets(0.001, 2, 16) // 1 ms to 32 s
-	m.latency = m.histogram("programming_latency_seconds", "Time from the arrival of a watch event until the kernel enforces it.", seconds, "kind")
-	m.stages = m.histogram("sync_duration_seconds", "Time that the stages of a sync took.", seconds, "stage")
-	m.execs = m.histogram("exec_duration_seconds", "Time that calls of iptables and ipset took, lock waits included.", seconds, "tool", "family")
+	registry := prometheus.NewRegistry()
+	m := &metrics{registry: registry, make: promauto.With(registry)}
+	m.latency = m.histogram("programming_latency_seconds", "Time from the arrival of a watch event until the kernel enforces it.", "kind")
+	m.stages = m.histogram("sync_duration_seconds", "Time that the stages of a sync took.", "stage")
+	m.execs = m.histogram("exec_duration_seconds", "Time that calls of iptables and ipset took, lock waits included.", "tool", "family")
 	m.execErrors = m.counter("exec_errors_total", "Calls of iptables and ipset that failed.", "tool", "family")
 	m.repairs = m.counter("repairs_total", "Things of ours that something else had changed or removed.", "object")
 	m.observeDrift(kernel.Drift{}) // shown as 0 from the start
 	m.watchErrors = m.counter("watch_errors_total", "Requests to the API server that failed.", "kind")
-	m.uncollected = prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "set_destroy_failures_total", Help: "Sets that could not be destroyed yet because they are referred to."})
-	m.lockTimeouts = prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "lock_timeouts_total", Help: "Syncs that failed because another program held the xtables lock all the time."})
-	m.registry.MustRegister(m.uncollected, m.lockTimeouts)
+	m.uncollected = m.counter("set_destroy_failures_total", "Sets that could not be destroyed yet because they are referred to.").WithLabelValues()
+	m.lockTimeouts = m.counter("lock_timeouts_total", "Syncs that failed because another program held the xtables lock all the time.").WithLabelValues()
 	m.pending = m.gauge("pending_changes", "Watch events that the kernel does not enforce yet.")
 	m.lastSuccess = m.gauge("last_success_timestamp_seconds", "When the kernel was last known to enforce everything known.")
 	m.synced = m.gauge("synced", "1 when the watch is in sync and the last sync succeeded.")
@@ -76,42 +77,32 @@ func newMetrics() *metrics {
 	m.bridgeOK.Set(1)
 	m.ipvs = m.gauge("ipvs_detected", "1 when Services are done by IPVS, which passes policies by, else 0.")
 	m.closed = m.gauges("unknown_pods_closed", "1 when pods of this node are closed until they are known, else 0.", "family")
-	m.registry.MustRegister(
-		collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-	)
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
 // countRequests shows how many requests went to the API server.
 func (m *metrics) countRequests(n func() uint64) {
-	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+	m.make.NewCounterFunc(prometheus.CounterOpts{
 		Namespace: namespace, Name: "api_requests_total", Help: "Requests to the API server, those of watches and failed ones included.",
-	}, func() float64 { return float64(n()) }))
+	}, func() float64 { return float64(n()) })
 }
 
-func (m *metrics) histogram(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
-	v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets}, labels)
-	m.registry.MustRegister(v)
-	return v
+func (m *metrics) histogram(name, help string, labels ...string) *prometheus.HistogramVec {
+	seconds := prometheus.ExponentialBuckets(0.001, 2, 16) // 1 ms to 32 s
+	return m.make.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: seconds}, labels)
 }
 
 func (m *metrics) counter(name, help string, labels ...string) *prometheus.CounterVec {
-	v := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
-	m.registry.MustRegister(v)
-	return v
+	return m.make.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
 }
 
 func (m *metrics) gauges(name, help string, labels ...string) *prometheus.GaugeVec {
-	v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, labels)
-	m.registry.MustRegister(v)
-	return v
+	return m.make.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, labels)
 }
 
 func (m *metrics) gauge(name, help string) prometheus.Gauge {
-	g := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help})
-	m.registry.MustRegister(g)
-	return g
+	return m.gauges(name, help).WithLabelValues()
 }
 
 // observePlan shows the size of what should be in the kernel.

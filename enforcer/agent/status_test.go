@@ -30,7 +30,7 @@ func TestReadiness(t *testing.T) {
 			good(s)
 			s.away(watch.Pods, true, t0.Add(-2*staleAfter))
 			s.away(watch.Pods, true, t0) // another attempt
-		}, "can't watch pod objects for 2m0s"},
+		}, "watch of pod failing for 2m0s"},
 		{"API server back", func(s *status) {
 			good(s)
 			s.away(watch.Pods, true, t0.Add(-2*staleAfter))
@@ -52,7 +52,7 @@ func TestAlive(t *testing.T) {
 	if got := s.alive(t0.Add(stuckAfter)); got != "" {
 		t.Errorf("idle: %q", got)
 	}
-	if got := s.alive(t0.Add(stuckAfter + time.Second)); !strings.Contains(got, "silent for 5m1s") {
+	if got := s.alive(t0.Add(stuckAfter + time.Second)); !strings.Contains(got, "stuck for 5m1s") {
 		t.Errorf("stuck: %q", got)
 	}
 }

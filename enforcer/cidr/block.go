@@ -59,22 +59,10 @@ func SplitZero(prefixes []netip.Prefix) []netip.Prefix {
 			out = append(out, p)
 			continue
 		}
-		out = append(out, halves(p.Addr().Is4())...)
+		all := netipx.RangeOfPrefix(p)
+		out = append(out, netip.PrefixFrom(all.From(), 1).Masked(), netip.PrefixFrom(all.To(), 1).Masked())
 	}
 	return out
-}
-
-func halves(is4 bool) []netip.Prefix {
-	if is4 {
-		return []netip.Prefix{
-			netip.PrefixFrom(netip.IPv4Unspecified(), 1),
-			netip.PrefixFrom(netip.AddrFrom4([4]byte{0: 0x80}), 1),
-		}
-	}
-	return []netip.Prefix{
-		netip.PrefixFrom(netip.IPv6Unspecified(), 1),
-		netip.PrefixFrom(netip.AddrFrom16([16]byte{0: 0x80}), 1),
-	}
 }
 
 // union builds the set of all addresses. Blocks without excepts go straight in; each

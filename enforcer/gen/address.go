@@ -2,6 +2,7 @@ package gen
 
 import (
 	"net/netip"
+	"slices"
 
 	netv1 "k8s.io/api/networking/v1"
 
@@ -69,15 +70,8 @@ func (g *generator) flow(s *model.Snapshot) model.Flow {
 	for _, n := range s.Nodes {
 		others4, others6 = split(n.IPs, others4, others6)
 	}
-	for i, list := range [][]string{outside4, outside6} {
-		for _, text := range list {
-			a := netip.MustParseAddr(text)
-			if i == 0 {
-				others4 = append(others4, a)
-			} else {
-				others6 = append(others6, a)
-			}
-		}
+	for _, text := range slices.Concat(outside4, outside6) {
+		others4, others6 = split([]netip.Addr{netip.MustParseAddr(text)}, others4, others6)
 	}
 	if len(pods) == 0 {
 		pods = []netip.Addr{others4[0], others6[0]}

@@ -83,7 +83,7 @@ func (h Host) BridgeNF(podCIDRs []netip.Prefix) (problem string, err error) {
 		}
 		ips, err := addressesOf(l)
 		if err != nil {
-			return "", err
+			return "", fmt.Errorf("list addresses of %s: %w", l.Attrs().Name, err)
 		}
 		for _, p := range podCIDRs {
 			key := "bridge-nf-call-iptables"
@@ -103,10 +103,11 @@ func (h Host) enabled(key string) bool {
 	return err == nil && strings.TrimSpace(string(text)) == "1"
 }
 
+// addressesOf are those of one interface, or of all of them if it is nil.
 func addressesOf(l netlink.Link) ([]netip.Addr, error) {
 	list, err := netlink.AddrList(l, netlink.FAMILY_ALL)
 	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
-		return nil, fmt.Errorf("list addresses of %s: %w", l.Attrs().Name, err)
+		return nil, err
 	}
 	var out []netip.Addr
 	for _, a := range list {
@@ -119,15 +120,9 @@ func addressesOf(l netlink.Link) ([]netip.Addr, error) {
 
 // Addresses are those of the node's interfaces, sorted.
 func (h Host) Addresses() ([]netip.Addr, error) {
-	list, err := net.InterfaceAddrs()
+	out, err := addressesOf(nil)
 	if err != nil {
 		return nil, fmt.Errorf("list addresses: %w", err)
-	}
-	var out []netip.Addr
-	for _, a := range list {
-		if p, err := netip.ParsePrefix(a.String()); err == nil {
-			out = append(out, p.Addr().Unmap().WithZone(""))
-		}
 	}
 	slices.SortFunc(out, netip.Addr.Compare)
 	return slices.Compact(out), nil

@@ -58,7 +58,7 @@ func TestIPVSByProxyMode(t *testing.T) {
 		t.Errorf("mode iptables: %q", got)
 	}
 	mode = "ipvs\n"
-	if got := h.IPVS(context.Background()); !strings.Contains(got, "mode is ipvs") {
+	if got := h.IPVS(context.Background()); !strings.Contains(got, "reports mode ipvs") {
 		t.Errorf("mode ipvs: %q", got)
 	}
 	s.Close()

@@ -123,6 +123,28 @@ func (s *set) del(m member, exist bool) error {
 	return nil
 }
 
+// SaveSet prints a set as ipset save does, its members in no order. ok is false when there is
+// no such set.
+func (m *Machine) SaveSet(name string) (text string, ok bool) {
+	s, ok := m.sets[name]
+	if !ok {
+		return "", false
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "create %s %s family %s hashsize 1024 maxelem %d bucketsize 12 initval 0x1234\n", name, s.kind, s.family, s.maxelem)
+	for e, nomatch := range s.members {
+		fmt.Fprintf(&b, "add %s %s", name, strings.TrimSuffix(e.prefix.String(), fmt.Sprintf("/%d", e.prefix.Addr().BitLen())))
+		if e.protocol != "" {
+			fmt.Fprintf(&b, ",%s:%d", e.protocol, e.port)
+		}
+		if nomatch {
+			b.WriteString(" nomatch")
+		}
+		b.WriteByte('\n')
+	}
+	return b.String(), true
+}
+
 func (s *set) flush() {
 	s.members = map[member]bool{}
 	s.lengths = [129]int{}

@@ -18,14 +18,6 @@ type line struct {
 	Add    bool
 }
 
-// text is the line as ipset restore reads it.
-func (l line) text() string {
-	if l.Add {
-		return render.SetAdd(l.Set, l.Member)
-	}
-	return render.SetDel(l.Set, l.Member)
-}
-
 // change is all that one sync does to one family, in this order; see the package's
 // documentation for the reason of the order.
 type change struct {

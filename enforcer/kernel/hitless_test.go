@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
-	"strings"
 	"testing"
 
 	"github.com/netassay/netassay/enforcer/gen"
@@ -14,6 +13,7 @@ import (
 	"github.com/netassay/netassay/enforcer/kernel"
 	"github.com/netassay/netassay/enforcer/kernel/fake"
 	"github.com/netassay/netassay/enforcer/plan"
+	"github.com/netassay/netassay/enforcer/simnet"
 	"github.com/netassay/netassay/model"
 )
 
@@ -24,12 +24,8 @@ func judge(t *testing.T, m *iptsim.Machine, flows []model.Flow) verdicts {
 	t.Helper()
 	out := make(verdicts, 0, 2*len(flows))
 	for _, f := range flows {
-		p := iptsim.Packet{
-			Src: f.Client, Dst: f.Server, Protocol: strings.ToLower(string(f.Protocol)),
-			SrcPort: 40000, DstPort: f.Port, State: iptsim.NewFlow,
-		}
 		for _, hook := range []string{"FORWARD", "INPUT"} {
-			trace, err := m.Walk(hook, p)
+			trace, err := m.Walk(hook, simnet.PacketOf(f))
 			if err != nil {
 				t.Fatalf("walk %s through %s: %v", f, hook, err)
 			}
@@ -77,17 +73,22 @@ func full(t *testing.T, p plan.Plan, flows []model.Flow) verdicts {
 	return judge(t, f.Machine, flows)
 }
 
-// edited is the plans of one node for a scenario, and for one that some edits make of it.
-func edited(seed uint64, flows int) (before, after plan.Plan, h history) {
-	r := rand.New(rand.NewPCG(seed, 1))
+// drawn is a scenario, what one to most edits make of it, and one of its nodes.
+func drawn(seed, stream uint64, most, flows int) (before, after model.Snapshot, node string, h history) {
+	r := rand.New(rand.NewPCG(seed, stream))
 	s := gen.New(seed, flows)
-	node := s.Snapshot.Nodes[r.IntN(len(s.Snapshot.Nodes))].Name
+	node = s.Snapshot.Nodes[r.IntN(len(s.Snapshot.Nodes))].Name
 	edited := s.Snapshot
-	for range 1 + r.IntN(4) {
+	for range 1 + r.IntN(most) {
 		edited = gen.Edit(edited, r.Uint64())
 	}
-	h = history{flows: s.Flows, transient: began(s.Snapshot, edited)}
-	return plan.Compile(s.Snapshot, node), plan.Compile(edited, node), h
+	return s.Snapshot, edited, node, history{flows: s.Flows, transient: began(s.Snapshot, edited)}
+}
+
+// edited is the plans of one node for a scenario, and for one that some edits make of it.
+func edited(seed uint64, flows int) (before, after plan.Plan, h history) {
+	from, to, node, h := drawn(seed, 1, 4, flows)
+	return plan.Compile(from, node), plan.Compile(to, node), h
 }
 
 // began are the addresses whose pod is not the same in both snapshots.
@@ -115,7 +116,10 @@ func began(before, after model.Snapshot) map[netip.Addr]bool {
 // TestEveryPrefixOfEverySync is the proof that a sync can be interrupted, or a packet
 // arrive, after any line of it: at no step does a flow meet a verdict that is neither that
 // of the old plan nor that of the new one.
-func TestEveryPrefixOfEverySync(t *testing.T) {
+func TestEveryPrefixOfEverySync(t *testing.T) { everyPrefix(t, edited) }
+
+func everyPrefix(t *testing.T, edited func(seed uint64, flows int) (before, after plan.Plan, h history)) {
+	t.Helper()
 	seeds, flows := uint64(150), 60
 	if testing.Short() {
 		seeds = 40

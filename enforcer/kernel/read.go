@@ -156,7 +156,7 @@ func (s *set) header(kind string, options []string) {
 	for i := 0; i+1 < len(options); i++ {
 		switch options[i] {
 		case "family":
-			s.Family, _ = render.ParseFamily(options[i+1])
+			s.Family = render.ParseFamily(options[i+1])
 		case "maxelem":
 			s.MaxElem, _ = strconv.Atoi(options[i+1])
 		}

@@ -140,7 +140,7 @@ func (k *Kernel) create(ctx context.Context, have *family, sets []newSet, r *Res
 		for _, s := range sets {
 			tmp := temporaryName(s.set.Name)
 			render.Set(w, s.set, tmp)
-			writeLine(w, render.SetRename(tmp, s.name))
+			render.SetRename(w, tmp, s.name)
 		}
 	})
 	if err != nil {
@@ -162,7 +162,11 @@ func (k *Kernel) edit(ctx context.Context, lines []line, r *Result) error {
 	r.Lines += len(lines)
 	return k.restoreSets(ctx, true, func(w *bufio.Writer) {
 		for _, l := range lines {
-			writeLine(w, l.text())
+			if l.Add {
+				render.SetAdd(w, l.Set, l.Member)
+			} else {
+				render.SetDel(w, l.Set, l.Member)
+			}
 		}
 	})
 }
@@ -218,7 +222,7 @@ func (k *Kernel) collect(ctx context.Context, have *family, names []string, r *R
 	for len(names) > 0 {
 		err := k.restoreSets(ctx, true, func(w *bufio.Writer) {
 			for _, name := range names {
-				writeLine(w, render.SetDestroy(name))
+				render.SetDestroy(w, name)
 			}
 		})
 		done := len(names)
@@ -272,10 +276,4 @@ func (k *Kernel) restoreSets(ctx context.Context, lenient bool, write func(*bufi
 		return b.Flush()
 	}})
 	return explain(err)
-}
-
-// writeLine leaves errors to Flush, where bufio keeps them.
-func writeLine(w *bufio.Writer, text string) {
-	_, _ = w.WriteString(text)
-	_ = w.WriteByte('\n')
 }

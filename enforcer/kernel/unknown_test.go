@@ -1,13 +1,10 @@
 package kernel_test
 
 import (
-	"fmt"
-	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"testing"
 
-	"github.com/netassay/netassay/enforcer/gen"
 	"github.com/netassay/netassay/enforcer/iptsim"
 	"github.com/netassay/netassay/enforcer/kernel"
 	"github.com/netassay/netassay/enforcer/kernel/fake"
@@ -18,25 +15,17 @@ import (
 // editedClosed is edited for a node whose unknown pods are closed: all addresses that its
 // pods ever have are of its ranges.
 func editedClosed(seed uint64, flows int) (before, after plan.Plan, h history) {
-	r := rand.New(rand.NewPCG(seed, 3))
-	s := gen.New(seed, flows)
-	i := r.IntN(len(s.Snapshot.Nodes))
-	node := s.Snapshot.Nodes[i].Name
-	edited := s.Snapshot
-	for range 1 + r.IntN(6) {
-		edited = gen.Edit(edited, r.Uint64())
-	}
+	from, to, node, h := drawn(seed, 3, 6, flows)
 	var ranges []netip.Prefix
-	for _, p := range slices.Concat(s.Snapshot.Pods, edited.Pods) {
+	for _, p := range slices.Concat(from.Pods, to.Pods) {
 		for _, ip := range p.IPs {
 			if p.Node == node && !p.HostNetwork {
 				ranges = append(ranges, netip.PrefixFrom(ip, ip.BitLen()))
 			}
 		}
 	}
-	slices.SortFunc(ranges, func(a, b netip.Prefix) int { return a.Addr().Compare(b.Addr()) })
+	slices.SortFunc(ranges, netip.Prefix.Compare)
 	ranges = slices.Compact(ranges)
-	h = history{flows: s.Flows, transient: began(s.Snapshot, edited)}
 	compile := func(s model.Snapshot) plan.Plan {
 		s.Nodes = slices.Clone(s.Nodes)
 		for i := range s.Nodes {
@@ -46,34 +35,12 @@ func editedClosed(seed uint64, flows int) (before, after plan.Plan, h history) {
 		}
 		return plan.CompileWith(s, plan.Options{Node: node, DenyUnknown: true})
 	}
-	return compile(s.Snapshot), compile(edited), h
+	return compile(from), compile(to), h
 }
 
 // TestEveryPrefixWithUnknownPodsClosed is TestEveryPrefixOfEverySync for a node whose
 // unknown pods are closed: a new pod is closed until its policies are in.
-func TestEveryPrefixWithUnknownPodsClosed(t *testing.T) {
-	seeds, flows := uint64(150), 60
-	if testing.Short() {
-		seeds = 40
-	}
-	for _, hinted := range []bool{false, true} {
-		t.Run(fmt.Sprintf("hinted=%v", hinted), func(t *testing.T) {
-			steps, changed := 0, 0
-			for seed := range seeds {
-				before, after, h := editedClosed(seed, flows)
-				if !hinted {
-					h.transient = nil
-				}
-				n, c := h.check(t, seed, before, after)
-				steps, changed = steps+n, changed+c
-			}
-			t.Logf("%d steps of %d syncs, %d verdicts changed", steps, seeds, changed)
-			if steps == 0 || changed == 0 {
-				t.Error("nothing was tested: no step, or no verdict that changes")
-			}
-		})
-	}
-}
+func TestEveryPrefixWithUnknownPodsClosed(t *testing.T) { everyPrefix(t, editedClosed) }
 
 // closed is the plan of a node with the range 10.0.2.0/24, where x/server is or is not
 // known; a policy lets 10.0.1.2 reach it.

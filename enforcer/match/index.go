@@ -73,9 +73,6 @@ func NewIndex(namespaces []model.Namespace, pods []model.Pod) *Index {
 	return x
 }
 
-// LabelSets is the number of distinct label sets among the pods.
-func (x *Index) LabelSets() int { return len(x.labelSets) }
-
 // Fresh tells that the last Update can't say what it has changed: it was the first, or has
 // changed most of everything.
 func (x *Index) Fresh() bool { return x.change.fresh }

@@ -85,8 +85,8 @@ func TestIndex(t *testing.T) {
 			}
 		})
 	}
-	if x.LabelSets() != 2 {
-		t.Errorf("%d label sets, want 2", x.LabelSets())
+	if len(x.labelSets) != 2 {
+		t.Errorf("%d label sets, want 2", len(x.labelSets))
 	}
 }
 

@@ -112,7 +112,7 @@ func checkMembers(t *testing.T, label string, s Set) {
 		case model.FamilyOf(m.Addr()) != s.Family, m.Prefix().Masked() != m.Prefix(), m.Prefix().Bits() == 0:
 			t.Errorf("%s: set %s: %v is not canonical", label, s.Name, m)
 		case s.Kind != Prefixes && !m.IsSingleIP(), (m.Protocol() != AnyProtocol) != (s.Kind == AddressPorts):
-			t.Errorf("%s: set %s of kind %s holds %v", label, s.Name, s.Kind, m)
+			t.Errorf("%s: set %s of kind %d holds %v", label, s.Name, s.Kind, m)
 		}
 	}
 }
@@ -227,24 +227,6 @@ func TestExistingCut(t *testing.T) {
 	}
 }
 
-func TestRulesForPeople(t *testing.T) {
-	for want, r := range map[string]Rule{
-		"every packet: through NPE-EG": {Verdict: Jump{ChainEgress}},
-		"source in 10.0.0.0/24, (unknown-pod), source not in npe-k4-x: drop": {
-			Match{InPrefix{netip.MustParsePrefix("10.0.0.0/24"), Source}, Note{About: UnknownPod}, InSet{"npe-k4-x", Source, true}}, Drop{},
-		},
-		"(x/p spec.ingress[0]), destination in npe-s4-x, tcp 80 443 to 445: return": {
-			Match{Note{"x/p", "spec.ingress[0]"}, InSet{"npe-s4-x", Destination, false}, Ports{TCP, [MaxSlots]PortRange{{80, 80}, {443, 445}}}}, Return{},
-		},
-		"(x), destination and port in npe-n4-x: to NPE-IN-x":  {Match{Note{About: "x"}, InSet{"npe-n4-x", DestinationPort, false}}, Goto{"NPE-IN-x"}},
-		"reply of a known flow, ICMPv6 type 135, udp: return": {Match{ReplyOfKnown, ICMPv6(135), Ports{Protocol: UDP}}, Return{}},
-	} {
-		if got := r.String(); got != want {
-			t.Errorf("got %q, want %q", got, want)
-		}
-	}
-}
-
 func TestChunks(t *testing.T) {
 	var in []PortRange
 	for i := range 20 {
@@ -319,32 +301,6 @@ func golden(t *testing.T, path, got string) {
 	}
 }
 
-func BenchmarkCompile(b *testing.B) {
-	s := cluster(20000)
-	for i := range 1000 {
-		s.Policies = append(s.Policies, typical(i))
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		Compile(s, "n1")
-	}
-}
-
-func BenchmarkCompile10kCIDRs(b *testing.B) {
-	s := cluster(100)
-	p := typical(0)
-	p.Spec.Ingress[0].From = nil
-	for i := range 10000 {
-		cidr := netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(20 + i>>14), byte(i >> 6), byte(i << 2), 0}), 24).String()
-		p.Spec.Ingress[0].From = append(p.Spec.Ingress[0].From, netv1.NetworkPolicyPeer{IPBlock: &netv1.IPBlock{CIDR: cidr}})
-	}
-	s.Policies = []*netv1.NetworkPolicy{p}
-	b.ReportAllocs()
-	for b.Loop() {
-		Compile(s, "n1")
-	}
-}
-
 // compareNetip lets cmp compare addresses.
 var compareNetip = cmp.Options{
 	cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
@@ -391,40 +347,5 @@ func typical(i int) *netv1.NetworkPolicy {
 				Ports: []netv1.NetworkPolicyPort{{Port: &port}, {Port: &name}},
 			}},
 		},
-	}
-}
-
-// BenchmarkCompileChurn is BenchmarkCompile by a Compiler, with ten of the pods of other
-// nodes replaced each time.
-func BenchmarkCompileChurn(b *testing.B) {
-	s := cluster(20000)
-	for i := range 1000 {
-		s.Policies = append(s.Policies, typical(i))
-	}
-	var c Compiler
-	c.Compile(s, Options{Node: "n1", Existing: Keep})
-	b.ReportAllocs()
-	for n := 0; b.Loop(); n++ {
-		for i := range 10 {
-			at := 100 + (n*10+i)*7%19000
-			p := &s.Pods[at]
-			p.IPs = []netip.Addr{netip.AddrFrom4([4]byte{11, byte(n >> 8), byte(n), byte(i)})}
-		}
-		c.Compile(s, Options{Node: "n1", Existing: Keep})
-	}
-}
-
-// BenchmarkCompileEdit is BenchmarkCompile by a Compiler, with a policy replaced each time.
-func BenchmarkCompileEdit(b *testing.B) {
-	s := cluster(20000)
-	for i := range 1000 {
-		s.Policies = append(s.Policies, typical(i))
-	}
-	var c Compiler
-	b.ReportAllocs()
-	for n := 0; b.Loop(); n++ {
-		s.Policies[n%1000] = s.Policies[n%1000].DeepCopy()
-		s.Policies[n%1000].Spec.PolicyTypes = []netv1.PolicyType{[]netv1.PolicyType{"Ingress", "Egress"}[n%2]}
-		c.Compile(s, Options{Node: "n1", Existing: Keep})
 	}
 }

@@ -35,14 +35,19 @@ const (
 	maxChainName = 28
 )
 
-// hashLen is the length of a name's hash in base32 characters: 100 bits. Names of 63 and
-// 253 bytes do not fit into the kernel's names, and short hashes have collided in the
-// field (https://github.com/Azure/azure-container-networking/issues/4611).
-const hashLen = 20
+// DigestLen is the length of a Digest: 100 bits. Names of 63 and 253 bytes do not fit into
+// the kernel's names, and short hashes have collided in the field
+// (https://github.com/Azure/azure-container-networking/issues/4611).
+const DigestLen = 20
+
+// Digest is the beginning of a hash in characters that names may have.
+func Digest(sum []byte) string {
+	return strings.ToLower(base32.StdEncoding.EncodeToString(sum))[:DigestLen]
+}
 
 func hash(text string) string {
 	sum := sha256.Sum256([]byte(text))
-	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:]))[:hashLen]
+	return Digest(sum[:])
 }
 
 // namer gives every key its own name. Should two keys ever have the same hash, the later

@@ -38,17 +38,8 @@ type namedPort struct {
 // protocols are those that NetworkPolicy defines, in the order in which they become lines.
 var protocols = [...]corev1.Protocol{corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP}
 
-func protocolOf(p corev1.Protocol) Protocol {
-	switch p {
-	case corev1.ProtocolTCP:
-		return TCP
-	case corev1.ProtocolUDP:
-		return UDP
-	case corev1.ProtocolSCTP:
-		return SCTP
-	}
-	return AnyProtocol
-}
+// protocolOf are the same as they are spelled in rules and members.
+var protocolOf = map[corev1.Protocol]Protocol{corev1.ProtocolTCP: TCP, corev1.ProtocolUDP: UDP, corev1.ProtocolSCTP: SCTP}
 
 // parsePorts checks and groups the ports of one rule. A rule without ports covers every
 // port of every protocol. An entry that cannot be translated is reported and covers
@@ -122,11 +113,11 @@ func group(whole map[corev1.Protocol]bool, ranges map[corev1.Protocol][]PortRang
 	var out []Condition
 	for _, protocol := range protocols {
 		if whole[protocol] {
-			out = append(out, Ports{Protocol: protocolOf(protocol)})
+			out = append(out, Ports{Protocol: protocolOf[protocol]})
 			continue
 		}
 		for _, chunk := range chunks(merge(ranges[protocol])) {
-			p := Ports{Protocol: protocolOf(protocol)}
+			p := Ports{Protocol: protocolOf[protocol]}
 			copy(p.Ranges[:], chunk)
 			out = append(out, p)
 		}

@@ -1,10 +1,8 @@
 package plan
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 )
 
 // Rule is one rule of a chain. A packet that it matches meets its verdict, or goes on to
@@ -19,10 +17,7 @@ type Match []Condition
 
 // Condition is one thing to look for in a packet: a Note, InSet, InPrefix, Ports, Tracked
 // or ICMPv6. Conditions are comparable.
-type Condition interface {
-	fmt.Stringer
-	condition()
-}
+type Condition interface{ condition() }
 
 // Note is met by every packet and tells people whose rule it is.
 type Note struct {
@@ -100,10 +95,7 @@ func (Tracked) condition()  {}
 func (ICMPv6) condition()   {}
 
 // Verdict is what becomes of a packet that a rule matches: Return, Drop, Jump or Goto.
-type Verdict interface {
-	fmt.Stringer
-	verdict()
-}
+type Verdict interface{ verdict() }
 
 // The verdicts. No rule accepts a packet: those of other programs have a say too.
 type (
@@ -126,58 +118,5 @@ func (p Ports) Count() int {
 	return len(p.Ranges)
 }
 
-// String is the rule for people.
-func (r Rule) String() string {
-	words := make([]string, 0, len(r.Match)+1)
-	for _, c := range r.Match {
-		words = append(words, c.String())
-	}
-	if len(words) == 0 {
-		words = append(words, "every packet")
-	}
-	return strings.Join(words, ", ") + ": " + r.Verdict.String()
-}
-
-func (n Note) String() string { return "(" + strings.TrimSpace(n.About+" "+n.Field) + ")" }
-
-func (s InSet) String() string {
-	if s.Not {
-		return fmt.Sprintf("%s not in %s", s.Part, s.Set)
-	}
-	return fmt.Sprintf("%s in %s", s.Part, s.Set)
-}
-
-func (p InPrefix) String() string { return fmt.Sprintf("%s in %s", p.Part, p.Prefix) }
-
-func (p Part) String() string {
-	return [...]string{"source", "destination", "destination and port"}[p]
-}
-
 // String is the protocol in lower case, "" for AnyProtocol.
 func (p Protocol) String() string { return [...]string{"", "sctp", "tcp", "udp"}[p] }
-
-func (p Ports) String() string {
-	words := []string{p.Protocol.String()}
-	for _, r := range p.Ranges[:p.Count()] {
-		words = append(words, r.String())
-	}
-	return strings.Join(words, " ")
-}
-
-func (r PortRange) String() string {
-	if r.First == r.Last {
-		return fmt.Sprint(r.First)
-	}
-	return fmt.Sprintf("%d to %d", r.First, r.Last)
-}
-
-func (t Tracked) String() string {
-	return [...]string{"of a known flow or related to one", "related to a known flow", "reply of a known flow"}[t]
-}
-
-func (t ICMPv6) String() string { return fmt.Sprintf("ICMPv6 type %d", uint8(t)) }
-
-func (Return) String() string { return "return" }
-func (Drop) String() string   { return "drop" }
-func (j Jump) String() string { return "through " + string(j.To) }
-func (g Goto) String() string { return "to " + string(g.To) }

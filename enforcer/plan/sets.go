@@ -151,7 +151,7 @@ func (s *set) addPort(p *model.Pod, n namedPort) {
 			continue
 		}
 		for _, ip := range p.IPs {
-			s.add(PortMember(netip.PrefixFrom(ip, ip.BitLen()), protocolOf(n.protocol), port.Number))
+			s.add(PortMember(netip.PrefixFrom(ip, ip.BitLen()), protocolOf[n.protocol], port.Number))
 		}
 	}
 }

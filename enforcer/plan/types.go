@@ -18,10 +18,6 @@ const (
 	AddressPorts // an address, a protocol and a port
 )
 
-func (k SetKind) String() string {
-	return [...]string{"unknown kind", "addresses", "prefixes", "addresses with ports"}[k]
-}
-
 // Role says what a set is for; the order of a sync depends on it.
 type Role string
 
@@ -80,8 +76,6 @@ const (
 	Forwarded Path = iota // between pods and others
 	ToNode                // to the node itself
 )
-
-func (p Path) String() string { return [...]string{"forwarded", "to the node"}[p] }
 
 // Problem is a piece of a policy that could not be translated. The pods that the policy
 // selects stay isolated and the piece allows nothing: an error is never an allow.

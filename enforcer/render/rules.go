@@ -3,7 +3,6 @@ package render
 import (
 	"bufio"
 	"crypto/sha256"
-	"encoding/base32"
 	"hash"
 	"io"
 	"strings"
@@ -16,9 +15,6 @@ const Table = "mangle"
 
 // HashMark starts the comment that carries a chain's content hash.
 const HashMark = "npe:"
-
-// hashLen is the length of a content hash in base32 characters: 100 bits.
-const hashLen = 20
 
 // Transaction is one commit of iptables-restore --noflush: the chains in it are replaced
 // whole, everything else in the table is left alone.
@@ -99,7 +95,7 @@ func ChainHash(c plan.Chain, names Names) string {
 		text = appendRule(append(text[:0], '\n'), r, names)
 		_, _ = h.Write(text)
 	}
-	return hashText(h)
+	return plan.Digest(h.Sum(nil))
 }
 
 // newHash is what the chain's rules are added to, each after a newline.
@@ -109,18 +105,14 @@ func newHash(name plan.ChainName) hash.Hash {
 	return h
 }
 
-func hashText(h hash.Hash) string {
-	return strings.ToLower(base32.StdEncoding.EncodeToString(h.Sum(nil)))[:hashLen]
-}
-
 // HashOf finds the content hash in one line of iptables-save. ok is false when the line
 // carries none.
 func HashOf(saved string) (hash string, ok bool) {
 	_, rest, ok := strings.Cut(saved, HashMark)
-	if !ok || len(rest) < hashLen {
+	if !ok || len(rest) < plan.DigestLen {
 		return "", false
 	}
-	return rest[:hashLen], true
+	return rest[:plan.DigestLen], true
 }
 
 // writeChain writes the chain's rules, with its content hash in a comment on the last one.
@@ -132,7 +124,7 @@ func writeChain(b *bufio.Writer, c plan.Chain, names Names) {
 		text = appendRule(append(text[:0], '\n'), r, names)
 		_, _ = h.Write(text)
 		if i == len(c.Rules)-1 {
-			lead += "-m comment --comment " + HashMark + hashText(h) + " "
+			lead += "-m comment --comment " + HashMark + plan.Digest(h.Sum(nil)) + " "
 		}
 		_, _ = b.WriteString(lead)
 		_, _ = b.Write(append(text[1:], '\n'))

@@ -23,26 +23,26 @@ func Sets(w io.Writer, sets []plan.Set) error {
 }
 
 // Set writes s whole under the given name: its own, or a temporary one that it is renamed
-// from when it is full. Errors stay in b until it is flushed.
+// from when it is full. Errors of this and the following stay in b until it is flushed.
 func Set(b *bufio.Writer, s plan.Set, name string) {
 	line(b, fmt.Sprintf("create %s %s family %s hashsize %d maxelem %d",
 		name, kinds[s.Kind], Family(s.Family), HashSize(len(s.Members)), s.MaxElem()))
 	for _, m := range s.Members {
-		line(b, SetAdd(name, m))
+		SetAdd(b, name, m)
 	}
 }
 
-// SetAdd is the line that adds a member.
-func SetAdd(name string, m plan.Member) string { return "add " + name + " " + MemberText(m) }
+// SetAdd adds a member to a set.
+func SetAdd(b *bufio.Writer, name string, m plan.Member) { line(b, "add ", name, " ", MemberText(m)) }
 
-// SetDel is the line that removes a member.
-func SetDel(name string, m plan.Member) string { return "del " + name + " " + MemberText(m) }
+// SetDel removes a member from a set.
+func SetDel(b *bufio.Writer, name string, m plan.Member) { line(b, "del ", name, " ", MemberText(m)) }
 
-// SetRename is the line that renames a set; no set may be named `to` yet.
-func SetRename(from, to string) string { return "rename " + from + " " + to }
+// SetRename renames a set; no set may be named `to` yet.
+func SetRename(b *bufio.Writer, from, to string) { line(b, "rename ", from, " ", to) }
 
-// SetDestroy is the line that destroys a set that no rule refers to.
-func SetDestroy(name string) string { return "destroy " + name }
+// SetDestroy destroys a set that no rule refers to.
+func SetDestroy(b *bufio.Writer, name string) { line(b, "destroy ", name) }
 
 // HashSize is the number of buckets to start with for n members: a power of two, so large
 // that filling the set does not make the kernel rehash it over and over.
@@ -73,7 +73,7 @@ var ErrForeign = errors.New("unsupported protocol")
 func ParseMember(kind plan.SetKind, text string) (plan.Member, error) {
 	addr, service, hasService := strings.Cut(text, ",")
 	if hasService != (kind == plan.AddressPorts) {
-		return plan.Member{}, fmt.Errorf("parse member %q: wrong number of parts for %s", text, kind)
+		return plan.Member{}, fmt.Errorf("parse member %q: wrong number of parts", text)
 	}
 	prefix, err := parsePrefix(addr)
 	if err != nil {

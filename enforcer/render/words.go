@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,28 +18,16 @@ func Family(f model.Family) string {
 	return "inet"
 }
 
-// ParseFamily reads a family as ipset spells it; ok is false for what is none.
-func ParseFamily(text string) (f model.Family, ok bool) {
-	for _, f := range []model.Family{model.IPv4, model.IPv6} {
-		if text == Family(f) {
-			return f, true
-		}
-	}
-	return "", false
+// ParseFamily reads a family as ipset spells it; it is "" for what is none.
+func ParseFamily(text string) model.Family {
+	return map[string]model.Family{"inet": model.IPv4, "inet6": model.IPv6}[text]
 }
 
 // kinds are the types of ipsets.
 var kinds = [...]string{plan.Addresses: "hash:ip", plan.Prefixes: "hash:net", plan.AddressPorts: "hash:ip,port"}
 
 // ParseKind reads the type of an ipset; it is the zero kind of one that no plan has.
-func ParseKind(text string) plan.SetKind {
-	for kind := plan.Addresses; int(kind) < len(kinds); kind++ {
-		if kinds[kind] == text {
-			return kind
-		}
-	}
-	return 0
-}
+func ParseKind(text string) plan.SetKind { return plan.SetKind(max(0, slices.Index(kinds[:], text))) }
 
 // paths are the built-in chains that packets take.
 var paths = [...]string{plan.Forwarded: "FORWARD", plan.ToNode: "INPUT"}

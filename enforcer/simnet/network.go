@@ -2,11 +2,10 @@ package simnet
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
-
-	corev1 "k8s.io/api/core/v1"
 
 	"github.com/netassay/netassay/enforcer/iptsim"
 	"github.com/netassay/netassay/enforcer/plan"
@@ -33,17 +32,11 @@ type Text struct{ Sets, Rules4, Rules6 string }
 // Render gives the whole text of a plan.
 func Render(p plan.Plan) (Text, error) {
 	var sets, r4, r6 bytes.Buffer
-	for _, step := range []func() error{
-		func() error { return render.Sets(&sets, p.IPv4.Sets) },
-		func() error { return render.Sets(&sets, p.IPv6.Sets) },
-		func() error { return render.Rules(&r4, render.Full(p.IPv4)) },
-		func() error { return render.Rules(&r6, render.Full(p.IPv6)) },
-	} {
-		if err := step(); err != nil {
-			return Text{}, err
-		}
-	}
-	return Text{sets.String(), r4.String(), r6.String()}, nil
+	err := errors.Join(
+		render.Sets(&sets, p.IPv4.Sets), render.Sets(&sets, p.IPv6.Sets),
+		render.Rules(&r4, render.Full(p.IPv4)), render.Rules(&r6, render.Full(p.IPv6)),
+	)
+	return Text{sets.String(), r4.String(), r6.String()}, err
 }
 
 // Load gives a machine that has read the text.
@@ -123,8 +116,7 @@ func (n *Network) route(f model.Flow) []hop {
 func PacketOf(f model.Flow) iptsim.Packet {
 	return iptsim.Packet{
 		Src: f.Client, Dst: f.Server, SrcPort: 40000, DstPort: f.Port,
-		Protocol: map[corev1.Protocol]string{corev1.ProtocolTCP: "tcp", corev1.ProtocolUDP: "udp", corev1.ProtocolSCTP: "sctp"}[f.Protocol],
-		State:    iptsim.NewFlow,
+		Protocol: strings.ToLower(string(f.Protocol)), State: iptsim.NewFlow,
 	}
 }
 

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -231,7 +232,7 @@ func (s *podStore) swapPod(old, now *model.Pod) {
 	}
 	// Pods come and go by themselves, but somebody gave this one another label, and may have
 	// written a policy that counts on it.
-	relabelled := old != nil && now != nil && old.UID == now.UID && !equalLabels(old.Labels, now.Labels)
+	relabelled := old != nil && now != nil && old.UID == now.UID && !maps.Equal(old.Labels, now.Labels)
 	if s.here(old) || s.here(now) || relabelled {
 		s.ledger.changes.Urgent = true
 	}
@@ -252,19 +253,7 @@ func (s *podStore) here(p *model.Pod) bool { return p != nil && p.Node == s.node
 
 func equalPods(a, b *model.Pod) bool {
 	return a.UID == b.UID && a.Node == b.Node && slices.Equal(a.IPs, b.IPs) &&
-		slices.Equal(a.Ports, b.Ports) && equalLabels(a.Labels, b.Labels)
-}
-
-func equalLabels(a, b map[string]string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for k, v := range a {
-		if w, ok := b[k]; !ok || v != w {
-			return false
-		}
-	}
-	return true
+		slices.Equal(a.Ports, b.Ports) && maps.Equal(a.Labels, b.Labels)
 }
 
 // Changes say what has happened since the last Read.

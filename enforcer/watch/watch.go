@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -198,7 +199,7 @@ func newNamespaceStore(l *ledger) *store[model.Namespace] {
 			}
 			return key{name: m.Name}, model.Namespace{Name: m.Name, Labels: m.Labels}, true, nil
 		},
-		equal: func(a, b *model.Namespace) bool { return equalLabels(a.Labels, b.Labels) },
+		equal: func(a, b *model.Namespace) bool { return maps.Equal(a.Labels, b.Labels) },
 	}
 }
 

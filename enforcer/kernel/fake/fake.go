@@ -32,19 +32,11 @@ type Kernel struct {
 	Step func(text string) error
 	// Commands are the command lines so far.
 	Commands []string
-
-	sets map[string]*set
-}
-
-// set is what ipset save prints of a set.
-type set struct {
-	create  string // without the name
-	members map[string]struct{}
 }
 
 // New is a kernel without sets and rules.
 func New() *Kernel {
-	return &Kernel{Machine: iptsim.New(), sets: map[string]*set{}}
+	return &Kernel{Machine: iptsim.New()}
 }
 
 // Run implements kernel.Runner.
@@ -135,16 +127,11 @@ func (k *Kernel) interactive(in string) (string, error) {
 }
 
 func (k *Kernel) saveSet(name string) (string, error) {
-	s, ok := k.sets[name]
+	text, ok := k.Machine.SaveSet(name)
 	if !ok {
 		return "", errors.New("ipset v7.17: The set with the given name does not exist")
 	}
-	var out strings.Builder
-	out.WriteString("create " + name + " " + s.create + " bucketsize 12 initval 0x1234\n")
-	for m := range s.members { // in no order, as the real one
-		out.WriteString("add " + name + " " + m + "\n")
-	}
-	return out.String(), nil
+	return text, nil
 }
 
 // restoreSets applies lines one by one, as ipset does: those before a bad one stay.
@@ -156,33 +143,11 @@ func (k *Kernel) restoreSets(in string, exist bool) error {
 		if err := k.Machine.RestoreSets(strings.NewReader(line), exist); err != nil {
 			return fmt.Errorf("ipset v7.17: Error in line %d: %w", n, err)
 		}
-		k.mirror(strings.Fields(line))
 		if err := k.step(line); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// mirror repeats what a line did to the machine on what saveSet prints.
-func (k *Kernel) mirror(words []string) {
-	switch words[0] {
-	case "create":
-		if k.sets[words[1]] == nil {
-			k.sets[words[1]] = &set{create: strings.Join(words[2:], " "), members: map[string]struct{}{}}
-		}
-	case "add":
-		k.sets[words[1]].members[words[2]] = struct{}{}
-	case "del":
-		delete(k.sets[words[1]].members, words[2])
-	case "flush":
-		clear(k.sets[words[1]].members)
-	case "rename":
-		k.sets[words[2]] = k.sets[words[1]]
-		delete(k.sets, words[1])
-	case "destroy":
-		delete(k.sets, words[1])
-	}
 }
 
 func (k *Kernel) restoreRules(f iptsim.Family, in string) error {

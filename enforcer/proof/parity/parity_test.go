@@ -9,12 +9,11 @@ import (
 	"strings"
 	"testing"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"github.com/netassay/netassay/enforcer/gen"
 	"github.com/netassay/netassay/enforcer/iptsim"
 	"github.com/netassay/netassay/enforcer/plan"
 	"github.com/netassay/netassay/enforcer/render"
+	"github.com/netassay/netassay/enforcer/simnet"
 	"github.com/netassay/netassay/internal/sandbox"
 	"github.com/netassay/netassay/model"
 )
@@ -58,7 +57,7 @@ func compare(t *testing.T, r *router, w wire, backend string, seed uint64) (pass
 		r.load(t, sim, backend, plan.Compile(s.Snapshot, node.Name))
 		flows := flowsOf(s, node.Name)
 		for i, through := range r.send(t, w, flows) {
-			trace, err := sim.Walk("FORWARD", packetOf(flows[i]))
+			trace, err := sim.Walk("FORWARD", simnet.PacketOf(flows[i]))
 			must(t, err)
 			if through != (trace.Verdict == iptsim.Accept) {
 				t.Errorf("seed %d, node %s: %s came through: %t, but the tracer says:\n%s", seed, node.Name, flows[i], through, trace)
@@ -84,13 +83,6 @@ func flowsOf(s gen.Scenario, node string) []model.Flow {
 	return slices.DeleteFunc(slices.Clone(s.Flows), func(f model.Flow) bool {
 		return f.Client == f.Server || !slices.Contains(local, f.Client) && !slices.Contains(local, f.Server)
 	})
-}
-
-func packetOf(f model.Flow) iptsim.Packet {
-	return iptsim.Packet{
-		Src: f.Client, Dst: f.Server, DstPort: f.Port, State: iptsim.NewFlow,
-		Protocol: map[corev1.Protocol]string{corev1.ProtocolTCP: "tcp", corev1.ProtocolUDP: "udp", corev1.ProtocolSCTP: "sctp"}[f.Protocol],
-	}
 }
 
 // load gives the same text to the real tools and to the tracer; both must take it. Then
