@@ -83,19 +83,16 @@ func (p *parser) patch(at *yaml.Node, h headerPatch) PatchPolicy {
 	if d == nil {
 		return patch
 	}
-	if err := d.parse(); err != nil {
-		p.errs = append(p.errs, err)
-		return patch
-	}
 	// A merge patch has the fields of a policy, and null for those that it removes.
-	if err := d.check(&netv1.NetworkPolicy{}); err != nil {
+	if err := d.decode(&netv1.NetworkPolicy{}); err != nil {
 		p.errs = append(p.errs, err)
 		return patch
 	}
-	var err error
-	if patch.Merge, err = sigsyaml.YAMLToJSONStrict(d.data); err != nil {
+	merge, err := sigsyaml.YAMLToJSON(d.data)
+	if err != nil {
 		p.errs = append(p.errs, d.syntaxError(err))
 	}
+	patch.Merge = merge
 	return patch
 }
 

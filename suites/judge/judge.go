@@ -54,7 +54,7 @@ type Cell struct {
 	Observations []Observation
 }
 
-// Changed says that the step changes what is wanted of the cell.
+// Changed reports whether the step changes what is wanted of the cell.
 func (c *Cell) Changed() bool { return c.Before != c.Want }
 
 // Window is when the step happened, on the clock of the observations.
@@ -66,7 +66,7 @@ type Window struct {
 	Deadline time.Duration // from Acked: a verdict must be stable since then at the latest
 }
 
-// early says that the step was ended before its deadline: what was not right by then had
+// early reports whether the step was ended before its deadline: what was not right by then had
 // time left.
 func (w Window) early() bool { return w.Ended > 0 && w.Ended < w.Acked+w.Deadline }
 

@@ -131,7 +131,7 @@ func (c *Cell) proves(shown model.Verdict) proof {
 	return proofWrong
 }
 
-// misanswered says that somebody else than the cell's server took the probe: an address
+// misanswered reports whether somebody else than the cell's server took the probe: an address
 // was reused or a Service led elsewhere, so that it says nothing about this cell.
 func (c *Cell) misanswered(o *Observation) bool {
 	return c.Server != "" && o.Answered != "" && o.Answered != c.Server

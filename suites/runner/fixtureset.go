@@ -14,7 +14,6 @@ import (
 
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/probe"
-	"github.com/netassay/netassay/probe/pods"
 	"github.com/netassay/netassay/suites/cases"
 	"github.com/netassay/netassay/suites/fixture"
 )
@@ -26,9 +25,9 @@ type fixtureSet struct {
 	// tag tells the namespaces that the present case creates from those of the last one,
 	// whose deletion need not be waited for.
 	tag int
-	// used says that a case has changed something in it since it was made.
+	// used reports whether a case has changed something in it since it was made.
 	used bool
-	// patient says that steps presume nothing, which is slower.
+	// patient steps presume nothing, which is slower.
 	patient bool
 	// turn is how long an answered probe takes from the harness and back, lately: a Duration.
 	turn atomic.Int64
@@ -123,16 +122,6 @@ func (a *fixtureSet) drop(gone func(key string) bool) {
 			delete(a.pods, key)
 		}
 	}
-}
-
-// attach starts the resident prober of a running pod and makes it known.
-func (a *fixtureSet) attach(ctx context.Context, p *pod, r pods.Resident) error {
-	if err := a.addProber(ctx, r); err != nil {
-		return fmt.Errorf("start prober of pod %s: %w", p.key, err)
-	}
-	a.awaitServers(ctx, p)
-	a.put(p)
-	return nil
 }
 
 // firstTurn is taken for the turn until something is known of it.

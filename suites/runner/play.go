@@ -42,7 +42,6 @@ func (s *Session) playOnce(ctx context.Context, a *fixtureSet, c cases.Case, pat
 		result.Outcome, result.Reason = v1.Inconclusive, err.Error()
 	case base != nil:
 		result.Steps = []v1.Step{*base}
-		nameCells(c.Name, result.Steps)
 		result.Outcome, result.Reason = concluded(result.Steps)
 	default:
 		a.patient = patient
@@ -142,7 +141,6 @@ func (a *fixtureSet) play(ctx context.Context, c cases.Case, result *v1.Case) (i
 	if restored != nil {
 		result.Steps = append(result.Steps, *restored)
 	}
-	nameCells(c.Name, result.Steps)
 	outcome, reason := concluded(result.Steps)
 	if ctx.Err() == nil || outcome == v1.Fail {
 		result.Outcome, result.Reason = outcome, reason
@@ -176,7 +174,7 @@ func (a *fixtureSet) steps(ctx context.Context, c cases.Case) (end int, judged [
 	return end, judged
 }
 
-// stopsProbers says that what is done after step i, the next step or the undoing of the
+// stopsProbers reports whether what is done after step i, the next step or the undoing of the
 // case, takes pods away.
 func stopsProbers(c cases.Case, i int) bool {
 	var next []cases.Action

@@ -30,14 +30,6 @@ func concluded(steps []v1.Step) (v1.Outcome, string) {
 	return v1.Pass, ""
 }
 
-func nameCells(name string, steps []v1.Step) {
-	for i := range steps {
-		for j := range steps[i].Cells {
-			steps[i].Cells[j].Case = name
-		}
-	}
-}
-
 func asMillis(d *time.Duration) *float64 {
 	if d == nil {
 		return nil

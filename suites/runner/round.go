@@ -258,7 +258,7 @@ func (w *watch) receiveControls(b batch) {
 	w.settleControls(b.round)
 }
 
-// known says that all controls of the round have reported.
+// known reports whether all controls of the round have reported.
 func (r *round) known() bool { return r.controls == 0 && !r.open }
 
 // settleControls takes what has waited for the controls, once they are known.

@@ -115,7 +115,7 @@ func (k conditions) lacks(c cases.Case) (engines.Unsupported, bool) {
 	return engines.Unsupported{}, false
 }
 
-// triage says that a case can't run here and why; ok when it can.
+// triage reports whether a case can run here, and why it can't.
 func (k conditions) triage(c cases.Case) (outcome v1.Outcome, reason string, ok bool) {
 	if u, lacks := k.lacks(c); lacks {
 		return v1.NotSupported, u.String(), false

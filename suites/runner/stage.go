@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/model"
@@ -134,30 +135,19 @@ func (s *stage) withoutRaw() string {
 	return ""
 }
 
-const (
-	firstAddRetry = 100 * time.Millisecond // doubles
-	lastAddRetry  = 2 * time.Second
-)
-
-// addProber starts a resident prober, and tries again as long as patience lasts: an API server may be
-// too busy to exec, or away for a moment.
+// addProber starts a resident prober, and tries again as long as patience lasts: an API
+// server may be too busy to exec, or away for a moment.
 func (s *stage) addProber(ctx context.Context, r pods.Resident) error {
-	r.Gather = s.timing.Gather
 	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
-	for wait := firstAddRetry; ; wait = min(2*wait, lastAddRetry) {
-		err := s.fleet.Add(ctx, r.Name, r.Dial(s.cluster))
-		if err == nil || probe.Unfit(err) {
-			return err
-		}
-		retry := time.NewTimer(wait)
-		select {
-		case <-retry.C:
-		case <-ctx.Done():
-			retry.Stop()
-			return err
-		}
-	}
+	r.Gather = s.timing.Gather
+	var last error
+	retry := wait.Backoff{Duration: 100 * time.Millisecond, Factor: 2, Steps: 100, Cap: 2 * time.Second}
+	_ = retry.DelayFunc().Until(ctx, true, false, func(ctx context.Context) (bool, error) { // last says more
+		last = s.fleet.Add(ctx, r.Name, r.Dial(s.cluster))
+		return last == nil || probe.Unfit(last), nil
+	})
+	return last
 }
 
 // close removes what the run made, found by its label, unless it is to be kept.

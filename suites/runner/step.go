@@ -132,7 +132,7 @@ func (w *stepWatch) conclude(ctx context.Context) <-chan v1.Step {
 	return verdict
 }
 
-// settled says that every cell is right as far as known.
+// settled reports whether every cell is right as far as known.
 func (w *watch) settled(now time.Duration) bool {
 	for _, c := range w.cells {
 		if !c.undefined() && (c.progress.Violated || !w.stands(c, now).right) {
@@ -175,7 +175,7 @@ func (w *stepWatch) report(c *cell) v1.Cell {
 	w.doubt(c, 0) // by now it is known what was not when the observations came
 	j := judge.Judge(&c.judge, w.window)
 	r := v1.Cell{
-		Step: w.name, Client: c.key.Client, Server: c.key.Server, Path: string(c.key.Path),
+		Case: w.c.Name, Step: w.name, Client: c.key.Client, Server: c.key.Server, Path: string(c.key.Path),
 		Family: string(c.key.Family), Protocol: string(c.key.Probe.Protocol), Port: c.key.Probe.Port,
 		Want: string(c.judge.Want), Seen: string(j.Seen), Evidence: j.Evidence,
 		Outcome: j.Outcome, Kind: j.Kind, Reason: j.Reason,

@@ -235,7 +235,7 @@ func (w *watch) wrong(now time.Duration) []*cell {
 	return cells
 }
 
-// underway says that the answer to a probe of the cell may still be on its way. Another
+// underway reports whether the answer to a probe of the cell may still be on its way. Another
 // probe would tell no more, and where they take long it would make all of them take longer.
 func (w *watch) underway(c *cell, now time.Duration) bool {
 	return len(c.pending) > 0 && now-c.newest() < 2*time.Duration(w.turn.Load())
@@ -264,7 +264,7 @@ func (w *watch) stands(c *cell, now time.Duration) standing {
 	return s
 }
 
-// mayPresume says that a step may end before the last probes of the cell have come back.
+// mayPresume reports whether a step may end before the last probes of the cell have come back.
 // Datagrams may not: they are sent again, and a copy could meet the next step's policies.
 // Nor may anything while probers lag: what was handed over may not have been sent yet.
 func (w *watch) mayPresume(c *cell) bool {
@@ -302,7 +302,7 @@ func (c *cell) newest() time.Duration {
 
 func (w *watch) heldFrom(s standing) time.Duration { return max(s.since, w.window.Acked) }
 
-// finished says that more probing is of no use.
+// finished reports whether more probing is of no use.
 func (w *watch) finished(now time.Duration) bool {
 	deadline := w.window.Acked + w.window.Deadline
 	hopeful, open := false, false

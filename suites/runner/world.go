@@ -67,10 +67,7 @@ func (a *fixtureSet) ApplyPolicy(ctx context.Context, logical *netv1.NetworkPoli
 	if err != nil {
 		return err
 	}
-	if p.Labels == nil {
-		p.Labels = map[string]string{}
-	}
-	p.Labels[fixture.RunLabel], p.Labels[fixture.SetLabel] = a.ID, a.Name
+	p.Labels = a.Labelled(p.Labels)
 	client := a.policies(logical.Namespace)
 	_, err = client.Create(ctx, p, metav1.CreateOptions{})
 	if !apierrors.IsAlreadyExists(err) {
@@ -134,9 +131,13 @@ func (a *fixtureSet) CreatePod(ctx context.Context, p cases.Pod) error {
 		key: key, prober: p.Key(), control: a.controlOf(p.Node),
 		ips: statusIPs(running), services: parseIPs(service.Spec.ClusterIPs), since: since,
 	}
-	return a.attach(ctx, started, pods.Resident{
-		Name: started.prober, Namespace: p.Namespace, Pod: p.Name, Listen: fixture.Listen(p.Ports),
-	})
+	r := pods.Resident{Name: started.prober, Namespace: p.Namespace, Pod: p.Name, Listen: fixture.Listen(p.Ports)}
+	if err := a.addProber(ctx, r); err != nil {
+		return fmt.Errorf("start prober of pod %s: %w", key, err)
+	}
+	a.awaitServers(ctx, started)
+	a.put(started)
+	return nil
 }
 
 // DeletePod deletes a pod and its prober and waits until it is gone. Its Service stays.

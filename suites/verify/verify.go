@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -39,7 +41,7 @@ type Step struct {
 	Took     time.Duration // from the step's start to its end
 }
 
-// ErrNamespaceExists says that the walkthrough's namespace was there before.
+// ErrNamespaceExists is for a walkthrough whose namespace was there before.
 var ErrNamespaceExists = errors.New("namespace " + Namespace + " already exists and is not ours: delete it or use another cluster")
 
 // Run does the walkthrough and cleans up behind itself. pass is true when every
@@ -67,33 +69,45 @@ type walk struct {
 	api     kubernetes.Interface
 	opts    Options
 	pass    bool
-	servers []string // addresses of the server pod, one per family
+	servers []corev1.PodIP // addresses of the server pod, one per family
 }
 
 func (w *walk) steps(ctx context.Context) error {
-	if err := w.createPods(ctx); err != nil {
-		return err
+	policies, pods := w.api.NetworkingV1().NetworkPolicies(Namespace), w.api.CoreV1().Pods(Namespace)
+	for _, s := range []struct {
+		write  string
+		do     func() error
+		expect string
+		want   func(result) bool
+	}{
+		{
+			"run pods server (app=server) and client", func() error { return w.createPods(ctx) },
+			"without a policy the client connects, silently", connected,
+		},
+		{
+			"apply " + PolicyName, func() error {
+				_, err := policies.Create(ctx, policy(), metav1.CreateOptions{})
+				return err
+			},
+			"under the policy the same command prints TIMEOUT", timedOut,
+		},
+		{
+			"label pod client app=client", func() error {
+				patch := []byte(`{"metadata":{"labels":{"app":"client"}}}`)
+				_, err := pods.Patch(ctx, clientPod, types.MergePatchType, patch, metav1.PatchOptions{})
+				return err
+			},
+			"with the label the client connects again, silently", connected,
+		},
+	} {
+		if err := w.write(s.write, s.do); err != nil {
+			return err
+		}
+		if err := w.expectConnect(ctx, s.expect, s.want); err != nil {
+			return err
+		}
 	}
-	if err := w.expectConnect(ctx, "without a policy the client connects, silently", connected); err != nil {
-		return err
-	}
-	if err := w.write("apply "+PolicyName, func() error {
-		_, err := w.api.NetworkingV1().NetworkPolicies(Namespace).Create(ctx, policy(), metav1.CreateOptions{})
-		return err
-	}); err != nil {
-		return err
-	}
-	if err := w.expectConnect(ctx, "under the policy the same command prints TIMEOUT", timedOut); err != nil {
-		return err
-	}
-	if err := w.write("label pod client app=client", func() error {
-		patch := []byte(`{"metadata":{"labels":{"app":"client"}}}`)
-		_, err := w.api.CoreV1().Pods(Namespace).Patch(ctx, clientPod, types.MergePatchType, patch, metav1.PatchOptions{})
-		return err
-	}); err != nil {
-		return err
-	}
-	return w.expectConnect(ctx, "with the label the client connects again, silently", connected)
+	return nil
 }
 
 func (w *walk) createNamespace(ctx context.Context) error {
@@ -107,65 +121,45 @@ func (w *walk) createNamespace(ctx context.Context) error {
 	})
 }
 
-// createPods puts the two pods on different nodes where there are two.
+// createPods puts the two pods on different nodes where there are two, and waits until
+// they are ready.
 func (w *walk) createPods(ctx context.Context) error {
 	nodes := w.cluster.Nodes()
 	if len(nodes) == 0 {
 		return errors.New("cluster has no node for pods")
 	}
 	image := w.cluster.Image("agnhost")
-	pods := []*corev1.Pod{server(image, nodes[0]), client(image, nodes[len(nodes)-1])}
-	return w.write("run pods server (app=server) and client", func() error {
-		for _, p := range pods {
-			if _, err := w.api.CoreV1().Pods(Namespace).Create(ctx, p, metav1.CreateOptions{}); err != nil {
-				return err
-			}
-		}
-		if err := w.waitReady(ctx, clientPod); err != nil {
+	for _, p := range []*corev1.Pod{server(image, nodes[0]), client(image, nodes[len(nodes)-1])} {
+		if _, err := w.api.CoreV1().Pods(Namespace).Create(ctx, p, metav1.CreateOptions{}); err != nil {
 			return err
 		}
-		return w.waitReady(ctx, serverPod)
-	})
+	}
+	if _, err := w.awaitReady(ctx, clientPod); err != nil {
+		return err
+	}
+	pod, err := w.awaitReady(ctx, serverPod)
+	if err == nil {
+		w.servers = pod.Status.PodIPs
+	}
+	return err
 }
 
-func (w *walk) waitReady(ctx context.Context, name string) error {
+func (w *walk) awaitReady(ctx context.Context, name string) (pod *corev1.Pod, err error) {
 	last := "not seen"
-	err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, w.opts.Deadline, true, func(ctx context.Context) (bool, error) {
-		pod, err := w.api.CoreV1().Pods(Namespace).Get(ctx, name, metav1.GetOptions{})
-		if err != nil {
+	err = wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, w.opts.Deadline, true, func(ctx context.Context) (bool, error) {
+		if pod, err = w.api.CoreV1().Pods(Namespace).Get(ctx, name, metav1.GetOptions{}); err != nil {
 			last = err.Error()
 			return false, nil
 		}
 		last = "phase " + string(pod.Status.Phase)
-		if !ready(pod) {
-			return false, nil
-		}
-		if name == serverPod {
-			w.servers = addresses(pod)
-		}
-		return true, nil
+		return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+			return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+		}), nil
 	})
 	if err != nil {
-		return fmt.Errorf("wait for pod %s to be ready (%s): %w", name, last, err)
+		return nil, fmt.Errorf("wait for pod %s to be ready (%s): %w", name, last, err)
 	}
-	return nil
-}
-
-func ready(p *corev1.Pod) bool {
-	for _, c := range p.Status.Conditions {
-		if c.Type == corev1.PodReady {
-			return c.Status == corev1.ConditionTrue
-		}
-	}
-	return false
-}
-
-func addresses(p *corev1.Pod) []string {
-	var as []string
-	for _, ip := range p.Status.PodIPs {
-		as = append(as, net.JoinHostPort(ip.IP, "80"))
-	}
-	return as
+	return pod, nil
 }
 
 // write does one API write and reports it as a step.
@@ -180,8 +174,8 @@ func (w *walk) write(title string, do func() error) error {
 
 // expectConnect runs the documentation's command against each of the server's addresses.
 func (w *walk) expectConnect(ctx context.Context, title string, want func(result) bool) error {
-	for _, addr := range w.servers {
-		step, err := w.poll(ctx, addr, want)
+	for _, ip := range w.servers {
+		step, err := w.poll(ctx, net.JoinHostPort(ip.IP, strconv.Itoa(port)), want)
 		if err != nil {
 			return err
 		}
@@ -204,16 +198,12 @@ func (w *walk) poll(ctx context.Context, addr string, want func(result) bool) (S
 			return step, fmt.Errorf("exec %q in %s/%s: %w", step.Command, Namespace, clientPod, err)
 		}
 		step.Attempts++
-		step.Output = r.output
-		step.Took = time.Since(start)
+		step.Output, step.Took = r.output, time.Since(start)
 		if row++; !want(r) {
 			row = 0
 		}
-		if row >= w.opts.Confirmations {
-			step.OK = true
-			return step, nil
-		}
-		if step.Took > w.opts.Deadline {
+		step.OK = row >= w.opts.Confirmations
+		if step.OK || step.Took > w.opts.Deadline {
 			return step, nil
 		}
 	}
