@@ -129,6 +129,12 @@ func law() []rule {
 			forbid: []string{"./suites/...", "./enforcer/...", "./engines/registry", "./internal/cli"},
 		},
 		{
+			why:    "a testbed serves any experiment and knows none",
+			from:   []string{"./testbed/..."},
+			forbid: []string{"./suites/...", "./scale/...", "./enforcer/...", "./internal/cli"},
+			tests:  true,
+		},
+		{
 			why:    "reports outlive the code that made them: other programs read their types",
 			from:   []string{"./reports/v1"},
 			only:   []string{},
