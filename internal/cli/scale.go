@@ -17,6 +17,7 @@ import (
 
 	"github.com/netassay/netassay/clusters/binaries"
 	"github.com/netassay/netassay/engines/registry"
+	"github.com/netassay/netassay/probe/flows"
 	"github.com/netassay/netassay/reports"
 	"github.com/netassay/netassay/reports/render"
 	v1 "github.com/netassay/netassay/reports/v1"
@@ -303,7 +304,7 @@ func (f *scaleFlags) data() *v1.ScaleData {
 		Schema: v1.ScaleSchema, ID: filepath.Base(f.out), Tool: version, Cluster: f.bed.Provider, Kubernetes: binaries.Version, Kernel: kernelRelease(),
 		CPUs: runtime.NumCPU(), Memory: hostMemory(), Profile: f.cfg.Profile.String(),
 		Churn:   f.changes(),
-		Timing:  v1.ScaleTiming{Period: milliseconds(t.Interval), Hold: milliseconds(scalerun.Hold), Deadline: milliseconds(t.Deadline)},
+		Timing:  v1.ScaleTiming{Period: milliseconds(t.Interval), Hold: milliseconds(flows.Hold), Deadline: milliseconds(t.Deadline)},
 		Started: time.Now().UTC(),
 	}
 	return d

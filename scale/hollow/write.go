@@ -46,7 +46,7 @@ func (w *Writer) Each(ctx context.Context, kind string, n int, do func(ctx conte
 			if err := retry(gctx, func() error { return do(gctx, i) }); err != nil {
 				return err
 			}
-			w.progress(kind, int(done.Add(1)), n)
+			w.Progress(kind, int(done.Add(1)), n)
 			return nil
 		})
 	}

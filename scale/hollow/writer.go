@@ -23,7 +23,7 @@ type Progress func(kind string, done, total int)
 // Writer writes the objects of loads, as fast as the API server takes them.
 type Writer struct {
 	Client   kubernetes.Interface
-	progress Progress
+	Progress Progress
 	played   map[string]bool // nodes whose pods KWOK has run
 }
 
@@ -36,7 +36,7 @@ func NewWriter(cfg *rest.Config, progress Progress) (*Writer, error) {
 	if progress == nil {
 		progress = func(string, int, int) {}
 	}
-	return &Writer{Client: client, progress: progress}, nil
+	return &Writer{Client: client, Progress: progress}, nil
 }
 
 // Namespaces creates namespaces.

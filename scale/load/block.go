@@ -162,6 +162,9 @@ func Describe(p *netv1.NetworkPolicy) string {
 	return fmt.Sprintf("%s/%s: %d ipBlocks, %d bytes encoded, limit %d", p.Namespace, p.Name, len(ipBlocks(p)), EncodedSize(p), ObjectLimit)
 }
 
+// CIDRs is how many ipBlocks a policy has.
+func CIDRs(p *netv1.NetworkPolicy) int { return len(ipBlocks(p)) }
+
 // ipBlocks are those of a policy, to be read or written in place.
 func ipBlocks(p *netv1.NetworkPolicy) []*netv1.IPBlock {
 	var out []*netv1.IPBlock

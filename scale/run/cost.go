@@ -189,5 +189,3 @@ func (m *meter) settled(ctx context.Context, quiet time.Duration) (bool, error) 
 		}
 	}
 }
-
-func mib(bytes int64) float64 { return float64(bytes) / (1 << 20) }

@@ -6,41 +6,33 @@ import (
 	"time"
 
 	netv1 "k8s.io/api/networking/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/netassay/netassay/model"
 	v1 "github.com/netassay/netassay/reports/v1"
+	"github.com/netassay/netassay/scale/load"
 	"github.com/netassay/netassay/scale/measure"
 )
 
 const (
-	cyclePolicies = 20
-	cycleCIDRs    = 100
-	cycleSettle   = time.Second
+	policiesOfCycle = 20
+	cycleCIDRs      = 100
+	cycleSettle     = time.Second
 )
 
 // cycles has hollow pods and policies come and go, and reads the memory when they are gone.
-func (r *run) cycles(ctx context.Context) error {
-	pods := r.marks()
-	policies := cyclePolicy(r.families)
-	for n := range r.cfg.Cycles + r.warmUp() {
-		if err := r.cycle(ctx, n, func() error {
-			if err := r.writer.Pods(ctx, pods); err != nil {
-				return err
-			}
-			if err := r.writer.Policies(ctx, policies); err != nil {
-				return err
-			}
-			if _, err := r.meter.settled(ctx, cycleSettle); err != nil {
-				return err
-			}
-			if err := r.endPods(ctx, pods); err != nil {
-				return err
-			}
-			return r.writer.Each(ctx, "delete policies", len(policies), func(ctx context.Context, i int) error {
-				return r.client.NetworkingV1().NetworkPolicies(policies[i].Namespace).Delete(ctx, policies[i].Name, metav1.DeleteOptions{})
-			})
-		}); err != nil {
+type cycles struct {
+	*underTest
+	*cluster
+	n int
+}
+
+func (p cycles) Execute(ctx context.Context) error {
+	pods, policies := p.marks(), cyclePolicies(p.families)
+	for n := range p.n + p.warmUp() {
+		if err := p.comeAndGo(ctx, pods, policies); err != nil {
+			return err
+		}
+		if err := p.read(ctx, n); err != nil {
 			return err
 		}
 	}
@@ -48,45 +40,58 @@ func (r *run) cycles(ctx context.Context) error {
 }
 
 // warmUp is how many cycles come before those that count.
-func (r *run) warmUp() int { return min(5, r.cfg.Cycles/4) }
+func (p cycles) warmUp() int { return min(5, p.n/4) }
 
-func (r *run) cycle(ctx context.Context, n int, do func() error) error {
-	if err := do(); err != nil {
+func (p cycles) comeAndGo(ctx context.Context, pods []load.Pod, policies []netv1.NetworkPolicy) error {
+	if err := p.writer.Pods(ctx, pods); err != nil {
 		return err
 	}
-	if _, err := r.meter.settled(ctx, cycleSettle); err != nil {
+	if err := p.writer.Policies(ctx, policies); err != nil {
 		return err
 	}
-	p := r.node.agent()
-	if p == nil {
+	if _, err := p.meter.settled(ctx, cycleSettle); err != nil {
+		return err
+	}
+	if err := p.endPods(ctx, pods); err != nil {
+		return err
+	}
+	err := p.writer.Each(ctx, "delete policies", len(policies), func(ctx context.Context, i int) error { return p.delete(ctx, &policies[i]) })
+	if err != nil {
+		return err
+	}
+	_, err = p.meter.settled(ctx, cycleSettle)
+	return err
+}
+
+// read reads the memory after cycle n.
+func (p cycles) read(ctx context.Context, n int) error {
+	agent := p.node.agent()
+	if agent == nil {
 		return nil
 	}
-	memory, err := measure.ReadMemory(p.Pid())
+	memory, err := measure.ReadMemory(agent.Pid())
 	if err != nil {
 		return err
 	}
 	if (n+1)%5 == 0 {
-		r.cfg.Log(fmt.Sprintf("cycles: %d of %d, RSS %.1f MiB", n+1, r.cfg.Cycles+r.warmUp(), mib(memory.RSS)))
+		p.log(fmt.Sprintf("cycles: %d of %d, RSS %.1f MiB", n+1, p.n+p.warmUp(), float64(memory.RSS)/(1<<20)))
 	}
-	if n < r.warmUp() {
+	if n < p.warmUp() {
 		return nil
 	}
-	r.reading(v1.PhaseCycle, n-r.warmUp()+1, v1.RSS, v1.UnitBytes, float64(memory.RSS))
-	page, err := r.meter.page(ctx)
-	if err != nil {
-		return err
-	}
+	p.reading(v1.PhaseCycle, n-p.warmUp()+1, v1.RSS, v1.UnitBytes, float64(memory.RSS))
+	page, err := p.meter.page(ctx)
 	if heap, ok := page.Sum(heapMetric); ok {
-		r.reading(v1.PhaseCycle, n-r.warmUp()+1, "go-heap", v1.UnitBytes, heap)
+		p.reading(v1.PhaseCycle, n-p.warmUp()+1, "go-heap", v1.UnitBytes, heap)
 	}
-	return nil
+	return err
 }
 
-// cyclePolicy are policies that select the server and let CIDRs in, each its own.
-func cyclePolicy(families []model.Family) []netv1.NetworkPolicy {
-	all := blocks(cyclePolicies*cycleCIDRs, families, false)
+// cyclePolicies are policies that select the server and let CIDRs in, each its own.
+func cyclePolicies(families []model.Family) []netv1.NetworkPolicy {
+	all := blocks(policiesOfCycle*cycleCIDRs, families, false)
 	var out []netv1.NetworkPolicy
-	for i := range cyclePolicies {
+	for i := range policiesOfCycle {
 		out = append(out, *ingress(fmt.Sprintf("cycle-%d", i), server, append(
 			[]netv1.NetworkPolicyPeer{withLabel("", marked, "yes")}, all[i*cycleCIDRs:(i+1)*cycleCIDRs]...)))
 	}

@@ -2,16 +2,14 @@ package run
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"net/netip"
 
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/probe/podspec"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/scale/load"
 )
@@ -21,7 +19,7 @@ import (
 const called = "called"
 
 func selectPod(name string) metav1.LabelSelector {
-	return metav1.LabelSelector{MatchLabels: map[string]string{"pod": name}}
+	return metav1.LabelSelector{MatchLabels: map[string]string{podspec.PodLabel: name}}
 }
 
 // ingress is a policy that lets peers in to a pod.
@@ -48,27 +46,6 @@ func withLabel(namespace, key, value string) netv1.NetworkPolicyPeer {
 	return p
 }
 
-func (r *run) create(ctx context.Context, p *netv1.NetworkPolicy) error {
-	if _, err := r.client.NetworkingV1().NetworkPolicies(p.Namespace).Create(ctx, p, metav1.CreateOptions{}); err != nil {
-		return fmt.Errorf("create policy %s: %w", p.Name, err)
-	}
-	return nil
-}
-
-func (r *run) update(ctx context.Context, p *netv1.NetworkPolicy) error {
-	if _, err := r.client.NetworkingV1().NetworkPolicies(p.Namespace).Update(ctx, p, metav1.UpdateOptions{}); err != nil {
-		return fmt.Errorf("update policy %s: %w", p.Name, err)
-	}
-	return nil
-}
-
-func (r *run) delete(ctx context.Context, p *netv1.NetworkPolicy) error {
-	if err := r.client.NetworkingV1().NetworkPolicies(p.Namespace).Delete(ctx, p.Name, metav1.DeleteOptions{}); err != nil {
-		return fmt.Errorf("delete policy %s: %w", p.Name, err)
-	}
-	return nil
-}
-
 // witnessPolicy never changes.
 func witnessPolicy() *netv1.NetworkPolicy {
 	return ingress("witness", witness, []netv1.NetworkPolicyPeer{withLabel(clientsNS, friend, "yes")})
@@ -76,72 +53,46 @@ func witnessPolicy() *netv1.NetworkPolicy {
 
 func isolatePolicy() *netv1.NetworkPolicy { return ingress("isolate", server, nil) }
 
-// floor flips a verdict by one iptables command on the node: what is left of the figures
-// when an engine costs nothing.
-func (r *run) floor(ctx context.Context) error {
-	f := r.flows(server, near)[:1]
-	tool := "iptables"
-	if f[0].addr.Addr().Is6() {
-		tool = "ip6tables"
-	}
-	rule := func(action string) func(context.Context) error {
-		return func(ctx context.Context) error {
-			return r.node.Run(ctx, "", tool, "-w", "5", "-t", "mangle", action, "FORWARD",
-				"-s", model.FamilyOf(f[0].addr.Addr()).First(r.pods[near].ips).String(), "-d", f[0].addr.Addr().String(), "-j", "DROP")
-		}
-	}
-	err := r.flipAll(ctx, flip{
-		phase: "floor", flows: f, n: min(r.cfg.Samples, 30), kinds: [2]Kind{Floor, ""}, allowed: true,
-		allow: rule("-D"), deny: rule("-I"),
-	})
-	for _, s := range r.result.Samples {
-		r.result.Controls.Floor = r.result.Controls.Floor || s.Transition == string(Floor) && s.Void == "" && s.Stable != nil
-	}
-	return err
-}
-
 // policyCreation isolates a pod from all clients, and lets them in again.
-func (r *run) policyCreation(ctx context.Context) error {
-	return r.flipAll(ctx, flip{
-		phase: "policy", flows: r.flows(server, near, far), n: r.cfg.Samples, kinds: [2]Kind{PolicyCreate, PolicyDelete}, allowed: true,
-		deny:  func(ctx context.Context) error { return r.create(ctx, isolatePolicy()) },
-		allow: func(ctx context.Context) error { return r.delete(ctx, isolatePolicy()) },
-	})
+type policyCreation struct {
+	*traffic
+	samples int
 }
 
-// under has a policy in force while do runs.
-func (r *run) under(ctx context.Context, p *netv1.NetworkPolicy, do func() error) error {
-	if err := r.create(ctx, p); err != nil {
-		return err
-	}
-	err := do()
-	if dErr := r.delete(context.WithoutCancel(ctx), p); err == nil {
-		err = dErr
-	}
-	return err
+func (p policyCreation) Execute(ctx context.Context) error {
+	return p.flipAll(ctx, flip{
+		phase: "policy", flows: p.to(server, near, far), n: p.samples, kinds: [2]Kind{PolicyCreate, PolicyDelete}, allowed: true,
+		deny:  func(ctx context.Context) error { return p.create(ctx, isolatePolicy()) },
+		allow: func(ctx context.Context) error { return p.delete(ctx, isolatePolicy()) },
+	})
 }
 
 // blockEdits edits a policy of many CIDRs: a tenth is replaced, and the clients' addresses
 // go in or out.
-func (r *run) blockEdits(ctx context.Context) error {
+type blockEdits struct {
+	*traffic
+	cidrs, samples int
+}
+
+func (p blockEdits) Execute(ctx context.Context) error {
 	policies := map[bool]*netv1.NetworkPolicy{}
 	for _, open := range []bool{false, true} {
-		peers := blocks(r.cfg.CIDRs, r.families, open)
+		peers := blocks(p.cidrs, p.families, open)
 		if open {
-			for _, c := range []string{near, far} {
-				for _, ip := range r.measured(r.pods[c].ips) {
+			for _, client := range []string{near, far} {
+				for _, ip := range p.pods[client].Addrs {
 					peers = append(peers, block(netip.PrefixFrom(ip, ip.BitLen())))
 				}
 			}
 		}
 		policies[open] = ingress("blocks", server, peers)
 	}
-	r.reading("ipblocks", 0, "policy-size", v1.UnitBytes, float64(load.EncodedSize(policies[true])))
-	return r.under(ctx, policies[false], func() error {
-		return r.flipAll(ctx, flip{
-			phase: "ipBlocks", flows: r.flows(server, near, far), n: r.cfg.Samples, kinds: [2]Kind{IPBlockEdit, IPBlockEdit},
-			deny:  func(ctx context.Context) error { return r.update(ctx, policies[false]) },
-			allow: func(ctx context.Context) error { return r.update(ctx, policies[true]) },
+	p.reading("ipblocks", 0, "policy-size", v1.UnitBytes, float64(load.EncodedSize(policies[true])))
+	return p.under(ctx, policies[false], func() error {
+		return p.flipAll(ctx, flip{
+			phase: "ipBlocks", flows: p.to(server, near, far), n: p.samples, kinds: [2]Kind{IPBlockEdit, IPBlockEdit},
+			deny:  func(ctx context.Context) error { return p.update(ctx, policies[false]) },
+			allow: func(ctx context.Context) error { return p.update(ctx, policies[true]) },
 		})
 	})
 }
@@ -175,44 +126,42 @@ func blocks(n int, families []model.Family, open bool) []netv1.NetworkPolicyPeer
 
 // revocation takes clients out of a policy that let them in by selectors, and puts them in
 // again.
-func (r *run) revocation(ctx context.Context) error {
+type revocation struct {
+	*traffic
+	samples int
+}
+
+func (p revocation) Execute(ctx context.Context) error {
 	peers := func(names ...string) []netv1.NetworkPolicyPeer {
 		var out []netv1.NetworkPolicyPeer
 		for _, n := range names {
-			out = append(out, withLabel(clientsNS, "pod", n))
+			out = append(out, withLabel(clientsNS, podspec.PodLabel, n))
 		}
 		return out
 	}
 	open, closed := ingress("peers", server, peers(near, far, stranger)), ingress("peers", server, peers(stranger))
-	return r.under(ctx, open, func() error {
-		return r.flipAll(ctx, flip{
-			phase: "peers", flows: r.flows(server, near, far), n: r.cfg.Samples, kinds: [2]Kind{Revoke, Grant}, allowed: true,
-			deny:  func(ctx context.Context) error { return r.update(ctx, closed) },
-			allow: func(ctx context.Context) error { return r.update(ctx, open) },
+	return p.under(ctx, open, func() error {
+		return p.flipAll(ctx, flip{
+			phase: "peers", flows: p.to(server, near, far), n: p.samples, kinds: [2]Kind{Revoke, Grant}, allowed: true,
+			deny:  func(ctx context.Context) error { return p.update(ctx, closed) },
+			allow: func(ctx context.Context) error { return p.update(ctx, open) },
 		})
 	})
 }
 
 // relabelling gives a client the label that lets it in, and takes it away.
-func (r *run) relabelling(ctx context.Context) error {
-	policy := ingress("labelled", server, []netv1.NetworkPolicyPeer{withLabel("", called, "yes")})
-	return r.under(ctx, policy, func() error {
-		return r.flipAll(ctx, flip{
-			phase: "labels", flows: r.flows(server, far), n: r.cfg.Samples, kinds: [2]Kind{LabelChange, LabelChange},
-			deny:  func(ctx context.Context) error { return r.label(ctx, clientsNS, far, "no") },
-			allow: func(ctx context.Context) error { return r.label(ctx, clientsNS, far, "yes") },
-		})
-	})
+type relabelling struct {
+	*traffic
+	samples int
 }
 
-// label sets the label of a pod that a policy selects by.
-func (r *run) label(ctx context.Context, namespace, name, value string) error {
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"labels": map[string]string{called: value}}})
-	if err != nil {
-		return fmt.Errorf("label pod %s: %w", name, err)
-	}
-	if _, err := r.client.CoreV1().Pods(namespace).Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
-		return fmt.Errorf("label pod %s: %w", name, err)
-	}
-	return nil
+func (p relabelling) Execute(ctx context.Context) error {
+	policy := ingress("labelled", server, []netv1.NetworkPolicyPeer{withLabel("", called, "yes")})
+	return p.under(ctx, policy, func() error {
+		return p.flipAll(ctx, flip{
+			phase: "labels", flows: p.to(server, far), n: p.samples, kinds: [2]Kind{LabelChange, LabelChange},
+			deny:  func(ctx context.Context) error { return p.label(ctx, clientsNS, far, "no") },
+			allow: func(ctx context.Context) error { return p.label(ctx, clientsNS, far, "yes") },
+		})
+	})
 }

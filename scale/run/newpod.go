@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,6 +18,8 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/netassay/netassay/probe"
+	"github.com/netassay/netassay/probe/flows"
+	"github.com/netassay/netassay/probe/pods"
 )
 
 // newborn is what reached a new pod, of which a policy that was there before it says that
@@ -34,9 +37,9 @@ func (n newborn) window(interval time.Duration) time.Duration {
 	return time.Duration(n.leaked) * interval / time.Duration(max(1, n.flows))
 }
 
-// tap counts, after every other hook of the node's packet filter, the packets that go to
+// tapRules count, after every other hook of the node's packet filter, the packets that go to
 // pods' addresses: what it counts has passed the engine.
-const tap = `table inet netassay_tap {
+const tapRules = `table inet netassay_tap {
 	set four { type ipv4_addr; size 65536; flags dynamic; counter; }
 	set six { type ipv6_addr; size 65536; flags dynamic; counter; }
 	chain tap {
@@ -58,25 +61,35 @@ func defaultDeny() *netv1.NetworkPolicy {
 	}
 }
 
-// openTap sets up the tap, and makes packets to addresses of nobody die on the node.
-func (r *run) openTap(ctx context.Context) error {
-	if err := r.node.Run(ctx, tap, "nft", "-f", "-"); err != nil {
+// births has pods be born while packets are sent to their addresses.
+type births struct {
+	*traffic
+	pool Pool
+	tap  tap
+}
+
+// tap counts the packets that the node hands to pods.
+type tap struct{ node *watchedNode }
+
+// open sets up the tap, and makes packets to addresses of nobody die on the node.
+func (t tap) open(ctx context.Context, podCIDRs []string) error {
+	if err := t.node.Run(ctx, tapRules, "nft", "-f", "-"); err != nil {
 		return fmt.Errorf("set up the tap: %w", err)
 	}
-	for _, cidr := range r.podCIDRs {
+	for _, cidr := range podCIDRs {
 		family := "-4"
-		if cidr.Addr().Is6() {
+		if strings.Contains(cidr, ":") {
 			family = "-6"
 		}
-		if err := r.node.Run(ctx, "", "ip", family, "route", "replace", "blackhole", cidr.String()); err != nil {
+		if err := t.node.Run(ctx, "", "ip", family, "route", "replace", "blackhole", cidr); err != nil {
 			return fmt.Errorf("set up the tap: %w", err)
 		}
 	}
 	return nil
 }
 
-// tapped is how many packets to any of the addresses the tap has seen.
-func (r *run) tapped(ctx context.Context, ips []netip.Addr) (int, error) {
+// count is how many packets to any of the addresses the tap has seen.
+func (t tap) count(ctx context.Context, ips []netip.Addr) (int, error) {
 	total := 0
 	for _, ip := range ips {
 		set := "four"
@@ -84,7 +97,7 @@ func (r *run) tapped(ctx context.Context, ips []netip.Addr) (int, error) {
 			set = "six"
 		}
 		var out []byte
-		err := r.node.Do(func() (err error) {
+		err := t.node.Do(func() (err error) {
 			// An address that is not in the set has had no packet: an error of nft's.
 			out, err = exec.CommandContext(ctx, "nft", "get", "element", "inet", "netassay_tap", set, "{ "+ip.String()+" }").Output()
 			var exit *exec.ExitError
@@ -112,68 +125,68 @@ func packets(text string) int {
 }
 
 // newPods takes samples of new pods' isolation.
-func (r *run) newPods(ctx context.Context) error {
-	if r.cfg.Pool == nil {
-		r.note("new pods are not measured: this cluster tells no address before its pod")
+type newPods struct {
+	*births
+	samples int
+}
+
+func (p newPods) Execute(ctx context.Context) error {
+	if p.pool == nil {
+		p.note("new pods are not measured: this cluster tells no address before its pod")
 		return nil
 	}
-	if err := r.create(ctx, defaultDeny()); err != nil && !apierrors.IsAlreadyExists(err) {
+	if err := p.create(ctx, defaultDeny()); err != nil && !apierrors.IsAlreadyExists(err) {
 		return err
 	}
-	if err := pause(ctx, newPodQuiet); err != nil { // the policy is handled: there is no pod yet to see it by
+	if err := flows.Pause(ctx, newPodQuiet); err != nil { // the policy is handled: there is no pod yet to see it by
 		return err
 	}
-	for i := range r.cfg.NewPods {
-		n, err := r.newPod(ctx, fmt.Sprintf("new-%d", i), r.cfg.Timing.Deadline)
+	for i := range p.samples {
+		n, err := p.newPod(ctx, fmt.Sprintf("new-%d", i), p.timing.Deadline)
 		if err != nil {
 			return err
 		}
-		s := lasted(NewPod, "deny", n.at, n.window(r.cfg.Timing.Interval))
+		s := lasted(NewPod, false, n.at, n.window(p.timing.Interval))
 		s.Leaked, s.Void, s.Pair = uint64(n.leaked), n.void, "all clients"
-		r.keep(s)
+		p.keep(s)
 		if (i+1)%10 == 0 {
-			r.cfg.Log(fmt.Sprintf("new pods: %d of %d", i+1, r.cfg.NewPods))
+			p.log(fmt.Sprintf("new pods: %d of %d", i+1, p.samples))
 		}
 	}
-	return r.delete(context.WithoutCancel(ctx), defaultDeny())
+	return p.delete(context.WithoutCancel(ctx), defaultDeny())
 }
 
 // newPodQuiet is how long no packet may get through until a pod is taken for isolated.
 const newPodQuiet = 400 * time.Millisecond
 
 // newPod sends packets to an address all the time, and then has a pod get it.
-func (r *run) newPod(ctx context.Context, name string, patience time.Duration) (s newborn, err error) {
-	n, err := r.cfg.Pool.Acquire()
+func (b *births) newPod(ctx context.Context, name string, patience time.Duration) (s newborn, err error) {
+	n, err := b.pool.Acquire()
 	if err != nil {
 		return s, err
 	}
-	r.cfg.Pool.ReuseSoon(true) // the next pod gets what is released now
-	defer r.cfg.Pool.ReuseSoon(false)
-	r.cfg.Pool.Release(n)
-	ips := r.measured(r.cfg.Pool.Addrs(n))
-	var flows []flow
-	for _, client := range []string{near, far} {
-		for _, ip := range ips {
-			flows = append(flows, flow{client: client, to: name, addr: netip.AddrPortFrom(ip, port)})
-		}
-	}
-	s.flows = len(flows)
-	before, err := r.tapped(ctx, ips)
+	b.pool.ReuseSoon(true) // the next pod gets what is released now
+	defer b.pool.ReuseSoon(false)
+	b.pool.Release(n)
+	ips := b.measured(b.pool.Addrs(n))
+	all := flows.To(probe.Pod{Name: name, Addrs: ips}, port, b.pods[near], b.pods[far])
+	s.flows = len(all)
+	before, err := b.tap.count(ctx, ips)
 	if err != nil {
 		return s, err
 	}
-	ids, err := r.startStreams(ctx, flows, r.cfg.Timing.Interval)
+	streams, err := flows.Start(ctx, b.fleet, all, probe.Stream{Interval: b.timing.Interval})
 	if err != nil {
 		return s, err
 	}
-	err = r.bear(ctx, birth{name, ips, before, patience}, &s)
-	reports, stopErr := r.stopStreams(context.WithoutCancel(ctx), ids)
-	for _, report := range reports {
-		if report.Sender.Sent == 0 {
+	err = b.bear(ctx, birth{name, ips, before, patience}, &s)
+	watched, stopErr := b.stop(context.WithoutCancel(ctx), streams)
+	for _, w := range watched {
+		if w.Report.Sender.Sent == 0 {
 			s.void = "a sender sent nothing"
 		}
 	}
-	return s, errors.Join(err, stopErr, r.bury(ctx, name))
+	return s, errors.Join(err, stopErr, b.bury(ctx, name))
 }
 
 // birth is a pod to be: with which addresses, how many packets to these were counted
@@ -186,60 +199,50 @@ type birth struct {
 }
 
 // bear creates the pod and counts until no packet has got through for a while.
-func (r *run) bear(ctx context.Context, b birth, s *newborn) error {
-	name, ips, start := b.name, b.ips, time.Now()
+func (b *births) bear(ctx context.Context, to birth, s *newborn) error {
+	start := time.Now()
 	s.at = probe.Now()
-	object := r.podObject(newNS, name, r.nodes[0], nil)
-	if _, err := r.client.CoreV1().Pods(newNS).Create(ctx, object, metav1.CreateOptions{}); err != nil {
-		return fmt.Errorf("create pod %s: %w", name, err)
+	if _, err := b.client.CoreV1().Pods(newNS).Create(ctx, b.proberPod(newNS, to.name, 0, nil), metav1.CreateOptions{}); err != nil {
+		return fmt.Errorf("create pod %s: %w", to.name, err)
 	}
-	p, err := r.running(ctx, newNS, name)
+	runCtx, cancel := context.WithTimeout(ctx, podPatience)
+	defer cancel()
+	p, err := pods.AwaitRunning(runCtx, b.client, newNS, to.name)
 	if err != nil {
 		return err
 	}
 	s.running = ms(time.Since(start))
-	if !contains(p.ips, ips) {
+	if !slices.ContainsFunc(to.ips, func(ip netip.Addr) bool { return slices.Contains(p.Addrs, ip) }) {
 		s.void = "the pod got another address than foreseen"
 		return nil
 	}
 	quiet, last, ran := time.Now(), -1, time.Now()
-	for time.Since(quiet) < newPodQuiet && time.Since(ran) < b.patience {
-		now, err := r.tapped(ctx, ips)
+	for time.Since(quiet) < newPodQuiet && time.Since(ran) < to.patience {
+		now, err := b.tap.count(ctx, to.ips)
 		if err != nil {
 			return err
 		}
 		if now != last {
 			quiet, last = time.Now(), now
 		}
-		if err := pause(ctx, 20*time.Millisecond); err != nil {
+		if err := flows.Pause(ctx, 20*time.Millisecond); err != nil {
 			return err
 		}
 	}
-	s.leaked = max(0, last-b.before)
+	s.leaked = max(0, last-to.before)
 	return nil
 }
 
-func contains(all, some []netip.Addr) bool {
-	for _, a := range some {
-		for _, b := range all {
-			if a == b {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // bury deletes the pod and waits until it is gone.
-func (r *run) bury(ctx context.Context, name string) error {
+func (b *births) bury(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), podPatience)
 	defer cancel()
-	pods := r.client.CoreV1().Pods(newNS)
-	if err := pods.Delete(ctx, name, metav1.DeleteOptions{GracePeriodSeconds: ptr.To[int64](1)}); err != nil && !apierrors.IsNotFound(err) {
+	newborns := b.client.CoreV1().Pods(newNS)
+	if err := newborns.Delete(ctx, name, metav1.DeleteOptions{GracePeriodSeconds: ptr.To[int64](1)}); err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("delete pod %s: %w", name, err)
 	}
 	return wait.PollUntilContextCancel(ctx, 50*time.Millisecond, true, func(ctx context.Context) (bool, error) {
-		_, err := pods.Get(ctx, name, metav1.GetOptions{})
+		_, err := newborns.Get(ctx, name, metav1.GetOptions{})
 		return apierrors.IsNotFound(err), nil
 	})
 }

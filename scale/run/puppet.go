@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
+	"sync"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
+	"golang.org/x/sync/errgroup"
 	netv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/probe"
+	"github.com/netassay/netassay/probe/flows"
 	"github.com/netassay/netassay/scale/load"
 )
 
@@ -32,61 +35,11 @@ func puppetIPs(i int) []netip.Addr {
 	return []netip.Addr{netip.AddrFrom4([4]byte{100, 127, 255, byte(10 + i)}), netip.AddrFrom16(six)}
 }
 
-func (r *run) puppet(i int) load.Pod {
+func (c *cluster) puppet(i int) load.Pod {
 	return load.Pod{
 		Namespace: puppetsNS, Name: fmt.Sprintf("puppet-%d", i), Node: puppetNode,
-		Labels: map[string]string{called: "yes"}, IPs: r.measured(puppetIPs(i)),
+		Labels: map[string]string{called: "yes"}, IPs: c.measured(puppetIPs(i)),
 	}
-}
-
-// wirePuppets routes the puppets' addresses to the second node, which hands them to far.
-func (r *run) wirePuppets(ctx, life context.Context) error {
-	node := corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: puppetNode, Labels: map[string]string{load.Hollow: "true"}}}
-	node.Spec.Taints = []corev1.Taint{{Key: load.Hollow, Value: "true", Effect: corev1.TaintEffectNoSchedule}}
-	node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "Hollow"}}
-	if err := r.writer.Nodes(ctx, []corev1.Node{node}); err != nil {
-		return err
-	}
-	go r.writer.KeepLeases(life, []corev1.Node{node}, r.cfg.Timing.Lease)
-	addresses, err := nodeAddresses(ctx, r, r.nodes[1])
-	if err != nil {
-		return err
-	}
-	for i := range maxPuppets {
-		for _, ip := range r.measured(puppetIPs(i)) {
-			if err := r.wire(ctx, ip, model.FamilyOf(ip).First(addresses), model.FamilyOf(ip).First(r.pods[far].ips)); err != nil {
-				return fmt.Errorf("wire puppets: %w", err)
-			}
-		}
-	}
-	return nil
-}
-
-// wire leads packets for an address to the other node, and there to another address.
-func (r *run) wire(ctx context.Context, ip, via, to netip.Addr) error {
-	family, nat := "-4", "iptables"
-	if ip.Is6() {
-		family, nat = "-6", "ip6tables"
-	}
-	remote := r.cfg.Lab.EngineNodes()[1]
-	return errors.Join(
-		r.node.Run(ctx, "", "ip", family, "route", "replace", netip.PrefixFrom(ip, ip.BitLen()).String(), "via", via.String()),
-		remote.Run(ctx, "", nat, "-w", "5", "-t", "nat", "-I", "PREROUTING", "-d", ip.String(), "-j", "DNAT", "--to-destination", to.String()),
-	)
-}
-
-func nodeAddresses(ctx context.Context, r *run, name string) ([]netip.Addr, error) {
-	n, err := r.client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
-	if err != nil {
-		return nil, fmt.Errorf("wire puppets: %w", err)
-	}
-	var out []netip.Addr
-	for _, a := range n.Status.Addresses {
-		if ip, err := netip.ParseAddr(a.Address); err == nil && a.Type == corev1.NodeInternalIP {
-			out = append(out, ip)
-		}
-	}
-	return out, nil
 }
 
 // callPolicy lets the caller call puppets that have the label, and nobody else.
@@ -101,33 +54,34 @@ func callPolicy() *netv1.NetworkPolicy {
 }
 
 // calls are the caller's flows to a puppet.
-func (r *run) calls(i int) []flow {
-	var out []flow
-	for _, ip := range r.measured(puppetIPs(i)) {
-		out = append(out, flow{client: caller, to: fmt.Sprintf("puppet-%d", i), addr: netip.AddrPortFrom(ip, port)})
-	}
-	return out
+func (c *cluster) calls(i int) []flows.Flow {
+	return flows.To(probe.Pod{Name: fmt.Sprintf("puppet-%d", i), Addrs: c.measured(puppetIPs(i))}, port, c.pods[caller])
 }
 
 // allCalls are the caller's flows to the first n puppets.
-func (r *run) allCalls(n int) []flow {
-	var out []flow
+func (c *cluster) allCalls(n int) []flows.Flow {
+	var out []flows.Flow
 	for i := range n {
-		out = append(out, r.calls(i)...)
+		out = append(out, c.calls(i)...)
 	}
 	return out
 }
 
 // podLife creates a pod that a policy's peer selects, and deletes it.
-func (r *run) podLife(ctx context.Context) error {
-	return r.under(ctx, callPolicy(), func() error {
-		p := r.puppet(0)
-		err := r.flipAll(ctx, flip{
-			phase: "pods", flows: r.calls(0), n: r.cfg.Samples, kinds: [2]Kind{PodDelete, PodCreate},
-			deny:  func(ctx context.Context) error { return r.writer.EndPod(ctx, p.Namespace, p.Name) },
-			allow: func(ctx context.Context) error { return r.writer.StartPod(ctx, p) },
+type podLife struct {
+	*traffic
+	samples int
+}
+
+func (p podLife) Execute(ctx context.Context) error {
+	return p.under(ctx, callPolicy(), func() error {
+		pod := p.puppet(0)
+		err := p.flipAll(ctx, flip{
+			phase: "pods", flows: p.calls(0), n: p.samples, kinds: [2]Kind{PodDelete, PodCreate},
+			deny:  func(ctx context.Context) error { return p.writer.EndPod(ctx, pod.Namespace, pod.Name) },
+			allow: func(ctx context.Context) error { return p.writer.StartPod(ctx, pod) },
 		})
-		if endErr := r.writer.EndPod(context.WithoutCancel(ctx), p.Namespace, p.Name); err == nil {
+		if endErr := p.writer.EndPod(context.WithoutCancel(ctx), pod.Namespace, pod.Name); err == nil {
 			err = endErr
 		}
 		return err
@@ -136,3 +90,108 @@ func (r *run) podLife(ctx context.Context) error {
 
 // puppetPatience is for all puppets to be as wanted before a churn.
 const puppetPatience = 30 * time.Second
+
+// puppets are puppets whose flows are watched.
+type puppets struct {
+	*traffic
+	streams *flows.Streams // of each puppet
+	by      *bystanders
+	mu      sync.Mutex
+	changes []flows.Timeline // of each
+	busy    []sync.Mutex
+}
+
+// watchPuppets starts with no puppet there.
+func (t *traffic) watchPuppets(ctx context.Context, n int) (*puppets, error) {
+	w := &puppets{traffic: t, changes: make([]flows.Timeline, n), busy: make([]sync.Mutex, n)}
+	if err := t.await(ctx, t.allCalls(n), false, puppetPatience); err != nil {
+		return nil, err
+	}
+	var err error
+	if w.streams, err = flows.Start(ctx, t.fleet, t.allCalls(n), probe.Stream{Interval: churnStep}); err != nil {
+		return nil, err
+	}
+	if w.by, err = t.watchBystanders(ctx); err != nil {
+		return nil, err
+	}
+	return w, flows.Pause(ctx, flows.PreCheck+flows.Hold)
+}
+
+// toggle makes puppets come and go by the clock, in turn.
+func (w *puppets) toggle(ctx context.Context, d time.Duration) error {
+	start, g := probe.Now(), errgroup.Group{}
+	for i := 0; ; i++ {
+		due := start + time.Duration(float64(i)/churnRate*float64(time.Second))
+		if due-start >= d {
+			break
+		}
+		if err := flows.Pause(ctx, due-probe.Now()); err != nil {
+			return err
+		}
+		allow := i/len(w.changes)%2 == 0
+		g.Go(func() error { return w.set(ctx, i%len(w.changes), allow, due) })
+	}
+	return g.Wait()
+}
+
+// set brings a puppet or takes it away.
+func (w *puppets) set(ctx context.Context, i int, allow bool, due time.Duration) error {
+	w.busy[i].Lock() // of one puppet, one change after the other
+	defer w.busy[i].Unlock()
+	c, p := flows.Change{Allow: allow, Due: due, Call: probe.Now()}, w.puppet(i)
+	do := func(ctx context.Context) error { return w.writer.EndPod(ctx, p.Namespace, p.Name) }
+	if allow {
+		do = func(ctx context.Context) error { return w.writer.StartPod(ctx, p) }
+	}
+	if err := persistent(do)(ctx); err != nil {
+		return fmt.Errorf("puppet %d: %w", i, err)
+	}
+	c.Ack = probe.Now()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.changes[i].Add(c)
+	return nil
+}
+
+func (w *puppets) count() int {
+	n := 0
+	for _, c := range w.changes {
+		n += len(c)
+	}
+	return n
+}
+
+// end lets the last changes become true, takes the puppets away and reads the streams.
+func (w *puppets) end(ctx context.Context, phase string, err error) error {
+	if err == nil {
+		last := map[bool][]flows.Flow{}
+		for i, c := range w.changes {
+			if n := len(c); n > 0 {
+				last[c[n-1].Allow] = append(last[c[n-1].Allow], w.calls(i)...)
+			}
+		}
+		for allow, all := range last {
+			_ = w.await(ctx, all, allow, w.timing.Deadline) // the streams tell
+		}
+		err = flows.Pause(ctx, flows.Hold)
+	}
+	ctx = context.WithoutCancel(ctx)
+	for _, c := range w.changes {
+		c.End(probe.Now() - flows.Hold/4)
+	}
+	watched, stopErr := w.stop(ctx, w.streams)
+	errs := []error{err, stopErr}
+	for i, changes := range w.changes {
+		p := w.puppet(i)
+		mine := slices.DeleteFunc(slices.Clone(watched), func(one flows.Watched) bool { return one.Flow.Server != p.Name })
+		for _, c := range changes {
+			kind := PodDelete
+			if c.Allow {
+				kind = PodCreate
+			}
+			w.keep(judge(Kind(phase+"/"+string(kind)), c, toldTimes{}, mine, w.maxBlind+churnStep)...)
+		}
+		errs = append(errs, w.writer.EndPod(ctx, p.Namespace, p.Name))
+	}
+	return errors.Join(append(errs, w.by.end(ctx, Beside))...)
+}

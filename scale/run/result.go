@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/netassay/netassay/probe"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/scale/measure"
 )
@@ -20,7 +21,7 @@ type Result struct {
 	Missed   uint64 // of these, those without a packet
 	Host     measure.Share
 	Finished bool
-	Probed   bool // packets were sent, and figures stand or fall with the controls
+	Silent   bool // no packet is sent, so that there are no controls to stand or fall with
 }
 
 // Controls are what had to be seen before figures count.
@@ -53,7 +54,7 @@ func (r *Result) doubts(l Limits) []string {
 	c := r.Controls
 	add(!r.Finished, "it did not come to its end")
 	add(r.foreign() > l.MaxForeign, "other work on the host took %.0f %% of the processors, bound %.0f %%: measure on a quiet machine", 100*r.foreign(), 100*l.MaxForeign)
-	if !r.Probed {
+	if r.Silent {
 		return out
 	}
 	add(!c.NullConvicted, "control: without an engine a denied flow was not seen to pass")
@@ -98,22 +99,36 @@ func (r *Result) missed() float64 { return float64(r.Missed) / float64(max(1, r.
 
 func (r *Result) foreign() float64 { return r.Host.Foreign + r.Host.Stolen }
 
+// recorder keeps what a turn sees.
+type recorder struct {
+	*Result
+	log     func(line string)
+	zero    time.Duration // of the harness's clock, at the start
+	changes int           // samples are numbered by
+}
+
+func newRecorder(cfg *Config) *recorder {
+	return &recorder{log: cfg.Log, zero: probe.Now(), Result: &Result{
+		Silent: cfg.Footprint, Turn: v1.Turn{Engine: cfg.Name, Repeat: cfg.Repeat, Started: time.Now().UTC()},
+	}}
+}
+
 // reading keeps one number about the engine's cost.
-func (r *run) reading(phase string, cycle int, name, unit string, value float64) {
-	r.result.Readings = append(r.result.Readings, v1.Reading{
-		Engine: r.cfg.Name, Repeat: r.cfg.Repeat, Phase: phase, Cycle: cycle, Name: name, Unit: unit, Value: value,
+func (r *recorder) reading(phase string, cycle int, name, unit string, value float64) {
+	r.Readings = append(r.Readings, v1.Reading{
+		Engine: r.Turn.Engine, Repeat: r.Turn.Repeat, Phase: phase, Cycle: cycle, Name: name, Unit: unit, Value: value,
 	})
 }
 
 // keep keeps samples of one change, whose times count from the start of the turn.
-func (r *run) keep(samples ...v1.Sample) {
+func (r *recorder) keep(samples ...v1.Sample) {
 	start := ms(r.zero)
 	for _, s := range samples {
-		s.Engine, s.Repeat, s.Change = r.cfg.Name, r.cfg.Repeat, r.changes
+		s.Engine, s.Repeat, s.Change = r.Turn.Engine, r.Turn.Repeat, r.changes
 		s.Due, s.Call, s.Ack = s.Due-start, s.Call-start, s.Ack-start
 		s.First, s.Stable = less(s.First, start), less(s.Stable, start)
 		s.Seen, s.Commit = less(s.Seen, start), less(s.Commit, start)
-		r.result.Samples = append(r.result.Samples, s)
+		r.Samples = append(r.Samples, s)
 	}
 	r.changes++
 }
@@ -126,23 +141,9 @@ func less(v *float64, by float64) *float64 {
 	return &n
 }
 
-// spent notes the processor time of the engine and its tools over some changes.
-func (r *run) spent(phase string, changes int, before measure.CPU) {
-	after, ok := r.meter.cpu()
-	if !ok || changes == 0 || before.Total() == 0 {
-		return
-	}
-	r.reading(v1.PhaseChurn, 0, v1.CPUPerChange+"/"+phase, v1.UnitCPU, ms(after.Total()-before.Total())/float64(changes))
-}
-
-// lasted is a sample of something that was wrong for a time that is known by its packets.
-func lasted(kind Kind, want string, at, wrong time.Duration) v1.Sample {
-	stable := ms(at + wrong)
-	s := v1.Sample{Transition: string(kind), Want: want, Due: ms(at), Call: ms(at), Ack: ms(at), First: &stable, Stable: &stable}
-	if want == "deny" {
-		s.Leak = ms(wrong)
-	} else {
-		s.Outage = ms(wrong)
-	}
-	return s
+// note keeps what a reader of the figures has to know.
+func (r *recorder) note(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	r.Notes = append(r.Notes, fmt.Sprintf("%s, repeat %d: %s", r.Turn.Engine, r.Turn.Repeat, text))
+	r.log("note: " + text)
 }

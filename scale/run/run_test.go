@@ -206,21 +206,17 @@ func least(t *testing.T, r *Result, kind Kind, want string) float64 {
 // before left in the kernel, and gives what was seen of each.
 func oneAfterTheOther(t *testing.T, all ...engines.Engine) map[string]*Result {
 	t.Helper()
-	cfg := small("", all[0])
+	cfg := inLab(t, small("", all[0]))
 	cfg.Samples, cfg.NewPods = 6, 0
-	r := newRun(inLab(t, cfg))
-	before := r.result
+	rec := newRecorder(&cfg)
+	before := rec.Result
 	out := map[string]*Result{}
-	err := r.inLab(t.Context(), func(context.Context) []phase {
-		phases := r.phases(t.Context())[:needed-1]
-		for _, e := range all {
-			phases = append(phases, phase{e.Name(), func(ctx context.Context) error {
-				r.result = &Result{}
-				out[e.Name()] = r.result
-				return r.changesOf(ctx, e)
-			}})
+	err := runPhases(t.Context(), cfg, rec, func(e *env) []phase {
+		list := phases(e)[:needed-1]
+		for _, engine := range all {
+			list = append(list, phase{engine.Name(), successor{e, engine, out}})
 		}
-		return phases
+		return list
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -231,20 +227,31 @@ func oneAfterTheOther(t *testing.T, all ...engines.Engine) map[string]*Result {
 	return out
 }
 
-// changesOf puts an engine in the place of the one before and has it make changes.
-func (r *run) changesOf(ctx context.Context, e engines.Engine) error {
-	if err := r.cfg.Engine.Stop(ctx); err != nil {
+// successor puts an engine in the place of the one before and has it make changes. Its results
+// are its own.
+type successor struct {
+	*env
+	engine engines.Engine
+	out    map[string]*Result
+}
+
+func (p successor) Execute(ctx context.Context) error {
+	u := p.env.engine
+	if err := u.Stop(ctx); err != nil {
 		return err
 	}
-	r.cfg.Engine, r.cfg.Timing.Deadline = e, 20*time.Second
-	if _, null := e.(none.Engine); null {
-		r.cfg.Timing.Deadline = time.Second
+	p.rec.Result = &Result{}
+	p.out[p.engine.Name()] = p.rec.Result
+	u.Engine, u.timing.Deadline = p.engine, 20*time.Second
+	if _, null := p.engine.(none.Engine); null {
+		u.timing.Deadline = time.Second
 	}
-	return r.perform(ctx, []phase{
-		{"baseline", r.baseline},
-		{"policy create and delete", r.policyCreation},
-		{"revoke and grant", r.revocation},
-	})
+	samples := p.cfg.Samples
+	return perform(ctx, p.rec, []phase{
+		{"baseline", baseline{p.traffic}},
+		{"policy create and delete", policyCreation{p.traffic, samples}},
+		{"revoke and grant", revocation{p.traffic, samples}},
+	}, nil)
 }
 
 // TestFlawsAreMeasured: of an engine that does nothing, no deny ever becomes true; one that

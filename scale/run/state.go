@@ -13,6 +13,7 @@ import (
 
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/probe"
+	"github.com/netassay/netassay/probe/flows"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/scale/load"
 )
@@ -23,37 +24,45 @@ const (
 )
 
 // marks are hollow pods on the puppets' node, in the network before the last.
-func (r *run) marks() []load.Pod {
+func (c *cluster) marks() []load.Pod {
 	var out []load.Pod
 	for i := range statePods {
 		six := netip.MustParseAddr("fd00:100:7f:1::").As16()
 		six[15] = byte(10 + i)
 		out = append(out, load.Pod{
 			Namespace: puppetsNS, Name: fmt.Sprintf("marked-%d", i), Node: puppetNode, Labels: map[string]string{marked: "yes"},
-			IPs: r.measured([]netip.Addr{netip.AddrFrom4([4]byte{100, 127, 254, byte(10 + i)}), netip.AddrFrom16(six)}),
+			IPs: c.measured([]netip.Addr{netip.AddrFrom4([4]byte{100, 127, 254, byte(10 + i)}), netip.AddrFrom16(six)}),
 		})
 	}
 	return out
 }
 
-// stateConvergence says how long the kernel's sets take to hold what they have to after many
-// hollow pods changed at once. It is judged by content: an ipset of each family with exactly
-// the addresses of the pods that a policy's peer selects. It creates many hollow pods and deletes some, and looks when the sets are right.
-func (r *run) stateConvergence(ctx context.Context) error {
+// state says how long the kernel's sets take to hold what they have to after many hollow pods
+// changed at once. It is judged by content: an ipset of each family with exactly the addresses
+// of the pods that a policy's peer selects. It creates many hollow pods and deletes some, and
+// looks when the sets are right.
+type state struct {
+	*traffic
+	rounds int
+}
+
+func (p state) Execute(ctx context.Context) error {
 	policy := ingress("marked", server, []netv1.NetworkPolicyPeer{withLabel("", marked, "yes")})
-	pods := r.marks()
-	return r.under(ctx, policy, func() error {
-		for range r.cfg.Rounds {
-			for _, step := range []struct {
-				kind       string
-				from, have int // writes pods[from:]; then pods[:have] are there
-			}{{"create", 0, len(pods)}, {"delete", len(pods) / 2, len(pods) / 2}} {
-				found, err := r.stateStep(ctx, step.kind, pods, step.from, step.have)
+	all := p.marks()
+	return p.under(ctx, policy, func() error {
+		known := false // the kernel was seen to hold exactly the sets expected
+		for range p.rounds {
+			for _, s := range []stateStep{
+				{kind: StateCreate, write: p.writer.Pods, changed: all, left: all},
+				{kind: StateDelete, write: p.endPods, changed: all[len(all)/2:], left: all[:len(all)/2]},
+			} {
+				found, err := p.step(ctx, s, known)
 				if err != nil || !found {
 					return err
 				}
+				known = true
 			}
-			if err := r.endPods(ctx, pods[:len(pods)/2]); err != nil {
+			if err := p.endPods(ctx, all[:len(all)/2]); err != nil {
 				return err
 			}
 		}
@@ -61,24 +70,45 @@ func (r *run) stateConvergence(ctx context.Context) error {
 	})
 }
 
-func (r *run) endPods(ctx context.Context, pods []load.Pod) error {
-	return r.writer.Each(ctx, "delete pods", len(pods), func(ctx context.Context, i int) error {
-		return r.writer.EndPod(ctx, pods[i].Namespace, pods[i].Name)
-	})
+// stateStep is a change of many pods, and those that are there then.
+type stateStep struct {
+	kind          Kind
+	write         func(context.Context, []load.Pod) error
+	changed, left []load.Pod
 }
 
-func (r *run) stateStep(ctx context.Context, kind string, pods []load.Pod, from, have int) (bool, error) {
-	call := probe.Now()
-	write, name := r.writer.Pods, StateCreate
-	if kind == "delete" {
-		write, name = r.endPods, StateDelete
-	}
-	if err := write(ctx, pods[from:]); err != nil {
+// step makes the change and looks until the kernel's sets are as wanted or it is too late, and
+// keeps the sample. What no set ever held is not measured.
+func (p state) step(ctx context.Context, step stateStep, known bool) (bool, error) {
+	call := ms(probe.Now())
+	if err := step.write(ctx, step.changed); err != nil {
 		return false, err
 	}
-	return r.stateSeen(ctx, v1.Sample{
-		Transition: string(name), Pair: fmt.Sprintf("%d pods", len(pods)-from), Want: "allow", Due: ms(call), Call: ms(call), Ack: ms(probe.Now()),
-	}, members(pods[:have]))
+	s := v1.Sample{
+		Transition: string(step.kind), Pair: fmt.Sprintf("%d pods", len(step.changed)), Want: "allow", Due: call, Call: call, Ack: ms(probe.Now()),
+	}
+	want := members(step.left)
+	for {
+		looked := ms(probe.Now())
+		right, err := p.setsHold(ctx, want)
+		late := looked-s.Ack > ms(p.timing.Deadline)
+		switch {
+		case err != nil:
+			return false, err
+		case late && !right && !known:
+			p.note("state: no set of the kernel came to hold exactly the expected %d pods: the engine keeps none of that kind, and %s can't be measured", len(step.left), s.Transition)
+			return false, nil
+		case right:
+			s.First, s.Stable = &looked, &looked
+		case !late:
+			if err := flows.Pause(ctx, 5*time.Millisecond); err != nil {
+				return false, err
+			}
+			continue
+		}
+		p.keep(s)
+		return right, nil
+	}
 }
 
 // members are the addresses of pods, by family.
@@ -96,37 +126,10 @@ func members(pods []load.Pod) map[model.Family]map[string]bool {
 	return out
 }
 
-// stateSeen looks until the kernel's sets are as wanted or it is too late, and keeps the sample.
-func (r *run) stateSeen(ctx context.Context, s v1.Sample, want map[model.Family]map[string]bool) (bool, error) {
-	for {
-		looked := ms(probe.Now())
-		right, err := r.setsHold(ctx, want)
-		late := looked-s.Ack > ms(r.cfg.Timing.Deadline)
-		switch {
-		case err != nil:
-			return false, err
-		case right:
-			r.knowsSets = true
-			s.First, s.Stable = &looked, &looked
-			r.keep(s)
-			return true, nil
-		case late && !r.knowsSets:
-			r.note("state: no set of the kernel came to hold exactly the expected %d pods: the engine keeps none of that kind, and %s can't be measured", len(want[model.IPv4]), s.Transition)
-			return false, nil
-		case late:
-			r.keep(s)
-			return false, nil
-		}
-		if err := pause(ctx, 5*time.Millisecond); err != nil {
-			return false, err
-		}
-	}
-}
-
 // setsHold reports whether there is a set for each family with exactly these members.
-func (r *run) setsHold(ctx context.Context, want map[model.Family]map[string]bool) (bool, error) {
+func (p state) setsHold(ctx context.Context, want map[model.Family]map[string]bool) (bool, error) {
 	var out []byte
-	err := r.node.Do(func() (err error) {
+	err := p.node.Do(func() (err error) {
 		out, err = exec.CommandContext(ctx, "ipset", "save").Output()
 		return err
 	})

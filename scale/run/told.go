@@ -6,34 +6,40 @@ import (
 	"time"
 
 	"github.com/netassay/netassay/probe"
+	"github.com/netassay/netassay/probe/flows"
 )
 
 // telling is an engine whose agents tell when they saw and enforced the last change. A
 // verdict is never judged by that; it shows where the time went.
 type telling interface{ LastChangeURL() string }
 
-// tell asks the agent when it saw and enforced a change that has just become true, and
-// enters the times. What it says of another change is left out.
-func (m *meter) tell(ctx context.Context, c *Change) {
+// toldTimes are the harness's times at which the engine says that it heard of a change, and
+// was done with it; 0: it does not say.
+type toldTimes struct{ seen, enforced time.Duration }
+
+// tell asks the agent of a change that has just become true. What it says of another change is
+// left out.
+func (m *meter) tell(ctx context.Context, c flows.Change) toldTimes {
 	if m.told == "" || m.node.agent() == nil {
-		return
+		return toldTimes{}
 	}
-	seen, enforced, ok := m.lastChange(ctx)
-	if ok && seen >= c.Call && enforced >= seen {
-		c.Seen, c.Commit = seen, enforced
+	t, ok := m.lastChange(ctx)
+	if !ok || t.seen < c.Call || t.enforced < t.seen {
+		return toldTimes{}
 	}
+	return t
 }
 
 // lastChange gives the agent's times by the harness's clock: both are of one machine.
-func (m *meter) lastChange(ctx context.Context) (seen, enforced time.Duration, ok bool) {
+func (m *meter) lastChange(ctx context.Context) (t toldTimes, ok bool) {
 	text, err := m.pages.Get(ctx, m.told)
 	if err != nil {
-		return 0, 0, false
+		return t, false
 	}
 	var last struct{ Seen, Enforced time.Time }
 	if json.Unmarshal(text, &last) != nil {
-		return 0, 0, false
+		return t, false
 	}
 	mono, wall := probe.Now(), time.Now()
-	return mono - wall.Sub(last.Seen), mono - wall.Sub(last.Enforced), true
+	return toldTimes{mono - wall.Sub(last.Seen), mono - wall.Sub(last.Enforced)}, true
 }

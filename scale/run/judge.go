@@ -4,7 +4,7 @@ import (
 	"math"
 	"time"
 
-	"github.com/netassay/netassay/probe"
+	"github.com/netassay/netassay/probe/flows"
 	v1 "github.com/netassay/netassay/reports/v1"
 )
 
@@ -29,28 +29,28 @@ const (
 	StateDelete  Kind = "state-delete"
 )
 
-// Judge makes samples of what the streams of a change showed, one per stream. A sender that
-// was silent for longer than maxBlind makes its sample void. flows name the streams.
-func Judge(c Change, flows []flow, streams []probe.StreamReport, maxBlind time.Duration) []v1.Sample {
+// judge makes samples of what the streams of a change showed, one per stream. A sender that
+// was silent for longer than maxBlind makes its sample void.
+func judge(kind Kind, c flows.Change, told toldTimes, watched []flows.Watched, maxBlind time.Duration) []v1.Sample {
 	var out []v1.Sample
-	for i, stream := range streams {
+	for _, w := range watched {
 		s := v1.Sample{
-			Transition: string(c.Kind), Pair: flows[i].client + " to " + flows[i].to, Family: flows[i].family(),
+			Transition: string(kind), Pair: pair(w.Flow), Family: string(w.Flow.Family()),
 			Want: verdictWord(c.Allow), Due: ms(c.Due), Call: ms(c.Call), Ack: ms(c.Ack),
 		}
-		if c.Seen > 0 {
-			at, done := ms(c.Seen), ms(c.Commit)
+		if told.seen > 0 {
+			at, done := ms(told.seen), ms(told.enforced)
 			s.Seen, s.Commit = &at, &done
 		}
-		seen := Observe(c, stream)
+		seen := flows.Observe(c, w.Report)
 		switch {
 		case seen.Void != "":
 			s.Void = seen.Void
 		case !seen.Censored && seen.Blind > maxBlind:
 			s.Void = "the sender was silent when the verdict changed"
 		case !seen.Censored:
-			at := ms(seen.At)
-			s.Stable, s.First = &at, &at
+			first, stable := ms(seen.First), ms(seen.Stable)
+			s.First, s.Stable = &first, &stable
 		}
 		if s.Void == "" && c.Allow {
 			s.Outage = ms(seen.Wrong)
@@ -61,6 +61,21 @@ func Judge(c Change, flows []flow, streams []probe.StreamReport, maxBlind time.D
 	}
 	return out
 }
+
+// lasted is a sample of something that was wrong for a time that is known by its packets.
+func lasted(kind Kind, allow bool, at, wrong time.Duration) v1.Sample {
+	stable := ms(at + wrong)
+	s := v1.Sample{Transition: string(kind), Want: verdictWord(allow), Due: ms(at), Call: ms(at), Ack: ms(at), First: &stable, Stable: &stable}
+	if allow {
+		s.Outage = ms(wrong)
+	} else {
+		s.Leak = ms(wrong)
+	}
+	return s
+}
+
+// pair names a flow in samples.
+func pair(f flows.Flow) string { return f.Client + " to " + f.Server }
 
 func verdictWord(allow bool) string {
 	if allow {

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/netassay/netassay/probe"
+	"github.com/netassay/netassay/probe/flows"
 	"github.com/netassay/netassay/probe/wire"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/scale/load"
@@ -34,58 +35,23 @@ func streamOf(arrived ...[2]int) probe.StreamReport {
 
 func at(ms int) time.Duration { return time.Duration(ms) * time.Millisecond }
 
-func TestObserve(t *testing.T) {
-	deny := Change{Call: at(300), Ack: at(310), Until: at(900)}
-	allow := deny
-	allow.Allow = true
-	blind := streamOf([2]int{0, 400})
-	blind.Sender.Outages = []wire.Outage{{From: at(401), To: at(431), Count: 30}}
-	late := streamOf([2]int{0, 400})
-	late.Sender.Start = at(290)
-	cut := streamOf([2]int{0, 400})
-	cut.Receivers[0].SpansBeyond = 1
-	for _, tc := range []struct {
-		name   string
-		change Change
-		stream probe.StreamReport
-		want   Seen
-	}{
-		{"deny", deny, streamOf([2]int{0, 400}), Seen{At: at(400) + at(1)/2, Wrong: at(90) + at(1)/2}},
-		{"deny that was right before the answer", deny, streamOf([2]int{0, 305}), Seen{At: at(305) + at(1)/2}},
-		{"deny that flaps", deny, streamOf([2]int{0, 400}, [2]int{500, 600}), Seen{At: at(600) + at(1)/2, Wrong: at(190) + at(1)/2}},
-		{"deny that never comes", deny, streamOf([2]int{0, 1000}), Seen{Censored: true, Wrong: at(590)}},
-		{"deny of what was denied", deny, streamOf([2]int{0, 200}), Seen{Void: "the flow had the new verdict already before the change"}},
-		{"deny while the sender was silent", deny, blind, Seen{At: at(430) + at(1)/2, Blind: at(30), Wrong: at(90) + at(1)/2}},
-		{"allow", allow, streamOf([2]int{400, 1000}), Seen{At: at(400) + at(1)/2, Wrong: at(90) + at(1)/2}},
-		{"allow that flaps", allow, streamOf([2]int{400, 500}, [2]int{600, 1000}), Seen{At: at(600) + at(1)/2, Wrong: at(190) + at(1)/2}},
-		{"allow that never comes", allow, streamOf(), Seen{Censored: true, Wrong: at(590)}},
-		{"allow that does not stay", allow, streamOf([2]int{400, 600}), Seen{Censored: true, Wrong: at(390)}},
-		{"allow of what was allowed", allow, streamOf([2]int{0, 1000}), Seen{Void: "the flow had the new verdict already before the change"}},
-		{"started too late", deny, late, Seen{Void: "the stream did not run all the time"}},
-		{"too many interruptions", deny, cut, Seen{Void: "the flow was interrupted too often to be listed"}},
-		{"nothing sent", deny, probe.StreamReport{}, Seen{Void: "the sender sent nothing"}},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			if got := Observe(tc.change, tc.stream); got != tc.want {
-				t.Errorf("got %+v, want %+v", got, tc.want)
-			}
-		})
-	}
-}
-
 func TestJudgeNeedsEveryStream(t *testing.T) {
-	c := Change{Kind: Revoke, Due: at(299), Call: at(300), Ack: at(310), Until: at(900)}
-	flows := []flow{{client: near, to: server}, {client: far, to: server}}
-	got := Judge(c, flows, []probe.StreamReport{streamOf([2]int{0, 400}), streamOf([2]int{0, 1000})}, time.Second)
+	c := flows.Change{Due: at(299), Call: at(300), Ack: at(310), Until: at(900)}
+	watched := []flows.Watched{
+		{Flow: flows.Flow{Client: near, Server: server}, Report: streamOf([2]int{0, 400})},
+		{Flow: flows.Flow{Client: far, Server: server}, Report: streamOf([2]int{0, 1000})},
+	}
+	got := judge(Revoke, c, toldTimes{seen: at(320), enforced: at(390)}, watched, time.Second)
 	if len(got) != 2 || got[0].Stable == nil || *got[0].Stable != 400.5 || got[1].Stable != nil || got[1].Void != "" {
 		t.Errorf("got %+v", got)
 	}
-	if got[0].Pair != "near to server" || got[0].Want != "deny" || got[0].Leak != 90.5 || got[0].Due != 299 {
+	if got[0].Pair != "near to server" || got[0].Want != "deny" || got[0].Leak != 90.5 || got[0].Due != 299 || *got[0].Seen != 320 || *got[0].Commit != 390 {
 		t.Errorf("got %+v", got[0])
 	}
 	blind := streamOf([2]int{0, 400})
 	blind.Sender.Outages = []wire.Outage{{From: at(401), To: at(431), Count: 30}}
-	if got := Judge(c, flows[:1], []probe.StreamReport{blind}, at(20)); got[0].Void == "" || got[0].Stable != nil {
+	watched[0].Report = blind
+	if got := judge(Revoke, c, toldTimes{}, watched[:1], at(20)); got[0].Void == "" || got[0].Stable != nil || got[0].Seen != nil {
 		t.Errorf("a blind sender gave %+v", got[0])
 	}
 }
@@ -97,6 +63,10 @@ func TestDoubts(t *testing.T) {
 	r := sound()
 	if got := r.doubts(DefaultLimits()); len(got) != 0 {
 		t.Fatalf("a sound turn is doubted: %v", got)
+	}
+	silent := Result{Finished: true, Silent: true}
+	if got := silent.doubts(DefaultLimits()); len(got) != 0 {
+		t.Fatalf("a turn without packets is doubted: %v", got)
 	}
 	for _, tc := range []struct {
 		name  string
@@ -124,7 +94,7 @@ func TestDoubts(t *testing.T) {
 func TestConclude(t *testing.T) {
 	for _, judged := range []bool{true, false} {
 		r := Result{Finished: true, Ticks: 1000, Controls: Controls{NullConvicted: true, Floor: true}}
-		r.Samples = Judge(Change{Kind: Revoke}, []flow{{}}, []probe.StreamReport{{}}, time.Second)
+		r.Samples = judge(Revoke, flows.Change{}, toldTimes{}, make([]flows.Watched, 1), time.Second)
 		if unseen := r.conclude(DefaultLimits(), judged); len(unseen) != 1 || (len(r.Turn.Void) == 1) != judged {
 			t.Errorf("judged %t: unseen %q, void %q", judged, unseen, r.Turn.Void)
 		}

@@ -1,0 +1,160 @@
+package run
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	netv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/probe"
+	"github.com/netassay/netassay/probe/flows"
+	"github.com/netassay/netassay/probe/pods"
+	"github.com/netassay/netassay/probe/podspec"
+	"github.com/netassay/netassay/scale/hollow"
+	"github.com/netassay/netassay/scale/load"
+)
+
+// The pods whose flows are watched. Those of the first node are under the engine; on the
+// second no engine runs, so that a verdict is the first one's alone. Near is a client on the
+// first node, far and stranger are on the second.
+const (
+	server   = "server"   // gets the policies that change
+	witness  = "witness"  // has a policy that never changes: lets near and far in, stranger not
+	caller   = "caller"   // may call out to callees only
+	near     = "near"     // a client
+	far      = "far"      // a client, and where packets to puppets arrive
+	stranger = "stranger" // a client that the witness's policy keeps out
+)
+
+// The namespaces.
+const (
+	serversNS = "scale-servers"
+	clientsNS = "scale-clients"
+	puppetsNS = "scale-puppets"
+	newNS     = "scale-new"
+)
+
+const port = 80
+
+// friend is the label of clients that the witness lets in.
+const friend = "friend"
+
+type place struct {
+	namespace string
+	node      int
+	labels    map[string]string
+}
+
+func places() map[string]place {
+	return map[string]place{
+		server: {namespace: serversNS}, witness: {namespace: serversNS}, caller: {namespace: serversNS},
+		near:     {clientsNS, 0, map[string]string{friend: "yes"}},
+		far:      {clientsNS, 1, map[string]string{friend: "yes"}},
+		stranger: {clientsNS, 1, nil},
+	}
+}
+
+// cluster is where changes are made: its clients, its nodes, and the pods that are watched.
+type cluster struct {
+	lab      Lab
+	client   kubernetes.Interface
+	writer   *hollow.Writer
+	nodes    []string
+	families []model.Family // that are measured
+	fleet    *probe.Fleet
+	pods     map[string]probe.Pod // watched, with the addresses that are measured
+}
+
+// proberPod is a pod of nothing but a prober.
+func (c *cluster) proberPod(namespace, name string, node int, labels map[string]string) *corev1.Pod {
+	return podspec.Pod(namespace, name, c.nodes[node], c.lab.Image("probe"), labels)
+}
+
+// podPatience is for a pod of the lab to run; on a loaded machine many start at once.
+const podPatience = 2 * time.Minute
+
+// attach waits until a pod runs, starts its prober, and watches it from then on.
+func (c *cluster) attach(ctx context.Context, namespace, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, podPatience)
+	defer cancel()
+	s := pods.Starter{Client: c.client, Exec: c.lab, Fleet: c.fleet, Listen: "80/tcp,80/udp"}
+	p, err := s.Attach(ctx, namespace, name)
+	p.Addrs = c.measured(p.Addrs)
+	c.pods[name] = p
+	return err
+}
+
+// to are the flows of clients to a watched pod, in each family that is measured.
+func (c *cluster) to(server string, clients ...string) []flows.Flow {
+	var from []probe.Pod
+	for _, name := range clients {
+		from = append(from, c.pods[name])
+	}
+	return flows.To(c.pods[server], port, from...)
+}
+
+// measured are the addresses of families that the engine has.
+func (c *cluster) measured(ips []netip.Addr) []netip.Addr {
+	return slices.DeleteFunc(slices.Clone(ips), func(ip netip.Addr) bool { return !slices.Contains(c.families, model.FamilyOf(ip)) })
+}
+
+func (c *cluster) create(ctx context.Context, p *netv1.NetworkPolicy) error {
+	if _, err := c.client.NetworkingV1().NetworkPolicies(p.Namespace).Create(ctx, p, metav1.CreateOptions{}); err != nil {
+		return fmt.Errorf("create policy %s: %w", p.Name, err)
+	}
+	return nil
+}
+
+func (c *cluster) update(ctx context.Context, p *netv1.NetworkPolicy) error {
+	if _, err := c.client.NetworkingV1().NetworkPolicies(p.Namespace).Update(ctx, p, metav1.UpdateOptions{}); err != nil {
+		return fmt.Errorf("update policy %s: %w", p.Name, err)
+	}
+	return nil
+}
+
+func (c *cluster) delete(ctx context.Context, p *netv1.NetworkPolicy) error {
+	if err := c.client.NetworkingV1().NetworkPolicies(p.Namespace).Delete(ctx, p.Name, metav1.DeleteOptions{}); err != nil {
+		return fmt.Errorf("delete policy %s: %w", p.Name, err)
+	}
+	return nil
+}
+
+// under has a policy in force while do runs.
+func (c *cluster) under(ctx context.Context, p *netv1.NetworkPolicy, do func() error) error {
+	if err := c.create(ctx, p); err != nil {
+		return err
+	}
+	err := do()
+	if dErr := c.delete(context.WithoutCancel(ctx), p); err == nil {
+		err = dErr
+	}
+	return err
+}
+
+// label sets the label of a pod that a policy selects by.
+func (c *cluster) label(ctx context.Context, namespace, name, value string) error {
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"labels": map[string]string{called: value}}})
+	if err != nil {
+		return fmt.Errorf("label pod %s: %w", name, err)
+	}
+	if _, err := c.client.CoreV1().Pods(namespace).Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
+		return fmt.Errorf("label pod %s: %w", name, err)
+	}
+	return nil
+}
+
+// endPods deletes hollow pods.
+func (c *cluster) endPods(ctx context.Context, all []load.Pod) error {
+	return c.writer.Each(ctx, "delete pods", len(all), func(ctx context.Context, i int) error {
+		return c.writer.EndPod(ctx, all[i].Namespace, all[i].Name)
+	})
+}

@@ -1,0 +1,115 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/scale/load"
+)
+
+// setUp makes the pods that are watched, and wires what counts beside them.
+type setUp struct {
+	*traffic
+	births *births
+	life   context.Context // of the puppets' node
+}
+
+func (p setUp) Execute(ctx context.Context) error {
+	if err := p.createPods(ctx); err != nil {
+		return err
+	}
+	if p.births.pool != nil {
+		node, err := p.client.CoreV1().Nodes().Get(ctx, p.nodes[0], metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		if err := p.births.tap.open(ctx, node.Spec.PodCIDRs); err != nil {
+			return err
+		}
+	}
+	return p.wirePuppets(ctx)
+}
+
+// createPods makes the namespaces and pods and starts their probers.
+func (p setUp) createPods(ctx context.Context) error {
+	for _, name := range []string{serversNS, clientsNS, puppetsNS, newNS} {
+		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		if _, err := p.client.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{}); err != nil {
+			return fmt.Errorf("create namespace: %w", err)
+		}
+	}
+	all := places()
+	names := slices.Sorted(maps.Keys(all))
+	err := p.writer.Each(ctx, "create watched pods", len(names), func(ctx context.Context, i int) error {
+		at := all[names[i]]
+		_, err := p.client.CoreV1().Pods(at.namespace).Create(ctx, p.proberPod(at.namespace, names[i], at.node, at.labels), metav1.CreateOptions{})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := p.attach(ctx, all[name].namespace, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wirePuppets routes the puppets' addresses to the second node, which hands them to far.
+func (p setUp) wirePuppets(ctx context.Context) error {
+	node := corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: puppetNode, Labels: map[string]string{load.Hollow: "true"}}}
+	node.Spec.Taints = []corev1.Taint{{Key: load.Hollow, Value: "true", Effect: corev1.TaintEffectNoSchedule}}
+	node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "Hollow"}}
+	if err := p.writer.Nodes(ctx, []corev1.Node{node}); err != nil {
+		return err
+	}
+	go p.writer.KeepLeases(p.life, []corev1.Node{node}, p.timing.Lease)
+	addresses, err := p.nodeAddresses(ctx, p.nodes[1])
+	if err != nil {
+		return err
+	}
+	for i := range maxPuppets {
+		for _, ip := range p.measured(puppetIPs(i)) {
+			if err := p.wire(ctx, ip, model.FamilyOf(ip).First(addresses), model.FamilyOf(ip).First(p.pods[far].Addrs)); err != nil {
+				return fmt.Errorf("wire puppets: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// wire leads packets for an address to the other node, and there to another address.
+func (p setUp) wire(ctx context.Context, ip, via, to netip.Addr) error {
+	family, nat := "-4", "iptables"
+	if ip.Is6() {
+		family, nat = "-6", "ip6tables"
+	}
+	remote := p.lab.EngineNodes()[1]
+	return errors.Join(
+		p.node.Run(ctx, "", "ip", family, "route", "replace", netip.PrefixFrom(ip, ip.BitLen()).String(), "via", via.String()),
+		remote.Run(ctx, "", nat, "-w", "5", "-t", "nat", "-I", "PREROUTING", "-d", ip.String(), "-j", "DNAT", "--to-destination", to.String()),
+	)
+}
+
+func (p setUp) nodeAddresses(ctx context.Context, name string) ([]netip.Addr, error) {
+	n, err := p.client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("wire puppets: %w", err)
+	}
+	var out []netip.Addr
+	for _, a := range n.Status.Addresses {
+		if ip, err := netip.ParseAddr(a.Address); err == nil && a.Type == corev1.NodeInternalIP {
+			out = append(out, ip)
+		}
+	}
+	return out, nil
+}
