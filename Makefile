@@ -46,7 +46,7 @@ chaos: deps build ## Break the enforcer for half an hour; no packet may go wrong
 
 .PHONY: chaos-smoke
 chaos-smoke: deps build ## The same, small: some 2 minutes
-	bin/netassay chaos --edits 60 --kills 15 --terms 4 --recreates 8 --drifts 2 --samples 8 \
+	bin/netassay chaos --edits 60 --kills 15 --terms 4 --recreates 8 --drifts 2 \
 		--packets 60000 --api-outage 5s --lock-hold 4s --max-missed 0.5 --max-unsure 0.01 $(ARGS)
 
 .PHONY: footprint

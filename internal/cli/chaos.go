@@ -44,9 +44,14 @@ Numbers are per backend; each phase prints its own.
 Exit code 0: no packet went wrong. 1: some did. 2: the run itself failed, or saw too
 little. 130: interrupted.`,
 		Example: `  netassay chaos
-  netassay chaos --backend nft --edits 50 --kills 20 --samples 10 --seed 7`,
+  netassay chaos --backend nft --edits 50 --kills 20 --seed 7`,
 		Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.Context(), stdio) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if c.Flags().Changed("samples") {
+				stdio.say("--samples is deprecated: latencies are measured by netassay scale")
+			}
+			return f.run(c.Context(), stdio)
+		},
 	}
 	flags := c.Flags()
 	s, l := &f.sizes, &f.limits
@@ -58,7 +63,8 @@ little. 130: interrupted.`,
 	flags.IntVar(&s.Terms, "terms", 50, "SIGTERM restarts of agents")
 	flags.IntVar(&s.Recreates, "recreates", 100, "times that a policy is deleted and made again")
 	flags.IntVar(&s.Drifts, "drifts", 10, "times that another tool destroys rules or sets")
-	flags.IntVar(&s.Samples, "samples", 100, "samples of each convergence figure")
+	flags.Int("samples", 0, "")
+	_ = flags.MarkHidden("samples") // fails for a flag that is not there
 	flags.IntVar(&s.MustDrop, "packets", 1_000_000, "UDP packets that must be dropped, at least")
 	flags.DurationVar(&s.APIOutage, "api-outage", time.Minute, "how long the API server is stopped; 0 is not at all")
 	flags.DurationVar(&s.LockHold, "lock-hold", 30*time.Second, "how long the xtables lock is held; 0 is not at all")
@@ -80,7 +86,7 @@ func (f *chaosFlags) check() error {
 		}
 	}
 	s := f.sizes
-	for _, n := range []int{s.Edits, s.Kills, s.Terms, s.Recreates, s.Drifts, s.Samples, s.MustDrop, int(s.APIOutage), int(s.LockHold)} {
+	for _, n := range []int{s.Edits, s.Kills, s.Terms, s.Recreates, s.Drifts, s.MustDrop, int(s.APIOutage), int(s.LockHold)} {
 		if n < 0 {
 			return errors.New("numbers and times of faults must not be negative")
 		}

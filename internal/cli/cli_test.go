@@ -179,3 +179,14 @@ func TestDryRunRunsNothing(t *testing.T) {
 		}
 	}
 }
+
+// A command line of the time when chaos measured latencies works on, and is told.
+func TestDeprecatedSamples(t *testing.T) {
+	code, _, errs := run(t, "chaos", "--samples", "8", "--nodes", "1")
+	if code != 2 || !strings.Contains(errs, "latencies are measured by netassay scale") || !strings.Contains(errs, "--nodes 1 is too few") {
+		t.Errorf("code %d: %s", code, errs)
+	}
+	if _, out, _ := run(t, "chaos", "--help"); strings.Contains(out, "--samples") || !strings.Contains(out, "--kills") {
+		t.Errorf("help: %s", out)
+	}
+}

@@ -12,69 +12,86 @@ import (
 	"github.com/netassay/netassay/engines/reference"
 )
 
-// agent is the enforcer on one node.
-type agent struct {
-	node    engines.Node
-	engine  *reference.Engine
-	process engines.Process
+// enforcer is the enforcer of one node, which phases end and start again.
+type enforcer interface {
+	node() string
+	start() error
+	// end sends sig and waits until the process is gone.
+	end(ctx context.Context, sig os.Signal) error
+	// ready waits until it says that what it knows is in the kernel.
+	ready(ctx context.Context) error
 }
 
-func (r *run) newAgents() {
-	e := &reference.Engine{Binary: r.cfg.Binary, Args: []string{
-		"--iptables-backend=" + r.cfg.Backend, "--verify-interval=" + r.cfg.Timing.Verify.String(),
-	}}
-	for _, n := range r.cfg.Lab.EngineNodes() {
-		r.agents = append(r.agents, &agent{node: n, engine: e})
+// enforcers are those of all nodes.
+type enforcers []enforcer
+
+func (all enforcers) start(ctx context.Context) error {
+	for _, e := range all {
+		if err := e.start(); err != nil {
+			return err
+		}
 	}
+	return all.ready(ctx)
 }
 
-func (a *agent) start() (err error) {
-	a.process, err = a.node.Start("enforcer-"+a.node.Name(), a.engine.Command(a.node), nil)
-	if err != nil {
-		return fmt.Errorf("start enforcer on %s: %w", a.node.Name(), err)
+func (all enforcers) ready(ctx context.Context) error {
+	for _, e := range all {
+		if err := e.ready(ctx); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// end sends sig and waits until the process is gone.
+// agent is the reference enforcer as a process on a node of the lab.
+type agent struct {
+	on      engines.Node
+	engine  *reference.Engine
+	process engines.Process
+}
+
+func newAgents(cfg *Config) []*agent {
+	e := &reference.Engine{Binary: cfg.Binary, Args: []string{
+		"--iptables-backend=" + cfg.Backend, "--verify-interval=" + cfg.Timing.Verify.String(),
+	}}
+	var out []*agent
+	for _, n := range cfg.Lab.EngineNodes() {
+		out = append(out, &agent{on: n, engine: e})
+	}
+	return out
+}
+
+func (a *agent) node() string { return a.on.Name() }
+
+func (a *agent) start() (err error) {
+	a.process, err = a.on.Start("enforcer-"+a.node(), a.engine.Command(a.on), nil)
+	if err != nil {
+		return fmt.Errorf("start enforcer on %s: %w", a.node(), err)
+	}
+	return nil
+}
+
 func (a *agent) end(ctx context.Context, sig os.Signal) error {
 	if err := a.process.Signal(sig); err != nil {
-		return fmt.Errorf("end enforcer on %s: %w", a.node.Name(), err)
+		return fmt.Errorf("end enforcer on %s: %w", a.node(), err)
 	}
 	select {
 	case <-a.process.Done():
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("wait for enforcer on %s to end: %w", a.node.Name(), ctx.Err())
+		return fmt.Errorf("wait for enforcer on %s to end: %w", a.node(), ctx.Err())
 	}
 }
 
-// ready waits until each agent says that what it knows is in the kernel.
-func (r *run) ready(ctx context.Context) error {
-	for _, a := range r.agents {
-		if err := reference.WaitReady(ctx, a.node, a.process); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+func (a *agent) ready(ctx context.Context) error { return reference.WaitReady(ctx, a.on, a.process) }
 
-func (r *run) startAgents(ctx context.Context) error {
-	for _, a := range r.agents {
-		if err := a.start(); err != nil {
-			return err
-		}
-	}
-	return r.ready(ctx)
-}
-
-// stopAgents ends the agents and takes their rules away, so that the other backend finds
+// uninstall ends the agents and takes their rules away, so that the other backend finds
 // nodes as new.
-func (r *run) stopAgents(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.cfg.Timing.Deadline)
+func uninstall(ctx context.Context, cfg *Config, agents []*agent) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.Timing.Deadline)
 	defer cancel()
 	var errs []error
-	for _, a := range r.agents {
+	for _, a := range agents {
 		if a.process == nil {
 			continue
 		}
@@ -84,7 +101,7 @@ func (r *run) stopAgents(ctx context.Context) error {
 		case <-time.After(5 * time.Second):
 			_ = a.process.Signal(syscall.SIGKILL)
 		}
-		errs = append(errs, a.node.Run(ctx, "", r.cfg.Binary, "cleanup", "--iptables-backend", r.cfg.Backend))
+		errs = append(errs, a.on.Run(ctx, "", cfg.Binary, "cleanup", "--iptables-backend", cfg.Backend))
 	}
 	return errors.Join(errs...)
 }

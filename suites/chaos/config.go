@@ -19,7 +19,6 @@ type Lab interface {
 // Sizes say how much of each fault there is, per backend.
 type Sizes struct {
 	Edits, Kills, Terms, Recreates, Drifts int
-	Samples                                int // of each convergence figure
 	CIDRs                                  int // of the large policy, half of each family
 	APIOutage, LockHold                    time.Duration
 	MustDrop                               int // packets that must be dropped, at least
@@ -60,10 +59,7 @@ type Result struct {
 	Backend    string
 	Tally      account.Tally
 	Done       Done
-	Floor      Samples
-	Create     Samples
-	Edit       Samples
-	Repair     Samples
+	Repairs    []float64 // ms from each drift to the last packet that it made go wrong
 	Seconds    float64
 	PhaseTimes []PhaseTime
 	Faults     []account.Fault
@@ -81,10 +77,4 @@ type Done struct {
 type PhaseTime struct {
 	Phase   string
 	Seconds float64
-}
-
-// Samples are milliseconds, from the request's start and from its answer.
-type Samples struct {
-	Call, Ack []float64
-	Void      int // changes of which nothing can be said
 }

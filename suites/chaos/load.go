@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/netassay/netassay/probe"
+	"github.com/netassay/netassay/probe/flows"
 	"github.com/netassay/netassay/suites/chaos/account"
 )
 
@@ -19,26 +19,20 @@ const segmentLength = 45 * time.Second
 // connectPace is the time between rounds of new TCP connections of one client.
 const connectPace = 20 * time.Millisecond
 
-// load is what flows all the time while faults happen.
+// load is what flows all the time while faults happen: flows whose verdict never changes.
 type load struct {
-	r     *run
-	flows []flow
+	backend    string
+	watcher    flows.Watcher
+	timing     Timing
+	pass, drop []flows.Flow
 
-	mu       sync.Mutex
-	segment  account.Segment // Streams is empty while they run
-	ids      []probe.StreamID
-	tally    account.Tally
-	stop     context.CancelFunc
-	stopped  sync.WaitGroup
-	connects error // the first error of a client
-}
-
-// newLoad are the flows whose verdict never changes.
-func (r *run) newLoad() *load {
-	l := &load{r: r}
-	l.flows = append(l.flows, r.flows(account.MustPass, server, near, far)...)
-	l.flows = append(l.flows, r.flows(account.MustDrop, server, badNear, badFar)...)
-	return l
+	mu      sync.Mutex
+	segment account.Segment // Streams is empty while they run
+	streams *flows.Streams
+	tally   account.Tally
+	stop    context.CancelFunc
+	stopped sync.WaitGroup
+	failed  error // the first error of a client
 }
 
 // start waits until all flows are right, and then starts them.
@@ -46,58 +40,69 @@ func (l *load) start(ctx context.Context, phase string) error {
 	if err := l.await(ctx); err != nil {
 		return err
 	}
-	if err := l.rotate(ctx, phase, false, false); err != nil {
+	if _, err := l.rotate(ctx, phase, false); err != nil {
 		return err
 	}
 	running, stop := context.WithCancel(ctx)
 	l.stop = stop
-	for _, client := range []string{near, far, badNear, badFar} {
-		l.stopped.Go(func() { l.connect(running, client) })
+	byClient := map[string]*client{}
+	for _, f := range slices.Concat(l.pass, l.drop) {
+		c := byClient[f.Client]
+		if c == nil {
+			c = &client{load: l, name: f.Client}
+			byClient[f.Client] = c
+		}
+		c.add(f, slices.Contains(l.drop, f))
+	}
+	for _, c := range byClient {
+		l.stopped.Go(func() { c.connect(running) })
 	}
 	return nil
 }
 
 // await waits until all flows are right.
 func (l *load) await(ctx context.Context) error {
-	n := slices.IndexFunc(l.flows, func(f flow) bool { return f.Duty == account.MustDrop })
-	if err := l.r.awaitVerdict(ctx, l.flows[:n], true); err != nil {
+	if err := l.watcher.Await(ctx, l.pass, true); err != nil {
 		return err
 	}
-	return l.r.awaitVerdict(ctx, l.flows[n:], false)
+	return l.watcher.Await(ctx, l.drop, false)
 }
 
-// rotate begins a new segment: its streams start before those of the last one stop, so
-// that no time is unwatched. With last, none start.
-func (l *load) rotate(ctx context.Context, phase string, drift, last bool) error {
+// rotate begins a new segment and gives what was seen in the last one: its streams start
+// before those of the last one stop, so that no time is unwatched.
+func (l *load) rotate(ctx context.Context, phase string, drift bool) (account.Tally, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	old, ids := l.segment, l.ids
-	l.ids = nil
-	if !last {
-		for _, f := range l.flows {
-			id, err := l.r.fleet.StartStream(ctx, f.Client, probe.Stream{Addr: f.addr, Interval: l.r.cfg.Timing.Interval, Blocked: f.Duty == account.MustDrop})
-			if err != nil {
-				return err
-			}
-			l.ids = append(l.ids, id)
-		}
+	next, err := flows.Start(ctx, l.watcher.Fleet, l.pass, probe.Stream{Interval: l.timing.Interval})
+	if err == nil {
+		err = next.Start(ctx, l.drop, probe.Stream{Interval: l.timing.Interval, Blocked: true})
 	}
-	l.segment = account.Segment{Backend: l.r.cfg.Backend, Phase: phase, Drift: drift}
-	var errs []error
-	for i, id := range ids {
-		report, err := l.r.fleet.StopStream(ctx, id)
-		errs = append(errs, err)
-		old.Streams = append(old.Streams, account.Stream{Flow: l.flows[i].Flow, Report: report})
+	if err != nil {
+		return account.Tally{}, err
 	}
-	l.tally.Segment(old)
-	return errors.Join(errs...)
+	return l.replace(ctx, next, account.Segment{Backend: l.backend, Phase: phase, Drift: drift})
+}
+
+// replace ends the present segment. It is called with mu held.
+func (l *load) replace(ctx context.Context, next *flows.Streams, segment account.Segment) (account.Tally, error) {
+	old, streams := l.segment, l.streams
+	l.segment, l.streams = segment, next
+	var err error
+	var seen account.Tally
+	old.Streams, err = streams.Stop(ctx)
+	seen.Segment(old)
+	l.tally.Add(seen)
+	return seen, err
 }
 
 // end stops all flows.
 func (l *load) end(ctx context.Context) error {
 	l.stop()
 	l.stopped.Wait()
-	return errors.Join(l.rotate(ctx, "", false, true), l.connects)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, err := l.replace(ctx, nil, account.Segment{})
+	return errors.Join(err, l.failed)
 }
 
 // now is the present segment's name and kind.
@@ -107,53 +112,18 @@ func (l *load) now() account.Segment {
 	return l.segment
 }
 
-// connect makes new connections from one client, over and over.
-func (l *load) connect(ctx context.Context, client string) {
-	var mine []flow
-	var targets []probe.Target
-	for _, f := range l.flows {
-		if f.Client == client {
-			targets = append(targets, probe.Target{Cell: len(mine), Addr: f.addr, Protocol: "TCP", Timeout: l.r.cfg.Timing.Connect})
-			mine = append(mine, f)
-		}
-	}
-	tick := time.NewTicker(connectPace)
-	defer tick.Stop()
-	for {
-		before := l.now()
-		obs, err := l.r.fleet.Probe(ctx, client, targets)
-		if ctx.Err() != nil {
-			return
-		}
-		after := l.now()
-		l.mu.Lock()
-		if err != nil && l.connects == nil {
-			l.connects = fmt.Errorf("connect from %s: %w", client, err)
-		}
-		before.Drift = before.Drift || after.Drift
-		for i, o := range obs {
-			l.tally.Connect(before, mine[i].Flow, o)
-		}
-		l.mu.Unlock()
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
+// mustDrop is how many packets that had to be dropped were counted until now.
+func (l *load) mustDrop() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.tally.UDP.MustDrop
 }
 
-// during runs a phase under load, in segments.
-func (l *load) during(ctx context.Context, phase string, do func(context.Context) error) error {
-	return l.r.phase(phase, func() error {
-		if err := l.rotate(ctx, phase, false, false); err != nil {
-			return err
-		}
-		return l.rotating(ctx, phase, do)
-	})
-}
-
-func (l *load) rotating(ctx context.Context, phase string, do func(context.Context) error) error {
+// under runs a phase under load, in segments.
+func (l *load) under(ctx context.Context, phase string, do func(context.Context) error) error {
+	if _, err := l.rotate(ctx, phase, false); err != nil {
+		return err
+	}
 	done := make(chan error, 1)
 	go func() { done <- do(ctx) }()
 	tick := time.NewTicker(segmentLength)
@@ -164,42 +134,56 @@ func (l *load) rotating(ctx context.Context, phase string, do func(context.Conte
 		case err := <-done:
 			return errors.Join(err, failed)
 		case <-tick.C:
-			if err := l.rotate(ctx, phase, false, false); err != nil && failed == nil {
+			if _, err := l.rotate(ctx, phase, false); err != nil && failed == nil {
 				failed = err
 			}
 		}
 	}
 }
 
-// editing edits the large policy at random intervals while do runs.
-func (r *run) editing(ctx context.Context, do func(context.Context) error) error {
-	editCtx, stop := context.WithCancel(ctx)
-	defer stop()
-	done := make(chan error, 1)
-	random := rand.New(rand.NewPCG(r.cfg.Seed, uint64(r.edits.Load())))
-	go func() {
-		for pause(editCtx, time.Duration(50+random.IntN(250))*time.Millisecond) == nil {
-			if err := r.edit(ctx); err != nil {
-				done <- err
-				return
-			}
-		}
-		done <- nil
-	}()
-	err := do(ctx)
-	stop()
-	return errors.Join(err, <-done)
+// client makes new connections from one client, over and over.
+type client struct {
+	load    *load
+	name    string
+	flows   []flows.Flow
+	blocked []bool
+	targets []probe.Target
 }
 
-// pause waits for a part of the plan that is a length of time: the pace of faults, an
-// outage. Nothing is taken to be true because it ended.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
+func (c *client) add(f flows.Flow, blocked bool) {
+	c.targets = append(c.targets, probe.Target{Cell: len(c.targets), Addr: f.Addr, Protocol: "TCP", Timeout: c.load.timing.Connect})
+	c.flows, c.blocked = append(c.flows, f), append(c.blocked, blocked)
+}
+
+func (c *client) connect(ctx context.Context) {
+	tick := time.NewTicker(connectPace)
+	defer tick.Stop()
+	for {
+		before := c.load.now()
+		obs, err := c.load.watcher.Fleet.Probe(ctx, c.name, c.targets)
+		if ctx.Err() != nil {
+			return
+		}
+		c.count(before, obs, err)
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// count adds what became of connections that were begun in a segment. What a drift touched,
+// before or after, is a drift's.
+func (c *client) count(begun account.Segment, obs []probe.Observation, err error) {
+	l := c.load
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err != nil && l.failed == nil {
+		l.failed = fmt.Errorf("connect from %s: %w", c.name, err)
+	}
+	begun.Drift = begun.Drift || l.segment.Drift
+	for i, o := range obs {
+		l.tally.Connect(begun, c.flows[i], c.blocked[i], o)
 	}
 }

@@ -2,54 +2,54 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
+	"sync/atomic"
+	"time"
 
 	netv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	typednetv1 "k8s.io/client-go/kubernetes/typed/networking/v1"
+
+	"github.com/netassay/netassay/probe/flows"
+	"github.com/netassay/netassay/probe/podspec"
 )
 
-// The policies.
+// The policies. Both select the server.
 const (
-	large   = "large"   // allows two lists of CIDRs in turn, and the must-pass clients
-	extra   = "extra"   // deleted and made again; allows nobody who is there
-	isolate = "isolate" // isolates the subject
+	large = "large" // allows two lists of CIDRs in turn, and the must-pass clients
+	extra = "extra" // deleted and made again; allows nobody who is there
 )
 
-// version is one of the two versions of the large policy.
-type version bool
-
-// The versions: open allows the toggled client too.
-const (
-	open   version = true
-	closed version = false
-)
-
-func meta(namespace, name string) metav1.ObjectMeta {
-	return metav1.ObjectMeta{Namespace: namespace, Name: name}
+// policies writes the policies.
+type policies struct {
+	api      typednetv1.NetworkPolicyInterface
+	versions [2]*netv1.NetworkPolicy // of the large one
+	extra    *netv1.NetworkPolicy
+	edits    atomic.Int64 // until now; the version in force is the last bit
 }
 
-func selectPod(name string) metav1.LabelSelector {
-	return metav1.LabelSelector{MatchLabels: map[string]string{"pod": name}}
-}
-
-// largePolicy allows a list of CIDRs that the versions don't share, and the must-pass
-// clients' addresses in both.
-func (r *run) largePolicy(v version) *netv1.NetworkPolicy {
-	clients := []string{near, far}
-	if v == open {
-		clients = append(clients, toggled)
-	}
-	peers := cidrs(v, r.cfg.Sizes.CIDRs)
-	for _, c := range clients {
-		for _, ip := range r.pods[c].ips {
+// newPolicies lets the clients' addresses in, whatever the version.
+func newPolicies(api typednetv1.NetworkPolicyInterface, cidrsEach int, clients ...netip.Addr) *policies {
+	p := &policies{api: api, extra: ingress(extra, block(netip.MustParsePrefix("13.0.0.0/8")))}
+	for v := range p.versions {
+		peers := cidrs(v, cidrsEach)
+		for _, ip := range clients {
 			peers = append(peers, block(netip.PrefixFrom(ip, ip.BitLen())))
 		}
+		p.versions[v] = ingress(large, peers...)
 	}
+	return p
+}
+
+// ingress lets peers in to the server.
+func ingress(name string, peers ...netv1.NetworkPolicyPeer) *netv1.NetworkPolicy {
 	return &netv1.NetworkPolicy{
-		ObjectMeta: meta(r.namespace, large),
+		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Spec: netv1.NetworkPolicySpec{
-			PodSelector: selectPod(server),
+			PodSelector: metav1.LabelSelector{MatchLabels: map[string]string{podspec.PodLabel: server}},
 			PolicyTypes: []netv1.PolicyType{netv1.PolicyTypeIngress},
 			Ingress:     []netv1.NetworkPolicyIngressRule{{From: peers}},
 		},
@@ -60,13 +60,10 @@ func block(p netip.Prefix) netv1.NetworkPolicyPeer {
 	return netv1.NetworkPolicyPeer{IPBlock: &netv1.IPBlock{CIDR: p.String()}}
 }
 
-// cidrs are n prefixes of which no two can be merged, half of each family; none holds an
-// address of the lab.
-func cidrs(v version, n int) []netv1.NetworkPolicyPeer {
-	first4, first6 := byte(11), byte(0x0a)
-	if v == open {
-		first4, first6 = 12, 0x0b
-	}
+// cidrs are n prefixes of which no two can be merged, half of each family, and none is in
+// the other version; none holds an address of the lab.
+func cidrs(version, n int) []netv1.NetworkPolicyPeer {
+	first4, first6 := byte(11+version), byte(0x0a+version)
 	var out []netv1.NetworkPolicyPeer
 	for i := range n / 2 {
 		hi, lo := byte(i>>8), byte(i)
@@ -77,49 +74,50 @@ func cidrs(v version, n int) []netv1.NetworkPolicyPeer {
 	return out
 }
 
-// extraPolicy selects the server too, and changes no verdict of any flow.
-func (r *run) extraPolicy() *netv1.NetworkPolicy {
-	return &netv1.NetworkPolicy{
-		ObjectMeta: meta(r.namespace, extra),
-		Spec: netv1.NetworkPolicySpec{
-			PodSelector: selectPod(server),
-			PolicyTypes: []netv1.PolicyType{netv1.PolicyTypeIngress},
-			Ingress:     []netv1.NetworkPolicyIngressRule{{From: []netv1.NetworkPolicyPeer{block(netip.MustParsePrefix("13.0.0.0/8"))}}},
-		},
-	}
-}
+// create makes the first version of the large policy.
+func (p *policies) create(ctx context.Context) error { return p.make(ctx, p.versions[0]) }
 
-func (r *run) isolatePolicy() *netv1.NetworkPolicy {
-	return &netv1.NetworkPolicy{
-		ObjectMeta: meta(r.namespace, isolate),
-		Spec:       netv1.NetworkPolicySpec{PodSelector: selectPod(subject), PolicyTypes: []netv1.PolicyType{netv1.PolicyTypeIngress}},
-	}
-}
-
-func (r *run) create(ctx context.Context, p *netv1.NetworkPolicy) error {
-	_, err := r.cfg.Client.NetworkingV1().NetworkPolicies(r.namespace).Create(ctx, p, metav1.CreateOptions{})
-	if err != nil {
-		return fmt.Errorf("create policy %s: %w", p.Name, err)
+func (p *policies) make(ctx context.Context, policy *netv1.NetworkPolicy) error {
+	if _, err := p.api.Create(ctx, policy, metav1.CreateOptions{}); err != nil {
+		return fmt.Errorf("create policy %s: %w", policy.Name, err)
 	}
 	return nil
 }
 
-func (r *run) delete(ctx context.Context, name string) error {
-	err := r.cfg.Client.NetworkingV1().NetworkPolicies(r.namespace).Delete(ctx, name, metav1.DeleteOptions{})
-	if err != nil {
-		return fmt.Errorf("delete policy %s: %w", name, err)
+func (p *policies) makeExtra(ctx context.Context) error { return p.make(ctx, p.extra) }
+
+func (p *policies) deleteExtra(ctx context.Context) error {
+	if err := p.api.Delete(ctx, extra, metav1.DeleteOptions{}); err != nil {
+		return fmt.Errorf("delete policy %s: %w", extra, err)
 	}
 	return nil
 }
 
 // edit replaces the large policy by its other version.
-func (r *run) edit(ctx context.Context) error {
-	next := !r.version
-	_, err := r.cfg.Client.NetworkingV1().NetworkPolicies(r.namespace).Update(ctx, r.versions[next], metav1.UpdateOptions{})
-	if err != nil {
+func (p *policies) edit(ctx context.Context) error {
+	next := (p.edits.Load() + 1) % 2
+	if _, err := p.api.Update(ctx, p.versions[next], metav1.UpdateOptions{}); err != nil {
 		return fmt.Errorf("edit policy %s: %w", large, err)
 	}
-	r.version = next
-	r.edits.Add(1)
+	p.edits.Add(1)
 	return nil
+}
+
+// editing edits the large policy every 50 to 300 ms while do runs.
+func (p *policies) editing(ctx context.Context, pace *rand.Rand, do func(context.Context) error) error {
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	done := make(chan error, 1)
+	go func() {
+		for flows.Pause(running, 50*time.Millisecond+upTo(pace, 250*time.Millisecond)) == nil {
+			if err := p.edit(ctx); err != nil {
+				done <- err
+				return
+			}
+		}
+		done <- nil
+	}()
+	err := do(ctx)
+	stop()
+	return errors.Join(err, <-done)
 }

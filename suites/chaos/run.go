@@ -4,181 +4,143 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"os"
-	"strconv"
-	"strings"
-	"sync/atomic"
+	"net/netip"
+	"slices"
 	"syscall"
 	"time"
 
-	netv1 "k8s.io/api/networking/v1"
+	"github.com/prometheus/procfs"
 
-	"github.com/netassay/netassay/probe"
-	"github.com/netassay/netassay/suites/chaos/account"
+	"github.com/netassay/netassay/probe/flows"
 )
 
-// run is one run on one backend.
+// run is one run on one backend: the parts of which its phases take what they need.
 type run struct {
-	cfg       Config
-	namespace string
-	fleet     *probe.Fleet
-	pods      map[string]*pod
-	agents    []*agent
-	random    *rand.Rand
-	result    *Result
-	name      string // of the present phase
-
-	versions map[version]*netv1.NetworkPolicy
-	version  version
-	edits    atomic.Int64
+	cfg       *Config
+	place     *place
+	processes []*agent
+	agents    enforcers
+	policies  *policies
+	load      *load
+	journal   *journal
 }
 
 // Run does all phases on one backend. The result is there even when the run failed, and
 // says what was seen until then.
 func Run(ctx context.Context, cfg Config) (*Result, error) {
-	r := &run{
-		cfg: cfg, namespace: "chaos-" + cfg.Backend, fleet: probe.NewFleet(), pods: map[string]*pod{},
-		random: rand.New(rand.NewPCG(cfg.Seed, 1)), result: &Result{Backend: cfg.Backend},
-	}
 	began, drops := time.Now(), backlogDrops()
-	r.newAgents()
+	result := &Result{Backend: cfg.Backend}
+	r := &run{cfg: &cfg, place: newPlace(&cfg), processes: newAgents(&cfg), policies: &policies{}}
+	for _, a := range r.processes {
+		r.agents = append(r.agents, a)
+	}
+	r.journal = &journal{result: result, tell: cfg.Progress, edits: func() int { return int(r.policies.edits.Load()) }}
 	err := r.all(ctx)
-	err = errors.Join(err, r.remove(ctx), r.stopAgents(ctx), r.fleet.Close())
-	r.result.Done.Edits = int(r.edits.Load())
-	r.result.Seconds = time.Since(began).Seconds()
-	r.result.BacklogDrops = backlogDrops() - drops
-	return r.result, err
+	err = errors.Join(err, r.place.remove(ctx), uninstall(ctx, &cfg, r.processes))
+	result.Done.Edits = r.journal.edits()
+	result.Seconds = time.Since(began).Seconds()
+	result.BacklogDrops = backlogDrops() - drops
+	return result, err
 }
 
 func (r *run) all(ctx context.Context) error {
-	for _, p := range []struct {
-		name string
-		do   func(context.Context) error
-	}{
-		{"set up", r.setUp},
-		{"floor", r.floor},
-		{"policy creation", r.creation},
-		{"edit figures", r.edition},
-	} {
-		if err := r.phase(p.name, func() error { return p.do(ctx) }); err != nil {
-			return err
-		}
-	}
-	l := r.newLoad()
-	if err := l.start(ctx, "start"); err != nil {
+	if err := r.journal.during("set up", func() error { return r.setUp(ctx) }); err != nil {
 		return err
 	}
-	err := errors.Join(r.faults(ctx, l), l.end(context.WithoutCancel(ctx)))
-	r.result.Tally.Add(l.tally)
+	if err := r.load.start(ctx, "start"); err != nil {
+		return err
+	}
+	err := errors.Join(r.faults(ctx), r.load.end(context.WithoutCancel(ctx)))
+	r.journal.result.Tally.Add(r.load.tally)
 	return err
-}
-
-func (r *run) faults(ctx context.Context, l *load) error {
-	done := &r.result.Done
-	for _, p := range []struct {
-		name string
-		do   func(context.Context) error
-	}{
-		{"kill -9", func(ctx context.Context) error {
-			return r.ends(ctx, r.cfg.Sizes.Kills, syscall.SIGKILL, &done.Kills)
-		}},
-		{"SIGTERM", func(ctx context.Context) error {
-			return r.ends(ctx, r.cfg.Sizes.Terms, syscall.SIGTERM, &done.Terms)
-		}},
-		{"recreate", r.recreate},
-		{"API server stopped", r.apiOutage},
-		{"lock held", r.lockHold},
-		{"edits", r.editAll},
-		{"enough packets", func(ctx context.Context) error { return r.enough(ctx, l) }},
-	} {
-		if err := l.during(ctx, p.name, p.do); err != nil {
-			return fmt.Errorf("%s: %w", p.name, err)
-		}
-	}
-	return r.phase("drift", func() error { return r.drift(ctx, l) })
-}
-
-// enough goes on editing until as many packets as wanted had to be dropped, within limits.
-func (r *run) enough(ctx context.Context, l *load) error {
-	limit := time.NewTimer(10 * time.Minute)
-	defer limit.Stop()
-	for {
-		if err := l.rotate(ctx, "enough packets", false, false); err != nil {
-			return err
-		}
-		l.mu.Lock()
-		got := l.tally.UDP.MustDrop
-		l.mu.Unlock()
-		if got >= uint64(r.cfg.Sizes.MustDrop) {
-			return nil
-		}
-		select {
-		case <-limit.C:
-			return nil // the verdict says that it was not enough
-		default:
-		}
-		if err := r.editing(ctx, func(ctx context.Context) error { return pause(ctx, 5*time.Second) }); err != nil {
-			return err
-		}
-	}
 }
 
 // setUp makes pods, policies and agents, and leaves when all is enforced.
 func (r *run) setUp(ctx context.Context) error {
-	if err := r.createPods(ctx); err != nil {
+	if err := r.place.create(ctx); err != nil {
 		return err
 	}
-	r.versions = map[version]*netv1.NetworkPolicy{open: r.largePolicy(open), closed: r.largePolicy(closed)}
-	r.version = closed
-	if err := r.create(ctx, r.versions[closed]); err != nil {
+	t := r.cfg.Timing
+	r.load = &load{
+		backend: r.cfg.Backend, timing: t,
+		watcher: flows.Watcher{Fleet: r.place.fleet, Silence: t.Silence, Deadline: t.Deadline},
+		pass:    r.place.flows(near, far), drop: r.place.flows(badNear, badFar),
+	}
+	r.policies = newPolicies(r.cfg.Client.NetworkingV1().NetworkPolicies(r.place.namespace), r.cfg.Sizes.CIDRs, r.friends()...)
+	if err := r.policies.create(ctx); err != nil {
 		return err
 	}
-	if err := r.startAgents(ctx); err != nil {
+	if err := r.agents.start(ctx); err != nil {
 		return err
 	}
-	return r.awaitVerdict(ctx, r.flows(account.MustDrop, server, badNear, badFar), false)
+	return r.load.watcher.Await(ctx, r.load.drop, false)
 }
 
-func (r *run) phase(name string, do func() error) error {
-	r.name = name
-	start := time.Now()
-	err := do()
-	took := time.Since(start).Seconds()
-	r.result.PhaseTimes = append(r.result.PhaseTimes, PhaseTime{name, took})
-	d := r.result.Done
-	r.cfg.Progress(fmt.Sprintf("%-6s %-18s %6.1f s   edits %d  kills %d  terms %d  recreates %d", r.cfg.Backend, name, took, r.edits.Load(), d.Kills, d.Terms, d.Recreates))
-	return err
+// friends are the addresses of the clients that must pass.
+func (r *run) friends() []netip.Addr {
+	return slices.Concat(r.place.pods[near].Addrs, r.place.pods[far].Addrs)
 }
 
-// every tells of progress ten times in a phase.
-func (r *run) every(i, n int, what string) {
-	if i*10/n != (i-1)*10/n && i < n {
-		r.cfg.Progress(fmt.Sprintf("%-6s %s %d/%d", r.cfg.Backend, what, i, n))
+// phase is an action by its name in reports.
+type phase struct {
+	name string
+	do   action
+}
+
+// phases are what is done under load, in this order.
+func (r *run) phases(s schedule) []phase {
+	sizes, done := r.cfg.Sizes, &r.journal.result.Done
+	return []phase{
+		{"kill -9", &endAgents{syscall.SIGKILL, s.kills, r.agents, r.policies, s.pace, r.journal, &done.Kills}},
+		{"SIGTERM", &endAgents{syscall.SIGTERM, s.terms, r.agents, r.policies, s.pace, r.journal, &done.Terms}},
+		{"recreate", &recreate{s.recreates, r.policies, r.journal}},
+		{"API server stopped", &stopAPI{sizes.APIOutage, signalAPIServer, r.agents[s.outage], r.agents, r.journal}},
+		{"lock held", &holdLock{sizes.LockHold, r.processes[0].on, r.agents, r.policies, s.pace, r.journal}},
+		{"edits", &editRest{s.edits, r.policies, r.journal}},
+		{"enough packets", &editEnough{uint64(sizes.MustDrop), r.load, r.policies, s.pace}},
 	}
 }
 
-// fault notes what is done, for the reader of findings.
-func (r *run) fault(format string, args ...any) {
-	r.result.Faults = append(r.result.Faults, account.Fault{
-		Backend: r.cfg.Backend, Phase: r.name, What: fmt.Sprintf(format, args...), At: probe.Now(),
-	})
+func (r *run) faults(ctx context.Context) error {
+	s := draw(r.cfg.Seed, r.cfg.Sizes, len(r.agents), r.cfg.Timing.Verify)
+	for _, p := range r.phases(s) {
+		err := r.journal.during(p.name, func() error { return r.load.under(ctx, p.name, p.do.Execute) })
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+	}
+	d := &drifts{s.drifts, r.cfg.Backend, r.cfg.Timing.Verify, r.processes[0].on, r.load, r.journal}
+	return r.journal.during("drift", func() error { return d.Execute(ctx) })
 }
 
-// backlogDrops is the machine's count of packets that found a full receive queue.
+// signalAPIServer signals the API server's process, which runs in this sandbox.
+func signalAPIServer(sig syscall.Signal) error {
+	all, err := procfs.AllProcs()
+	if err != nil {
+		return fmt.Errorf("list processes: %w", err)
+	}
+	for _, p := range all {
+		if comm, err := p.Comm(); err == nil && comm == "kube-apiserver" {
+			return syscall.Kill(p.PID, sig)
+		}
+	}
+	return errors.New("no kube-apiserver runs here")
+}
+
+// backlogDrops is the machine's count of packets that found a full receive queue, 0 where it
+// can't be read.
 func backlogDrops() uint64 {
-	text, err := os.ReadFile("/proc/net/softnet_stat")
+	proc, err := procfs.NewDefaultFS()
+	if err != nil {
+		return 0
+	}
+	queues, err := proc.NetSoftnetStat()
 	if err != nil {
 		return 0
 	}
 	var sum uint64
-	for line := range strings.Lines(string(text)) {
-		if fields := strings.Fields(line); len(fields) > 1 {
-			n, err := strconv.ParseUint(fields[1], 16, 64)
-			if err == nil {
-				sum += n
-			}
-		}
+	for _, q := range queues {
+		sum += uint64(q.Dropped)
 	}
 	return sum
 }

@@ -3,6 +3,7 @@ package account
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/probe/agent/seq"
+	"github.com/netassay/netassay/probe/flows"
 	"github.com/netassay/netassay/probe/wire"
 	v1 "github.com/netassay/netassay/reports/v1"
 )
@@ -41,9 +43,25 @@ func report(start time.Duration, n uint64, arrives func(uint64) bool) probe.Stre
 func all(uint64) bool  { return true }
 func none(uint64) bool { return false }
 
-func stream(d Duty, server, family string, r probe.StreamReport) Stream {
-	return Stream{Flow: Flow{Duty: d, Client: "c", Server: server, Family: family, Place: "same-node"}, Report: r}
+// stream is a flow's part in a segment; server is an address.
+func stream(must duty, server string, r probe.StreamReport) flows.Watched {
+	r.Stream.Blocked = must == drop
+	return flows.Watched{Flow: flows.Flow{Client: "c", Server: "s", Addr: netip.MustParseAddrPort(server)}, Report: r}
 }
+
+type duty string
+
+const (
+	pass duty = "must-pass"
+	drop duty = "must-drop"
+)
+
+// The addresses of one server, and of another.
+const (
+	four  = "10.0.0.1:80"
+	six   = "[fd00::1]:80"
+	other = "10.0.0.2:80"
+)
 
 func TestSegment(t *testing.T) {
 	const n = 1000
@@ -53,55 +71,55 @@ func TestSegment(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		drift   bool
-		streams []Stream
+		streams []flows.Watched
 		want    Counts
 		found   int
 	}{
 		{
 			name:    "right",
-			streams: []Stream{stream(MustPass, "s", "IPv4", report(0, n, all)), stream(MustDrop, "s", "IPv4", report(0, n, none))},
+			streams: []flows.Watched{stream(pass, four, report(0, n, all)), stream(drop, four, report(0, n, none))},
 			// The last packet left when its control's had just arrived: nothing after it.
 			want: Counts{MustPass: n, MustDrop: n},
 		},
 		{
 			name:    "leak",
-			streams: []Stream{stream(MustPass, "s", "IPv4", report(0, n, all)), stream(MustDrop, "s", "IPv4", report(0, n, func(i uint64) bool { return i == 3 || i == 9 }))},
+			streams: []flows.Watched{stream(pass, four, report(0, n, all)), stream(drop, four, report(0, n, func(i uint64) bool { return i == 3 || i == 9 }))},
 			want:    Counts{MustPass: n, MustDrop: n, Leaked: 2},
 			found:   2,
 		},
 		{
 			name:    "silence without a control proves nothing",
-			streams: []Stream{stream(MustDrop, "s", "IPv4", report(0, n, none))},
+			streams: []flows.Watched{stream(drop, four, report(0, n, none))},
 			want:    Counts{Unproven: n},
 		},
 		{
 			name:    "a control of another family, or server, is none",
-			streams: []Stream{stream(MustPass, "s", "IPv6", report(0, n, all)), stream(MustPass, "z", "IPv4", report(0, n, all)), stream(MustDrop, "s", "IPv4", report(0, n, none))},
+			streams: []flows.Watched{stream(pass, six, report(0, n, all)), stream(pass, other, report(0, n, all)), stream(drop, four, report(0, n, none))},
 			want:    Counts{MustPass: 2 * n, Unproven: n},
 		},
 		{
 			name:    "a control that is lost for a while",
-			streams: []Stream{stream(MustPass, "s", "IPv4", report(0, n, hole)), stream(MustDrop, "s", "IPv4", report(0, n, none))},
+			streams: []flows.Watched{stream(pass, four, report(0, n, hole)), stream(drop, four, report(0, n, none))},
 			want:    Counts{MustPass: n, Lost: 200, MustDrop: n - 200, Unproven: 200},
 			found:   1,
 		},
 		{
 			name:    "losses of the receiver itself are told apart",
-			streams: []Stream{stream(MustPass, "s", "IPv4", overflown)},
+			streams: []flows.Watched{stream(pass, four, overflown)},
 			want:    Counts{MustPass: n, Lost: 50, Overflow: 150},
 			found:   1,
 		},
 		{
-			name: "all lost", streams: []Stream{stream(MustPass, "s", "IPv4", report(0, n, none))},
+			name: "all lost", streams: []flows.Watched{stream(pass, four, report(0, n, none))},
 			want: Counts{MustPass: n, Lost: n}, found: 1,
 		},
 		{
-			name: "the end is lost", streams: []Stream{stream(MustPass, "s", "IPv4", report(0, n, func(i uint64) bool { return i < 990 }))},
+			name: "the end is lost", streams: []flows.Watched{stream(pass, four, report(0, n, func(i uint64) bool { return i < 990 }))},
 			want: Counts{MustPass: n, Lost: 10}, found: 1,
 		},
 		{
 			name: "drift is counted apart", drift: true,
-			streams: []Stream{stream(MustPass, "s", "IPv4", report(0, n, all)), stream(MustDrop, "s", "IPv4", report(0, n, all))},
+			streams: []flows.Watched{stream(pass, four, report(0, n, all)), stream(drop, four, report(0, n, all))},
 			want:    Counts{MustPass: n, MustDrop: n, Leaked: n}, found: 1,
 		},
 	} {
@@ -135,11 +153,11 @@ func TestSegmentProperty(t *testing.T) {
 			p := random.Float64()
 			return func(uint64) bool { return random.Float64() < p }
 		}
-		pass, drop := report(0, n, chance()), report(0, n, chance())
+		passing, dropped := report(0, n, chance()), report(0, n, chance())
 		var got Tally
-		got.Segment(Segment{Streams: []Stream{stream(MustPass, "s", "IPv4", pass), stream(MustDrop, "s", "IPv4", drop)}})
+		got.Segment(Segment{Streams: []flows.Watched{stream(pass, four, passing), stream(drop, four, dropped)}})
 		want := Counts{
-			MustPass: n, Lost: n - pass.Received, Leaked: drop.Received,
+			MustPass: n, Lost: n - passing.Received, Leaked: dropped.Received,
 			MustDrop: n - got.UDP.Unproven, Unproven: got.UDP.Unproven,
 		}
 		if diff := cmp.Diff(want, got.UDP); diff != "" {
@@ -157,58 +175,24 @@ func TestSegmentProperty(t *testing.T) {
 
 func TestConnect(t *testing.T) {
 	for _, tc := range []struct {
-		duty Duty
+		must duty
 		obs  probe.Observation
 		want Counts
 	}{
-		{MustDrop, probe.Observation{Result: probe.Dropped}, Counts{MustDrop: 1}},
-		{MustDrop, probe.Observation{Result: probe.Dropped, Receiver: "server"}, Counts{MustDrop: 1, Leaked: 1}},
-		{MustDrop, probe.Observation{Result: probe.Connected}, Counts{MustDrop: 1, Leaked: 1}},
-		{MustDrop, probe.Observation{Result: probe.Refused}, Counts{MustDrop: 1, Leaked: 1}},
-		{MustDrop, probe.Observation{Result: probe.Inconclusive}, Counts{Inconclusive: 1}},
-		{MustPass, probe.Observation{Result: probe.Connected}, Counts{MustPass: 1}},
-		{MustPass, probe.Observation{Result: probe.Dropped}, Counts{MustPass: 1, Lost: 1}},
-		{MustPass, probe.Observation{Result: probe.Inconclusive}, Counts{Inconclusive: 1}},
+		{drop, probe.Observation{Result: probe.Dropped}, Counts{MustDrop: 1}},
+		{drop, probe.Observation{Result: probe.Dropped, Receiver: "server"}, Counts{MustDrop: 1, Leaked: 1}},
+		{drop, probe.Observation{Result: probe.Connected}, Counts{MustDrop: 1, Leaked: 1}},
+		{drop, probe.Observation{Result: probe.Refused}, Counts{MustDrop: 1, Leaked: 1}},
+		{drop, probe.Observation{Result: probe.Inconclusive}, Counts{Inconclusive: 1}},
+		{pass, probe.Observation{Result: probe.Connected}, Counts{MustPass: 1}},
+		{pass, probe.Observation{Result: probe.Dropped}, Counts{MustPass: 1, Lost: 1}},
+		{pass, probe.Observation{Result: probe.Inconclusive}, Counts{Inconclusive: 1}},
 	} {
-		t.Run(fmt.Sprintf("%s %s %s", tc.duty, tc.obs.Result, tc.obs.Receiver), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s %s %s", tc.must, tc.obs.Result, tc.obs.Receiver), func(t *testing.T) {
 			var got Tally
-			got.Connect(Segment{}, Flow{Duty: tc.duty}, tc.obs)
+			got.Connect(Segment{}, flows.Flow{}, tc.must == drop, tc.obs)
 			if diff := cmp.Diff(tc.want, got.TCP); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
-func TestSettled(t *testing.T) {
-	before := func(at uint64) func(uint64) bool { return func(i uint64) bool { return i <= at } }
-	after := func(at uint64) func(uint64) bool { return func(i uint64) bool { return i >= at } }
-	deny := Change{Call: 100 * tick, Ack: 110 * tick, Until: 500 * tick}
-	allow := deny
-	allow.Allow = true
-	for _, tc := range []struct {
-		name      string
-		change    Change
-		streams   []probe.StreamReport
-		call, ack time.Duration
-		ok        bool
-	}{
-		{"denied", deny, []probe.StreamReport{report(0, 1000, before(150))}, 50 * tick, 40 * tick, true},
-		{"denied before the ack", deny, []probe.StreamReport{report(0, 1000, before(105))}, 5 * tick, 0, true},
-		{"the slowest counts", deny, []probe.StreamReport{report(0, 1000, before(150)), report(0, 1000, before(210))}, 110 * tick, 100 * tick, true},
-		{"denied, allowed for an instant, denied", deny, []probe.StreamReport{report(0, 1000, func(i uint64) bool { return i <= 120 || i == 300 })}, 200 * tick, 190 * tick, true},
-		{"never denied", deny, []probe.StreamReport{report(0, 1000, all)}, 0, 0, false},
-		{"allowed", allow, []probe.StreamReport{report(0, 1000, after(130))}, 30 * tick, 20 * tick, true},
-		{"never allowed", allow, []probe.StreamReport{report(0, 1000, none)}, 0, 0, false},
-		{"allowed in the next change's time only", allow, []probe.StreamReport{report(0, 1000, after(600))}, 0, 0, false},
-		{"the stream ended before", deny, []probe.StreamReport{report(0, 200, before(150))}, 0, 0, false},
-		{"the stream began after", deny, []probe.StreamReport{report(105*tick, 1000, none)}, 0, 0, false},
-		{"no stream", deny, nil, 0, 0, false},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			call, ack, ok := tc.change.Settled(tc.streams)
-			if call != tc.call || ack != tc.ack || ok != tc.ok {
-				t.Errorf("got %v %v %v, want %v %v %v", call, ack, ok, tc.call, tc.ack, tc.ok)
 			}
 		})
 	}

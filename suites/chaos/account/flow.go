@@ -1,49 +1,20 @@
 package account
 
 import (
-	"fmt"
 	"time"
 
-	"github.com/netassay/netassay/probe"
+	"github.com/netassay/netassay/probe/flows"
 )
 
-// Duty is what has to become of a flow's packets, in every state of the policies.
-type Duty string
-
-// The duties. A Flipping flow's verdict is changed on purpose: it gives times, no counts.
-const (
-	MustDrop Duty = "must-drop"
-	MustPass Duty = "must-pass"
-	Flipping Duty = "flipping"
-)
-
-// Flow is one client, server and family.
-type Flow struct {
-	Duty           Duty
-	Client, Server string
-	Family         string // "IPv4" or "IPv6"
-	Place          string // "same-node" or "cross-node"
-}
-
-// String is the flow in one line of evidence.
-func (f Flow) String() string {
-	return fmt.Sprintf("%s → %s %s %s", f.Client, f.Server, f.Family, f.Place)
-}
-
-// Segment is one stretch of a phase in which all streams ran.
+// Segment is one stretch of a phase in which all streams ran. Of a blocked stream nothing
+// may arrive, of another everything must, in every state of the policies.
 type Segment struct {
 	Backend string
 	Phase   string
 	// Drift says that somebody else destroyed rules in it: what got through or was lost
 	// then is counted apart, as it shows the repair and not the enforcer's own doing.
 	Drift   bool
-	Streams []Stream
-}
-
-// Stream is one flow's one-way UDP stream in a segment.
-type Stream struct {
-	Flow   Flow
-	Report probe.StreamReport
+	Streams []flows.Watched
 }
 
 // Finding is the evidence of packets that did not do their duty.

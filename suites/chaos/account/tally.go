@@ -1,10 +1,8 @@
 package account
 
 import (
-	"slices"
-	"time"
-
 	"github.com/netassay/netassay/probe"
+	"github.com/netassay/netassay/probe/flows"
 )
 
 // maxFindings bounds the evidence that is kept; what is beyond is in the counts.
@@ -66,128 +64,83 @@ func (t *Tally) find(f Finding) {
 
 // Segment adds a segment's streams.
 func (t *Tally) Segment(s Segment) {
-	counts := &t.UDP
-	if s.Drift {
-		counts = &t.Drift
-	}
-	for _, st := range s.Streams {
-		t.Ticks += st.Report.Sender.Sent + st.Report.Sender.Missed
-		t.Missed += st.Report.Sender.Missed
-		t.Unasked += uint64(len(st.Report.Unasked))
-		switch st.Flow.Duty {
-		case MustDrop:
-			t.mustDrop(counts, s, st)
-		case MustPass:
-			t.mustPass(counts, s, st)
-		case Flipping:
+	counts := t.of(s)
+	for _, w := range s.Streams {
+		r := w.Report
+		t.Ticks += r.Sender.Sent + r.Sender.Missed
+		t.Missed += r.Sender.Missed
+		t.Unasked += uint64(len(r.Unasked))
+		c := flows.Count(r)
+		counts.Leaked, counts.Lost, counts.Overflow = counts.Leaked+c.Leaked, counts.Lost+c.Lost, counts.Overflow+c.Overflow
+		if r.Stream.Blocked {
+			unproven := flows.Unproven(r, s.controls(w.Flow))
+			counts.MustDrop += c.Sent - unproven
+			counts.Unproven += unproven
+		} else {
+			counts.MustPass += c.Sent
 		}
-	}
-}
-
-func (t *Tally) mustDrop(c *Counts, s Segment, st Stream) {
-	sent := st.Report.Sender.Sent
-	unproven := min(sent, unprovenTicks(st, s.controls(st.Flow)))
-	c.MustDrop += sent - unproven
-	c.Unproven += unproven
-	c.Leaked += st.Report.Received
-	for _, r := range st.Report.Receivers {
-		for _, span := range r.Spans {
-			f := s.finding(st.Flow, "UDP", "leaked")
-			f.Count, f.From, f.To = span.Last-span.First+1, span.FirstAt, span.LastAt
+		if c.Leaked+c.Lost == 0 {
+			continue
+		}
+		for _, span := range flows.Wrong(r) {
+			f := s.finding(w.Flow, "UDP", r.Stream.Blocked)
+			f.Count, f.From, f.To = span.Count, span.From, span.To
 			t.find(f)
 		}
 	}
 }
 
-func (t *Tally) mustPass(c *Counts, s Segment, st Stream) {
-	r := st.Report
-	overflow := min(r.Lost, r.Overflow)
-	c.MustPass += r.Sender.Sent
-	c.Overflow += overflow
-	c.Lost += r.Lost - overflow
-	if r.Lost == overflow {
-		return
+// controls are the times in which a stream of the segment that must pass reached the flow's
+// address.
+func (s Segment) controls(f flows.Flow) []flows.Interval {
+	var out []flows.Interval
+	for _, w := range s.Streams {
+		if !w.Report.Stream.Blocked && w.Flow.Addr == f.Addr {
+			out = append(out, flows.Reached(w.Report)...)
+		}
 	}
-	for _, gap := range gaps(r) {
-		f := s.finding(st.Flow, "UDP", "lost")
-		f.Count, f.From, f.To = gap.Count, gap.From, gap.To
-		t.find(f)
+	return out
+}
+
+// Connect adds one new TCP connection of a flow, seen from both ends.
+func (t *Tally) Connect(s Segment, f flows.Flow, blocked bool, o probe.Observation) {
+	c, wrong := t.of(s), false
+	if !s.Drift {
+		c = &t.TCP
+	}
+	switch {
+	case o.Result == probe.Inconclusive:
+		c.Inconclusive++
+	case blocked:
+		c.MustDrop++
+		if wrong = o.Result != probe.Dropped || o.Receiver != ""; wrong {
+			c.Leaked++
+		}
+	default:
+		c.MustPass++
+		if wrong = o.Result != probe.Connected; wrong {
+			c.Lost++
+		}
+	}
+	if wrong && !s.Drift { // of a drift, the streams show it with fewer words, and must have room to
+		found := s.finding(f, "TCP", blocked)
+		found.Count, found.From, found.To = 1, o.Sent, o.Done
+		t.find(found)
 	}
 }
 
-func (s Segment) finding(f Flow, protocol, what string) Finding {
+// of are the counts that a segment's streams are added to.
+func (t *Tally) of(s Segment) *Counts {
+	if s.Drift {
+		return &t.Drift
+	}
+	return &t.UDP
+}
+
+func (s Segment) finding(f flows.Flow, protocol string, blocked bool) Finding {
+	what := "lost"
+	if blocked {
+		what = "leaked"
+	}
 	return Finding{Backend: s.Backend, Phase: s.Phase, Drift: s.Drift, Flow: f.String(), Protocol: protocol, What: what}
-}
-
-// gap is a run of packets that did not arrive, with the arrivals around it.
-type gap struct {
-	Count    uint64
-	From, To time.Duration
-}
-
-// gaps are the runs of lost packets of a stream with one receiver, those at its ends too.
-func gaps(r probe.StreamReport) []gap {
-	if r.Sender.Sent == 0 {
-		return nil
-	}
-	if len(r.Receivers) != 1 {
-		return []gap{{Count: r.Lost, From: r.Sender.Start, To: r.Sender.End}}
-	}
-	var out []gap
-	next, at := uint64(0), r.Sender.Start
-	for _, s := range r.Receivers[0].Spans {
-		if s.First > next {
-			out = append(out, gap{Count: s.First - next, From: at, To: s.FirstAt})
-		}
-		next, at = s.Last+1, s.LastAt
-	}
-	if next < r.Sender.Sent && r.Receivers[0].SpansBeyond == 0 {
-		out = append(out, gap{Count: r.Sender.Sent - next, From: at, To: r.Sender.End})
-	}
-	return out
-}
-
-// interval is [From, To).
-type interval struct{ From, To time.Duration }
-
-// controls are the times in which a must-pass stream of the segment reached the flow's
-// server in its family.
-func (s Segment) controls(f Flow) []interval {
-	var out []interval
-	for _, st := range s.Streams {
-		if st.Flow.Duty != MustPass || st.Flow.Server != f.Server || st.Flow.Family != f.Family {
-			continue
-		}
-		for _, r := range st.Report.Receivers {
-			for _, b := range r.Buckets {
-				if b.Received > 0 {
-					out = append(out, interval{b.Start, b.Start + r.BucketLen})
-				}
-			}
-		}
-	}
-	slices.SortFunc(out, func(a, b interval) int { return int(a.From - b.From) })
-	return out
-}
-
-// unprovenTicks is how many packets a stream may at most have sent outside of the controls.
-func unprovenTicks(st Stream, controls []interval) uint64 {
-	if st.Report.Stream.Interval <= 0 {
-		return st.Report.Sender.Sent
-	}
-	at, end := st.Report.Sender.Start, st.Report.Sender.End
-	var uncovered time.Duration
-	for _, c := range controls {
-		if c.To <= at {
-			continue
-		}
-		if c.From >= end {
-			break
-		}
-		uncovered += max(0, c.From-at)
-		at = c.To
-	}
-	uncovered += max(0, end-at)
-	step := st.Report.Stream.Interval
-	return uint64((uncovered + step - 1) / step)
 }

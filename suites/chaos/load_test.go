@@ -1,0 +1,125 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/netassay/netassay/probe"
+	"github.com/netassay/netassay/probe/flows"
+)
+
+// Streams of the next segment start before those of the last one stop, and none is left.
+func TestLoadLeavesNoTimeUnwatched(t *testing.T) {
+	n := &fakeNode{}
+	l := newLoad(n)
+	if err := l.start(t.Context(), "start"); err != nil {
+		t.Fatal(err)
+	}
+	for _, phase := range []string{"one", "two"} {
+		if err := l.under(t.Context(), phase, pausing(50*time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		if got := l.now().Phase; got != phase {
+			t.Errorf("in phase %q, want %q", got, phase)
+		}
+	}
+	if err := l.end(t.Context()); err != nil || len(n.streams) != 0 {
+		t.Errorf("%v, %d streams run", err, len(n.streams))
+	}
+	running, blocked := 0, 0
+	for i, line := range n.log {
+		what, rest, _ := strings.Cut(line, " ")
+		switch what {
+		case "start":
+			running++
+			client, flag, _ := strings.Cut(rest, " ")
+			if denied(client) != (flag == "blocked=true") {
+				t.Errorf("%s", line)
+			}
+			if denied(client) {
+				blocked++
+			}
+		case "stop":
+			running--
+			if last := i >= len(n.log)-8; running < 8 && !last {
+				t.Errorf("after event %d, %d streams run", i, running)
+			}
+		}
+	}
+	if running != 0 || blocked != 12 || len(n.log) != 48 {
+		t.Errorf("%d events, %d of them starts of blocked streams, %d streams left", len(n.log), blocked, running)
+	}
+	if c := l.tally; c.UDP.Leaked+c.UDP.Lost+c.TCP.Leaked+c.TCP.Lost > 0 || c.UDP.MustPass == 0 || c.TCP.MustPass == 0 || c.TCP.MustDrop == 0 {
+		t.Errorf("counted %+v", c)
+	}
+}
+
+// What leaks is found in the phase in which it leaked, by packets and by connections.
+func TestLoadCountsByPhase(t *testing.T) {
+	n := &fakeNode{repairAfter: time.Hour}
+	l := newLoad(n)
+	if err := l.start(t.Context(), "start"); err != nil {
+		t.Fatal(err)
+	}
+	err := l.under(t.Context(), "broken", func(ctx context.Context) error {
+		return errors.Join(n.Run(ctx, "", "ipset", "flush"), flows.Pause(ctx, 100*time.Millisecond))
+	})
+	if err := errors.Join(err, l.end(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	if l.tally.UDP.Leaked == 0 || l.tally.TCP.Leaked == 0 || l.tally.UDP.Lost+l.tally.TCP.Lost > 0 {
+		t.Errorf("counted %+v", l.tally)
+	}
+	udp, tcp := 0, 0
+	for _, f := range l.tally.Findings {
+		if f.Phase != "broken" || f.What != "leaked" || f.Backend != "nft" || !strings.HasPrefix(f.Flow, "bad-") {
+			t.Errorf("found %+v", f)
+		}
+		if f.Protocol == "UDP" {
+			udp++
+		} else {
+			tcp++
+		}
+	}
+	if udp != 4 || tcp == 0 {
+		t.Errorf("%d findings of streams, one for each that leaked is 4; %d of connections", udp, tcp)
+	}
+}
+
+// A client that can't connect any more is an error of the run, and no deny.
+func TestLoadTellsOfDeadProber(t *testing.T) {
+	n := &fakeNode{}
+	l := newLoad(n)
+	if err := l.start(t.Context(), "start"); err != nil {
+		t.Fatal(err)
+	}
+	err := l.under(t.Context(), "dead", func(ctx context.Context) error {
+		n.mu.Lock()
+		n.dead = badFar
+		n.mu.Unlock()
+		return flows.Pause(ctx, 100*time.Millisecond)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.end(t.Context()); err == nil || !strings.Contains(err.Error(), "connect from bad-far: prober is gone") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Connections that a drift touched are a drift's.
+func TestConnectDuringDrift(t *testing.T) {
+	n := &fakeNode{}
+	l := newLoad(n)
+	c := &client{load: l, name: badNear}
+	c.add(l.drop[0], true)
+	before := l.now()
+	l.segment.Drift = true
+	c.count(before, []probe.Observation{{Result: probe.Connected}}, nil)
+	if l.tally.Drift.Leaked != 1 || l.tally.TCP.Leaked != 0 {
+		t.Errorf("counted %+v", l.tally)
+	}
+}
