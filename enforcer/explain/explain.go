@@ -141,14 +141,12 @@ func newWalk(q Question) (*walk, error) {
 	m := iptsim.New()
 	tx := render.Full(family)
 	tx.Hook = append(tx.Hook, toEgress.hook, toIngress.hook)
-	if err := errors.Join(render.Sets(&sets, family.Sets), render.Rules(&rules, tx)); err != nil {
-		return nil, fmt.Errorf("render plan: %w", err)
-	}
-	if err := m.RestoreSets(&sets, false); err != nil {
-		return nil, fmt.Errorf("read sets of the plan: %w", err)
-	}
-	if err := m.RestoreRules(simulated, &rules); err != nil {
-		return nil, fmt.Errorf("read rules of the plan: %w", err)
+	err := errors.Join(
+		render.Sets(&sets, family.Sets), render.Rules(&rules, tx),
+		m.RestoreSets(&sets, false), m.RestoreRules(simulated, &rules),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("trace plan: %w", err)
 	}
 	return &walk{Question: q, family: family, machine: m, packet: iptsim.Packet{
 		Src: q.Flow.Client, Dst: q.Flow.Server, Protocol: strings.ToLower(string(q.Flow.Protocol)),

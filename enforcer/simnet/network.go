@@ -42,16 +42,11 @@ func Render(p plan.Plan) (Text, error) {
 // Load gives a machine that has read the text.
 func Load(t Text) (*iptsim.Machine, error) {
 	m := iptsim.New()
-	if err := m.RestoreSets(strings.NewReader(t.Sets), false); err != nil {
-		return nil, fmt.Errorf("read sets: %w", err)
-	}
-	if err := m.RestoreRules(iptsim.IPv4, strings.NewReader(t.Rules4)); err != nil {
-		return nil, fmt.Errorf("read IPv4 rules: %w", err)
-	}
-	if err := m.RestoreRules(iptsim.IPv6, strings.NewReader(t.Rules6)); err != nil {
-		return nil, fmt.Errorf("read IPv6 rules: %w", err)
-	}
-	return m, nil
+	return m, errors.Join(
+		m.RestoreSets(strings.NewReader(t.Sets), false),
+		m.RestoreRules(iptsim.IPv4, strings.NewReader(t.Rules4)),
+		m.RestoreRules(iptsim.IPv6, strings.NewReader(t.Rules6)),
+	)
 }
 
 // Build compiles, renders and loads every node. mutate, if given, changes the text.
