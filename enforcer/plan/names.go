@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// SetName is the name of a set, at most 31 bytes. ChainName is that of a chain, at most 28.
-type (
-	SetName   string
-	ChainName string
-)
+// SetName is the name of a set, at most 31 bytes.
+type SetName string
+
+// ChainName is the name of a chain, at most 28 bytes.
+type ChainName string
 
 // SetPrefix starts the name of every set that the enforcer owns, ChainPrefix that of
 // every chain. Nothing else with these prefixes may live on a node: at clean-up and at

@@ -54,7 +54,7 @@ const (
 // Protocol is a transport protocol that NetworkPolicy defines.
 type Protocol uint8
 
-// The protocols.
+// The protocols, in the order of members.
 const (
 	AnyProtocol Protocol = iota
 	SCTP
@@ -94,16 +94,21 @@ func (Ports) condition()    {}
 func (Tracked) condition()  {}
 func (ICMPv6) condition()   {}
 
-// Verdict is what becomes of a packet that a rule matches: Return, Drop, Jump or Goto.
+// Verdict is what becomes of a packet that a rule matches: Return, Drop, Jump or Goto. No
+// rule accepts a packet: those of other programs have a say too.
 type Verdict interface{ verdict() }
 
-// The verdicts. No rule accepts a packet: those of other programs have a say too.
-type (
-	Return struct{}               // on to where this chain was entered from
-	Drop   struct{}               // the end
-	Jump   struct{ To ChainName } // through another chain, then on
-	Goto   struct{ To ChainName } // through another chain instead of the rest of this one
-)
+// Return sends a packet back to where this chain was entered from.
+type Return struct{}
+
+// Drop is the end of a packet.
+type Drop struct{}
+
+// Jump sends a packet through another chain, and then on.
+type Jump struct{ To ChainName }
+
+// Goto sends a packet through another chain instead of the rest of this one.
+type Goto struct{ To ChainName }
 
 func (Return) verdict() {}
 func (Drop) verdict()   {}
