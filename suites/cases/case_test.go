@@ -207,10 +207,8 @@ func TestDisagreements(t *testing.T) {
     y/b -> x/a  allow
 `)
 	fake := cases.NewFakeCluster(dual...)
-	for _, a := range c.Steps[0].Do {
-		if err := fake.Do(a); err != nil {
-			t.Fatal(err)
-		}
+	if err := fake.Do(c.Steps[0].Do...); err != nil {
+		t.Fatal(err)
 	}
 	var got []string
 	for _, d := range cases.Disagreements(c, 0, fake.Snapshot, fake) {
@@ -341,10 +339,8 @@ func TestExceptsAreAdmissible(t *testing.T) {
 	for _, c := range load(t) {
 		fake := cases.NewFakeCluster(dual...)
 		for _, s := range c.Steps {
-			for _, a := range s.Do {
-				if err := fake.Do(a); err != nil {
-					t.Fatal(err)
-				}
+			if err := fake.Do(s.Do...); err != nil {
+				t.Fatal(err)
 			}
 			for _, p := range fake.Snapshot.Policies {
 				for _, r := range p.Spec.Ingress {

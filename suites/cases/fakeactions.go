@@ -189,9 +189,9 @@ func (p *FakeCluster) namespace(logical string) int {
 	return slices.IndexFunc(p.Snapshot.Namespaces, func(n model.Namespace) bool { return n.Name == realName(logical) })
 }
 
-func (p *FakeCluster) pod(r Ref) int { return p.real(Ref{realName(r.Namespace), r.Name}) }
+func (p *FakeCluster) pod(r Ref) int { return p.bound(Ref{realName(r.Namespace), r.Name}) }
 
-func (p *FakeCluster) real(r Ref) int {
+func (p *FakeCluster) bound(r Ref) int {
 	return slices.IndexFunc(p.Snapshot.Pods, func(o model.Pod) bool { return o.Namespace == r.Namespace && o.Name == r.Name })
 }
 

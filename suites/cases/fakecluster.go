@@ -41,11 +41,17 @@ func NewFakeCluster(families ...model.Family) *FakeCluster {
 	return p
 }
 
-// Do makes an action's change. The snapshot that was read before is not changed.
-func (p *FakeCluster) Do(a Action) error {
+// Do makes the changes of actions, up to the first that fails. A snapshot that was read
+// before is not changed.
+func (p *FakeCluster) Do(actions ...Action) error {
 	s := &p.Snapshot
 	s.Namespaces, s.Pods, s.Policies = slices.Clone(s.Namespaces), slices.Clone(s.Pods), slices.Clone(s.Policies)
-	return a.do(context.Background(), p)
+	for _, a := range actions {
+		if err := a.do(context.Background(), p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Namespace is the real name of a logical one: never the same, so that a name that Bind
@@ -58,14 +64,14 @@ func (p *FakeCluster) Families() []model.Family { return p.families }
 // PodIPs are the addresses of a pod, or of a node's control prober, by logical key.
 func (p *FakeCluster) PodIPs(key string) []netip.Addr {
 	ref := refOf(key)
-	real := Ref{realName(ref.Namespace), ref.Name}
+	at := p.pod(ref)
 	if IsNodeKey(key) {
-		real = Ref{control, "node-" + ref.Name}
+		at = p.bound(Ref{control, "node-" + ref.Name})
 	}
-	if i := p.real(real); i >= 0 {
-		return p.Snapshot.Pods[i].IPs
+	if at < 0 {
+		return nil
 	}
-	return nil
+	return p.Snapshot.Pods[at].IPs
 }
 
 const (

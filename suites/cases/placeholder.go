@@ -1,11 +1,14 @@
 package cases
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/netip"
 	"regexp"
 	"strconv"
 	"strings"
+
+	netv1 "k8s.io/api/networking/v1"
 
 	"github.com/netassay/netassay/model"
 )
@@ -82,51 +85,24 @@ func (r resolver) text(s string) (any, error) {
 	return out, nil
 }
 
-// block is the ipBlock of a peer, still with placeholders.
-type block struct {
-	cidr   string
-	except []string
+// ipBlock takes an ipBlock, still with placeholders, out of a peer that has nothing else.
+func ipBlock(peer any) (block netv1.IPBlock, ok bool) {
+	m, _ := peer.(map[string]any)
+	if len(m) != 1 || m["ipBlock"] == nil {
+		return block, false
+	}
+	text, err := json.Marshal(m["ipBlock"])
+	if err == nil {
+		err = json.Unmarshal(text, &block)
+	}
+	return block, err == nil
 }
 
-// ipBlock takes an ipBlock out of a peer that has nothing else.
-func ipBlock(peer any) (block, bool) {
-	m, ok := peer.(map[string]any)
-	if !ok || len(m) != 1 {
-		return block{}, false
-	}
-	b, ok := m["ipBlock"].(map[string]any)
-	if !ok {
-		return block{}, false
-	}
-	out := block{}
-	out.cidr, _ = b["cidr"].(string)
-	list, _ := b["except"].([]any)
-	for _, e := range list {
-		if s, ok := e.(string); ok {
-			out.except = append(out.except, s)
-		}
-	}
-	return out, true
-}
-
-// peer is the reverse of ipBlock.
-func (b block) peer() any {
-	m := map[string]any{"cidr": b.cidr}
-	if len(b.except) > 0 {
-		var list []any
-		for _, e := range b.except {
-			list = append(list, e)
-		}
-		m["except"] = list
-	}
-	return map[string]any{"ipBlock": m}
-}
-
-// blocks resolves a block to one per family of the cluster, or to one when its cidr is
+// blocks resolves a block to one peer per family of the cluster, or to one when its cidr is
 // literal. A literal except stays with the blocks of its own family.
-func (r resolver) blocks(b block) ([]any, error) {
+func (r resolver) blocks(b netv1.IPBlock) ([]any, error) {
 	families := r.binding.Families()
-	if family, ok := literalFamily(b.cidr); ok {
+	if family, ok := literalFamily(b.CIDR); ok {
 		families = []model.Family{family}
 	}
 	var peers []any
@@ -135,26 +111,24 @@ func (r resolver) blocks(b block) ([]any, error) {
 		if err != nil {
 			return nil, err
 		}
-		peers = append(peers, resolved.peer())
+		peers = append(peers, netv1.NetworkPolicyPeer{IPBlock: &resolved})
 	}
 	return peers, nil
 }
 
-func (r resolver) block(b block, family model.Family) (block, error) {
-	var out block
-	var err error
-	if out.cidr, err = r.cidr(b.cidr, family); err != nil {
-		return block{}, err
+func (r resolver) block(b netv1.IPBlock, family model.Family) (out netv1.IPBlock, err error) {
+	if out.CIDR, err = r.cidr(b.CIDR, family); err != nil {
+		return out, err
 	}
-	for _, e := range b.except {
+	for _, e := range b.Except {
 		if f, ok := literalFamily(e); ok && f != family {
 			continue
 		}
 		resolved, err := r.cidr(e, family)
 		if err != nil {
-			return block{}, err
+			return out, err
 		}
-		out.except = append(out.except, resolved)
+		out.Except = append(out.Except, resolved)
 	}
 	return out, nil
 }

@@ -8,9 +8,7 @@ import (
 func (c Case) after(step int) *FakeCluster {
 	fake := NewFakeCluster(model.Dual.List()...)
 	for _, s := range c.Steps[:step+1] {
-		for _, a := range s.Do {
-			_ = fake.Do(a) // checked when the case was loaded
-		}
+		_ = fake.Do(s.Do...) // checked when the case was loaded
 	}
 	return fake
 }

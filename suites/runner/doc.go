@@ -9,8 +9,10 @@
 //	                   │ step: watch ──rounds──▶ probers ──observations──▶ judge ──▶ reports/v1
 //	                   └ baseline before the first step, restored and checked after the last
 //
-// A fixture set is one set of fixture namespaces and pods; one case at a time is at work in it.
-// Several fixture sets work at once and share nothing but the control probers, one on each node.
+// A session has a ledger, which knows what is still to be played and what was found, and a
+// stage: the API server and the control probers, one on each node. On it stand fixture
+// sets. Each is one set of fixture namespaces and pods, and the world that the actions of
+// one case at a time are done in; several work at once and share nothing but the stage.
 //
 // Each step is watched from before its first write. A round probes many cells at once and,
 // beside them, the live controls: every server from its own node. Cells that must not

@@ -18,10 +18,11 @@ const (
 	restoreStep  = "restore"
 )
 
-// play runs one case in fixture set a, or in a new one when there is none. It returns the fixture set
-// for the next case, nil when that must have a new one. A case that stays inconclusive is
-// run once more, patiently: an inconclusive outcome is no verdict, and a machine that is
-// slow for a moment must not make a run void. The error says that no fixture set could be made.
+// play runs one case in fixture set a, or in a new one when there is none. It returns the
+// fixture set for the next case, nil when that must have a new one. A case that stays
+// inconclusive is run once more, patiently: an inconclusive outcome is no verdict, and a
+// machine that is slow for a moment must not make a run void. The error is for a cluster in
+// which no fixture set could be made.
 func (s *Session) play(ctx context.Context, a *fixtureSet, c cases.Case) (v1.Case, *fixtureSet, error) {
 	result, a, err := s.playOnce(ctx, a, c, false)
 	if err != nil || result.Outcome != v1.Inconclusive || ctx.Err() != nil {

@@ -20,12 +20,11 @@ import (
 // Config.Cases are those that may be asked for. Close reports the ones that never were as
 // Unfinished; see Skip and Forget for the other reasons not to ask.
 type Session struct {
-	cases    []cases.Case
-	parallel int
-	keep     bool // leave the fixture in the cluster
-	ledger   *ledger
-	stage    *stage
-	slots    chan struct{} // one per fixture set that may be at work
+	cases  []cases.Case
+	keep   bool // leave the fixture in the cluster
+	ledger *ledger
+	stage  *stage
+	slots  chan struct{} // one per fixture set that may be at work
 
 	mu   sync.Mutex
 	free []*fixtureSet // standing fixture sets that no case is at work in
@@ -38,7 +37,7 @@ func Open(cfg Config) (*Session, error) {
 		return nil, err
 	}
 	return &Session{
-		cases: cfg.Cases, parallel: cfg.Parallel, keep: cfg.Keep,
+		cases: cfg.Cases, keep: cfg.Keep,
 		ledger: newLedger(cfg), stage: newStage(cfg), slots: make(chan struct{}, cfg.Parallel),
 	}, nil
 }
@@ -134,7 +133,7 @@ func (s *Session) playAll(ctx context.Context) error {
 		return err
 	}
 	var g errgroup.Group
-	for range min(s.parallel, s.ledger.total) {
+	for range min(cap(s.slots), s.ledger.total) {
 		g.Go(func() error {
 			defer s.retire(ctx)
 			for {

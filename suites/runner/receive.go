@@ -1,0 +1,163 @@
+package runner
+
+import (
+	"slices"
+	"time"
+
+	"github.com/netassay/netassay/probe"
+	"github.com/netassay/netassay/suites/cases"
+	"github.com/netassay/netassay/suites/judge"
+)
+
+// arrival is an observation on its way to its cell.
+type arrival struct {
+	cell   *cell
+	obs    probe.Observation
+	ends   ends
+	handed time.Duration
+}
+
+// receive takes in what a batch saw.
+func (w *watch) receive(b batch) {
+	w.batchesInFlight--
+	w.probesInFlight -= len(b.targets)
+	if b.controls != nil {
+		w.receiveControls(b)
+		return
+	}
+	w.learnLag(b)
+	for i, c := range b.cells {
+		got := arrival{c, observation(b, i), b.ends[i], b.handed}
+		if got.obs.Result == probe.Connected { // which proves the networks of both ends
+			b.round.up[from(c.key)], b.round.up[to(c.key)] = true, true
+		}
+		if !b.round.known() && got.obs.Result != probe.Connected {
+			b.round.waiting = append(b.round.waiting, got)
+			continue
+		}
+		w.take(b.round, got)
+	}
+}
+
+func (w *watch) receiveControls(b batch) {
+	w.learnTurn(b)
+	for i, k := range b.controls {
+		if observation(b, i).Result == probe.Connected {
+			b.round.live[k] = true
+			b.round.up[endpoint{k.Server, k.Family}] = true
+		}
+	}
+	b.round.controls--
+	w.settleControls(b.round)
+}
+
+// known reports whether all controls of the round have reported.
+func (r *round) known() bool { return r.controls == 0 && !r.open }
+
+// settleControls takes what has waited for the controls, once they are known.
+func (w *watch) settleControls(r *round) {
+	if !r.known() {
+		return
+	}
+	for _, got := range r.waiting {
+		w.take(r, got)
+	}
+	r.waiting = nil
+}
+
+// learnTurn keeps how long an answered probe takes from here and back, as controls show it
+// that were all answered: quick to rise, slow to fall.
+func (w *watch) learnTurn(b batch) {
+	for i := range b.controls {
+		if observation(b, i).Result != probe.Connected {
+			return
+		}
+	}
+	turn, known := int64(w.now()-b.handed), w.turn.Load()
+	w.turn.Store(max(turn, (3*known+turn)/4)) // two watches may overlap; either will do
+}
+
+// learnLag keeps how far the probers are behind: quick to rise, slow to fall.
+func (w *watch) learnLag(b batch) {
+	lag := time.Duration(0)
+	for i := range b.obs {
+		lag = max(lag, b.obs[i].Sent-b.handed)
+	}
+	w.lag = max(lag, (3*w.lag+lag)/4)
+}
+
+// take adds an observation to its cell.
+func (w *watch) take(r *round, got arrival) {
+	c, o := got.cell, got.obs
+	if n := slices.Index(c.pending, got.handed); n >= 0 {
+		c.pending = slices.Delete(c.pending, n, n+1)
+	}
+	c.judge.Server = got.ends.server
+	c.judge.Observations = append(c.judge.Observations, judge.Observation{
+		Result: judge.Result(o.Result), Err: o.Err, Sent: o.Sent, Done: o.Done,
+		Delivered: o.Receiver != "" && o.Receiver == got.ends.server,
+		Answered:  o.Answered,
+		Server:    r.state(serverOf(c.key)),
+		Client:    r.clientState(c.key),
+	})
+	c.ends, c.nonces = append(c.ends, got.ends), append(c.nonces, o.Nonce)
+	w.doubt(c, len(c.ends)-1)
+	c.progress = judge.Look(&c.judge, w.window)
+}
+
+// doubt takes back what was seen while the prober of one of both ends may have been away:
+// that was the harness's doing, and is neither a block nor an allow. So is the silence of a
+// server that is known by now to have read the probe too late.
+func (w *watch) doubt(c *cell, first int) {
+	for i := first; i < len(c.ends); i++ {
+		o := &c.judge.Observations[i]
+		if o.Result == judge.Inconclusive {
+			continue
+		}
+		for _, name := range []string{c.ends[i].client, c.ends[i].server} {
+			if err := w.prober.Interrupted(name, o.Sent, o.Done); err != nil {
+				o.Result, o.Err = judge.Inconclusive, err.Error()
+			}
+		}
+		if o.Result != judge.Dropped {
+			continue
+		}
+		if err := w.prober.Late(c.nonces[i], o.Done); err != nil {
+			o.Result, o.Err = judge.Inconclusive, err.Error()
+		}
+	}
+}
+
+// observation is the i-th of a batch. A call that failed, or gave too few, saw nothing.
+func observation(b batch, i int) probe.Observation {
+	if b.err == nil && i < len(b.obs) {
+		return b.obs[i]
+	}
+	o := probe.Observation{Cell: i, Result: probe.Inconclusive, Err: "the prober gave no observation", Sent: b.handed, Done: b.handed}
+	if b.err != nil {
+		o.Err = b.err.Error()
+	}
+	return o
+}
+
+func (r *round) state(k controlKey) judge.Control {
+	switch {
+	case r.live[k]:
+		return judge.ControlLive
+	case r.asked[k]:
+		return judge.ControlDead
+	}
+	return judge.ControlMissing
+}
+
+// clientState is whether the client's network was up. A node's own prober is as alive as
+// the observation that it gave: nothing stands between it and the network of its node.
+func (r *round) clientState(k cases.Cell) judge.Control {
+	switch {
+	case cases.IsNodeKey(k.Client) || r.up[from(k)]:
+		return judge.ControlLive
+	case r.servers[from(k)]:
+		return judge.ControlDead
+	}
+	return judge.ControlMissing
+}
