@@ -1,7 +1,6 @@
 package load
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"net/netip"
 
@@ -156,11 +155,6 @@ func EncodedSize(p *netv1.NetworkPolicy) int { return p.Size() }
 // ObjectLimit is what etcd takes in one request by default: 1.5 MiB. A policy whose
 // EncodedSize is above it can't be created; the API server must say so.
 const ObjectLimit = 3 << 19
-
-// Describe is a line about a policy's size, for progress and errors.
-func Describe(p *netv1.NetworkPolicy) string {
-	return fmt.Sprintf("%s/%s: %d ipBlocks, %d bytes encoded, limit %d", p.Namespace, p.Name, len(ipBlocks(p)), EncodedSize(p), ObjectLimit)
-}
 
 // CIDRs is how many ipBlocks a policy has.
 func CIDRs(p *netv1.NetworkPolicy) int { return len(ipBlocks(p)) }

@@ -62,13 +62,6 @@ type Change struct {
 // new pod that it is there and that it runs.
 const RestartEvents = 6
 
-// Schedule is the churn of a load, in order of time. It is drawn as it is consumed and
-// leaves o as it is. Where a kind has nothing to change (no ipBlock, no except), the next
-// kind of the mix that has takes its turn; the churn ends early if none has.
-func Schedule(o *Objects, c profile.Churn) iter.Seq[Change] {
-	return func(yield func(Change) bool) { NewChurning(o).Schedule(c)(yield) }
-}
-
 // Churning is a load under several churns, one after the other: the next begins with what
 // the one before has left.
 type Churning struct{ state *state }
@@ -76,7 +69,9 @@ type Churning struct{ state *state }
 // NewChurning begins with o, and leaves it as it is.
 func NewChurning(o *Objects) *Churning { return &Churning{newState(o)} }
 
-// Schedule is the next churn. It can be consumed once, and before the one after it.
+// Schedule is the next churn, in order of time. It is drawn as it is consumed, which can be
+// done once, and before the one after it. Where a kind has nothing to change (no ipBlock, no
+// except), the next kind of the mix that has takes its turn; the churn ends early if none has.
 func (l *Churning) Schedule(c profile.Churn) iter.Seq[Change] {
 	return func(yield func(Change) bool) {
 		s := l.state

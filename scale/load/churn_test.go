@@ -244,7 +244,7 @@ func TestKinds(t *testing.T) {
 	} {
 		t.Run(string(tc.kind), func(t *testing.T) {
 			w, n := newWorld(&o), 0
-			for c := range Schedule(&o, churn(t, "rate=10 for=3s replace=0.25 mix="+tc.mix)) {
+			for c := range NewChurning(&o).Schedule(churn(t, "rate=10 for=3s replace=0.25 mix="+tc.mix)) {
 				if c.Kind != tc.kind {
 					t.Fatalf("got %s", c.Kind)
 				}
@@ -263,7 +263,7 @@ func TestKinds(t *testing.T) {
 
 func TestChurnEndsWhenNothingCanChange(t *testing.T) {
 	o := Generate(parse(t, "nodes=1 pods=1 policies=5 peers=pod:1"))
-	for c := range Schedule(&o, churn(t, "mix=replace:1,restart:1")) {
+	for c := range NewChurning(&o).Schedule(churn(t, "mix=replace:1,restart:1")) {
 		t.Fatalf("change %v of a load that has no ipBlocks and one pod", c)
 	}
 }
@@ -271,7 +271,7 @@ func TestChurnEndsWhenNothingCanChange(t *testing.T) {
 func TestSameChurnSameBytes(t *testing.T) {
 	o := Generate(parse(t, small))
 	var b strings.Builder
-	for c := range Schedule(&o, churn(t, "rate=2 burst=4 quiet=5s for=10s replace=0.5 seed=3")) {
+	for c := range NewChurning(&o).Schedule(churn(t, "rate=2 burst=4 quiet=5s for=10s replace=0.5 seed=3")) {
 		fmt.Fprintf(&b, "%d %v burst %d %s\n", c.N, c.Due, c.Burst, c.Kind)
 		for _, w := range c.Writes {
 			fmt.Fprintf(&b, "  %s", w.Key())

@@ -118,11 +118,3 @@ func (p Profile) distinct() int {
 	total := p.Peers.Pod + p.Peers.NS + p.Peers.IP
 	return (p.Policies*p.Peers.IP/total + 1) * p.CIDRs
 }
-
-// Scale is the same load at num/den times the size: nodes, pods, namespaces and policies
-// grow together, and what one node or one policy has stays.
-func (p Profile) Scale(num, den int) Profile {
-	times := func(n int) int { return max(1, (n*num+den/2)/den) }
-	p.Nodes, p.Pods, p.Namespaces, p.Policies = times(p.Nodes), times(p.Pods), times(p.Namespaces), times(p.Policies)
-	return p
-}

@@ -125,20 +125,6 @@ func TestChurnLine(t *testing.T) {
 	}
 }
 
-func TestScaleKeepsWhatOneNodeHas(t *testing.T) {
-	p := Named()["headline"]
-	for _, f := range [][2]int{{1, 8}, {1, 4}, {1, 2}, {1, 1}, {2, 1}, {4, 1}} {
-		got := p.Scale(f[0], f[1])
-		if err := got.Check(); err != nil {
-			t.Errorf("at %d/%d: %v", f[0], f[1], err)
-		}
-		per, want := float64(got.Pods)/float64(got.Nodes), 80.0
-		if per < want*0.95 || per > want*1.05 || got.CIDRs != p.CIDRs {
-			t.Errorf("at %d/%d: %.1f pods per node, %d CIDRs", f[0], f[1], per, got.CIDRs)
-		}
-	}
-}
-
 // Whatever is drawn and valid comes back from its own line.
 func TestRoundTripProperty(t *testing.T) {
 	seed := rand.Uint64()

@@ -1,7 +1,6 @@
 // Package stats is the arithmetic of scale figures: quantiles of raw samples of which some
-// never ended in time, their intervals, the time that verdicts were wrong, what a pod, a
-// policy or a CIDR costs, whether memory grows from cycle to cycle, and how cost grows with
-// size.
+// never ended in time, their intervals, what a pod, a policy or a CIDR costs, whether memory
+// grows from cycle to cycle, and how cost grows with size.
 //
 // A figure carries its n and its interval, or is not given: there is no mean here, and what
 // the samples can't support is an error or an open interval, never a guess. Equal input
