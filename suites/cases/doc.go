@@ -9,6 +9,10 @@
 // It must never do I/O other than reading the embedded files, read a clock, log, or import
 // anything of the enforcer.
 //
+// A new kind of action is a field of the header, a type with its place in parser.action,
+// and a method of World, which the fake cluster here and the fixture set of suites/runner
+// implement.
+//
 //	*.txtar ──Load──▶ Case ──Do──▶ actions in one World ──runner──▶ observations
 //	                    └────Want──▶ verdict of one cell ──────judge──▶ outcome
 package cases

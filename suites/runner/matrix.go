@@ -1,7 +1,7 @@
 package runner
 
 import (
-	"iter"
+	"slices"
 
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/suites/cases"
@@ -38,7 +38,7 @@ func passing(c cases.Case, step int, want verdicts, families []model.Family) map
 	if len(c.Steps[step].Do) < 2 {
 		return between
 	}
-	for view := range views(c.Steps[step].Do) {
+	for _, view := range views(c.Steps[step].Do) {
 		fake := cases.NewFakeCluster(families...)
 		for _, s := range c.Steps[:step] {
 			_ = fake.Do(s.Do...) // checked when the case was loaded
@@ -59,29 +59,28 @@ func passing(c cases.Case, step int, want verdicts, families []model.Family) map
 // views are the parts of what was done that an engine may know of at a time. The API server
 // keeps the order of changes of one resource only: a label may be heard of after a policy
 // that was written later.
-func views(done []cases.Action) iter.Seq[[]cases.Action] {
-	var of [3]int // how many actions there are on each resource
+func views(done []cases.Action) [][]cases.Action {
+	all := [][]cases.Action{nil}
+	earlier := map[cases.Resource]int{}
 	for _, a := range done {
-		of[cases.EffectOf(a).Resource]++
-	}
-	return func(yield func([]cases.Action) bool) {
-		for n := range (of[0] + 1) * (of[1] + 1) * (of[2] + 1) {
-			known := [3]int{n % (of[0] + 1), n / (of[0] + 1) % (of[1] + 1), n / (of[0] + 1) / (of[1] + 1)}
-			if !yield(prefixes(done, known)) {
-				return
+		r := cases.EffectOf(a).Resource
+		for _, view := range all {
+			if known(view, r) == earlier[r] {
+				all = append(all, append(slices.Clone(view), a))
 			}
 		}
+		earlier[r]++
 	}
+	return all
 }
 
-// prefixes are the first known[r] actions on each resource r, in their order.
-func prefixes(done []cases.Action, known [3]int) []cases.Action {
-	var part []cases.Action
-	for _, a := range done {
-		if r := cases.EffectOf(a).Resource; known[r] > 0 {
-			known[r]--
-			part = append(part, a)
+// known is how many actions of the view are on the resource.
+func known(view []cases.Action, r cases.Resource) int {
+	n := 0
+	for _, a := range view {
+		if cases.EffectOf(a).Resource == r {
+			n++
 		}
 	}
-	return part
+	return n
 }

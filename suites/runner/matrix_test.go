@@ -1,10 +1,13 @@
 package runner
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/suites/cases"
@@ -89,5 +92,22 @@ func TestPassingInAnyOrder(t *testing.T) {
 		if between[k] != explained {
 			t.Errorf("%+v: wants %s, passing %v, want %v", k, v, between[k], explained)
 		}
+	}
+}
+
+// What is known of a resource are its first changes, whatever is known of the others.
+func TestViews(t *testing.T) {
+	p, q := cases.DeletePolicy{Ref: cases.Ref{Namespace: "x", Name: "p"}}, cases.DeletePolicy{Ref: cases.Ref{Namespace: "x", Name: "q"}}
+	l := cases.LabelPod{Ref: cases.Ref{Namespace: "x", Name: "a"}}
+	var got []string
+	for _, view := range views([]cases.Action{p, l, q}) {
+		got = append(got, fmt.Sprint(view))
+	}
+	slices.Sort(got)
+	want := []string{
+		"[]", "[delete x/p delete x/q]", "[delete x/p label pod x/a delete x/q]", "[delete x/p label pod x/a]", "[delete x/p]", "[label pod x/a]",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("views (-want +got):\n%s", diff)
 	}
 }
