@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/netassay/netassay/probe"
+	"github.com/netassay/netassay/probe/wire"
 )
 
 // Change is one change on purpose of the verdict of some flows. Times are CLOCK_MONOTONIC
@@ -69,10 +70,14 @@ func Observe(c Change, s probe.StreamReport) Seen {
 	if before := passed.within(c.Call-PreCheck, c.Call); len(before) > 0 == c.Allow {
 		return Seen{Void: "the flow had the new verdict already before the change"}
 	}
+	out := denied(c, s, passed)
 	if c.Allow {
-		return allowed(c, s, passed)
+		out = allowed(c, s, passed)
 	}
-	return denied(c, s, passed)
+	if out.Censored && silentAt(s, c.Until) {
+		return Seen{Void: "the sender was silent when the next change began"}
+	}
+	return out
 }
 
 func allowed(c Change, s probe.StreamReport, passed stretches) Seen {
@@ -188,6 +193,14 @@ func (s stretches) firstGap(t time.Duration) time.Duration {
 		}
 	}
 	return t
+}
+
+// silentAt reports whether the sender was silent at t, and for so long before it that nothing
+// shows what the verdict was: a flow that was denied and allowed again within a silence has
+// lost no packet.
+func silentAt(s probe.StreamReport, t time.Duration) bool {
+	step := s.Stream.Interval
+	return slices.ContainsFunc(s.Sender.Outages, func(o wire.Outage) bool { return o.From <= t-slack && o.To+step >= t })
 }
 
 // silence is how long the sender was silent around t.

@@ -39,6 +39,10 @@ func TestObserve(t *testing.T) {
 	allow.Allow = true
 	blind := streamOf([2]int{0, 400})
 	blind.Sender.Outages = []wire.Outage{{From: at(401), To: at(431), Count: 30}}
+	asleep := streamOf([2]int{0, 1000}) // sent nothing from before the change until after the next
+	asleep.Sender.Outages = []wire.Outage{{From: at(299), To: at(905), Count: 606}}
+	dozed := streamOf([2]int{400, 880})
+	dozed.Sender.Outages = []wire.Outage{{From: at(881), To: at(905), Count: 24}}
 	late := streamOf([2]int{0, 400})
 	late.Sender.Start = at(290)
 	early := streamOf([2]int{0, 400})
@@ -71,6 +75,8 @@ func TestObserve(t *testing.T) {
 		{"ended too early", deny, early, Seen{Void: "the stream did not run all the time"}},
 		{"too many interruptions", deny, cut, Seen{Void: "the flow was interrupted too often to be listed"}},
 		{"a receiver that is gone", deny, unasked, Seen{Void: "a receiver could not be asked"}},
+		{"deny within a silence", deny, asleep, Seen{Void: "the sender was silent when the next change began"}},
+		{"allow that may have stayed", allow, dozed, Seen{Void: "the sender was silent when the next change began"}},
 		{"nothing sent", deny, probe.StreamReport{}, Seen{Void: "the sender sent nothing"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
