@@ -136,7 +136,7 @@ func (t *Testbed) onDown(undo func(ctx context.Context, failed bool) error) {
 
 // downTimeout bounds Down. It is longer than what taking down should ever need, because
 // what is cut short may be left behind.
-const downTimeout = 90 * time.Second
+const downTimeout = 2 * time.Minute
 
 // Down removes what Up made, the last first, in a bounded time, also when ctx has ended. It
 // does so once; further calls give the same result. A run that failed leaves more logs.
@@ -144,7 +144,7 @@ func (t *Testbed) Down(ctx context.Context, failed bool) error {
 	t.once.Do(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), downTimeout)
 		defer cancel()
-		t.down = bounded(ctx, "take down", func() error {
+		t.down = bounded(ctx, "take down (netassay clean removes what is left)", func() error {
 			var errs []error
 			for _, undo := range slices.Backward(t.undo) {
 				errs = append(errs, undo(ctx, failed))

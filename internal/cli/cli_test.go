@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/netassay/netassay/clusters/kind"
+	"github.com/netassay/netassay/testbed"
 )
 
 // run runs the command line in this process.
@@ -133,6 +134,7 @@ func TestExitCode(t *testing.T) {
 		{"verdict", t.Context(), withCode(exitFail), exitFail, ""},
 		{"verdict, left", t.Context(), errors.Join(withCode(exitFail), left), exitFail, said},
 		{"broken", t.Context(), errors.New("x"), exitBroken, "netassay: x\n"},
+		{"unfit", t.Context(), &testbed.UnfitError{Lines: []string{"no rights", "no nodes"}}, exitBroken, "netassay: no rights\nnetassay: no nodes\n"},
 		{"interrupted", stopped, context.Canceled, exitInterrupted, "netassay: interrupted; everything has been cleaned up\n"},
 		{"interrupted, left", stopped, errors.Join(context.Canceled, left), exitInterrupted, said},
 	} {

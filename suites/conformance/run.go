@@ -17,8 +17,8 @@ import (
 	"github.com/netassay/netassay/testbed"
 )
 
-// Folder is the result directory of a run that was told none.
-func Folder(began time.Time, o testbed.Options) string {
+// Directory is the result directory of a run that was told none.
+func Directory(began time.Time, o testbed.Options) string {
 	return filepath.Join("results", began.Format("20060102-150405")+"-conformance-"+o.Label())
 }
 
