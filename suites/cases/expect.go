@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -117,4 +118,34 @@ func parseProbe(s string) (Probe, error) {
 
 func knownProtocol(p corev1.Protocol) bool {
 	return p == corev1.ProtocolTCP || p == corev1.ProtocolUDP || p == corev1.ProtocolSCTP
+}
+
+func (e Expect) matches(k Cell) bool {
+	return matchesAny(e.Clients, k.Client) && matchesAny(e.Servers, k.Server) &&
+		(len(e.Families) == 0 || slices.Contains(e.Families, k.Family)) &&
+		(len(e.Ports) == 0 || slices.ContainsFunc(e.Ports, func(pp PortPattern) bool { return pp.matches(k.Probe) }))
+}
+
+func (pp PortPattern) matches(p Probe) bool {
+	return (pp.Port == 0 || pp.Port == p.Port) && (pp.Protocol == "" || pp.Protocol == p.Protocol)
+}
+
+func matchesAny(patterns []Pattern, key string) bool {
+	return slices.ContainsFunc(patterns, func(p Pattern) bool { return p.matches(key) })
+}
+
+// matches reports whether the endpoint with this key is one that p stands for.
+func (p Pattern) matches(key string) bool {
+	if p == "*" {
+		return true
+	}
+	if IsNodeKey(key) {
+		return p == "node*" || string(p) == "node"+strings.TrimPrefix(key, nodePrefix)
+	}
+	wantNS, wantName, ok := strings.Cut(string(p), "/")
+	if !ok {
+		return false
+	}
+	ns, name, _ := strings.Cut(key, "/")
+	return (wantNS == "*" || wantNS == ns) && (wantName == "*" || wantName == name)
 }

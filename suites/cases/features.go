@@ -72,3 +72,6 @@ func Features() []FeatureInfo {
 func (f Feature) known() bool {
 	return slices.ContainsFunc(Features(), func(i FeatureInfo) bool { return i.Feature == f })
 }
+
+// HasFeature reports whether the case needs f.
+func (c Case) HasFeature(f Feature) bool { return slices.Contains(c.Features, f) }

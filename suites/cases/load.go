@@ -4,9 +4,12 @@ import (
 	"cmp"
 	"embed"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path"
 	"slices"
+
+	"github.com/netassay/netassay/internal/suggest"
 )
 
 //go:embed data/*.txtar
@@ -37,4 +40,21 @@ func LoadFS(fsys fs.FS, dir string) ([]Case, error) {
 	}
 	slices.SortFunc(all, func(a, b Case) int { return cmp.Compare(a.Name, b.Name) })
 	return all, nil
+}
+
+// Source is the text of the embedded file of a case. The error names the nearest cases.
+func Source(name string) ([]byte, error) {
+	text, err := files.ReadFile("data/" + name + ".txtar")
+	if err == nil {
+		return text, nil
+	}
+	all, loadErr := Load()
+	if loadErr != nil {
+		return nil, fmt.Errorf("read case %s: %w", name, loadErr)
+	}
+	names := make([]string, len(all))
+	for i, c := range all {
+		names[i] = c.Name
+	}
+	return nil, suggest.Unknown("case", name, names)
 }

@@ -46,6 +46,26 @@ func (c Case) Cells(step int, families []model.Family) []Cell {
 	return all
 }
 
+// Want is the pinned verdict of one cell after step (0 is the first); before the first,
+// -1, everything is allowed. It is Undefined, to be observed and never judged, for a pod to
+// itself and for a node that has no such role in this case. It does not check that the pods
+// exist: see Keys.
+func (c Case) Want(step int, k Cell) model.Verdict {
+	if k.Client == k.Server || !c.meet(k.Client, k.Server) {
+		return model.Undefined
+	}
+	verdict := model.Allow
+	if step < 0 {
+		return verdict
+	}
+	for _, e := range c.Steps[step].Expect {
+		if e.matches(k) {
+			verdict = e.Verdict
+		}
+	}
+	return verdict
+}
+
 // endpoints are the keys of all pods after a step, and of the nodes if they play a role.
 func (c Case) endpoints(step int) []string {
 	keys := c.Keys(step)
