@@ -205,34 +205,18 @@ func (tx *transaction) commit() error {
 	return nil
 }
 
-// checkLoops refuses a table in which a packet could run for ever.
+// checkLoops refuses a table in which a packet could run for ever: one of which chains are
+// left when those that lead to no other are taken away, over and over.
 func (t table) checkLoops() error {
-	const visiting, done = 1, 2
-	state := map[string]int{}
-	var visit func(name string) error
-	visit = func(name string) error {
-		switch state[name] {
-		case visiting:
-			return fmt.Errorf("chain %s leads back to itself", name)
-		case done:
-			return nil
-		}
-		state[name] = visiting
-		for _, r := range t[name].rules {
-			if isTarget(r.target) {
-				continue
-			}
-			if err := visit(r.target); err != nil {
-				return err
-			}
-		}
-		state[name] = done
-		return nil
+	left := maps.Clone(t)
+	for n := 0; n != len(left); {
+		n = len(left)
+		maps.DeleteFunc(left, func(_ string, c *chain) bool {
+			return !slices.ContainsFunc(c.rules, func(r rule) bool { return left[r.target] != nil })
+		})
 	}
-	for name := range t {
-		if err := visit(name); err != nil {
-			return err
-		}
+	if len(left) > 0 {
+		return fmt.Errorf("chain %s leads back to itself, or to one that does", slices.Min(slices.Collect(maps.Keys(left))))
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package fakeapi
 
 import (
 	"encoding/binary"
+	"errors"
 	"io"
 	"net/http"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -62,7 +64,6 @@ func metadataOnly(obj runtime.Object) runtime.Object {
 // request is a list or a watch.
 type request struct {
 	kind     *kind
-	resource string
 	selector fields.Selector
 	reduce   bool // to metadata
 	watch    bool
@@ -74,13 +75,12 @@ type request struct {
 func (s *Server) parse(r *http.Request) (req request, ok bool) {
 	q := r.URL.Query()
 	req = request{
-		resource: r.PathValue("resource"),
-		reduce:   strings.Contains(r.Header.Get("Accept"), "PartialObjectMetadata"),
-		watch:    q.Get("watch") == "true",
-		stream:   q.Get("sendInitialEvents") == "true",
+		reduce: strings.Contains(r.Header.Get("Accept"), "PartialObjectMetadata"),
+		watch:  q.Get("watch") == "true",
+		stream: q.Get("sendInitialEvents") == "true",
 	}
 	var err error
-	req.kind = s.kinds[req.resource]
+	req.kind = s.kinds[r.PathValue("resource")]
 	if req.selector, err = fields.ParseSelector(q.Get("fieldSelector")); err != nil || req.kind == nil {
 		return req, false
 	}
@@ -145,32 +145,20 @@ func (s *Server) list(w http.ResponseWriter, req request) {
 	s.mu.Lock()
 	objs, rv := s.selected(req)
 	s.mu.Unlock()
-	var list runtime.Object
-	listMeta := metav1.ListMeta{ResourceVersion: rv}
-	switch {
-	case req.reduce:
-		l := &metav1.PartialObjectMetadataList{ListMeta: listMeta}
-		for _, o := range objs {
-			l.Items = append(l.Items, *metadataOnly(o).(*metav1.PartialObjectMetadata))
+	list := req.kind.list.DeepCopyObject()
+	if req.reduce {
+		list = &metav1.PartialObjectMetadataList{}
+		for i := range objs {
+			objs[i] = metadataOnly(objs[i])
 		}
-		list = l
-	case req.resource == "pods":
-		list = &corev1.PodList{ListMeta: listMeta, Items: items[corev1.Pod](objs)}
-	case req.resource == "nodes":
-		list = &corev1.NodeList{ListMeta: listMeta, Items: items[corev1.Node](objs)}
-	default:
-		list = &netv1.NetworkPolicyList{ListMeta: listMeta, Items: items[netv1.NetworkPolicy](objs)}
 	}
+	l, err := meta.ListAccessor(list)
+	if err := errors.Join(err, meta.SetList(list, objs)); err != nil {
+		panic(err) // each is a list of such objects
+	}
+	l.SetResourceVersion(rv)
 	w.Header().Set("Content-Type", runtime.ContentTypeProtobuf)
 	_, _ = w.Write(s.codec.encode(list))
-}
-
-func items[T any](objs []runtime.Object) []T {
-	var out []T
-	for _, o := range objs {
-		out = append(out, *any(o).(*T))
-	}
-	return out
 }
 
 // queue is how many events a watcher may be behind. Tests make fewer.
@@ -198,7 +186,7 @@ func (s *Server) subscribe(req request) (begin []watch.Event, w *watcher) {
 	for _, obj := range objs {
 		begin = append(begin, watch.Event{Type: watch.Added, Object: obj})
 	}
-	return append(begin, watch.Event{Type: watch.Bookmark, Object: bookmark(req.resource, rv)}), w
+	return append(begin, watch.Event{Type: watch.Bookmark, Object: bookmark(req.kind, rv)}), w
 }
 
 func (s *Server) watch(w http.ResponseWriter, r *http.Request, req request) {
@@ -225,17 +213,11 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, req request) {
 }
 
 // bookmark is the event that ends a streamed list.
-func bookmark(resource, rv string) runtime.Object {
-	m := metav1.ObjectMeta{ResourceVersion: rv, Annotations: map[string]string{metav1.InitialEventsAnnotationKey: "true"}}
-	switch resource {
-	case "pods":
-		return &corev1.Pod{ObjectMeta: m}
-	case "namespaces":
-		return &corev1.Namespace{ObjectMeta: m}
-	case "nodes":
-		return &corev1.Node{ObjectMeta: m}
-	}
-	return &netv1.NetworkPolicy{ObjectMeta: m}
+func bookmark(k *kind, rv string) runtime.Object {
+	obj := k.empty.DeepCopyObject()
+	accessor(obj).SetResourceVersion(rv)
+	accessor(obj).SetAnnotations(map[string]string{metav1.InitialEventsAnnotationKey: "true"})
+	return obj
 }
 
 // send writes one event as a frame: its length in four bytes, then the message.

@@ -3,6 +3,7 @@ package fakeapi
 import (
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"slices"
 	"strconv"
 	"sync"
@@ -33,6 +34,8 @@ type Server struct {
 
 // kind is the objects of one resource, how they came about, and who watches them.
 type kind struct {
+	empty     runtime.Object
+	list      runtime.Object            // empty too
 	objects   map[string]runtime.Object // by namespace/name
 	past      []change                  // since the version forgotten, in order
 	forgotten int
@@ -52,10 +55,16 @@ type change struct {
 func New(t testing.TB) *Server {
 	t.Helper()
 	s := &Server{codec: newCodec(t), rv: 1, kinds: map[string]*kind{}}
-	for _, resource := range []string{"pods", "namespaces", "nodes", "networkpolicies"} {
-		open := make(chan struct{})
-		close(open)
-		s.kinds[resource] = &kind{objects: map[string]runtime.Object{}, watchers: map[*watcher]struct{}{}, held: open}
+	open := make(chan struct{})
+	close(open)
+	for resource, k := range map[string]kind{
+		"pods":            {empty: &corev1.Pod{}, list: &corev1.PodList{}},
+		"namespaces":      {empty: &corev1.Namespace{}, list: &corev1.NamespaceList{}},
+		"nodes":           {empty: &corev1.Node{}, list: &corev1.NodeList{}},
+		"networkpolicies": {empty: &netv1.NetworkPolicy{}, list: &netv1.NetworkPolicyList{}},
+	} {
+		k.objects, k.watchers, k.held = map[string]runtime.Object{}, map[*watcher]struct{}{}, open
+		s.kinds[resource] = &k
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v1/{resource}", s.get)
@@ -126,7 +135,7 @@ func (s *Server) Set(obj runtime.Object) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	obj = obj.DeepCopyObject()
-	k, key := s.kinds[resourceOf(obj)], keyOf(obj)
+	k, key := s.kindOf(obj), keyOf(obj)
 	s.stamp(obj)
 	old := k.objects[key]
 	k.objects[key] = obj
@@ -137,7 +146,7 @@ func (s *Server) Set(obj runtime.Object) {
 func (s *Server) Delete(obj runtime.Object) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	k, key := s.kinds[resourceOf(obj)], keyOf(obj)
+	k, key := s.kindOf(obj), keyOf(obj)
 	old := k.objects[key].DeepCopyObject()
 	delete(k.objects, key)
 	s.stamp(old)
@@ -170,18 +179,13 @@ func keyOf(obj runtime.Object) string {
 	return a.GetNamespace() + "/" + a.GetName()
 }
 
-func resourceOf(obj runtime.Object) string {
-	switch obj.(type) {
-	case *corev1.Pod:
-		return "pods"
-	case *corev1.Namespace:
-		return "namespaces"
-	case *corev1.Node:
-		return "nodes"
-	case *netv1.NetworkPolicy:
-		return "networkpolicies"
+func (s *Server) kindOf(obj runtime.Object) *kind {
+	for _, k := range s.kinds {
+		if reflect.TypeOf(k.empty) == reflect.TypeOf(obj) {
+			return k
+		}
 	}
-	return ""
+	return nil
 }
 
 // selectable are the fields that selectors can name.
