@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"embed"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/netassay/netassay/internal/suggest"
 )
@@ -48,13 +48,9 @@ func Source(name string) ([]byte, error) {
 	if err == nil {
 		return text, nil
 	}
-	all, loadErr := Load()
-	if loadErr != nil {
-		return nil, fmt.Errorf("read case %s: %w", name, loadErr)
-	}
-	names := make([]string, len(all))
-	for i, c := range all {
-		names[i] = c.Name
+	names, _ := fs.Glob(files, "data/*.txtar") // the pattern is valid
+	for i, n := range names {
+		names[i] = strings.TrimSuffix(path.Base(n), ".txtar")
 	}
 	return nil, suggest.Unknown("case", name, names)
 }

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"slices"
 	"time"
 
 	"github.com/netassay/netassay/model"
@@ -138,9 +139,5 @@ func (c *Cell) misanswered(o *Observation) bool {
 }
 
 func (r Result) known() bool {
-	switch r {
-	case Connected, Dropped, Refused, Unreachable, Inconclusive:
-		return true
-	}
-	return false
+	return slices.Contains([]Result{Connected, Dropped, Refused, Unreachable, Inconclusive}, r)
 }

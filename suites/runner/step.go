@@ -27,7 +27,7 @@ type stepWatch struct {
 	snapshot model.Snapshot // after the writes; empty in a baseline
 	err      error          // what kept the step from being done, or the cells from being judged
 	defect   bool           // err is a defect of the case
-	// doubtful says, once the watch is over, that not every cell is right as far as known.
+	// doubtful reports, once the watch is over, whether some cell is not right as far as known.
 	doubtful bool
 }
 
