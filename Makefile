@@ -150,6 +150,11 @@ test-kind: deps docker-up ## Run the tests that make clusters of kind (minutes; 
 	@hack/deps.sh debootstrap:debootstrap
 	NETASSAY_KIND=1 go test -p 1 -count=1 -v -timeout 60m ./clusters/kind ./suites/kindtest $(ARGS)
 
+.PHONY: test-example-kind
+test-example-kind: deps docker-up binaries ## Play cases on kind from a module that is not this one, as an engine's repository does
+	@hack/deps.sh debootstrap:debootstrap
+	KUBEBUILDER_ASSETS=$(ASSETS) NETASSAY_KIND=1 go test -count=1 -v -timeout 30m -run '^TestForeignModuleOnKind$$' ./examples $(ARGS)
+
 .PHONY: test-race
 test-race: deps binaries ## Run all tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 KUBEBUILDER_ASSETS=$(ASSETS) go test -race -count=1 -timeout 30m $(PKGS) $(ARGS)

@@ -19,7 +19,6 @@ import (
 
 	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/model"
-	v1 "github.com/netassay/netassay/reports/v1"
 )
 
 // fakeCluster enforces the one policy of the walkthrough, or not, by looking at the
@@ -91,7 +90,7 @@ func TestRun(t *testing.T) {
 			var gotOK []bool
 			w := &walk{cluster: &c, api: c.api, pass: true, opts: Options{
 				Deadline: 50 * time.Millisecond, Confirmations: 2,
-				Report: func(s v1.CheckStep) {
+				Report: func(s Step) {
 					if s.Command != "" {
 						gotOK = append(gotOK, s.OK)
 					}
