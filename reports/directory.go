@@ -7,22 +7,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 
-	"github.com/netassay/netassay/reports/render"
 	v1 "github.com/netassay/netassay/reports/v1"
 )
-
-// The files of a result directory.
-const (
-	ReportFile  = "report.txt"   // for people
-	JUnitFile   = "junit.xml"    // for CI
-	CellsFile   = "cells.jsonl"  // one line per cell
-	SummaryFile = "summary.json" // verdict and figures
-	RunFile     = "run.json"     // conditions, cases and steps, without the cells
-)
-
-// Text writes the report for people.
-func Text(w io.Writer, run *v1.Run) error { return render.Text(w, run) }
 
 // Claim makes the directory dir for the results of one run. One that exists and holds
 // anything is refused: results are never mixed or overwritten.
@@ -42,37 +30,103 @@ func Claim(dir string) error {
 	return nil
 }
 
-// WriteFolder writes all files of a run into dir, which is made when it is missing.
-// Logs may be in it already, results may not: a file that exists is refused before anything
-// is written.
-func WriteFolder(dir string, run *v1.Run) error {
-	return writeAll(dir, []file{
-		{CellsFile, func(w io.Writer) error { return render.Cells(w, run) }},
-		{JUnitFile, func(w io.Writer) error { return render.JUnit(w, run) }},
-		{RunFile, func(w io.Writer) error { return render.Run(w, run) }},
-		{ReportFile, func(w io.Writer) error { return render.Text(w, run) }},
-		{SummaryFile, func(w io.Writer) error { return render.Summary(w, run) }},
-	})
+// Directory is the result directory of one run: a stream of records that grows while the run
+// goes on, so that a run that is killed leaves what it saw, and files that are derived from
+// them at the end. Append may be called from several goroutines.
+type Directory struct {
+	path string
+
+	mu     sync.Mutex
+	stream *os.File
+	err    error // the first of the stream
 }
 
-// file is one file of a result directory.
+// Open begins the stream of records in dir, which is made when it is missing. Logs may be in
+// it already, results may not.
+func Open(dir string) (*Directory, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("make result directory: %w", err)
+	}
+	d := &Directory{path: dir}
+	if err := d.vacant(SummaryFile); err != nil {
+		return nil, err
+	}
+	stream, err := os.OpenFile(filepath.Join(dir, RecordsFile), os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o644)
+	if errors.Is(err, os.ErrExist) {
+		return nil, d.vacant(RecordsFile)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("begin records: %w", err)
+	}
+	d.stream = stream
+	return d, nil
+}
+
+// vacant refuses a name that is taken.
+func (d *Directory) vacant(name string) error {
+	if _, err := os.Lstat(filepath.Join(d.path, name)); err == nil {
+		return fmt.Errorf("result directory %s has a %s already: name another with --out, or remove it", d.path, name)
+	}
+	return nil
+}
+
+// Append adds records to the stream, all of them in one write. An error ends the stream; it is
+// that of the function that ends the run.
+func (d *Directory) Append(records ...v1.Record) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.err != nil {
+		return
+	}
+	var lines []byte
+	for _, r := range records {
+		line, err := v1.EncodeRecord(r)
+		if err != nil {
+			d.err = err
+			return
+		}
+		lines = append(lines, line...)
+	}
+	_, d.err = d.stream.Write(lines)
+}
+
+// Into is Append that also puts the run together from its records, so that it is as a reader
+// will find it.
+func (d *Directory) Into(run v1.Experiment) func(...v1.Record) {
+	return func(records ...v1.Record) {
+		d.Append(records...)
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		for _, r := range records {
+			if d.err == nil {
+				d.err = run.Add(r)
+			}
+		}
+	}
+}
+
+// file is one derived file of a result directory.
 type file struct {
 	name  string
 	write func(io.Writer) error
 }
 
-// writeAll writes files in order. The summary is the last: who sees it sees the others whole.
-func writeAll(dir string, files []file) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("make result directory: %w", err)
+// finish ends the stream with these records and writes files, none of which may be there, in
+// order. The summary is the last: who sees it sees the others whole.
+func (d *Directory) finish(last []v1.Record, files ...file) error {
+	d.Append(last...)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	err := errors.Join(d.err, d.stream.Close())
+	d.err = os.ErrClosed
+	for _, f := range files {
+		err = errors.Join(err, d.vacant(f.name))
+	}
+	if err != nil {
+		return fmt.Errorf("write results: %w", err)
 	}
 	for _, f := range files {
-		if _, err := os.Lstat(filepath.Join(dir, f.name)); err == nil {
-			return fmt.Errorf("result directory %s has a %s already: name another with --out, or remove it", dir, f.name)
-		}
-	}
-	for _, f := range files {
-		if err := writeWhole(filepath.Join(dir, f.name), f.write); err != nil {
+		if err := writeWhole(filepath.Join(d.path, f.name), f.write); err != nil {
 			return fmt.Errorf("write results: %w", err)
 		}
 	}

@@ -1,51 +1,141 @@
 package reports
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	v1 "github.com/netassay/netassay/reports/v1"
 )
 
-func run() *v1.Run {
-	return &v1.Run{Schema: v1.Schema, Cases: []v1.Case{{Name: "a", Outcome: v1.Pass}}}
+func conformanceRun() *v1.Run {
+	return &v1.Run{Schema: v1.Schema, Cases: []v1.Case{{
+		Name: "a", Outcome: v1.Pass, Steps: []v1.Step{{Name: "one", Outcome: v1.Pass, Cells: []v1.Cell{{Case: "a", Step: "one", Outcome: v1.Pass}}}},
+	}}}
 }
 
-func TestWriteFolder(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "results", "one")
-	if err := Claim(dir); err != nil {
+func open(t *testing.T, path string) *Directory {
+	t.Helper()
+	dir, err := Open(path)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Mkdir(filepath.Join(dir, "logs"), 0o755); err != nil { // as the lab does
+	return dir
+}
+
+func TestDirectory(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "results", "one")
+	if err := Claim(path); err != nil {
 		t.Fatal(err)
 	}
-	if err := WriteFolder(dir, run()); err != nil {
+	if err := os.Mkdir(filepath.Join(path, "logs"), 0o755); err != nil { // as the lab does
 		t.Fatal(err)
 	}
-	want := []string{"cells.jsonl", "junit.xml", "logs", "report.txt", "run.json", "summary.json"}
-	if got := list(t, dir); !slices.Equal(got, want) {
-		t.Errorf("directory holds %v, want %v", got, want)
+	dir, run := open(t, path), conformanceRun()
+	dir.Append(run.Header())
+	dir.Append(run.Cases[0].Records()...)
+	var killed v1.Run
+	if whole, err := Read(path, &killed); err != nil || whole || len(killed.Cases) != 1 || len(killed.Cases[0].Steps[0].Cells) != 1 {
+		t.Errorf("while the run goes on: whole %v, error %v, %+v", whole, err, killed)
+	}
+	if err := dir.Conformance(run); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{JUnitFile, "logs", RecordsFile, ReportFile, RunFile, SummaryFile}, list(t, path)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	var again v1.Run
+	if whole, err := Read(path, &again); err != nil || !whole {
+		t.Errorf("at the end: whole %v, error %v", whole, err)
+	}
+	if diff := cmp.Diff(run, &again); diff != "" {
+		t.Errorf("the run (-written +read):\n%s", diff)
+	}
+}
+
+func TestCheckAndChaosDirectories(t *testing.T) {
+	check := &v1.CheckRun{Schema: v1.Schema, Engine: "none", Steps: []v1.CheckStep{{Title: "connects", Command: "c", OK: true}, {Title: "is denied", Command: "c"}}}
+	chaos := &v1.ChaosRun{
+		Schema: v1.Schema, Seed: 7, Backends: []v1.Backend{{Backend: "nft", Tally: v1.Tally{UDP: v1.Counts{MustDrop: 9, Leaked: 1}}, Repairs: []float64{1500}}},
+		Phases: []v1.Phase{{Backend: "nft", Phase: "kill -9"}}, Faults: []v1.Fault{{What: "killed"}}, Findings: []v1.Finding{{Backend: "nft", What: "leaked", Count: 1}},
+	}
+	for _, tc := range []struct {
+		name    string
+		records []v1.Record
+		into    v1.Experiment
+		want    v1.Experiment
+		end     func(d *Directory) error
+		report  string
+	}{
+		{"check", []v1.Record{check.Header(), &check.Steps[0], &check.Steps[1]}, &v1.CheckRun{}, check,
+			func(d *Directory) error { return d.Check(check) }, "FAIL: engine none does not pass"},
+		{"chaos", []v1.Record{chaos.Header(), &chaos.Phases[0], &chaos.Faults[0], &chaos.Findings[0], &chaos.Backends[0]}, &v1.ChaosRun{}, chaos,
+			func(d *Directory) error { return d.Chaos(chaos, &v1.ChaosSummary{Verdict: v1.VerdictFail, Seed: 7}) }, "verdict: fail (seed 7)"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			path := t.TempDir()
+			dir := open(t, path)
+			dir.Into(tc.into)(tc.records...)
+			if err := tc.end(dir); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, tc.into); diff != "" {
+				t.Errorf("as it went on (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff([]string{JUnitFile, RecordsFile, ReportFile, SummaryFile}, list(t, path)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			for file, want := range map[string]string{ReportFile: tc.report, JUnitFile: `failures="1"`, SummaryFile: `"verdict": "fail"`} {
+				if text, err := os.ReadFile(filepath.Join(path, file)); err != nil || !strings.Contains(string(text), want) {
+					t.Errorf("%s has no %q (%v):\n%s", file, want, err, text)
+				}
+			}
+		})
+	}
+}
+
+// What went wrong in the stream is told at the end, and no file pretends that all is well.
+func TestStreamErrorsAreTold(t *testing.T) {
+	path := t.TempDir()
+	dir := open(t, path)
+	var run v1.Run
+	dir.Into(&run)(&v1.Sample{})
+	if err := dir.Conformance(&run); err == nil || !strings.Contains(err.Error(), "kind sample has no place in a run of kind conformance-run") {
+		t.Errorf("got %v", err)
+	}
+	if diff := cmp.Diff([]string{RecordsFile}, list(t, path)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	dir.Append(&v1.Note{})
+	if err := dir.Conformance(&run); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("ended twice: %v", err)
 	}
 }
 
 func TestResultsAreNeverOverwritten(t *testing.T) {
-	dir := t.TempDir()
-	if err := WriteFolder(dir, run()); err != nil {
+	path := t.TempDir()
+	if err := open(t, path).Conformance(conformanceRun()); err != nil {
 		t.Fatal(err)
 	}
-	before := list(t, dir)
-	err := WriteFolder(dir, run())
-	if err == nil || !strings.Contains(err.Error(), dir) || strings.Contains(err.Error(), "\n") {
+	before := list(t, path)
+	if _, err := Open(path); err == nil || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), "\n") {
 		t.Errorf("error %v, want one line that names the directory", err)
 	}
-	if err := Claim(dir); err == nil || !strings.Contains(err.Error(), "not empty") {
+	if err := Claim(path); err == nil || !strings.Contains(err.Error(), "not empty") {
 		t.Errorf("claimed a directory that holds results: %v", err)
 	}
-	if got := list(t, dir); !slices.Equal(got, before) {
+	if got := list(t, path); !slices.Equal(got, before) {
 		t.Errorf("directory holds %v, want %v", got, before)
+	}
+	killed := t.TempDir()
+	open(t, killed)
+	if _, err := Open(killed); err == nil || !strings.Contains(err.Error(), "has a records.jsonl already") {
+		t.Errorf("opened beside another run: %v", err)
 	}
 }
 
@@ -57,8 +147,8 @@ func TestClaimOfAFile(t *testing.T) {
 	if err := Claim(path); err == nil {
 		t.Error("claimed a file")
 	}
-	if err := WriteFolder(path, run()); err == nil {
-		t.Error("wrote into a file")
+	if _, err := Open(path); err == nil {
+		t.Error("opened a file")
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/netassay/netassay/reports"
+	"github.com/netassay/netassay/reports/render"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/suites/cases"
 	"github.com/netassay/netassay/suites/conformance"
@@ -95,6 +95,9 @@ func (f *conformanceFlags) run(ctx context.Context, stdio IO, t *testbed.Testbed
 	if err := r.Fit(ctx, cfg); err != nil {
 		return err
 	}
+	if err := r.Record(f.settings.Out, &cfg); err != nil {
+		return err
+	}
 	free, err := conformance.Connect(&cfg)
 	if err != nil {
 		return err
@@ -104,7 +107,7 @@ func (f *conformanceFlags) run(ctx context.Context, stdio IO, t *testbed.Testbed
 	if report == nil {
 		return runErr
 	}
-	if err := r.Write(f.settings.Out, report); err != nil {
+	if err := r.Write(report); err != nil {
 		return errors.Join(runErr, err)
 	}
 	if err := printReport(stdio.Out, f.settings.Out, report); err != nil {
@@ -117,7 +120,7 @@ func (f *conformanceFlags) run(ctx context.Context, stdio IO, t *testbed.Testbed
 }
 
 func printReport(w io.Writer, dir string, run *v1.Run) error {
-	if err := reports.Text(w, run); err != nil {
+	if err := render.Text(w, run); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(w, "\nresults: %s\n", dir)

@@ -165,7 +165,7 @@ func TestEnginesGetTheirVerdicts(t *testing.T) {
 					t.Errorf("summary.json lacks %s", figure)
 				}
 			}
-			for _, file := range []string{"cells.jsonl", "junit.xml", "report.txt", "logs/kube-apiserver.log"} {
+			for _, file := range []string{"records.jsonl", "junit.xml", "report.txt", "logs/kube-apiserver.log"} {
 				if fi, err := os.Stat(filepath.Join(dir, file)); err != nil || fi.Size() == 0 {
 					t.Errorf("%s is missing or empty", file)
 				}
@@ -180,7 +180,7 @@ func TestEnginesGetTheirVerdicts(t *testing.T) {
 func TestVerify(t *testing.T) {
 	for engine, want := range map[string]int{"reference": 0, "none": 1} {
 		t.Run(engine, func(t *testing.T) {
-			code, out, errs := netassay(t, "verify", "--engine", engine, "--timeout", "8s")
+			code, out, errs := netassay(t, "verify", "--engine", engine, "--timeout", "8s", "--out", t.TempDir())
 			if code != want {
 				t.Errorf("exit code %d, want %d\n%s%s", code, want, out, errs)
 			}

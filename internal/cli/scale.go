@@ -265,12 +265,18 @@ func runScale(ctx context.Context, stdio IO, f scaleFlags) error {
 
 // scaleAll measures all engines in turn and leaves the results, whatever happens.
 func scaleAll(ctx context.Context, stdio IO, f scaleFlags) error {
-	d := f.data()
+	dir, err := reports.Open(f.out)
+	if err != nil {
+		return err
+	}
+	var d v1.ScaleData
+	record := dir.Into(&d)
+	record(f.conditions())
 	var failed error
 	for i := range f.repeats * len(f.engines) {
 		name, repeat := f.engines[i%len(f.engines)], i/len(f.engines)
 		fmt.Fprintf(stdio.Err, "=== %s, turn %d of %d\n", name, i+1, f.repeats*len(f.engines))
-		err := scaleOne(ctx, stdio, f, d, turn{name, repeat})
+		err := scaleOne(ctx, stdio, f, record, turn{name, repeat})
 		if err != nil && failed == nil {
 			failed = fmt.Errorf("%s: %w", name, err)
 		}
@@ -282,8 +288,8 @@ func scaleAll(ctx context.Context, stdio IO, f scaleFlags) error {
 		}
 	}
 	d.Run.Finished = time.Now().UTC()
-	sum, err := writeScale(f.out, d)
-	err = errors.Join(err, render.ScaleText(stdio.Out, d, &sum))
+	sum, err := writeScale(dir, &d)
+	err = errors.Join(err, render.ScaleText(stdio.Out, &d, &sum))
 	fmt.Fprintf(stdio.Out, "results: %s\n", f.out)
 	if err := errors.Join(failed, err); err != nil {
 		return err
@@ -291,23 +297,22 @@ func scaleAll(ctx context.Context, stdio IO, f scaleFlags) error {
 	return withCode(v1.ExitCode(sum.Verdict))
 }
 
-// writeScale leaves the results of a run in dir.
-func writeScale(dir string, d *v1.ScaleData) (v1.ScaleSummary, error) {
+// writeScale ends the result directory of a run with what is derived from its records.
+func writeScale(dir *reports.Directory, d *v1.ScaleData) (v1.ScaleSummary, error) {
 	sum := summary.Of(d)
-	return sum, reports.WriteScale(dir, d, &sum, func(w io.Writer) error { return compare.WriteBench(w, summary.Side("", d)) })
+	return sum, dir.Scale(d, &sum, func(w io.Writer) error { return compare.WriteBench(w, summary.Side("", d)) })
 }
 
-// data is a result without turns: its conditions.
-func (f *scaleFlags) data() *v1.ScaleData {
-	t, d := f.cfg.Timing, &v1.ScaleData{}
-	d.Run = v1.ScaleRun{
+// conditions are what the run is made under.
+func (f *scaleFlags) conditions() *v1.ScaleRun {
+	t := f.cfg.Timing
+	return &v1.ScaleRun{
 		Schema: v1.ScaleSchema, ID: filepath.Base(f.out), Tool: version, Cluster: f.bed.Provider, Kubernetes: binaries.Version, Kernel: kernelRelease(),
 		CPUs: runtime.NumCPU(), Memory: hostMemory(), Profile: f.cfg.Profile.String(),
 		Churn:   f.changes(),
 		Timing:  v1.ScaleTiming{Period: milliseconds(t.Interval), Hold: milliseconds(flows.Hold), Deadline: milliseconds(t.Deadline)},
 		Started: time.Now().UTC(),
 	}
-	return d
 }
 
 // changes is a line about what is changed.

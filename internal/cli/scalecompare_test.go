@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/netassay/netassay/reports"
 	v1 "github.com/netassay/netassay/reports/v1"
 )
 
@@ -19,30 +20,43 @@ func scaleRuns(t *testing.T, seed uint64, turn int, slower float64) string {
 	r := rand.New(rand.NewPCG(seed, 0))
 	for i := range 10 {
 		started := time.Unix(1_800_000_000+int64(120*i+60*turn), 0).UTC()
-		d := &v1.ScaleData{Run: v1.ScaleRun{
-			Schema: v1.ScaleSchema, ID: fmt.Sprintf("r%d", i), Profile: "seed=1", Started: started, Finished: started.Add(time.Minute),
-			Engines: []v1.Engine{{Name: "reference"}}, Turns: []v1.Turn{{Engine: "reference", Started: started}},
-		}}
+		all := []v1.Record{
+			&v1.ScaleRun{Schema: v1.ScaleSchema, ID: fmt.Sprintf("r%d", i), Profile: "seed=1", Started: started, Finished: started.Add(time.Minute)},
+			&v1.Engine{Name: "reference"}, &v1.Turn{Engine: "reference", Started: started},
+		}
 		for _, transition := range []string{v1.Floor, v1.PolicyCreate, v1.Revoke} {
 			for change := range 40 {
 				ms := 2.0
 				if transition != v1.Floor {
 					ms = slower * (40 + 10*r.ExpFloat64())
 				}
-				d.Samples = append(d.Samples, v1.Sample{Engine: "reference", Transition: transition, Change: change, Want: "deny", Stable: &ms})
+				all = append(all, &v1.Sample{Engine: "reference", Transition: transition, Change: change, Want: "deny", Stable: &ms})
 			}
 		}
-		if _, err := writeScale(filepath.Join(dir, fmt.Sprint(i)), d); err != nil {
-			t.Fatal(err)
-		}
+		writeRun(t, filepath.Join(dir, fmt.Sprint(i)), all...)
 	}
 	return dir
+}
+
+// writeRun writes a whole result directory.
+func writeRun(t *testing.T, path string, all ...v1.Record) {
+	t.Helper()
+	dir, err := reports.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d v1.ScaleData
+	dir.Into(&d)(all...)
+	if _, err := writeScale(dir, &d); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestScaleCompare(t *testing.T) {
 	base, same := scaleRuns(t, 1, 0, 1), scaleRuns(t, 2, 1, 1)
 	slow, fast := scaleRuns(t, 3, 1, 1.2), scaleRuns(t, 4, 1, 0.8)
 	late := scaleRuns(t, 5, 100, 1)
+	older := filepath.Join("..", "..", "reports", "testdata", "scale-057bd36")
 	for _, tc := range []struct {
 		name string
 		args []string
@@ -51,6 +65,7 @@ func TestScaleCompare(t *testing.T) {
 	}{
 		{"identical", []string{base, same}, exitPass, "netassay scale compare: NO CHANGE"},
 		{"itself", []string{base, base}, exitPass, "NO CHANGE"},
+		{"written before there were records", []string{older, older}, exitPass, "NO CHANGE"},
 		{"20 % slower", []string{base, slow}, exitFail, "REGRESSION"},
 		{"20 % faster", []string{base, fast}, exitPass, "IMPROVEMENT"},
 		{"one after the other", []string{base, late}, exitBroken, "not taken in turn"},

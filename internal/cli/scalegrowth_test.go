@@ -19,17 +19,12 @@ func sizedRuns(t *testing.T, profile string, pods ...int) []string {
 	for i, n := range pods {
 		started := time.Unix(1_800_000_000+int64(60*i), 0).UTC()
 		ms := float64(n) / 100
-		d := &v1.ScaleData{
-			Run: v1.ScaleRun{
-				Schema: v1.ScaleSchema, ID: fmt.Sprint(n), Profile: fmt.Sprintf(profile, n), Started: started, Finished: started.Add(time.Minute),
-				Engines: []v1.Engine{{Name: "reference"}}, Turns: []v1.Turn{{Engine: "reference", Started: started}},
-			},
-			Samples: []v1.Sample{{Engine: "reference", Transition: v1.Revoke, Want: "deny", Stable: &ms}},
-		}
 		dir := filepath.Join(t.TempDir(), fmt.Sprint(n))
-		if _, err := writeScale(dir, d); err != nil {
-			t.Fatal(err)
-		}
+		writeRun(t, dir,
+			&v1.ScaleRun{Schema: v1.ScaleSchema, ID: fmt.Sprint(n), Profile: fmt.Sprintf(profile, n), Started: started, Finished: started.Add(time.Minute)},
+			&v1.Engine{Name: "reference"}, &v1.Turn{Engine: "reference", Started: started},
+			&v1.Sample{Engine: "reference", Transition: v1.Revoke, Want: "deny", Stable: &ms},
+		)
 		out = append(out, dir)
 	}
 	return out

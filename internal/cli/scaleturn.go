@@ -31,8 +31,8 @@ func referenceIn(e engines.Engine) *reference.Engine {
 	return r
 }
 
-// scaleOne measures one engine in a lab of its own and adds what it saw to d.
-func scaleOne(ctx context.Context, stdio IO, f scaleFlags, d *v1.ScaleData, t turn) error {
+// scaleOne measures one engine in a lab of its own and records what it saw.
+func scaleOne(ctx context.Context, stdio IO, f scaleFlags, record func(...v1.Record), t turn) error {
 	entry, err := registry.Lookup(t.engine)
 	if err != nil {
 		return err
@@ -57,11 +57,10 @@ func scaleOne(ctx context.Context, stdio IO, f scaleFlags, d *v1.ScaleData, t tu
 		described.Lacks = append(described.Lacks, v1.Lack{What: u.Feature + string(u.Family), Reason: u.Reason})
 	}
 	if t.repeat == 0 {
-		d.Run.Engines = append(d.Run.Engines, described)
+		record(&described)
 	}
-	var result *scalerun.Result
 	logs := filepath.Join(f.out, "logs", fmt.Sprintf("%s-%d", t.engine, t.repeat+1))
-	err = f.bed.run(ctx, stdio, logs, func(ctx context.Context, b *testbed.Testbed) (err error) {
+	return f.bed.run(ctx, stdio, logs, func(ctx context.Context, b *testbed.Testbed) (err error) {
 		cfg := f.cfg
 		cfg.Lab, cfg.Dir, cfg.Kwok = b.Cluster.(testbed.ByNode), logs, f.kwok
 		if b.Lab != nil {
@@ -69,13 +68,8 @@ func scaleOne(ctx context.Context, stdio IO, f scaleFlags, d *v1.ScaleData, t tu
 		}
 		cfg.Engine, cfg.Name, cfg.Repeat = engine, t.engine, t.repeat
 		cfg.Judged = described.Limits != nil
-		cfg.Log = stdio.say
-		result, err = scalerun.Run(ctx, cfg)
+		cfg.Record, cfg.Log = record, stdio.say
+		_, err = scalerun.Run(ctx, cfg)
 		return err
 	})
-	if result != nil {
-		d.Run.Turns, d.Run.Notes = append(d.Run.Turns, result.Turn), append(d.Run.Notes, result.Notes...)
-		d.Samples, d.Readings, d.Points = append(d.Samples, result.Samples...), append(d.Readings, result.Readings...), append(d.Points, result.Points...)
-	}
-	return err
 }

@@ -2,18 +2,24 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/netassay/netassay/reports"
+	"github.com/netassay/netassay/reports/render"
+	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/suites/verify"
 	"github.com/netassay/netassay/testbed"
 )
 
 func newVerify(stdio IO) *cobra.Command {
 	b := newBed(testbed.BuiltIn(), "restricted", "pull-secret") // its pods are those of the page
+	var out string
 	opts := verify.Options{Deadline: 20 * time.Second, Confirmations: 2}
 	c := &cobra.Command{
 		Use:   "verify",
@@ -34,9 +40,9 @@ Exit code 0: every step went as the page says. 1: one did not. 2: it could not b
 			if b.Provider != testbed.Lab && !c.Flags().Changed("timeout") {
 				opts.Deadline = time.Minute // containers start more slowly than processes
 			}
-			return b.inside(c.Context(), stdio, nil, "", func(ctx context.Context) error {
-				return b.run(ctx, stdio, "", func(ctx context.Context, t *testbed.Testbed) error {
-					return runVerify(ctx, stdio.Out, t, opts)
+			return b.inside(c.Context(), stdio, &out, "verify-"+b.Label(), func(ctx context.Context) error {
+				return b.run(ctx, stdio, filepath.Join(out, "logs"), func(ctx context.Context, t *testbed.Testbed) error {
+					return checkOn(ctx, stdio.Out, t, opts, out)
 				})
 			})
 		},
@@ -44,35 +50,34 @@ Exit code 0: every step went as the page says. 1: one did not. 2: it could not b
 	b.register(c.Flags())
 	c.Flags().DurationVar(&opts.Deadline, "timeout", opts.Deadline, "how long each step may take to become true")
 	c.Flags().IntVar(&opts.Confirmations, "confirmations", opts.Confirmations, "how often in a row each answer must come")
+	c.Flags().StringVar(&out, "out", "", "result directory (default results/<time>-verify-<engine>)")
 	return c
 }
 
-func runVerify(ctx context.Context, w io.Writer, t *testbed.Testbed, opts verify.Options) error {
-	opts.Report = func(step verify.Step) { printStep(w, step) }
-	pass, err := verify.Run(ctx, t.Cluster, opts)
+// checkOn does the check on a testbed and leaves the results, whatever happens to it.
+func checkOn(ctx context.Context, w io.Writer, t *testbed.Testbed, opts verify.Options, out string) error {
+	dir, err := reports.Open(out)
 	if err != nil {
 		return err
 	}
-	if !pass {
-		fmt.Fprintf(w, "\nFAIL: engine %s does not pass the check\n", t.Engine)
-		return withCode(exitFail)
+	var run v1.CheckRun
+	record := dir.Into(&run)
+	record(&v1.CheckRun{
+		Schema: v1.Schema, ID: filepath.Base(out), Tool: toolVersion(), Cluster: t.Cluster.Name(), Engine: t.Engine, Started: time.Now().UTC(),
+	})
+	opts.Report = func(step v1.CheckStep) {
+		record(&step)
+		_ = render.CheckStep(w, &step)
 	}
-	fmt.Fprintf(w, "\nPASS: engine %s passes the check\n", t.Engine)
-	return nil
-}
-
-func printStep(w io.Writer, s verify.Step) {
-	mark := "ok  "
-	if !s.OK {
-		mark = "FAIL"
+	_, failed := verify.Run(ctx, t.Cluster, opts)
+	if run.Finished = time.Now().UTC(); failed != nil {
+		run.Trouble = failed.Error()
+	} else {
+		err = render.CheckVerdict(w, &run)
 	}
-	fmt.Fprintf(w, "%s  %s (%.1f s)\n", mark, s.Title, s.Took.Seconds())
-	if s.Command == "" {
-		return
+	if err := errors.Join(failed, err, dir.Check(&run)); err != nil {
+		return err
 	}
-	output := s.Output
-	if output == "" {
-		output = "(silent: connected)"
-	}
-	fmt.Fprintf(w, "      $ %s\n      %s\n      run %d times\n", s.Command, output, s.Attempts)
+	fmt.Fprintf(w, "\nresults: %s\n", out)
+	return withCode(v1.ExitCode(run.Verdict()))
 }

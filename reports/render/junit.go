@@ -47,31 +47,126 @@ type junitMessage struct {
 	Body    string `xml:",cdata"` // which keeps its line breaks readable
 }
 
-// JUnit writes the cases as a JUnit test suite. Failed cases are failures; inconclusive,
-// erroneous and unfinished ones are errors, because they say nothing about the engine.
+// JUnit writes the cases of a conformance run as a JUnit test suite. Failed cases are
+// failures; inconclusive, erroneous and unfinished ones are errors, because they say nothing
+// about the engine.
 func JUnit(w io.Writer, run *v1.Run) error {
-	f := run.Figures()
 	suite := junitSuite{
-		Name: "netassay conformance", Tests: f.Cases, Failures: f.Failed,
-		Errors:  f.Inconclusive + f.Errors + f.Unfinished,
-		Skipped: f.Skipped + f.NotSupported,
-		Time:    seconds(run.Finished.Sub(run.Started).Seconds()), Timestamp: run.Started.UTC().Format(time.RFC3339),
-		Properties: properties(run),
+		Name: "netassay conformance", Properties: properties(run),
+		Time: seconds(run.Finished.Sub(run.Started).Seconds()), Timestamp: timestamp(run.Started),
 	}
 	for i := range run.Cases {
-		suite.Cases = append(suite.Cases, junit(run, &run.Cases[i]))
+		suite.add(junit(run, &run.Cases[i]))
 	}
+	return suite.write(w)
+}
+
+// CheckJUnit writes the steps of an AKS check as a JUnit test suite.
+func CheckJUnit(w io.Writer, run *v1.CheckRun) error {
+	suite := junitSuite{
+		Name: "netassay verify", Time: seconds(run.Finished.Sub(run.Started).Seconds()), Timestamp: timestamp(run.Started),
+		Properties: []junitProperty{
+			{"schema", run.Schema}, {"verdict", string(run.Verdict())}, {"run", run.ID}, {"netassay", run.Tool},
+			{"engine", run.Engine}, {"cluster", run.Cluster},
+		},
+	}
+	for _, s := range run.Steps {
+		j := junitCase{Class: "netassay." + run.Engine, Name: s.Title, Time: seconds(s.Seconds)}
+		if !s.OK {
+			j.Failure = &junitMessage{Message: fmt.Sprintf("%s printed %q", s.Command, s.Output), Type: string(v1.Fail)}
+		}
+		suite.add(j)
+	}
+	if run.Trouble != "" {
+		suite.add(junitCase{Class: "netassay." + run.Engine, Name: "the check could be done", Time: seconds(0),
+			Error: &junitMessage{Message: run.Trouble, Type: string(v1.Unfinished)}})
+	}
+	return suite.write(w)
+}
+
+// ChaosJUnit writes a chaos run as a JUnit test suite of one case.
+func ChaosJUnit(w io.Writer, run *v1.ChaosRun, s *v1.ChaosSummary) error {
+	suite := junitSuite{
+		Name: "netassay chaos", Time: seconds(s.Seconds), Timestamp: timestamp(run.Started),
+		Properties: []junitProperty{
+			{"schema", run.Schema}, {"verdict", string(s.Verdict)}, {"run", run.ID}, {"netassay", run.Tool},
+			{"cluster", run.Cluster}, {"kernel", run.Kernel}, {"seed", fmt.Sprint(run.Seed)},
+		},
+	}
+	suite.add(judged("chaos", "no packet goes wrong", s.Seconds, s.Verdict, s.Reasons))
+	return suite.write(w)
+}
+
+// ScaleJUnit writes a scale run as a JUnit test suite of one case per engine.
+func ScaleJUnit(w io.Writer, d *v1.ScaleData, s *v1.ScaleSummary) error {
+	took := d.Run.Finished.Sub(d.Run.Started).Seconds()
+	suite := junitSuite{
+		Name: "netassay scale", Time: seconds(took), Timestamp: timestamp(d.Run.Started),
+		Properties: []junitProperty{
+			{"schema", d.Run.Schema}, {"verdict", string(s.Verdict)}, {"run", d.Run.ID}, {"netassay", d.Run.Tool},
+			{"cluster", d.Run.Cluster}, {"kubernetes", d.Run.Kubernetes}, {"kernel", d.Run.Kernel}, {"profile", d.Run.Profile},
+		},
+	}
+	for i := range s.Engines {
+		e := &s.Engines[i]
+		verdict, reasons := v1.VerdictPass, []string(nil)
+		for _, line := range s.Reasons {
+			if rest, ok := strings.CutPrefix(line, e.Engine+": "); ok {
+				reasons = append(reasons, rest)
+				if verdict == v1.VerdictPass && strings.HasPrefix(rest, "void: ") {
+					verdict = v1.VerdictVoid
+				} else if !strings.HasPrefix(rest, "void: ") {
+					verdict = v1.VerdictFail
+				}
+			}
+		}
+		suite.add(judged(e.Engine, "within its limits", took/float64(len(s.Engines)), verdict, reasons))
+	}
+	return suite.write(w)
+}
+
+// judged is a case by a verdict: void is an error, because it says nothing.
+func judged(class, name string, took float64, v v1.Verdict, reasons []string) junitCase {
+	j := junitCase{Class: "netassay." + class, Name: name, Time: seconds(took)}
+	message := &junitMessage{Message: strings.Join(reasons, "; "), Type: string(v)}
+	switch v {
+	case v1.VerdictPass:
+	case v1.VerdictFail:
+		j.Failure = message
+	case v1.VerdictVoid:
+		j.Error = message
+	}
+	return j
+}
+
+// add adds a case and counts it.
+func (s *junitSuite) add(c junitCase) {
+	s.Cases = append(s.Cases, c)
+	s.Tests++
+	switch {
+	case c.Failure != nil:
+		s.Failures++
+	case c.Error != nil:
+		s.Errors++
+	case c.Skipped != nil:
+		s.Skipped++
+	}
+}
+
+func (s junitSuite) write(w io.Writer) error {
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return err
 	}
 	enc := xml.NewEncoder(w)
 	enc.Indent("", "  ")
-	if err := enc.Encode(junitSuites{Suites: []junitSuite{suite}}); err != nil {
+	if err := enc.Encode(junitSuites{Suites: []junitSuite{s}}); err != nil {
 		return err
 	}
 	_, err := io.WriteString(w, "\n")
 	return err
 }
+
+func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 func properties(run *v1.Run) []junitProperty {
 	return []junitProperty{

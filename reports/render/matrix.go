@@ -248,7 +248,7 @@ func (t *text) wrongCells(s *v1.Step) {
 		}
 	}
 	if n > mostCells {
-		t.line("  … and %d more, all in cells.jsonl", n-mostCells)
+		t.line("  … and %d more, all in records.jsonl", n-mostCells)
 	}
 }
 

@@ -3,6 +3,7 @@ package render
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"flag"
 	"io"
 	"os"
@@ -26,9 +27,62 @@ var outputs = []struct {
 }{
 	{"report.txt", Text},
 	{"junit.xml", JUnit},
-	{"cells.jsonl", Cells},
-	{"summary.json", Summary},
+	{"records.jsonl", records},
+	{"summary.json", func(w io.Writer, run *v1.Run) error { return JSON(w, run.Summary()) }},
 	{"run.json", Run},
+}
+
+// stream are the records of a finished run.
+func stream(run *v1.Run) []v1.Record {
+	out := []v1.Record{run.Header()}
+	for i := range run.Cases {
+		out = append(out, run.Cases[i].Records()...)
+	}
+	for _, n := range run.Notes {
+		out = append(out, &v1.Note{Text: n})
+	}
+	return append(out, &v1.Conclusion{Verdict: run.Verdict()})
+}
+
+func records(w io.Writer, run *v1.Run) error {
+	for _, r := range stream(run) {
+		line, err := v1.EncodeRecord(r)
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// What is put together from the records is rendered as the run itself is.
+func TestRecordsHoldTheRun(t *testing.T) {
+	for _, run := range []*v1.Run{passed(), failed(), void()} {
+		var again v1.Run
+		for _, r := range stream(run) {
+			line, err := v1.EncodeRecord(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r, err = v1.DecodeRecord(line); err != nil {
+				t.Fatal(err)
+			}
+			if err := again.Add(r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, o := range outputs {
+			var want, got bytes.Buffer
+			if err := errors.Join(o.write(&want, run), o.write(&got, &again)); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want.String(), got.String()); diff != "" && o.name != "records.jsonl" {
+				t.Errorf("%s (-of the run +of its records):\n%s", o.name, diff)
+			}
+		}
+	}
 }
 
 func TestGolden(t *testing.T) {

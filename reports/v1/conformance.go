@@ -1,6 +1,9 @@
 package v1
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Schema names the version of these types in every file that carries them.
 const Schema = "netassay.dev/reports/v1"
@@ -26,7 +29,7 @@ type Run struct {
 	Parallel   int       `json:"parallel"`        // fixture sets that worked at once
 	Timing     Timing    `json:"timing"`
 	Started    time.Time `json:"started"`
-	Finished   time.Time `json:"finished"`
+	Finished   time.Time `json:"finished,omitzero"`
 	// LabReady is the time from the start of the cluster to ready pods, in seconds; nil
 	// when the cluster was there before the run.
 	LabReady *float64 `json:"lab_ready_seconds"`
@@ -36,7 +39,7 @@ type Run struct {
 	ClusterSeconds *float64 `json:"cluster_seconds"`
 	// Notes are troubles that belong to no case, one line each.
 	Notes []string `json:"notes,omitempty"`
-	Cases []Case   `json:"cases"`
+	Cases []Case   `json:"cases,omitempty"`
 }
 
 // Timing is how the run probed: the conditions of each of its figures. All in milliseconds.
@@ -62,6 +65,20 @@ type Case struct {
 	Steps      []Step   `json:"steps,omitempty"`
 }
 
+// UnmarshalJSON also reads what was written when a fixture set was called an arena.
+func (c *Case) UnmarshalJSON(text []byte) error {
+	type plain Case
+	old := struct {
+		*plain
+		Arena string `json:"arena"`
+	}{plain: (*plain)(c)}
+	if err := Strictly(text, &old); err != nil {
+		return err
+	}
+	c.FixtureSet = cmp.Or(c.FixtureSet, old.Arena)
+	return nil
+}
+
 // Step is one change to the cluster and the cells that were judged after it. "baseline"
 // and "restore" are the steps before the first and after the last; they are listed only
 // when something was wrong in them.
@@ -76,7 +93,7 @@ type Step struct {
 	Cells   []Cell  `json:"cells,omitempty"`
 }
 
-// Cell is one flow in one step of a case: one line of cells.jsonl.
+// Cell is one flow in one step of a case.
 type Cell struct {
 	Case     string      `json:"case"`
 	Step     string      `json:"step"`

@@ -68,10 +68,10 @@ func (d *ScaleData) join(more *ScaleData, first int) int {
 	return next
 }
 
-// Check says what is wrong with data that was read, naming file and field.
+// Check says what is wrong with data that was read, naming item and field.
 func (d *ScaleData) Check() error {
 	if d.Run.Schema != ScaleSchema {
-		return fmt.Errorf("run.json: schema is %q, this program reads %q", d.Run.Schema, ScaleSchema)
+		return fmt.Errorf("schema is %q, this program reads %q", d.Run.Schema, ScaleSchema)
 	}
 	engines := map[string]bool{}
 	for _, e := range d.Run.Engines {
@@ -84,22 +84,22 @@ func (d *ScaleData) Check() error {
 	turns := map[turn]bool{}
 	for _, t := range d.Run.Turns {
 		if turns[turn{t.Engine, t.Repeat}] || !engines[t.Engine] {
-			return fmt.Errorf("run.json: turn %d of engine %q is there twice, or its engine is not listed", t.Repeat, t.Engine)
+			return fmt.Errorf("turn %d of engine %q is there twice, or its engine is not listed", t.Repeat, t.Engine)
 		}
 		turns[turn{t.Engine, t.Repeat}] = true
 	}
 	for i := range d.Samples {
 		s := &d.Samples[i]
 		if !turns[turn{s.Engine, s.Repeat}] {
-			return fmt.Errorf("samples.jsonl:%d: repeat %d of engine %q is no turn of run.json", i+1, s.Repeat, s.Engine)
+			return fmt.Errorf("sample %d: repeat %d of engine %q is no turn of the run", i+1, s.Repeat, s.Engine)
 		}
 		if s.Transition == "" {
-			return fmt.Errorf("samples.jsonl:%d: transition is missing", i+1)
+			return fmt.Errorf("sample %d: transition is missing", i+1)
 		}
 	}
 	for i, r := range d.Readings {
 		if !turns[turn{r.Engine, r.Repeat}] {
-			return fmt.Errorf("readings.jsonl:%d: repeat %d of engine %q is no turn of run.json", i+1, r.Repeat, r.Engine)
+			return fmt.Errorf("reading %d: repeat %d of engine %q is no turn of the run", i+1, r.Repeat, r.Engine)
 		}
 	}
 	return nil

@@ -28,9 +28,9 @@ type ScaleRun struct {
 	Churn      string      `json:"churn,omitempty"` // and the changes
 	Timing     ScaleTiming `json:"timing"`
 	Started    time.Time   `json:"started"`
-	Finished   time.Time   `json:"finished"`
-	Engines    []Engine    `json:"engines"` // in the order in which they took turns
-	Turns      []Turn      `json:"turns"`   // in order of time
+	Finished   time.Time   `json:"finished,omitzero"`
+	Engines    []Engine    `json:"engines,omitempty"` // in the order in which they took turns
+	Turns      []Turn      `json:"turns,omitempty"`   // in order of time
 	// Notes are troubles that make nothing void, one line each.
 	Notes []string `json:"notes,omitempty"`
 }
@@ -88,7 +88,7 @@ const (
 	Floor = "floor"
 )
 
-// Sample is one pair of pods in one change: a line of samples.jsonl. Times are in
+// Sample is one pair of pods in one change. Times are in
 // milliseconds on the harness's monotonic clock, from the start of the turn.
 type Sample struct {
 	Engine     string `json:"engine"`
@@ -116,6 +116,14 @@ type Sample struct {
 	// Void says why the sample does not count: the verdict was as wanted before the
 	// change, or could not be seen.
 	Void string `json:"void,omitempty"`
+}
+
+// Void takes all samples of a transition in a turn for void, because too many of them were.
+type Void struct {
+	Engine     string `json:"engine"`
+	Repeat     int    `json:"repeat"`
+	Transition string `json:"transition"`
+	Reason     string `json:"reason"`
 }
 
 // The phases of a turn.
@@ -152,7 +160,7 @@ const (
 	Events, EventsWanted, UnitRate = "events", "events-wanted", "1/s"
 )
 
-// Reading is one number about an engine's cost: a line of readings.jsonl.
+// Reading is one number about an engine's cost.
 type Reading struct {
 	Engine string  `json:"engine"`
 	Repeat int     `json:"repeat"`
@@ -163,7 +171,7 @@ type Reading struct {
 	Value  float64 `json:"value"`
 }
 
-// Point is a cost at one size: a line of points.jsonl.
+// Point is a cost at one size.
 type Point struct {
 	Engine   string  `json:"engine"`
 	Nodes    int     `json:"nodes"`

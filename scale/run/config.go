@@ -64,6 +64,8 @@ type Config struct {
 	// can be mounted, and all processes that it sees are its own.
 	Sandboxed bool
 
+	// Record takes what the run sees as it goes on, and at its end what of it counts.
+	Record func(...v1.Record)
 	// Log gets lines of progress.
 	Log func(line string)
 }

@@ -96,7 +96,7 @@ func TestConclude(t *testing.T) {
 		r := Result{Finished: true, Ticks: 1000, Controls: Controls{NullConvicted: true, Floor: true}}
 		r.Samples = judge(Revoke, flows.Change{}, toldTimes{}, make([]flows.Watched, 1), time.Second)
 		if unseen := r.conclude(DefaultLimits(), judged); len(unseen) != 1 || (len(r.Turn.Void) == 1) != judged {
-			t.Errorf("judged %t: unseen %q, void %q", judged, unseen, r.Turn.Void)
+			t.Errorf("judged %t: unseen %+v, void %q", judged, unseen, r.Turn.Void)
 		}
 	}
 }

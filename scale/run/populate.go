@@ -147,7 +147,7 @@ func (p populate) point(ctx context.Context) error {
 		if f.name == v1.RSS || f.name == "pss" {
 			at := p.load.size
 			at.Engine, at.Name, at.Unit, at.Value = p.Turn.Engine, f.name, f.unit, f.value
-			p.Points = append(p.Points, at)
+			p.record(&at)
 		}
 	}
 	return nil

@@ -14,8 +14,6 @@ type Result struct {
 	Turn     v1.Turn
 	Samples  []v1.Sample
 	Readings []v1.Reading
-	Points   []v1.Point
-	Notes    []string
 	Controls Controls
 	Ticks    uint64 // that senders had
 	Missed   uint64 // of these, those without a packet
@@ -32,13 +30,15 @@ type Controls struct {
 	Floor         bool    // the floor was measured
 }
 
-// conclude decides what of the turn counts, and gives a line for each transition that does
+// conclude decides what of the turn counts, and gives each transition that does
 // not. An engine that is judged must have been seen at all that was done.
-func (r *Result) conclude(l Limits, judged bool) (unseen []string) {
+func (r *Result) conclude(l Limits, judged bool) (unseen []v1.Void) {
 	unseen = r.voidKinds(l.MaxVoid)
 	r.Turn.Void = r.doubts(l)
-	if judged {
-		r.Turn.Void = append(r.Turn.Void, unseen...)
+	for _, v := range unseen {
+		if judged {
+			r.Turn.Void = append(r.Turn.Void, v.Reason)
+		}
 	}
 	return unseen
 }
@@ -65,9 +65,9 @@ func (r *Result) doubts(l Limits) []string {
 }
 
 // voidKinds takes all samples of a transition for void when too many are: those that are
-// left would be a choice of ours. It gives a line for each. Other transitions stand, unless
+// left would be a choice of ours. It gives each. Other transitions stand, unless
 // it is the floor, which all figures need.
-func (r *Result) voidKinds(limit float64) (lines []string) {
+func (r *Result) voidKinds(limit float64) (unseen []v1.Void) {
 	all, void := map[string]int{}, map[string]int{}
 	var order []string
 	for _, s := range r.Samples {
@@ -84,7 +84,7 @@ func (r *Result) voidKinds(limit float64) (lines []string) {
 			continue
 		}
 		line := fmt.Sprintf("%s: %d of %d samples are void, so that none counts", t, void[t], all[t])
-		lines = append(lines, line)
+		unseen = append(unseen, v1.Void{Engine: r.Turn.Engine, Repeat: r.Turn.Repeat, Transition: t, Reason: line})
 		r.Controls.Floor = r.Controls.Floor && t != v1.Floor
 		for i := range r.Samples {
 			if s := &r.Samples[i]; s.Transition == t && s.Void == "" {
@@ -92,7 +92,7 @@ func (r *Result) voidKinds(limit float64) (lines []string) {
 			}
 		}
 	}
-	return lines
+	return unseen
 }
 
 func (r *Result) missed() float64 { return float64(r.Missed) / float64(max(1, r.Ticks)) }
@@ -102,22 +102,28 @@ func (r *Result) foreign() float64 { return r.Host.Foreign + r.Host.Stolen }
 // recorder keeps what a turn sees.
 type recorder struct {
 	*Result
+	record  func(...v1.Record)
 	log     func(line string)
 	zero    time.Duration // of the harness's clock, at the start
 	changes int           // samples are numbered by
 }
 
 func newRecorder(cfg *Config) *recorder {
-	return &recorder{log: cfg.Log, zero: probe.Now(), Result: &Result{
+	if cfg.Record == nil {
+		cfg.Record = func(...v1.Record) {}
+	}
+	return &recorder{record: cfg.Record, log: cfg.Log, zero: probe.Now(), Result: &Result{
 		Silent: cfg.Footprint, Turn: v1.Turn{Engine: cfg.Name, Repeat: cfg.Repeat, Started: time.Now().UTC()},
 	}}
 }
 
 // reading keeps one number about the engine's cost.
 func (r *recorder) reading(phase string, cycle int, name, unit string, value float64) {
-	r.Readings = append(r.Readings, v1.Reading{
+	seen := v1.Reading{
 		Engine: r.Turn.Engine, Repeat: r.Turn.Repeat, Phase: phase, Cycle: cycle, Name: name, Unit: unit, Value: value,
-	})
+	}
+	r.Readings = append(r.Readings, seen)
+	r.record(&seen)
 }
 
 // keep keeps samples of one change, whose times count from the start of the turn.
@@ -129,6 +135,7 @@ func (r *recorder) keep(samples ...v1.Sample) {
 		s.First, s.Stable = less(s.First, start), less(s.Stable, start)
 		s.Seen, s.Commit = less(s.Seen, start), less(s.Commit, start)
 		r.Samples = append(r.Samples, s)
+		r.record(&s)
 	}
 	r.changes++
 }
@@ -144,6 +151,6 @@ func less(v *float64, by float64) *float64 {
 // note keeps what a reader of the figures has to know.
 func (r *recorder) note(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	r.Notes = append(r.Notes, fmt.Sprintf("%s, repeat %d: %s", r.Turn.Engine, r.Turn.Repeat, text))
+	r.record(&v1.Note{Text: fmt.Sprintf("%s, repeat %d: %s", r.Turn.Engine, r.Turn.Repeat, text)})
 	r.log("note: " + text)
 }

@@ -30,8 +30,9 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	}
 	err := runPhases(ctx, cfg, rec, phases)
 	rec.Finished = err == nil
-	for _, line := range rec.conclude(cfg.Limits, cfg.Judged) {
-		rec.note("%s", line)
+	for _, v := range rec.conclude(cfg.Limits, cfg.Judged) {
+		rec.record(&v)
+		rec.note("%s", v.Reason)
 	}
 	others := fmt.Sprintf("other work on the host took %.0f %% of the processors", 100*rec.foreign())
 	if !cfg.Sandboxed {
@@ -39,6 +40,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	}
 	rec.note("%.0f s in all; senders missed %.1f %% of ticks; %s, a task waited for one %.0f %% of the time; families %v",
 		time.Since(began).Seconds(), 100*rec.missed(), others, 100*rec.Host.Stalled, families)
+	rec.record(&rec.Turn)
 	return rec.Result, err
 }
 

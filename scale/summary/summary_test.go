@@ -13,7 +13,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/netassay/netassay/reports"
 	"github.com/netassay/netassay/reports/render"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/scale/compare"
@@ -279,16 +281,16 @@ func TestJoin(t *testing.T) {
 	}
 }
 
-func TestCheckNamesTheLine(t *testing.T) {
+func TestCheckNamesTheItem(t *testing.T) {
 	for _, tc := range []struct {
 		change func(d *v1.ScaleData)
 		want   string
 	}{
-		{func(d *v1.ScaleData) { d.Run.Schema = "x" }, `run.json: schema is "x"`},
+		{func(d *v1.ScaleData) { d.Run.Schema = "x" }, `schema is "x"`},
 		{func(d *v1.ScaleData) { d.Run.Turns[0].Engine = "?" }, `engine "?" is there twice, or its engine is not listed`},
-		{func(d *v1.ScaleData) { d.Samples[4].Repeat = 9 }, "samples.jsonl:5: repeat 9"},
-		{func(d *v1.ScaleData) { d.Samples[2].Transition = "" }, "samples.jsonl:3: transition is missing"},
-		{func(d *v1.ScaleData) { d.Readings[0].Engine = "?" }, "readings.jsonl:1: repeat 0"},
+		{func(d *v1.ScaleData) { d.Samples[4].Repeat = 9 }, "sample 5: repeat 9"},
+		{func(d *v1.ScaleData) { d.Samples[2].Transition = "" }, "sample 3: transition is missing"},
+		{func(d *v1.ScaleData) { d.Readings[0].Engine = "?" }, "reading 1: repeat 0"},
 	} {
 		d := generated(1, 1)
 		tc.change(d)
@@ -307,7 +309,7 @@ func TestEqualDataEqualBytes(t *testing.T) {
 		if err := render.ScaleText(&b, d, &s); err != nil {
 			t.Fatal(err)
 		}
-		if err := render.Lines(&b, d.Samples); err != nil {
+		if err := render.JSON(&b, d.Samples); err != nil {
 			t.Fatal(err)
 		}
 		text, err := json.Marshal(s)
@@ -321,5 +323,40 @@ func TestEqualDataEqualBytes(t *testing.T) {
 		if diff := cmp.Diff(first, out()); diff != "" {
 			t.Fatal(diff)
 		}
+	}
+}
+
+// The figures of a run that 057bd36 made are those that it wrote, name by name.
+func TestFiguresOfAnOlderRun(t *testing.T) {
+	dir := filepath.Join("..", "..", "reports", "testdata", "scale-057bd36")
+	d, err := reports.ReadScale(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bench strings.Builder
+	if err := compare.WriteBench(&bench, Side("", d)); err != nil {
+		t.Fatal(err)
+	}
+	written := func(name string) []byte {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	if diff := cmp.Diff(string(written("bench.txt")), bench.String()); diff != "" {
+		t.Errorf("bench.txt (-written +computed):\n%s", diff)
+	}
+	var want v1.ScaleSummary
+	if err := v1.Strictly(written("summary.json"), &want); err != nil {
+		t.Fatal(err)
+	}
+	got := Of(d)
+	for i := range got.Engines[0].Memory { // phases may be added, at the end
+		row := &got.Engines[0].Memory[i]
+		row.Phases = row.Phases[:len(want.Engines[0].Memory[i].Phases)]
+	}
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("summary.json (-written +computed):\n%s", diff)
 	}
 }

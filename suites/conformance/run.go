@@ -27,6 +27,7 @@ type Run struct {
 	Bed *testbed.Testbed
 	Say func(line string) // progress
 
+	dir   *reports.Directory
 	ready atomic.Pointer[float64] // seconds from the start of the cluster to the first fixture set
 }
 
@@ -71,6 +72,15 @@ func Connect(cfg *runner.Config) (free func() error, err error) {
 	return fleet.Close, nil
 }
 
+// Record begins the result directory, in which cfg's run leaves what it finds as it goes on.
+func (r *Run) Record(dir string, cfg *runner.Config) (err error) {
+	if r.dir, err = reports.Open(dir); err != nil {
+		return err
+	}
+	cfg.Record = r.dir.Append
+	return nil
+}
+
 // Event tells of what is worth a line on any terminal.
 func (r *Run) Event(e runner.Event) {
 	switch e.Kind {
@@ -84,11 +94,12 @@ func (r *Run) Event(e runner.Event) {
 	}
 }
 
-// Write completes a report by what only the testbed knows, and writes it.
-func (r *Run) Write(dir string, report *v1.Run) error {
+// Write completes a report by what only the testbed knows, and ends the result directory with
+// all that is derived from it.
+func (r *Run) Write(report *v1.Run) error {
 	if !r.Bed.WasThere {
 		report.LabReady = r.ready.Load()
 	}
 	report.ImageSeconds, report.ClusterSeconds = r.Bed.ImageSeconds, r.Bed.ClusterSeconds
-	return reports.WriteFolder(dir, report)
+	return r.dir.Conformance(report)
 }

@@ -111,7 +111,16 @@ func TestReportKnowsItsTestbed(t *testing.T) {
 			t.Errorf("said %q", said)
 		}
 		dir := filepath.Join(t.TempDir(), "out")
-		if err := r.Write(dir, &v1.Run{Schema: v1.Schema}); err != nil {
+		var cfg runner.Config
+		if err := r.Record(dir, &cfg); err != nil {
+			t.Fatal(err)
+		}
+		cfg.Record(&v1.Note{Text: "on its way"})
+		var recorded v1.Run
+		if whole, err := reports.Read(dir, &recorded); err != nil || whole || len(recorded.Notes) != 1 {
+			t.Errorf("while the run goes on: whole %v, error %v, %+v", whole, err, recorded)
+		}
+		if err := r.Write(&v1.Run{Schema: v1.Schema}); err != nil {
 			t.Fatal(err)
 		}
 		text, err := os.ReadFile(filepath.Join(dir, reports.RunFile))

@@ -98,7 +98,7 @@ func stepNamed(steps []v1.Step, name string) *v1.Step {
 	return &steps[i]
 }
 
-// mostCells is how many wrong cells a message shows; cells.jsonl has all.
+// mostCells is how many wrong cells a message shows; records.jsonl has all.
 const mostCells = 5
 
 // evidence is a line for each of the first wrong cells.
@@ -119,7 +119,7 @@ func evidence(s *v1.Step) string {
 		}
 	}
 	if wrong > mostCells {
-		fmt.Fprintf(&b, "\n  and %d more, see cells.jsonl", wrong-mostCells)
+		fmt.Fprintf(&b, "\n  and %d more, see records.jsonl", wrong-mostCells)
 	}
 	return b.String()
 }

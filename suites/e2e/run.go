@@ -73,6 +73,9 @@ func (r *run) openSession(t *testing.T, chosen []cases.Case) error {
 	if err := r.Fit(r.ctx, cfg); err != nil {
 		return err
 	}
+	if err := r.Record(r.out, &cfg); err != nil {
+		return err
+	}
 	open := r.suite.open
 	if open == nil {
 		open = openRunner
@@ -122,7 +125,7 @@ func (r *run) finish(t *testing.T) {
 		r.session.Forget() // what go test's own -run and -skip left out
 	}
 	report := r.session.Close(r.ctx)
-	if err := r.Write(r.out, report); err != nil {
+	if err := r.Write(report); err != nil {
 		t.Error(err)
 	}
 	t.Logf("%s: %d cases, %d passed, %d failed; results: %s", report.Verdict(), len(report.Cases),

@@ -87,7 +87,7 @@ func TestCasesThatPass(t *testing.T) {
 		if len(played) < 3 || !slices.Equal(played, listed(p, "PASS")) || run.Count(v1.Pass) != len(played) {
 			t.Errorf("played %v, listed %v, %d in the results", played, listed(p, "PASS"), run.Count(v1.Pass))
 		}
-		for _, file := range []string{reports.JUnitFile, reports.CellsFile, reports.SummaryFile, reports.ReportFile} {
+		for _, file := range []string{reports.JUnitFile, reports.RecordsFile, reports.SummaryFile, reports.ReportFile} {
 			if fi, err := os.Stat(filepath.Join(p.out, file)); err != nil || fi.Size() == 0 {
 				t.Errorf("result %s: %v", file, err)
 			}

@@ -76,6 +76,9 @@ type Config struct {
 
 	// Events, if not nil, is told of progress, one event at a time.
 	Events func(Event)
+	// Record, if not nil, takes what the run finds, as it goes on: what Run returns can be put
+	// together from it, but for the end of the conditions.
+	Record func(...v1.Record)
 	// Now is the clock of observations, CLOCK_MONOTONIC when nil.
 	Now func() time.Duration
 }
@@ -135,6 +138,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Events == nil {
 		c.Events = func(Event) {}
+	}
+	if c.Record == nil {
+		c.Record = func(...v1.Record) {}
 	}
 	c.Timing = c.Timing.withDefaults()
 	return c, nil

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -291,6 +293,14 @@ func (w *world) run(t *testing.T, cfg Config) *v1.Run {
 
 func (w *world) runIn(t *testing.T, ctx context.Context, cfg Config, wantErr error) *v1.Run {
 	t.Helper()
+	var recorded v1.Run
+	cfg.Record = func(records ...v1.Record) {
+		for _, r := range records {
+			if err := recorded.Add(r); err != nil {
+				t.Errorf("record: %v", err)
+			}
+		}
+	}
 	run, err := Run(ctx, cfg)
 	if !errors.Is(err, wantErr) {
 		t.Fatalf("run: error %v, want %v", err, wantErr)
@@ -300,7 +310,20 @@ func (w *world) runIn(t *testing.T, ctx context.Context, cfg Config, wantErr err
 	}
 	synctest.Wait()
 	w.checkClean(t)
+	cfg.Record(run.Header())
+	if want, got := encoded(t, run), encoded(t, &recorded); want != got {
+		t.Errorf("the run (-returned +recorded):\n%s", cmp.Diff(want, got))
+	}
 	return run
+}
+
+func encoded(t *testing.T, run *v1.Run) string {
+	t.Helper()
+	text, err := json.MarshalIndent(run, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // checkClean checks law 11 and that nothing was written outside of the run's namespaces.

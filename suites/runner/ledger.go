@@ -16,6 +16,7 @@ import (
 // several goroutines.
 type ledger struct {
 	events   func(Event)
+	record   func(...v1.Record)
 	failFast bool
 
 	mu      sync.Mutex
@@ -29,7 +30,7 @@ type ledger struct {
 // newLedger queues the cases that can run and reports the others at once.
 func newLedger(cfg Config) *ledger {
 	k := cfg.conditions()
-	l := &ledger{events: cfg.Events, failFast: cfg.FailFast, report: &v1.Run{
+	l := &ledger{events: cfg.Events, record: cfg.Record, failFast: cfg.FailFast, report: &v1.Run{
 		Schema: v1.Schema, ID: cfg.RunID, Tool: cfg.Tool, Cluster: cfg.Cluster.Name(),
 		Engine: cfg.Engine, EngineVersion: cfg.EngineVersion, Started: time.Now().UTC(),
 		Nodes: len(cfg.Cluster.Nodes()), Seed: cfg.Seed, Parallel: cfg.Parallel, Timing: cfg.Timing.report(),
@@ -67,9 +68,25 @@ func (l *ledger) take(ctx context.Context, name string) (c cases.Case, n int, ok
 	return c, l.total - len(l.queue), true
 }
 
+// begin records the conditions, and the cases that can't run.
+func (l *ledger) begin() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.record(l.report.Header())
+	for i := range l.report.Cases {
+		l.record(&l.report.Cases[i])
+	}
+}
+
+// add reports a case. The lock is held.
+func (l *ledger) add(c v1.Case) {
+	l.report.Cases = append(l.report.Cases, c)
+	l.record(c.Records()...)
+}
+
 func (l *ledger) end(result v1.Case) {
 	l.mu.Lock()
-	l.report.Cases = append(l.report.Cases, result)
+	l.add(result)
 	l.ended++
 	n := l.ended
 	if l.failFast && result.Outcome == v1.Fail && l.stopped == "" {
@@ -92,7 +109,7 @@ func (l *ledger) skip(f cases.Feature, reason string) {
 	defer l.mu.Unlock()
 	l.dequeue(func(c cases.Case) bool {
 		if c.HasFeature(f) {
-			l.report.Cases = append(l.report.Cases, described(c, v1.Skipped, reason))
+			l.add(described(c, v1.Skipped, reason))
 			l.total--
 		}
 		return c.HasFeature(f)
@@ -123,7 +140,7 @@ func (l *ledger) close(ctx context.Context) *v1.Run {
 	defer l.mu.Unlock()
 	outcome, reason := l.abandoned(ctx)
 	for _, c := range l.queue {
-		l.report.Cases = append(l.report.Cases, described(c, outcome, reason))
+		l.add(described(c, outcome, reason))
 	}
 	l.queue = nil
 	slices.SortFunc(l.report.Cases, func(a, b v1.Case) int { return cmp.Compare(a.Name, b.Name) })
@@ -173,6 +190,7 @@ func (l *ledger) trouble(format string, args ...any) {
 	message := fmt.Sprintf(format, args...)
 	l.mu.Lock()
 	l.report.Notes = append(l.report.Notes, message)
+	l.record(&v1.Note{Text: message})
 	l.mu.Unlock()
 	l.tell(Event{Kind: Trouble, Message: message})
 }

@@ -62,11 +62,12 @@ func Run(ctx context.Context, cfg Config) (*v1.Run, error) {
 func (s *Session) Start(ctx context.Context) error {
 	report := s.ledger.report
 	s.ledger.tell(Event{Kind: RunStarted, Total: s.ledger.total, Order: report.Order})
-	if s.ledger.total == 0 {
-		return nil
-	}
 	var err error
-	if report.Kubernetes, report.Kernel, err = s.stage.survey(ctx); err != nil {
+	if s.ledger.total > 0 {
+		report.Kubernetes, report.Kernel, err = s.stage.survey(ctx)
+	}
+	s.ledger.begin()
+	if err != nil || s.ledger.total == 0 {
 		return err
 	}
 	if err := s.stage.startControls(ctx, nodeListens(s.cases)); err != nil {

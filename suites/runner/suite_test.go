@@ -61,7 +61,7 @@ func TestCorrectEnginePassesAllCases(t *testing.T) {
 	})
 }
 
-// Every cell of every step is in the result once, with everything that cells.jsonl needs.
+// Every cell of every step is in the result once, with everything that its record needs.
 func TestCellsAreComplete(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		chosen := loadCases(t, "peer-pod-selector")

@@ -19,6 +19,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/netassay/netassay/clusters"
+	v1 "github.com/netassay/netassay/reports/v1"
 )
 
 // Options bound the check.
@@ -28,17 +29,7 @@ type Options struct {
 	// Confirmations is how many times in a row the expected answer must come.
 	Confirmations int
 	// Report is told each step as it ends.
-	Report func(Step)
-}
-
-// Step is one line of the walkthrough and the evidence for it.
-type Step struct {
-	Title    string        // what was done or expected
-	Command  string        // what was run in the client, empty for API writes
-	Output   string        // what it printed, trimmed
-	OK       bool          // the expectation held, Confirmations times in a row
-	Attempts int           // how often the command ran
-	Took     time.Duration // from the step's start to its end
+	Report func(v1.CheckStep)
 }
 
 // ErrNamespaceExists is for a walkthrough whose namespace was there before.
@@ -168,7 +159,7 @@ func (w *walk) write(title string, do func() error) error {
 	if err := do(); err != nil {
 		return fmt.Errorf("%s: %w", title, err)
 	}
-	w.opts.Report(Step{Title: title, OK: true, Took: time.Since(start)})
+	w.opts.Report(v1.CheckStep{Title: title, OK: true, Seconds: time.Since(start).Seconds()})
 	return nil
 }
 
@@ -188,22 +179,22 @@ func (w *walk) expectConnect(ctx context.Context, title string, want func(result
 
 // poll runs the command until the wanted result came Confirmations times in a row, or
 // the deadline passed. Only a command that ran counts.
-func (w *walk) poll(ctx context.Context, addr string, want func(result) bool) (Step, error) {
+func (w *walk) poll(ctx context.Context, addr string, want func(result) bool) (v1.CheckStep, error) {
 	command := []string{"/agnhost", "connect", addr, "--timeout=3s", "--protocol=tcp"}
 	start := time.Now()
-	step := Step{Command: strings.Join(command, " ")}
+	step := v1.CheckStep{Command: strings.Join(command, " ")}
 	for row := 0; ; {
 		r, err := w.exec(ctx, command)
 		if err != nil {
 			return step, fmt.Errorf("exec %q in %s/%s: %w", step.Command, Namespace, clientPod, err)
 		}
 		step.Attempts++
-		step.Output, step.Took = r.output, time.Since(start)
+		step.Output, step.Seconds = r.output, time.Since(start).Seconds()
 		if row++; !want(r) {
 			row = 0
 		}
 		step.OK = row >= w.opts.Confirmations
-		if step.OK || step.Took > w.opts.Deadline {
+		if step.OK || time.Since(start) > w.opts.Deadline {
 			return step, nil
 		}
 	}

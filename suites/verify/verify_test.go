@@ -19,6 +19,7 @@ import (
 
 	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/model"
+	v1 "github.com/netassay/netassay/reports/v1"
 )
 
 // fakeCluster enforces the one policy of the walkthrough, or not, by looking at the
@@ -90,7 +91,7 @@ func TestRun(t *testing.T) {
 			var gotOK []bool
 			w := &walk{cluster: &c, api: c.api, pass: true, opts: Options{
 				Deadline: 50 * time.Millisecond, Confirmations: 2,
-				Report: func(s Step) {
+				Report: func(s v1.CheckStep) {
 					if s.Command != "" {
 						gotOK = append(gotOK, s.OK)
 					}

@@ -1,0 +1,144 @@
+package v1
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// RecordVersion is that of records: of their envelope and of what they hold.
+const RecordVersion = 1
+
+// RecordKind tells what a record holds.
+type RecordKind string
+
+// The kinds of records. A stream begins with the conditions of its run, which name the
+// experiment, and ends with the verdict: one without was killed. Conditions come again when
+// more of them is known; the last ones count.
+const (
+	KindConformance RecordKind = "conformance-run" // Run, without cases and notes
+	KindCheck       RecordKind = "aks-check-run"   // CheckRun, without steps
+	KindChaos       RecordKind = "chaos-run"       // ChaosRun, without what came to pass
+	KindScale       RecordKind = "scale-run"       // ScaleRun, without engines, turns and notes
+
+	KindCase    RecordKind = "case"    // Case, its steps without cells
+	KindCell    RecordKind = "cell"    // Cell, after its case
+	KindStep    RecordKind = "step"    // CheckStep
+	KindEngine  RecordKind = "engine"  // Engine, before its first turn
+	KindTurn    RecordKind = "turn"    // Turn, when it is over
+	KindSample  RecordKind = "sample"  // Sample
+	KindReading RecordKind = "reading" // Reading
+	KindPoint   RecordKind = "point"   // Point
+	KindVoid    RecordKind = "void"    // Void: samples that came before and don't count
+	KindPhase   RecordKind = "phase"   // Phase, when it is over
+	KindFault   RecordKind = "fault"   // Fault, when it is done
+	KindFinding RecordKind = "finding" // Finding
+	KindBackend RecordKind = "backend" // Backend, when it is over
+	KindNote    RecordKind = "note"    // Note
+	KindVerdict RecordKind = "verdict" // Conclusion, the last
+)
+
+// Record is what one line of records.jsonl holds. Its type decides the kind.
+type Record interface{ recordKind() RecordKind }
+
+// Note is a trouble that belongs to nothing else and makes nothing void, in one line.
+type Note struct {
+	Text string `json:"text"`
+}
+
+// Conclusion ends a run: its verdict and, where figures alone decide, why.
+type Conclusion struct {
+	Verdict Verdict  `json:"verdict"`
+	Reasons []string `json:"reasons,omitempty"`
+}
+
+func (*Run) recordKind() RecordKind        { return KindConformance }
+func (*CheckRun) recordKind() RecordKind   { return KindCheck }
+func (*ChaosRun) recordKind() RecordKind   { return KindChaos }
+func (*ScaleRun) recordKind() RecordKind   { return KindScale }
+func (*Cell) recordKind() RecordKind       { return KindCell }
+func (*Case) recordKind() RecordKind       { return KindCase }
+func (*CheckStep) recordKind() RecordKind  { return KindStep }
+func (*Engine) recordKind() RecordKind     { return KindEngine }
+func (*Turn) recordKind() RecordKind       { return KindTurn }
+func (*Sample) recordKind() RecordKind     { return KindSample }
+func (*Reading) recordKind() RecordKind    { return KindReading }
+func (*Point) recordKind() RecordKind      { return KindPoint }
+func (*Void) recordKind() RecordKind       { return KindVoid }
+func (*Phase) recordKind() RecordKind      { return KindPhase }
+func (*Fault) recordKind() RecordKind      { return KindFault }
+func (*Finding) recordKind() RecordKind    { return KindFinding }
+func (*Backend) recordKind() RecordKind    { return KindBackend }
+func (*Note) recordKind() RecordKind       { return KindNote }
+func (*Conclusion) recordKind() RecordKind { return KindVerdict }
+
+// blank is an empty record of a kind, nil for one that this version doesn't know.
+func blank(kind RecordKind) Record {
+	for _, r := range []Record{
+		&Run{}, &CheckRun{}, &ChaosRun{}, &ScaleRun{}, &Cell{}, &Case{}, &CheckStep{}, &Engine{}, &Turn{}, &Sample{},
+		&Reading{}, &Point{}, &Void{}, &Phase{}, &Fault{}, &Finding{}, &Backend{}, &Note{}, &Conclusion{},
+	} {
+		if r.recordKind() == kind {
+			return r
+		}
+	}
+	return nil
+}
+
+// envelope is what a line looks like: version and kind first, for eyes and for grep.
+type envelope[T any] struct {
+	Version int        `json:"v"`
+	Kind    RecordKind `json:"kind"`
+	Data    T          `json:"data"`
+}
+
+// EncodeRecord is the record as one line, its end included.
+func EncodeRecord(r Record) ([]byte, error) {
+	var line bytes.Buffer
+	enc := json.NewEncoder(&line)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(envelope[Record]{RecordVersion, r.recordKind(), r}); err != nil {
+		return nil, fmt.Errorf("encode %s record: %w", r.recordKind(), err)
+	}
+	return line.Bytes(), nil
+}
+
+// DecodeRecord reads one line. It refuses what it doesn't know: a field that is ignored is
+// compared wrongly.
+func DecodeRecord(line []byte) (Record, error) {
+	var e envelope[json.RawMessage]
+	if err := Strictly(line, &e); err != nil {
+		return nil, Damaged(err)
+	}
+	if e.Version != RecordVersion {
+		return nil, fmt.Errorf("v is %d, this program reads %d: use the netassay that wrote it", e.Version, RecordVersion)
+	}
+	r := blank(e.Kind)
+	if r == nil {
+		return nil, fmt.Errorf("kind is %q, which this program does not know: use the netassay that wrote it", e.Kind)
+	}
+	if err := Strictly(e.Data, r); err != nil {
+		return nil, Damaged(fmt.Errorf("data of %s: %w", e.Kind, err))
+	}
+	return r, nil
+}
+
+// Damaged is the error of a line that can't be read, with its cure.
+func Damaged(err error) error {
+	return fmt.Errorf("%w: the file was cut off or edited, take the whole one", err)
+}
+
+// Strictly decodes one JSON value and refuses fields that it doesn't know.
+func Strictly(text []byte, into any) error {
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		return err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("there is more after the first value")
+	}
+	return nil
+}

@@ -1,0 +1,133 @@
+package v1
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// each is one record of each kind.
+func each() []Record {
+	half := 0.5
+	return []Record{
+		&Run{Schema: Schema, Families: []string{"IPv4"}, LabReady: &half}, &CheckRun{Engine: "none"}, &ChaosRun{Seed: 7}, &ScaleRun{Profile: "seed=1"},
+		&Case{Name: "c", Outcome: Fail, FixtureSet: "f1", Steps: []Step{{Name: "s"}}}, &Cell{Case: "c", Step: "s", Kind: Leak, Stable: &half},
+		&CheckStep{Title: "t", OK: true}, &Engine{Name: "e", Limits: &Limits{Return: &half}}, &Turn{Repeat: 3, Void: []string{"late"}},
+		&Sample{Pair: "a <b> & c", Stable: &half}, &Reading{Name: RSS, Value: 1}, &Point{Pods: 3}, &Void{Reason: "r"}, &Phase{Phase: "p"},
+		&Fault{What: "w", At: 5}, &Finding{Count: 9}, &Backend{Backend: "nft", Tally: Tally{TCP: Counts{Lost: 1}}, Done: Done{Kills: 2}, Repairs: []float64{1}},
+		&Note{Text: "two\nlines"}, &Conclusion{Verdict: VerdictVoid, Reasons: []string{"r"}},
+	}
+}
+
+func TestRecordsRoundTrip(t *testing.T) {
+	kinds := map[RecordKind]bool{}
+	for _, want := range each() {
+		line, err := EncodeRecord(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Count(string(line), "\n") != 1 || !strings.HasPrefix(string(line), `{"v":1,"kind":"`+string(want.recordKind())+`",`) {
+			t.Errorf("%s is %q", want.recordKind(), line)
+		}
+		got, err := DecodeRecord(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", want.recordKind(), diff)
+		}
+		kinds[want.recordKind()] = true
+	}
+	if len(kinds) != 19 {
+		t.Errorf("%d kinds of records, want 19: is one missing here, or used twice?", len(kinds))
+	}
+}
+
+// A line that is read is written as it was understood, and nothing that is no record is read.
+func FuzzDecodeRecord(f *testing.F) {
+	for _, r := range each() {
+		line, err := EncodeRecord(r)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(line)
+	}
+	f.Add([]byte(`{"v":1,"kind":"case","data":{"name":"c","arena":"a"}}`))
+	f.Add([]byte(`{"v":2,"kind":"note","data":null}`))
+	f.Fuzz(func(t *testing.T, line []byte) {
+		r, err := DecodeRecord(line)
+		if err != nil {
+			if strings.Contains(err.Error(), "\n") {
+				t.Errorf("error of more than one line: %v", err)
+			}
+			return
+		}
+		first, err := EncodeRecord(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := DecodeRecord(first)
+		if err != nil {
+			t.Fatalf("%q was written and can't be read: %v", first, err)
+		}
+		second, err := EncodeRecord(again)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(first), string(second)); diff != "" {
+			t.Errorf("(-first +second):\n%s", diff)
+		}
+	})
+}
+
+// Cases were written with an arena before they had a fixture set.
+func TestCaseReadsArena(t *testing.T) {
+	for _, tc := range []struct{ text, want, wantErr string }{
+		{`{"name":"c","fixture_set":"f1"}`, "f1", ""},
+		{`{"name":"c","arena":"a1"}`, "a1", ""},
+		{`{"name":"c","ring":"a1"}`, "", `unknown field "ring"`},
+	} {
+		var c Case
+		err := json.Unmarshal([]byte(tc.text), &c)
+		if c.FixtureSet != tc.want || (err == nil) != (tc.wantErr == "") || (err != nil && !strings.Contains(err.Error(), tc.wantErr)) {
+			t.Errorf("%s: fixture set %q, error %v", tc.text, c.FixtureSet, err)
+		}
+	}
+}
+
+func TestCellsNeedTheirCase(t *testing.T) {
+	var r Run
+	if err := r.Add(&Cell{Case: "c", Step: "s"}); err == nil || !strings.Contains(err.Error(), `case "c", which did not come before it`) {
+		t.Errorf("got %v", err)
+	}
+	if err := r.Add(&Case{Name: "c", Steps: []Step{{Name: "s"}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Add(&Cell{Case: "c", Step: "other"}); err == nil || !strings.Contains(err.Error(), `step "other"`) {
+		t.Errorf("got %v", err)
+	}
+	if err := r.Add(&Cell{Case: "c", Step: "s"}); err != nil || len(r.Cases[0].Steps[0].Cells) != 1 {
+		t.Errorf("error %v, %+v", err, r.Cases)
+	}
+}
+
+func TestCheckVerdict(t *testing.T) {
+	write, right, wrong := CheckStep{OK: true}, CheckStep{Command: "c", OK: true}, CheckStep{Command: "c"}
+	for _, tc := range []struct {
+		name string
+		run  CheckRun
+		want Verdict
+	}{
+		{"all right", CheckRun{Steps: []CheckStep{write, right}}, VerdictPass},
+		{"one wrong", CheckRun{Steps: []CheckStep{right, wrong, right}}, VerdictFail},
+		{"wrong, then broken", CheckRun{Steps: []CheckStep{wrong}, Trouble: "t"}, VerdictFail},
+		{"broken", CheckRun{Steps: []CheckStep{right}, Trouble: "t"}, VerdictVoid},
+		{"no command ran", CheckRun{Steps: []CheckStep{write}}, VerdictVoid},
+	} {
+		if got := tc.run.Verdict(); got != tc.want {
+			t.Errorf("%s: %s, want %s", tc.name, got, tc.want)
+		}
+	}
+}
