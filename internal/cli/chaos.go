@@ -11,6 +11,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/netassay/netassay/clusters/binaries"
+	"github.com/netassay/netassay/reports"
+	"github.com/netassay/netassay/reports/render"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/suites/chaos"
 	"github.com/netassay/netassay/suites/chaos/account"
@@ -130,24 +132,32 @@ func (f *chaosFlags) inLab(ctx context.Context, stdio IO, t *testbed.Testbed) er
 	}
 	f.seed = runner.SeedOr(f.seed)
 	fmt.Fprintf(stdio.Err, "seed %d\n", f.seed)
-	var results []*chaos.Result
+	dir, err := reports.Open(f.out)
+	if err != nil {
+		return err
+	}
+	var run v1.ChaosRun
+	record := dir.Into(&run)
+	record(&v1.ChaosRun{
+		Schema: v1.Schema, ID: filepath.Base(f.out), Tool: toolVersion(), Cluster: t.Lab.Name(), Kernel: kernelRelease(), Seed: f.seed, Started: time.Now().UTC(),
+	})
 	var failed error
 	for _, backend := range f.backends {
-		var r *chaos.Result
-		r, failed = chaos.Run(ctx, chaos.Config{
+		failed = chaos.Run(ctx, chaos.Config{
 			Lab: t.Lab, Client: client, Binary: binary, Backend: backend, Sizes: f.sizes, Timing: f.timing, Seed: f.seed,
-			Progress: stdio.say,
+			Record: record, Progress: stdio.say,
 		})
-		results = append(results, r)
 		if failed != nil {
 			failed = fmt.Errorf("backend %s: %w", backend, failed)
+			run.Trouble = failed.Error()
 			break
 		}
 	}
+	run.Finished = time.Now().UTC()
 	limits := f.limits
 	limits.MustDrop = uint64(f.sizes.MustDrop) * uint64(len(f.backends))
-	sum := chaos.Summarize(results, f.seed, limits, failed)
-	if err := errors.Join(chaos.Text(stdio.Out, results, sum), chaos.Write(f.out, results, sum)); err != nil {
+	sum := chaos.Summarize(&run, limits)
+	if err := errors.Join(render.ChaosText(stdio.Out, &run, &sum), dir.Chaos(&run, &sum)); err != nil {
 		return errors.Join(failed, err)
 	}
 	fmt.Fprintf(stdio.Out, "\nresults: %s\n", f.out)

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	v1 "github.com/netassay/netassay/reports/v1"
 )
 
 // An agent that was ended is started at once, one that has to be settled was in sync first,
@@ -16,7 +18,8 @@ import (
 func TestEndAgents(t *testing.T) {
 	p, _ := newFakePolicies(t)
 	all, log := newEnforcers()
-	j := newJournal()
+	var run v1.ChaosRun
+	j := journalOf(&run)
 	a := &endAgents{
 		signal: syscall.SIGKILL, agents: all, policies: p, pace: source(1, 1), journal: j, done: &j.result.Done.Kills,
 		plan: []ending{{agent: 1}, {agent: 0, settled: true, then: poll}},
@@ -32,8 +35,8 @@ func TestEndAgents(t *testing.T) {
 	if diff := cmp.Diff(want, *log); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if j.result.Done.Kills != 2 || len(j.result.Faults) != 2 || j.result.Faults[1].What != "killed of the enforcer on node-1" || j.result.Faults[1].Phase != "a phase" {
-		t.Errorf("done %+v, faults %+v", j.result.Done, j.result.Faults)
+	if j.result.Done.Kills != 2 || len(run.Faults) != 2 || run.Faults[1].What != "killed of the enforcer on node-1" || run.Faults[1].Phase != "a phase" {
+		t.Errorf("done %+v, faults %+v", j.result.Done, run.Faults)
 	}
 }
 
@@ -132,7 +135,8 @@ func TestEditEnough(t *testing.T) {
 // What leaks from a destruction to its repair is counted apart, and timed.
 func TestDrifts(t *testing.T) {
 	n := &fakeNode{repairAfter: 60 * time.Millisecond}
-	l, j := newLoad(n), newJournal()
+	var run v1.ChaosRun
+	l, j := newLoad(n), journalOf(&run)
 	if err := l.start(t.Context(), "start"); err != nil {
 		t.Fatal(err)
 	}
@@ -151,8 +155,8 @@ func TestDrifts(t *testing.T) {
 	if c.Drift.Leaked == 0 || c.Drift.Lost > 0 || c.UDP.Leaked+c.UDP.Lost+c.TCP.Leaked+c.TCP.Lost > 0 {
 		t.Errorf("counted %+v", c)
 	}
-	if r := j.result; r.Done.Drifts != 2 || len(r.Repairs) != 2 || r.Repairs[1] < 58 || r.Repairs[1] > 1000 || len(r.Faults) != 2 {
-		t.Errorf("done %+v, repairs %v, faults %+v", r.Done, r.Repairs, r.Faults)
+	if r := j.result; r.Done.Drifts != 2 || len(r.Repairs) != 2 || r.Repairs[1] < 58 || r.Repairs[1] > 1000 || len(run.Faults) != 2 {
+		t.Errorf("done %+v, repairs %v, faults %+v", r.Done, r.Repairs, run.Faults)
 	}
 	for _, f := range c.Findings {
 		if !f.Drift {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/engines"
-	"github.com/netassay/netassay/suites/chaos/account"
+	v1 "github.com/netassay/netassay/reports/v1"
 )
 
 // Lab is what chaos needs of a lab.
@@ -50,31 +50,8 @@ type Config struct {
 	Sizes   Sizes
 	Timing  Timing
 	Seed    uint64
+	// Record takes what is done and seen as it goes on, and the backend when it is over.
+	Record func(...v1.Record)
 	// Progress gets a line at the start and end of each phase, and some in between.
 	Progress func(line string)
-}
-
-// Result is what one run saw. It is complete up to the point at which Run ended.
-type Result struct {
-	Backend    string
-	Tally      account.Tally
-	Done       Done
-	Repairs    []float64 // ms from each drift to the last packet that it made go wrong
-	Seconds    float64
-	PhaseTimes []PhaseTime
-	Faults     []account.Fault
-	// BacklogDrops are packets that the machine's own receive queues had no room for: no
-	// enforcer can be blamed for as many losses.
-	BacklogDrops uint64
-}
-
-// Done counts what was done.
-type Done struct {
-	Edits, Kills, Terms, Recreates, Drifts, APIOutages, LockHolds int
-}
-
-// PhaseTime is how long a phase took.
-type PhaseTime struct {
-	Phase   string
-	Seconds float64
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/probe/flows"
-	"github.com/netassay/netassay/suites/chaos/account"
+	v1 "github.com/netassay/netassay/reports/v1"
 )
 
 // drifts destroys what the enforcer made on the server's node, in turn: its chains, its
@@ -79,7 +79,7 @@ func (a *drifts) repaired(ctx context.Context) error {
 }
 
 // repairTime is from a destruction to the last packet that went wrong, false when none did.
-func repairTime(at time.Duration, found []account.Finding) (time.Duration, bool) {
+func repairTime(at time.Duration, found []v1.Finding) (time.Duration, bool) {
 	last := time.Duration(0)
 	for _, f := range found {
 		last = max(last, f.To)

@@ -14,6 +14,7 @@ import (
 	"github.com/netassay/netassay/probe/agent/seq"
 	"github.com/netassay/netassay/probe/flows"
 	"github.com/netassay/netassay/probe/wire"
+	v1 "github.com/netassay/netassay/reports/v1"
 )
 
 // poll is the pace of what a test waits for.
@@ -126,6 +127,7 @@ func newLoad(n *fakeNode) *load {
 	}
 	to := probe.Pod{Name: server, Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("fd00::1")}}
 	return &load{
+		record:  func(...v1.Record) {},
 		backend: "nft", timing: Timing{Interval: time.Millisecond, Connect: time.Second},
 		watcher: flows.Watcher{Fleet: n, Silence: time.Millisecond, Deadline: 10 * time.Second},
 		pass:    flows.To(to, port, pods(near, far)...), drop: flows.To(to, port, pods(badNear, badFar)...),
@@ -174,6 +176,20 @@ func newEnforcers() (all enforcers, log *[]string) {
 	return all, log
 }
 
-func newJournal() *journal {
-	return &journal{result: &Result{Backend: "nft"}, tell: func(string) {}, edits: func() int { return 0 }, phase: "a phase"}
+func newJournal() *journal { return journalOf(&v1.ChaosRun{}) }
+
+// journalOf is in a phase, and records into run.
+func journalOf(run *v1.ChaosRun) *journal {
+	return &journal{result: &v1.Backend{Backend: "nft"}, record: into(run), tell: func(string) {}, edits: func() int { return 0 }, phase: "a phase"}
+}
+
+// into puts records into run.
+func into(run *v1.ChaosRun) func(...v1.Record) {
+	return func(all ...v1.Record) {
+		for _, r := range all {
+			if err := run.Add(r); err != nil {
+				panic(err)
+			}
+		}
+	}
 }

@@ -5,12 +5,13 @@ import (
 	"time"
 
 	"github.com/netassay/netassay/probe"
-	"github.com/netassay/netassay/suites/chaos/account"
+	v1 "github.com/netassay/netassay/reports/v1"
 )
 
 // journal keeps what was done when, and tells of it.
 type journal struct {
-	result *Result
+	result *v1.Backend // so far
+	record func(...v1.Record)
 	tell   func(line string)
 	edits  func() int // so far
 	phase  string     // the present one
@@ -22,7 +23,7 @@ func (j *journal) during(phase string, do func() error) error {
 	start := time.Now()
 	err := do()
 	took := time.Since(start).Seconds()
-	j.result.PhaseTimes = append(j.result.PhaseTimes, PhaseTime{phase, took})
+	j.record(&v1.Phase{Backend: j.result.Backend, Phase: phase, Seconds: took})
 	d := j.result.Done
 	j.tell(fmt.Sprintf("%-6s %-18s %6.1f s   edits %d  kills %d  terms %d  recreates %d", j.result.Backend, phase, took, j.edits(), d.Kills, d.Terms, d.Recreates))
 	return err
@@ -37,7 +38,5 @@ func (j *journal) progress(i, n int, what string) {
 
 // fault notes what is done, for the reader of findings.
 func (j *journal) fault(format string, args ...any) {
-	j.result.Faults = append(j.result.Faults, account.Fault{
-		Backend: j.result.Backend, Phase: j.phase, What: fmt.Sprintf(format, args...), At: probe.Now(),
-	})
+	j.record(&v1.Fault{Backend: j.result.Backend, Phase: j.phase, What: fmt.Sprintf(format, args...), At: probe.Now()})
 }

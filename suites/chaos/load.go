@@ -10,6 +10,7 @@ import (
 
 	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/probe/flows"
+	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/suites/chaos/account"
 )
 
@@ -24,15 +25,17 @@ type load struct {
 	backend    string
 	watcher    flows.Watcher
 	timing     Timing
+	record     func(...v1.Record)
 	pass, drop []flows.Flow
 
-	mu      sync.Mutex
-	segment account.Segment // Streams is empty while they run
-	streams *flows.Streams
-	tally   account.Tally
-	stop    context.CancelFunc
-	stopped sync.WaitGroup
-	failed  error // the first error of a client
+	mu       sync.Mutex
+	segment  account.Segment // Streams is empty while they run
+	streams  *flows.Streams
+	tally    account.Tally
+	recorded int // of its findings
+	stop     context.CancelFunc
+	stopped  sync.WaitGroup
+	failed   error // the first error of a client
 }
 
 // start waits until all flows are right, and then starts them.
@@ -92,6 +95,9 @@ func (l *load) replace(ctx context.Context, next *flows.Streams, segment account
 	old.Streams, err = streams.Stop(ctx)
 	seen.Segment(old)
 	l.tally.Add(seen)
+	for ; l.recorded < len(l.tally.Findings); l.recorded++ {
+		l.record(&l.tally.Findings[l.recorded])
+	}
 	return seen, err
 }
 

@@ -7,8 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/probe/flows"
+	v1 "github.com/netassay/netassay/reports/v1"
 )
 
 // Streams of the next segment start before those of the last one stop, and none is left.
@@ -61,6 +64,8 @@ func TestLoadLeavesNoTimeUnwatched(t *testing.T) {
 func TestLoadCountsByPhase(t *testing.T) {
 	n := &fakeNode{repairAfter: time.Hour}
 	l := newLoad(n)
+	var run v1.ChaosRun
+	l.record = into(&run)
 	if err := l.start(t.Context(), "start"); err != nil {
 		t.Fatal(err)
 	}
@@ -72,6 +77,9 @@ func TestLoadCountsByPhase(t *testing.T) {
 	}
 	if l.tally.UDP.Leaked == 0 || l.tally.TCP.Leaked == 0 || l.tally.UDP.Lost+l.tally.TCP.Lost > 0 {
 		t.Errorf("counted %+v", l.tally)
+	}
+	if diff := cmp.Diff(l.tally.Findings, run.Findings); diff != "" {
+		t.Errorf("findings (-kept +recorded):\n%s", diff)
 	}
 	udp, tcp := 0, 0
 	for _, f := range l.tally.Findings {

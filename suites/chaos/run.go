@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/procfs"
 
 	"github.com/netassay/netassay/probe/flows"
+	v1 "github.com/netassay/netassay/reports/v1"
 )
 
 // run is one run on one backend: the parts of which its phases take what they need.
@@ -25,22 +26,22 @@ type run struct {
 	journal   *journal
 }
 
-// Run does all phases on one backend. The result is there even when the run failed, and
-// says what was seen until then.
-func Run(ctx context.Context, cfg Config) (*Result, error) {
+// Run does all phases on one backend, and records what was seen even when it failed.
+func Run(ctx context.Context, cfg Config) error {
 	began, drops := time.Now(), backlogDrops()
-	result := &Result{Backend: cfg.Backend}
+	result := &v1.Backend{Backend: cfg.Backend}
 	r := &run{cfg: &cfg, place: newPlace(&cfg), processes: newAgents(&cfg), policies: &policies{}}
 	for _, a := range r.processes {
 		r.agents = append(r.agents, a)
 	}
-	r.journal = &journal{result: result, tell: cfg.Progress, edits: func() int { return int(r.policies.edits.Load()) }}
+	r.journal = &journal{result: result, record: cfg.Record, tell: cfg.Progress, edits: func() int { return int(r.policies.edits.Load()) }}
 	err := r.all(ctx)
 	err = errors.Join(err, r.place.remove(ctx), uninstall(ctx, &cfg, r.processes))
 	result.Done.Edits = r.journal.edits()
 	result.Seconds = time.Since(began).Seconds()
 	result.BacklogDrops = backlogDrops() - drops
-	return result, err
+	cfg.Record(result)
+	return err
 }
 
 func (r *run) all(ctx context.Context) error {
@@ -51,7 +52,7 @@ func (r *run) all(ctx context.Context) error {
 		return err
 	}
 	err := errors.Join(r.faults(ctx), r.load.end(context.WithoutCancel(ctx)))
-	r.journal.result.Tally.Add(r.load.tally)
+	r.journal.result.Tally = r.load.tally.Tally
 	return err
 }
 
@@ -62,7 +63,7 @@ func (r *run) setUp(ctx context.Context) error {
 	}
 	t := r.cfg.Timing
 	r.load = &load{
-		backend: r.cfg.Backend, timing: t,
+		backend: r.cfg.Backend, timing: t, record: r.cfg.Record,
 		watcher: flows.Watcher{Fleet: r.place.fleet, Silence: t.Silence, Deadline: t.Deadline},
 		pass:    r.place.flows(near, far), drop: r.place.flows(badNear, badFar),
 	}

@@ -72,55 +72,55 @@ func TestSegment(t *testing.T) {
 		name    string
 		drift   bool
 		streams []flows.Watched
-		want    Counts
+		want    v1.Counts
 		found   int
 	}{
 		{
 			name:    "right",
 			streams: []flows.Watched{stream(pass, four, report(0, n, all)), stream(drop, four, report(0, n, none))},
 			// The last packet left when its control's had just arrived: nothing after it.
-			want: Counts{MustPass: n, MustDrop: n},
+			want: v1.Counts{MustPass: n, MustDrop: n},
 		},
 		{
 			name:    "leak",
 			streams: []flows.Watched{stream(pass, four, report(0, n, all)), stream(drop, four, report(0, n, func(i uint64) bool { return i == 3 || i == 9 }))},
-			want:    Counts{MustPass: n, MustDrop: n, Leaked: 2},
+			want:    v1.Counts{MustPass: n, MustDrop: n, Leaked: 2},
 			found:   2,
 		},
 		{
 			name:    "silence without a control proves nothing",
 			streams: []flows.Watched{stream(drop, four, report(0, n, none))},
-			want:    Counts{Unproven: n},
+			want:    v1.Counts{Unproven: n},
 		},
 		{
 			name:    "a control of another family, or server, is none",
 			streams: []flows.Watched{stream(pass, six, report(0, n, all)), stream(pass, other, report(0, n, all)), stream(drop, four, report(0, n, none))},
-			want:    Counts{MustPass: 2 * n, Unproven: n},
+			want:    v1.Counts{MustPass: 2 * n, Unproven: n},
 		},
 		{
 			name:    "a control that is lost for a while",
 			streams: []flows.Watched{stream(pass, four, report(0, n, hole)), stream(drop, four, report(0, n, none))},
-			want:    Counts{MustPass: n, Lost: 200, MustDrop: n - 200, Unproven: 200},
+			want:    v1.Counts{MustPass: n, Lost: 200, MustDrop: n - 200, Unproven: 200},
 			found:   1,
 		},
 		{
 			name:    "losses of the receiver itself are told apart",
 			streams: []flows.Watched{stream(pass, four, overflown)},
-			want:    Counts{MustPass: n, Lost: 50, Overflow: 150},
+			want:    v1.Counts{MustPass: n, Lost: 50, Overflow: 150},
 			found:   1,
 		},
 		{
 			name: "all lost", streams: []flows.Watched{stream(pass, four, report(0, n, none))},
-			want: Counts{MustPass: n, Lost: n}, found: 1,
+			want: v1.Counts{MustPass: n, Lost: n}, found: 1,
 		},
 		{
 			name: "the end is lost", streams: []flows.Watched{stream(pass, four, report(0, n, func(i uint64) bool { return i < 990 }))},
-			want: Counts{MustPass: n, Lost: 10}, found: 1,
+			want: v1.Counts{MustPass: n, Lost: 10}, found: 1,
 		},
 		{
 			name: "drift is counted apart", drift: true,
 			streams: []flows.Watched{stream(pass, four, report(0, n, all)), stream(drop, four, report(0, n, all))},
-			want:    Counts{MustPass: n, MustDrop: n, Leaked: n}, found: 1,
+			want:    v1.Counts{MustPass: n, MustDrop: n, Leaked: n}, found: 1,
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -133,7 +133,7 @@ func TestSegment(t *testing.T) {
 			if diff := cmp.Diff(tc.want, counts); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(Counts{}, other); diff != "" {
+			if diff := cmp.Diff(v1.Counts{}, other); diff != "" {
 				t.Errorf("counted elsewhere too (-want +got):\n%s", diff)
 			}
 			if len(got.Findings) != tc.found {
@@ -156,7 +156,7 @@ func TestSegmentProperty(t *testing.T) {
 		passing, dropped := report(0, n, chance()), report(0, n, chance())
 		var got Tally
 		got.Segment(Segment{Streams: []flows.Watched{stream(pass, four, passing), stream(drop, four, dropped)}})
-		want := Counts{
+		want := v1.Counts{
 			MustPass: n, Lost: n - passing.Received, Leaked: dropped.Received,
 			MustDrop: n - got.UDP.Unproven, Unproven: got.UDP.Unproven,
 		}
@@ -177,16 +177,16 @@ func TestConnect(t *testing.T) {
 	for _, tc := range []struct {
 		must duty
 		obs  probe.Observation
-		want Counts
+		want v1.Counts
 	}{
-		{drop, probe.Observation{Result: probe.Dropped}, Counts{MustDrop: 1}},
-		{drop, probe.Observation{Result: probe.Dropped, Receiver: "server"}, Counts{MustDrop: 1, Leaked: 1}},
-		{drop, probe.Observation{Result: probe.Connected}, Counts{MustDrop: 1, Leaked: 1}},
-		{drop, probe.Observation{Result: probe.Refused}, Counts{MustDrop: 1, Leaked: 1}},
-		{drop, probe.Observation{Result: probe.Inconclusive}, Counts{Inconclusive: 1}},
-		{pass, probe.Observation{Result: probe.Connected}, Counts{MustPass: 1}},
-		{pass, probe.Observation{Result: probe.Dropped}, Counts{MustPass: 1, Lost: 1}},
-		{pass, probe.Observation{Result: probe.Inconclusive}, Counts{Inconclusive: 1}},
+		{drop, probe.Observation{Result: probe.Dropped}, v1.Counts{MustDrop: 1}},
+		{drop, probe.Observation{Result: probe.Dropped, Receiver: "server"}, v1.Counts{MustDrop: 1, Leaked: 1}},
+		{drop, probe.Observation{Result: probe.Connected}, v1.Counts{MustDrop: 1, Leaked: 1}},
+		{drop, probe.Observation{Result: probe.Refused}, v1.Counts{MustDrop: 1, Leaked: 1}},
+		{drop, probe.Observation{Result: probe.Inconclusive}, v1.Counts{Inconclusive: 1}},
+		{pass, probe.Observation{Result: probe.Connected}, v1.Counts{MustPass: 1}},
+		{pass, probe.Observation{Result: probe.Dropped}, v1.Counts{MustPass: 1, Lost: 1}},
+		{pass, probe.Observation{Result: probe.Inconclusive}, v1.Counts{Inconclusive: 1}},
 	} {
 		t.Run(fmt.Sprintf("%s %s %s", tc.must, tc.obs.Result, tc.obs.Receiver), func(t *testing.T) {
 			var got Tally
@@ -199,31 +199,31 @@ func TestConnect(t *testing.T) {
 }
 
 func TestVerdict(t *testing.T) {
-	good := Tally{UDP: Counts{MustDrop: 1000, MustPass: 1000}, TCP: Counts{MustDrop: 10, MustPass: 10}, Ticks: 2000, Missed: 100}
+	good := v1.Tally{UDP: v1.Counts{MustDrop: 1000, MustPass: 1000}, TCP: v1.Counts{MustDrop: 10, MustPass: 10}, Ticks: 2000, Missed: 100}
 	limits := Limits{MustDrop: 1000, MaxMissed: 0.1, MaxUnsure: 0.01}
 	for _, tc := range []struct {
 		name   string
-		change func(*Tally)
+		change func(*v1.Tally)
 		want   v1.Verdict
 	}{
-		{"right", func(*Tally) {}, v1.VerdictPass},
-		{"a packet leaked", func(t *Tally) { t.UDP.Leaked = 1 }, v1.VerdictFail},
-		{"a packet lost", func(t *Tally) { t.UDP.Lost = 1 }, v1.VerdictFail},
-		{"a connection leaked", func(t *Tally) { t.TCP.Leaked = 1 }, v1.VerdictFail},
-		{"a connection lost", func(t *Tally) { t.TCP.Lost = 1 }, v1.VerdictFail},
-		{"fail outweighs void", func(t *Tally) { t.UDP.Leaked, t.Missed = 1, 2000 }, v1.VerdictFail},
-		{"leaks of drift are apart", func(t *Tally) { t.Drift.Leaked = 5 }, v1.VerdictPass},
-		{"too few", func(t *Tally) { t.UDP.MustDrop = 999 }, v1.VerdictVoid},
-		{"too late", func(t *Tally) { t.Missed = 201 }, v1.VerdictVoid},
-		{"too many overflows", func(t *Tally) { t.UDP.Overflow = 11 }, v1.VerdictVoid},
-		{"too many inconclusive", func(t *Tally) { t.TCP.Inconclusive = 1 }, v1.VerdictVoid},
-		{"a receiver not asked", func(t *Tally) { t.Unasked = 1 }, v1.VerdictVoid},
-		{"nothing", func(t *Tally) { *t = Tally{} }, v1.VerdictVoid},
+		{"right", func(*v1.Tally) {}, v1.VerdictPass},
+		{"a packet leaked", func(t *v1.Tally) { t.UDP.Leaked = 1 }, v1.VerdictFail},
+		{"a packet lost", func(t *v1.Tally) { t.UDP.Lost = 1 }, v1.VerdictFail},
+		{"a connection leaked", func(t *v1.Tally) { t.TCP.Leaked = 1 }, v1.VerdictFail},
+		{"a connection lost", func(t *v1.Tally) { t.TCP.Lost = 1 }, v1.VerdictFail},
+		{"fail outweighs void", func(t *v1.Tally) { t.UDP.Leaked, t.Missed = 1, 2000 }, v1.VerdictFail},
+		{"leaks of drift are apart", func(t *v1.Tally) { t.Drift.Leaked = 5 }, v1.VerdictPass},
+		{"too few", func(t *v1.Tally) { t.UDP.MustDrop = 999 }, v1.VerdictVoid},
+		{"too late", func(t *v1.Tally) { t.Missed = 201 }, v1.VerdictVoid},
+		{"too many overflows", func(t *v1.Tally) { t.UDP.Overflow = 11 }, v1.VerdictVoid},
+		{"too many inconclusive", func(t *v1.Tally) { t.TCP.Inconclusive = 1 }, v1.VerdictVoid},
+		{"a receiver not asked", func(t *v1.Tally) { t.Unasked = 1 }, v1.VerdictVoid},
+		{"nothing", func(t *v1.Tally) { *t = v1.Tally{} }, v1.VerdictVoid},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			tally := good
 			tc.change(&tally)
-			got, reasons := tally.Verdict(limits)
+			got, reasons := Verdict(tally, limits)
 			if got != tc.want || (got == v1.VerdictPass) != (len(reasons) == 0) {
 				t.Errorf("got %s %q, want %s", got, reasons, tc.want)
 			}

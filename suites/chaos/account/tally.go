@@ -3,60 +3,27 @@ package account
 import (
 	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/probe/flows"
+	v1 "github.com/netassay/netassay/reports/v1"
 )
 
 // maxFindings bounds the evidence that is kept; what is beyond is in the counts.
 const maxFindings = 500
 
-// Counts are packets (UDP) or connections (TCP).
-type Counts struct {
-	MustDrop uint64 `json:"must_drop"` // sent while a must-pass flow reached the same receiver
-	Leaked   uint64 `json:"leaked"`
-	MustPass uint64 `json:"must_pass"`
-	Lost     uint64 `json:"lost"`
-	// Unproven were sent and dropped while no must-pass packet reached that receiver: no
-	// evidence of anything.
-	Unproven uint64 `json:"unproven"`
-	// Overflow were lost, but may have been lost in the receiver's own socket.
-	Overflow uint64 `json:"overflow"`
-	// Inconclusive are connections of which the prober can't say what became of them.
-	Inconclusive uint64 `json:"inconclusive"`
-}
-
-// Tally adds up what became of flows.
+// Tally adds up what became of flows, and keeps evidence of it.
 type Tally struct {
-	UDP, TCP Counts
-	Drift    Counts // both protocols, while somebody else destroyed rules
-	Ticks    uint64 // that senders had
-	Missed   uint64 // of these, those without a packet
-	Unasked  uint64 // receivers that could not be asked
-	Findings []Finding
+	v1.Tally
+	Findings []v1.Finding
 }
 
 // Add adds another tally.
 func (t *Tally) Add(o Tally) {
-	t.UDP.add(o.UDP)
-	t.TCP.add(o.TCP)
-	t.Drift.add(o.Drift)
-	t.Ticks += o.Ticks
-	t.Missed += o.Missed
-	t.Unasked += o.Unasked
+	t.Tally.Add(o.Tally)
 	for _, f := range o.Findings {
 		t.find(f)
 	}
 }
 
-func (c *Counts) add(o Counts) {
-	c.MustDrop += o.MustDrop
-	c.Leaked += o.Leaked
-	c.MustPass += o.MustPass
-	c.Lost += o.Lost
-	c.Unproven += o.Unproven
-	c.Overflow += o.Overflow
-	c.Inconclusive += o.Inconclusive
-}
-
-func (t *Tally) find(f Finding) {
+func (t *Tally) find(f v1.Finding) {
 	if len(t.Findings) < maxFindings {
 		t.Findings = append(t.Findings, f)
 	}
@@ -130,17 +97,17 @@ func (t *Tally) Connect(s Segment, f flows.Flow, blocked bool, o probe.Observati
 }
 
 // of are the counts that a segment's streams are added to.
-func (t *Tally) of(s Segment) *Counts {
+func (t *Tally) of(s Segment) *v1.Counts {
 	if s.Drift {
 		return &t.Drift
 	}
 	return &t.UDP
 }
 
-func (s Segment) finding(f flows.Flow, protocol string, blocked bool) Finding {
+func (s Segment) finding(f flows.Flow, protocol string, blocked bool) v1.Finding {
 	what := "lost"
 	if blocked {
 		what = "leaked"
 	}
-	return Finding{Backend: s.Backend, Phase: s.Phase, Drift: s.Drift, Flow: f.String(), Protocol: protocol, What: what}
+	return v1.Finding{Backend: s.Backend, Phase: s.Phase, Drift: s.Drift, Flow: f.String(), Protocol: protocol, What: what}
 }

@@ -15,9 +15,9 @@ type Limits struct {
 
 // Verdict is fail when a packet leaked or was lost, whatever else happened; void when too
 // little was seen to say that none was; and pass otherwise. The reasons say why.
-func (t Tally) Verdict(l Limits) (v1.Verdict, []string) {
+func Verdict(t v1.Tally, l Limits) (v1.Verdict, []string) {
 	all := t.UDP
-	all.add(t.TCP)
+	all.Add(t.TCP)
 	var wrong, doubts []string
 	if all.Leaked > 0 {
 		wrong = append(wrong, fmt.Sprintf("%d of %d that had to be dropped leaked", all.Leaked, all.MustDrop))
