@@ -17,7 +17,7 @@ import (
 const stopGrace = 10 * time.Second
 
 // readyPoll is how often an agent is asked.
-const readyPoll = 50 * time.Millisecond
+const readyPoll = 20 * time.Millisecond
 
 // Spec says how an engine's agent runs on a node.
 type Spec struct {
@@ -29,7 +29,8 @@ type Spec struct {
 	Env func(n engines.Node) []string
 	// Prepare makes on a node what the agent needs to find; may be nil.
 	Prepare func(ctx context.Context, n engines.Node) error
-	// Ready makes the question to put to the agent of a node, again and again.
+	// Ready makes the question to put to the agent of a node, again and again. When nil, an
+	// agent that was started is in sync.
 	Ready func(ctx context.Context, n engines.Node) (Question, error)
 	// Deadline is how long an agent may take from its start to being in sync.
 	Deadline time.Duration
@@ -52,10 +53,13 @@ func (s *Set) Start(ctx context.Context, nodes []engines.Node, spec Spec) error 
 			return errors.Join(err, s.Stop(context.WithoutCancel(ctx)))
 		}
 	}
+	if spec.Ready == nil {
+		return nil
+	}
 	g, gctx := errgroup.WithContext(ctx)
 	for i, n := range nodes {
 		p := s.processes[i]
-		g.Go(func() error { return waitReady(gctx, n, p, spec) })
+		g.Go(func() error { return WaitReady(gctx, n, p, spec) })
 	}
 	if err := g.Wait(); err != nil {
 		return errors.Join(err, s.Stop(context.WithoutCancel(ctx)))
@@ -83,8 +87,9 @@ func (s *Set) startOne(ctx context.Context, n engines.Node, spec Spec) error {
 
 func (s Spec) logName(n engines.Node) string { return s.Name + "-" + n.Name() }
 
-// waitReady asks until the answer is yes, the process has ended, or it is too late.
-func waitReady(ctx context.Context, n engines.Node, p engines.Process, spec Spec) error {
+// WaitReady asks the agent p on n until the answer is yes, p has ended, or it is too late: by
+// spec or by ctx.
+func WaitReady(ctx context.Context, n engines.Node, p engines.Process, spec Spec) error {
 	ctx, cancel := context.WithTimeout(ctx, spec.Deadline)
 	defer cancel()
 	ask, err := spec.Ready(ctx, n)

@@ -1,6 +1,7 @@
 package agents
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -58,7 +59,21 @@ func (g *Getter) Get(ctx context.Context, url string) ([]byte, error) {
 		return nil, fmt.Errorf("read answer of %s: %w", url, err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("get %s: status %d", url, resp.StatusCode)
+		return nil, fmt.Errorf("get %s: status %d: %.200s", url, resp.StatusCode, bytes.TrimSpace(body))
 	}
 	return body, nil
+}
+
+// ReadyAt is a Spec's Ready that is satisfied when url, asked from the node itself, answers
+// 200.
+func ReadyAt(url string) func(context.Context, engines.Node) (Question, error) {
+	return func(_ context.Context, n engines.Node) (Question, error) {
+		g := NewGetter(n)
+		return func(ctx context.Context) (bool, string) {
+			if _, err := g.Get(ctx, url); err != nil {
+				return false, err.Error()
+			}
+			return true, ""
+		}, nil
+	}
 }

@@ -5,23 +5,16 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"net/http"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/engines/agents"
 )
 
-const (
-	defaultPatience = time.Minute
-	readyPoll       = 50 * time.Millisecond
-	stopGrace       = 5 * time.Second
-)
+const defaultPatience = time.Minute
 
 // Engine is one process per node.
 type Engine struct {
@@ -39,7 +32,7 @@ type Engine struct {
 	// Lacks is what the engine can't do, with reasons.
 	Lacks []engines.Unsupported
 
-	agents []engines.Process
+	agents agents.Set
 }
 
 var _ engines.Engine = (*Engine)(nil)
@@ -55,76 +48,34 @@ func (e *Engine) Start(ctx context.Context, nodes []engines.Node) error {
 	if e.Label == "" || e.Command == nil {
 		return errors.New("start engine: its Label and its Command must be set")
 	}
-	for _, n := range nodes {
-		p, err := n.Start(e.Label+"-"+n.Name(), e.Command(n), e.Env)
-		if err != nil {
-			return errors.Join(fmt.Errorf("start %s on %s: %w", e.Label, n.Name(), err), e.Stop(ctx))
-		}
-		e.agents = append(e.agents, p)
+	spec := agents.Spec{
+		Name: e.Label, Argv: e.Command, Env: func(engines.Node) []string { return e.Env },
+		Deadline: cmp.Or(max(e.Patience, 0), defaultPatience),
 	}
-	if e.Ready == nil {
-		return nil
+	if e.Ready != nil {
+		spec.Ready = e.question
 	}
-	g, gctx := errgroup.WithContext(ctx)
-	for i, n := range nodes {
-		g.Go(func() error { return e.await(gctx, n, e.agents[i]) })
-	}
-	if err := g.Wait(); err != nil {
-		return errors.Join(err, e.Stop(context.WithoutCancel(ctx)))
-	}
-	return nil
+	return e.agents.Start(ctx, nodes, spec)
 }
 
-// await polls Ready until it is satisfied, the agent has died, or time is up.
-func (e *Engine) await(ctx context.Context, n engines.Node, p engines.Process) error {
-	patience := e.Patience
-	if patience <= 0 {
-		patience = defaultPatience
-	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	tick := time.NewTicker(readyPoll)
-	defer tick.Stop()
-	for {
-		err := e.Ready(ctx, n)
-		if err == nil {
-			return nil
+// question puts Ready to the agent on n.
+func (e *Engine) question(_ context.Context, n engines.Node) (agents.Question, error) {
+	return func(ctx context.Context) (bool, string) {
+		if err := e.Ready(ctx, n); err != nil {
+			return false, err.Error()
 		}
-		select {
-		case <-p.Done():
-			return fmt.Errorf("%s on %s ended before it was ready: see the log %s-%s", e.Label, n.Name(), e.Label, n.Name())
-		case <-ctx.Done():
-			return fmt.Errorf("wait for %s on %s to be ready: %w (last: %w)", e.Label, n.Name(), ctx.Err(), err)
-		case <-tick.C:
-		}
-	}
+		return true, ""
+	}, nil
 }
 
 // Stop ends the agents with SIGTERM, and with SIGKILL those that take too long.
-func (e *Engine) Stop(ctx context.Context) error {
-	processes := e.agents
-	e.agents = nil
-	agents.Stop(ctx, processes, stopGrace)
-	return nil
-}
+func (e *Engine) Stop(ctx context.Context) error { return e.agents.Stop(ctx) }
 
 // ReadyAt is a Ready that is satisfied when url, asked from the node itself, answers 200:
 // "http://127.0.0.1:9099/readiness".
 func ReadyAt(url string) func(context.Context, engines.Node) error {
 	return func(ctx context.Context, n engines.Node) error {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-		if err != nil {
-			return err
-		}
-		client := &http.Client{Transport: &http.Transport{DialContext: agents.DialOn(n), DisableKeepAlives: true}}
-		resp, err := client.Do(req)
-		if err != nil {
-			return err
-		}
-		defer resp.Body.Close()
-		if resp.StatusCode != http.StatusOK {
-			return fmt.Errorf("%s answers %s", url, resp.Status)
-		}
-		return nil
+		_, err := agents.NewGetter(n).Get(ctx, url)
+		return err
 	}
 }

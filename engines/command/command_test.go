@@ -105,7 +105,7 @@ func TestWhatKeepsAnEngineFromStarting(t *testing.T) {
 		node   *node
 		want   string
 	}{
-		{"dies", engine(never), &node{name: "n1", dies: true}, "ended before it was ready: see the log mine-n1"},
+		{"dies", engine(never), &node{name: "n1", dies: true}, "ended before it was in sync: see the log mine-n1"},
 		{"never ready", engine(never), &node{name: "n1"}, "last: caches not synced"},
 		{"can't be started", engine(never), &node{name: "n1", err: errors.New("no such file")}, "start mine on n1: no such file"},
 		{"says nothing", &command.Engine{Label: "mine"}, &node{name: "n1"}, "its Label and its Command must be set"},

@@ -4,14 +4,7 @@ package reference
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
-	"net/http"
-	"strings"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/engines/agents"
@@ -22,8 +15,6 @@ const (
 	address = "127.0.0.1:10260"
 	// readyDeadline is generous: a loaded machine starts three agents at once.
 	readyDeadline = 30 * time.Second
-	readyPoll     = 20 * time.Millisecond
-	stopGrace     = 5 * time.Second
 )
 
 // Engine is the reference enforcer.
@@ -33,7 +24,7 @@ type Engine struct {
 	// Args are added to each agent's command line.
 	Args []string
 
-	agents   []engines.Process
+	agents   agents.Set
 	deployed *deployment
 }
 
@@ -51,21 +42,11 @@ func (*Engine) Unsupported() []engines.Unsupported { return nil }
 
 // Start starts one agent per node and returns when all are in sync.
 func (e *Engine) Start(ctx context.Context, nodes []engines.Node) error {
-	for _, n := range nodes {
-		p, err := n.Start("enforcer-"+n.Name(), e.Command(n), nil)
-		if err != nil {
-			return errors.Join(fmt.Errorf("start enforcer on %s: %w", n.Name(), err), e.Stop(ctx))
-		}
-		e.agents = append(e.agents, p)
-	}
-	g, gctx := errgroup.WithContext(ctx)
-	for i, n := range nodes {
-		g.Go(func() error { return WaitReady(gctx, n, e.agents[i]) })
-	}
-	if err := g.Wait(); err != nil {
-		return errors.Join(err, e.Stop(context.WithoutCancel(ctx)))
-	}
-	return nil
+	return e.agents.Start(ctx, nodes, e.spec())
+}
+
+func (e *Engine) spec() agents.Spec {
+	return agents.Spec{Name: "enforcer", Argv: e.Command, Ready: agents.ReadyAt("http://" + address + "/readyz"), Deadline: readyDeadline}
 }
 
 // Command is the command line of the agent on a node.
@@ -81,53 +62,14 @@ func (e *Engine) Command(n engines.Node) []string {
 
 // Stop ends the agents with SIGTERM, and with SIGKILL those that take too long. What they
 // put into the kernel stays.
-func (e *Engine) Stop(ctx context.Context) error {
-	processes := e.agents
-	e.agents = nil
-	agents.Stop(ctx, processes, stopGrace)
-	return nil
-}
+func (e *Engine) Stop(ctx context.Context) error { return e.agents.Stop(ctx) }
 
-// WaitReady polls the readiness of the agent p on n until it is ready, has died, or is too
-// late: by the deadline of ctx, or after half a minute when it has none.
-func WaitReady(ctx context.Context, n engines.Node, p engines.Process) error {
-	if _, ok := ctx.Deadline(); !ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, readyDeadline)
-		defer cancel()
+// WaitReady waits until the agent p on n, which somebody else has started, is in sync: until
+// the deadline of ctx, or for half a minute when it has none.
+func (e *Engine) WaitReady(ctx context.Context, n engines.Node, p engines.Process) error {
+	spec := e.spec()
+	if deadline, ok := ctx.Deadline(); ok {
+		spec.Deadline = time.Until(deadline)
 	}
-	client := &http.Client{Transport: &http.Transport{DialContext: agents.DialOn(n), DisableKeepAlives: true}}
-	tick := time.NewTicker(readyPoll)
-	defer tick.Stop()
-	last := "not asked yet"
-	for {
-		ok, answer := askReady(ctx, client)
-		if ok {
-			return nil
-		}
-		if answer != "" {
-			last = answer
-		}
-		select {
-		case <-p.Done():
-			return fmt.Errorf("enforcer on %s ended before it was ready: see the log enforcer-%s", n.Name(), n.Name())
-		case <-ctx.Done():
-			return fmt.Errorf("wait for enforcer on %s to be in sync (last: %s): %w", n.Name(), last, ctx.Err())
-		case <-tick.C:
-		}
-	}
-}
-
-func askReady(ctx context.Context, client *http.Client) (ok bool, answer string) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/readyz", nil)
-	if err != nil {
-		return false, err.Error()
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return false, err.Error()
-	}
-	defer resp.Body.Close()
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, 200))
-	return resp.StatusCode == http.StatusOK, strings.TrimSpace(string(body))
+	return agents.WaitReady(ctx, n, p, spec)
 }

@@ -83,7 +83,7 @@ func (a *agent) end(ctx context.Context, sig os.Signal) error {
 	}
 }
 
-func (a *agent) ready(ctx context.Context) error { return reference.WaitReady(ctx, a.on, a.process) }
+func (a *agent) ready(ctx context.Context) error { return a.engine.WaitReady(ctx, a.on, a.process) }
 
 // uninstall ends the agents and takes their rules away, so that the other backend finds
 // nodes as new.
