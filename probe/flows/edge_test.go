@@ -79,19 +79,36 @@ func TestAlternateGivesUp(t *testing.T) {
 	}
 }
 
+// A verdict that comes now and then is not given up.
+func TestAlternateGoesOn(t *testing.T) {
+	f := newFake()
+	w := watcher(f)
+	w.Deadline = 100 * time.Millisecond
+	n := 0
+	flips := Flips{Flows: someFlows(), Allowed: true, N: 6, Within: time.Minute, Allow: f.set(true), Deny: func(ctx context.Context) error {
+		n++
+		f.denies = n%3 == 0
+		return f.set(false)(ctx)
+	}}
+	if changes, short, err := w.Alternate(t.Context(), flips); err != nil || short != "" || len(changes) != 12 {
+		t.Errorf("%d changes, short %q, %v", len(changes), short, err)
+	}
+}
+
 func TestAlternateEnds(t *testing.T) {
 	f := newFake()
 	failed := errors.New("refused")
-	calls := 0
+	calls, began := 0, time.Duration(0)
 	flips := Flips{Flows: someFlows(), Allowed: true, N: 10, Within: time.Minute, Allow: f.set(true), Deny: func(ctx context.Context) error {
-		if calls++; calls > 1 {
-			return failed
+		if calls++; calls > 1 { // it may have come to pass: nothing counts from here on
+			began = probe.Now()
+			return errors.Join(failed, Pause(ctx, Hold))
 		}
 		return f.set(false)(ctx)
 	}}
 	changes, _, err := watcher(f).Alternate(t.Context(), flips)
-	if !errors.Is(err, failed) || len(changes) != 2 || changes[1].Until < changes[1].Ack {
-		t.Errorf("a change that failed: %+v, %v", changes, err)
+	if !errors.Is(err, failed) || len(changes) != 2 || changes[1].Until < changes[1].Ack || changes[1].Until > began {
+		t.Errorf("a change that failed, begun at %v: %+v, %v", began, changes, err)
 	}
 	flips.Deny, flips.Within = f.set(false), 0
 	if changes, short, err := watcher(f).Alternate(t.Context(), flips); err != nil || len(changes) > 1 || !strings.Contains(short, "of 20 changes were made in 0s") {
@@ -110,6 +127,13 @@ func TestAwait(t *testing.T) {
 	err := w.Await(t.Context(), someFlows(), false)
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "→ server IPv") || !strings.Contains(err.Error(), string(probe.Connected)) {
 		t.Errorf("allowed flows that are to be denied: %v", err)
+	}
+	f.stuck = "far"
+	if err := f.set(false)(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Await(t.Context(), someFlows(), false); err == nil || !strings.Contains(err.Error(), "far → server") {
+		t.Errorf("one client is not denied: %v", err)
 	}
 	for _, tc := range []struct {
 		got     probe.Result

@@ -16,7 +16,8 @@ type fakeFleet struct {
 	lag time.Duration
 	// denies: a flow can be denied. One that can't is allowed whatever is asked for.
 	denies bool
-	err    error // of the start of a second stream
+	stuck  string // a client that is allowed whatever is asked for
+	err    error  // of the start of a second stream
 
 	mu      sync.Mutex
 	history []verdict // in order of time
@@ -58,13 +59,13 @@ func (f *fakeFleet) allowed(t time.Duration) (allow bool) {
 	return allow
 }
 
-func (f *fakeFleet) Probe(ctx context.Context, _ string, ts []probe.Target) ([]probe.Observation, error) {
+func (f *fakeFleet) Probe(ctx context.Context, client string, ts []probe.Target) ([]probe.Observation, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var out []probe.Observation
 	for _, t := range ts {
 		o := probe.Observation{Cell: t.Cell, Result: probe.Dropped}
-		if f.allowed(probe.Now()) {
+		if f.allowed(probe.Now()) || client == f.stuck {
 			o.Result = probe.Connected
 		}
 		out = append(out, o)

@@ -132,6 +132,16 @@ func TestEditEnough(t *testing.T) {
 	}
 }
 
+func TestRepairTime(t *testing.T) {
+	found := []v1.Finding{{To: 150 * time.Millisecond}, {To: 120 * time.Millisecond}}
+	if took, ok := repairTime(100*time.Millisecond, found); !ok || took != 50*time.Millisecond {
+		t.Errorf("got %v, %t", took, ok)
+	}
+	if took, ok := repairTime(100*time.Millisecond, nil); ok {
+		t.Errorf("%v when nothing went wrong", took)
+	}
+}
+
 // What leaks from a destruction to its repair is counted apart, and timed.
 func TestDrifts(t *testing.T) {
 	n := &fakeNode{repairAfter: 60 * time.Millisecond}

@@ -127,7 +127,7 @@ func TestConnectDuringDrift(t *testing.T) {
 	before := l.now()
 	l.segment.Drift = true
 	c.count(before, []probe.Observation{{Result: probe.Connected}}, nil)
-	if l.tally.Drift.Leaked != 1 || l.tally.TCP.Leaked != 0 {
+	if l.tally.Drift.Leaked != 1 || l.tally.TCP.Leaked != 0 || len(l.tally.Findings) > 0 { // the streams show it with fewer words
 		t.Errorf("counted %+v", l.tally)
 	}
 }

@@ -198,6 +198,15 @@ func TestConnect(t *testing.T) {
 	}
 }
 
+// Connections of a drift are counted apart, and leave the room for evidence to streams.
+func TestConnectOfDrift(t *testing.T) {
+	var got Tally
+	got.Connect(Segment{Drift: true}, flows.Flow{}, true, probe.Observation{Result: probe.Connected})
+	if diff := cmp.Diff(Tally{Tally: v1.Tally{Drift: v1.Counts{MustDrop: 1, Leaked: 1}}}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestVerdict(t *testing.T) {
 	good := v1.Tally{UDP: v1.Counts{MustDrop: 1000, MustPass: 1000}, TCP: v1.Counts{MustDrop: 10, MustPass: 10}, Ticks: 2000, Missed: 100}
 	limits := Limits{MustDrop: 1000, MaxMissed: 0.1, MaxUnsure: 0.01}
