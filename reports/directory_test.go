@@ -14,7 +14,7 @@ import (
 )
 
 func conformanceRun() *v1.Run {
-	return &v1.Run{Schema: v1.Schema, Cases: []v1.Case{{
+	return &v1.Run{RunConditions: v1.RunConditions{Schema: v1.Schema}, Cases: []v1.Case{{
 		Name: "a", Outcome: v1.Pass, Steps: []v1.Step{{Name: "one", Outcome: v1.Pass, Cells: []v1.Cell{{Case: "a", Step: "one", Outcome: v1.Pass}}}},
 	}}}
 }
@@ -37,7 +37,7 @@ func TestDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir, run := open(t, path), conformanceRun()
-	dir.Append(run.Header())
+	dir.Append(&run.RunConditions)
 	dir.Append(run.Cases[0].Records()...)
 	var killed v1.Run
 	if whole, err := Read(path, &killed); err != nil || whole || len(killed.Cases) != 1 || len(killed.Cases[0].Steps[0].Cells) != 1 {
@@ -59,9 +59,9 @@ func TestDirectory(t *testing.T) {
 }
 
 func TestCheckAndChaosDirectories(t *testing.T) {
-	check := &v1.CheckRun{Schema: v1.Schema, Engine: "none", Steps: []v1.CheckStep{{Title: "connects", Command: "c", OK: true}, {Title: "is denied", Command: "c"}}}
+	check := &v1.CheckRun{CheckConditions: v1.CheckConditions{Schema: v1.Schema, Engine: "none"}, Steps: []v1.CheckStep{{Title: "connects", Command: "c", OK: true}, {Title: "is denied", Command: "c"}}}
 	chaos := &v1.ChaosRun{
-		Schema: v1.Schema, Seed: 7, Backends: []v1.Backend{{Backend: "nft", Tally: v1.Tally{UDP: v1.Counts{MustDrop: 9, Leaked: 1}}, Repairs: []float64{1500}}},
+		ChaosConditions: v1.ChaosConditions{Schema: v1.Schema, Seed: 7}, Backends: []v1.Backend{{Backend: "nft", Tally: v1.Tally{UDP: v1.Counts{MustDrop: 9, Leaked: 1}}, Repairs: []float64{1500}}},
 		Phases: []v1.Phase{{Backend: "nft", Phase: "kill -9"}}, Faults: []v1.Fault{{What: "killed"}}, Findings: []v1.Finding{{Backend: "nft", What: "leaked", Count: 1}},
 	}
 	for _, tc := range []struct {
@@ -72,9 +72,9 @@ func TestCheckAndChaosDirectories(t *testing.T) {
 		end     func(d *Directory) error
 		report  string
 	}{
-		{"check", []v1.Record{check.Header(), &check.Steps[0], &check.Steps[1]}, &v1.CheckRun{}, check,
+		{"check", []v1.Record{&check.CheckConditions, &check.Steps[0], &check.Steps[1]}, &v1.CheckRun{}, check,
 			func(d *Directory) error { return d.Check(check) }, "FAIL: engine none does not pass"},
-		{"chaos", []v1.Record{chaos.Header(), &chaos.Phases[0], &chaos.Faults[0], &chaos.Findings[0], &chaos.Backends[0]}, &v1.ChaosRun{}, chaos,
+		{"chaos", []v1.Record{&chaos.ChaosConditions, &chaos.Phases[0], &chaos.Faults[0], &chaos.Findings[0], &chaos.Backends[0]}, &v1.ChaosRun{}, chaos,
 			func(d *Directory) error { return d.Chaos(chaos, &v1.ChaosSummary{Verdict: v1.VerdictFail, Seed: 7}) }, "verdict: fail (seed 7)"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 func scaleRecords(started int64) []v1.Record {
 	ms := 40.5
 	return []v1.Record{
-		&v1.ScaleRun{Schema: v1.ScaleSchema, ID: "r", Profile: "seed=1", Started: time.Unix(started, 0).UTC(), Finished: time.Unix(started+9, 0).UTC()},
+		&v1.ScaleConditions{Schema: v1.ScaleSchema, ID: "r", Profile: "seed=1", Started: time.Unix(started, 0).UTC(), Finished: time.Unix(started+9, 0).UTC()},
 		&v1.Engine{Name: "reference"},
 		&v1.Sample{Engine: "reference", Transition: v1.Revoke, Want: "deny", Stable: &ms},
 		&v1.Sample{Engine: "reference", Transition: v1.Revoke, Change: 1, Want: "deny"},

@@ -19,7 +19,7 @@ const (
 
 // Conformance ends the stream of a conformance run and writes what is derived from it.
 func (d *Directory) Conformance(run *v1.Run) error {
-	return d.finish([]v1.Record{run.Header(), &v1.Conclusion{Verdict: run.Verdict()}},
+	return d.finish([]v1.Record{&run.RunConditions, &v1.Conclusion{Verdict: run.Verdict()}},
 		file{JUnitFile, func(w io.Writer) error { return render.JUnit(w, run) }},
 		file{RunFile, func(w io.Writer) error { return render.Run(w, run) }},
 		file{ReportFile, func(w io.Writer) error { return render.Text(w, run) }},
@@ -30,7 +30,7 @@ func (d *Directory) Conformance(run *v1.Run) error {
 // Check ends the stream of an AKS check and writes what is derived from it.
 func (d *Directory) Check(run *v1.CheckRun) error {
 	sum := v1.Conclusion{Verdict: run.Verdict()}
-	return d.finish([]v1.Record{run.Header(), &sum},
+	return d.finish([]v1.Record{&run.CheckConditions, &sum},
 		file{JUnitFile, func(w io.Writer) error { return render.CheckJUnit(w, run) }},
 		file{ReportFile, func(w io.Writer) error { return render.CheckText(w, run) }},
 		file{SummaryFile, func(w io.Writer) error { return render.JSON(w, sum) }},
@@ -39,7 +39,7 @@ func (d *Directory) Check(run *v1.CheckRun) error {
 
 // Chaos ends the stream of a chaos run and writes what is derived from it.
 func (d *Directory) Chaos(run *v1.ChaosRun, sum *v1.ChaosSummary) error {
-	return d.finish([]v1.Record{run.Header(), &v1.Conclusion{Verdict: sum.Verdict, Reasons: sum.Reasons}},
+	return d.finish([]v1.Record{&run.ChaosConditions, &v1.Conclusion{Verdict: sum.Verdict, Reasons: sum.Reasons}},
 		file{JUnitFile, func(w io.Writer) error { return render.ChaosJUnit(w, run, sum) }},
 		file{ReportFile, func(w io.Writer) error { return render.ChaosText(w, run, sum) }},
 		file{SummaryFile, func(w io.Writer) error { return render.JSON(w, sum) }},
@@ -49,10 +49,10 @@ func (d *Directory) Chaos(run *v1.ChaosRun, sum *v1.ChaosSummary) error {
 // Scale ends the stream of a scale run and writes what is derived from it; bench writes the
 // values for benchstat.
 func (d *Directory) Scale(data *v1.ScaleData, sum *v1.ScaleSummary, bench func(io.Writer) error) error {
-	return d.finish([]v1.Record{data.Run.Header(), &v1.Conclusion{Verdict: sum.Verdict, Reasons: sum.Reasons}},
+	return d.finish([]v1.Record{&data.Run.ScaleConditions, &v1.Conclusion{Verdict: sum.Verdict, Reasons: sum.Reasons}},
 		file{RunFile, func(w io.Writer) error { return render.JSON(w, data.Run) }},
 		file{BenchFile, bench},
-		file{JUnitFile, func(w io.Writer) error { return render.ScaleJUnit(w, data, sum) }},
+		file{JUnitFile, func(w io.Writer) error { return render.ScaleJUnit(w, &data.Run, sum) }},
 		file{ReportFile, func(w io.Writer) error { return render.ScaleText(w, data, sum) }},
 		file{SummaryFile, func(w io.Writer) error { return render.JSON(w, sum) }},
 	)

@@ -304,9 +304,9 @@ func writeScale(dir *reports.Directory, d *v1.ScaleData) (v1.ScaleSummary, error
 }
 
 // conditions are what the run is made under.
-func (f *scaleFlags) conditions() *v1.ScaleRun {
+func (f *scaleFlags) conditions() *v1.ScaleConditions {
 	t := f.cfg.Timing
-	return &v1.ScaleRun{
+	return &v1.ScaleConditions{
 		Schema: v1.ScaleSchema, ID: filepath.Base(f.out), Tool: version, Cluster: f.bed.Provider, Kubernetes: binaries.Version, Kernel: kernelRelease(),
 		CPUs: runtime.NumCPU(), Memory: hostMemory(), Profile: f.cfg.Profile.String(),
 		Churn:   f.changes(),

@@ -21,7 +21,7 @@ func scaleRuns(t *testing.T, seed uint64, turn int, slower float64) string {
 	for i := range 10 {
 		started := time.Unix(1_800_000_000+int64(120*i+60*turn), 0).UTC()
 		all := []v1.Record{
-			&v1.ScaleRun{Schema: v1.ScaleSchema, ID: fmt.Sprintf("r%d", i), Profile: "seed=1", Started: started, Finished: started.Add(time.Minute)},
+			&v1.ScaleConditions{Schema: v1.ScaleSchema, ID: fmt.Sprintf("r%d", i), Profile: "seed=1", Started: started, Finished: started.Add(time.Minute)},
 			&v1.Engine{Name: "reference"}, &v1.Turn{Engine: "reference", Started: started},
 		}
 		for _, transition := range []string{v1.Floor, v1.PolicyCreate, v1.Revoke} {

@@ -21,7 +21,7 @@ func sizedRuns(t *testing.T, profile string, pods ...int) []string {
 		ms := float64(n) / 100
 		dir := filepath.Join(t.TempDir(), fmt.Sprint(n))
 		writeRun(t, dir,
-			&v1.ScaleRun{Schema: v1.ScaleSchema, ID: fmt.Sprint(n), Profile: fmt.Sprintf(profile, n), Started: started, Finished: started.Add(time.Minute)},
+			&v1.ScaleConditions{Schema: v1.ScaleSchema, ID: fmt.Sprint(n), Profile: fmt.Sprintf(profile, n), Started: started, Finished: started.Add(time.Minute)},
 			&v1.Engine{Name: "reference"}, &v1.Turn{Engine: "reference", Started: started},
 			&v1.Sample{Engine: "reference", Transition: v1.Revoke, Want: "deny", Stable: &ms},
 		)

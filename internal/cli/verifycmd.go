@@ -62,7 +62,7 @@ func checkOn(ctx context.Context, w io.Writer, t *testbed.Testbed, opts verify.O
 	}
 	var run v1.CheckRun
 	record := dir.Into(&run)
-	record(&v1.CheckRun{
+	record(&v1.CheckConditions{
 		Schema: v1.Schema, ID: filepath.Base(out), Tool: toolVersion(), Cluster: t.Cluster.Name(), Engine: t.Engine, Started: time.Now().UTC(),
 	})
 	opts.Report = func(step v1.CheckStep) {

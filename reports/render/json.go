@@ -11,14 +11,8 @@ import (
 func Run(w io.Writer, run *v1.Run) error {
 	short := *run
 	short.Cases = make([]v1.Case, len(run.Cases))
-	for i, c := range run.Cases {
-		steps := make([]v1.Step, len(c.Steps))
-		for j, s := range c.Steps {
-			s.Cells = nil
-			steps[j] = s
-		}
-		c.Steps = steps
-		short.Cases[i] = c
+	for i := range run.Cases {
+		short.Cases[i] = run.Cases[i].WithoutCells()
 	}
 	return JSON(w, short)
 }

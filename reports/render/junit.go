@@ -51,10 +51,10 @@ type junitMessage struct {
 // failures; inconclusive, erroneous and unfinished ones are errors, because they say nothing
 // about the engine.
 func JUnit(w io.Writer, run *v1.Run) error {
-	suite := junitSuite{
-		Name: "netassay conformance", Properties: properties(run),
-		Time: seconds(run.Finished.Sub(run.Started).Seconds()), Timestamp: timestamp(run.Started),
-	}
+	suite := newSuite("conformance", run.Started, run.Finished,
+		"schema", run.Schema, "verdict", string(run.Verdict()), "run", run.ID, "netassay", run.Tool, "engine", run.Engine,
+		"cluster", run.Cluster, "kubernetes", run.Kubernetes, "kernel", run.Kernel, "families", strings.Join(run.Families, ","),
+		"seed", fmt.Sprint(run.Seed), "parallel", fmt.Sprint(run.Parallel))
 	for i := range run.Cases {
 		suite.add(junit(run, &run.Cases[i]))
 	}
@@ -63,80 +63,62 @@ func JUnit(w io.Writer, run *v1.Run) error {
 
 // CheckJUnit writes the steps of an AKS check as a JUnit test suite.
 func CheckJUnit(w io.Writer, run *v1.CheckRun) error {
-	suite := junitSuite{
-		Name: "netassay verify", Time: seconds(run.Finished.Sub(run.Started).Seconds()), Timestamp: timestamp(run.Started),
-		Properties: []junitProperty{
-			{"schema", run.Schema}, {"verdict", string(run.Verdict())}, {"run", run.ID}, {"netassay", run.Tool},
-			{"engine", run.Engine}, {"cluster", run.Cluster},
-		},
-	}
+	suite := newSuite("verify", run.Started, run.Finished,
+		"schema", run.Schema, "verdict", string(run.Verdict()), "run", run.ID, "netassay", run.Tool, "engine", run.Engine, "cluster", run.Cluster)
 	for _, s := range run.Steps {
-		j := junitCase{Class: "netassay." + run.Engine, Name: s.Title, Time: seconds(s.Seconds)}
+		c := junitCase{Class: "netassay." + run.Engine, Name: s.Title, Time: seconds(s.Seconds)}
 		if !s.OK {
-			j.Failure = &junitMessage{Message: fmt.Sprintf("%s printed %q", s.Command, s.Output), Type: string(v1.Fail)}
+			c.Failure = &junitMessage{Message: fmt.Sprintf("%s printed %q", s.Command, s.Output), Type: string(v1.Fail)}
 		}
-		suite.add(j)
+		suite.add(c)
 	}
 	if run.Trouble != "" {
-		suite.add(junitCase{Class: "netassay." + run.Engine, Name: "the check could be done", Time: seconds(0),
-			Error: &junitMessage{Message: run.Trouble, Type: string(v1.Unfinished)}})
+		suite.add(judged(run.Engine, "the check could be done", v1.VerdictVoid, []string{run.Trouble}))
 	}
 	return suite.write(w)
 }
 
 // ChaosJUnit writes a chaos run as a JUnit test suite of one case.
 func ChaosJUnit(w io.Writer, run *v1.ChaosRun, s *v1.ChaosSummary) error {
-	suite := junitSuite{
-		Name: "netassay chaos", Time: seconds(s.Seconds), Timestamp: timestamp(run.Started),
-		Properties: []junitProperty{
-			{"schema", run.Schema}, {"verdict", string(s.Verdict)}, {"run", run.ID}, {"netassay", run.Tool},
-			{"cluster", run.Cluster}, {"kernel", run.Kernel}, {"seed", fmt.Sprint(run.Seed)},
-		},
-	}
-	suite.add(judged("chaos", "no packet goes wrong", s.Seconds, s.Verdict, s.Reasons))
+	suite := newSuite("chaos", run.Started, run.Finished,
+		"schema", run.Schema, "verdict", string(s.Verdict), "run", run.ID, "netassay", run.Tool,
+		"cluster", run.Cluster, "kernel", run.Kernel, "seed", fmt.Sprint(run.Seed))
+	suite.add(judged("chaos", "no packet goes wrong", s.Verdict, s.Reasons))
 	return suite.write(w)
 }
 
-// ScaleJUnit writes a scale run as a JUnit test suite of one case per engine.
-func ScaleJUnit(w io.Writer, d *v1.ScaleData, s *v1.ScaleSummary) error {
-	took := d.Run.Finished.Sub(d.Run.Started).Seconds()
-	suite := junitSuite{
-		Name: "netassay scale", Time: seconds(took), Timestamp: timestamp(d.Run.Started),
-		Properties: []junitProperty{
-			{"schema", d.Run.Schema}, {"verdict", string(s.Verdict)}, {"run", d.Run.ID}, {"netassay", d.Run.Tool},
-			{"cluster", d.Run.Cluster}, {"kubernetes", d.Run.Kubernetes}, {"kernel", d.Run.Kernel}, {"profile", d.Run.Profile},
-		},
-	}
-	for i := range s.Engines {
-		e := &s.Engines[i]
-		verdict, reasons := v1.VerdictPass, []string(nil)
-		for _, line := range s.Reasons {
-			if rest, ok := strings.CutPrefix(line, e.Engine+": "); ok {
-				reasons = append(reasons, rest)
-				if verdict == v1.VerdictPass && strings.HasPrefix(rest, "void: ") {
-					verdict = v1.VerdictVoid
-				} else if !strings.HasPrefix(rest, "void: ") {
-					verdict = v1.VerdictFail
-				}
-			}
-		}
-		suite.add(judged(e.Engine, "within its limits", took/float64(len(s.Engines)), verdict, reasons))
-	}
+// ScaleJUnit writes a scale run as a JUnit test suite of one case.
+func ScaleJUnit(w io.Writer, run *v1.ScaleRun, s *v1.ScaleSummary) error {
+	suite := newSuite("scale", run.Started, run.Finished,
+		"schema", run.Schema, "verdict", string(s.Verdict), "run", run.ID, "netassay", run.Tool,
+		"cluster", run.Cluster, "kubernetes", run.Kubernetes, "kernel", run.Kernel, "profile", run.Profile)
+	suite.add(judged("scale", "engines keep to their limits", s.Verdict, s.Reasons))
 	return suite.write(w)
+}
+
+// newSuite is a suite without cases; properties are names, each followed by its value.
+func newSuite(experiment string, started, finished time.Time, properties ...string) junitSuite {
+	s := junitSuite{
+		Name: "netassay " + experiment, Time: seconds(finished.Sub(started).Seconds()), Timestamp: started.UTC().Format(time.RFC3339),
+	}
+	for i := 0; i+1 < len(properties); i += 2 {
+		s.Properties = append(s.Properties, junitProperty{properties[i], properties[i+1]})
+	}
+	return s
 }
 
 // judged is a case by a verdict: void is an error, because it says nothing.
-func judged(class, name string, took float64, v v1.Verdict, reasons []string) junitCase {
-	j := junitCase{Class: "netassay." + class, Name: name, Time: seconds(took)}
+func judged(class, name string, v v1.Verdict, reasons []string) junitCase {
+	c := junitCase{Class: "netassay." + class, Name: name, Time: seconds(0)}
 	message := &junitMessage{Message: strings.Join(reasons, "; "), Type: string(v)}
 	switch v {
 	case v1.VerdictPass:
 	case v1.VerdictFail:
-		j.Failure = message
+		c.Failure = message
 	case v1.VerdictVoid:
-		j.Error = message
+		c.Error = message
 	}
-	return j
+	return c
 }
 
 // add adds a case and counts it.
@@ -164,24 +146,6 @@ func (s junitSuite) write(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, "\n")
 	return err
-}
-
-func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
-func properties(run *v1.Run) []junitProperty {
-	return []junitProperty{
-		{"schema", run.Schema},
-		{"verdict", string(run.Verdict())},
-		{"run", run.ID},
-		{"netassay", run.Tool},
-		{"engine", run.Engine},
-		{"cluster", run.Cluster},
-		{"kubernetes", run.Kubernetes},
-		{"kernel", run.Kernel},
-		{"families", strings.Join(run.Families, ",")},
-		{"seed", fmt.Sprint(run.Seed)},
-		{"parallel", fmt.Sprint(run.Parallel)},
-	}
 }
 
 func junit(run *v1.Run, c *v1.Case) junitCase {

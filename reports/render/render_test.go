@@ -34,7 +34,7 @@ var outputs = []struct {
 
 // stream are the records of a finished run.
 func stream(run *v1.Run) []v1.Record {
-	out := []v1.Record{run.Header()}
+	out := []v1.Record{&run.RunConditions}
 	for i := range run.Cases {
 		out = append(out, run.Cases[i].Records()...)
 	}
@@ -198,13 +198,13 @@ func TestWriteErrorsAreReturned(t *testing.T) {
 // base are the conditions of the runs of the golden files.
 func base() *v1.Run {
 	ready := 5.25
-	return &v1.Run{
+	return &v1.Run{RunConditions: v1.RunConditions{
 		Schema: v1.Schema, ID: "3f2a1b", Tool: "v0.1.0", Cluster: "lab", Engine: "reference", Kubernetes: "v1.37.2",
 		Kernel: "6.18.5", Nodes: 3, Families: []string{"IPv4", "IPv6"}, Seed: 7, Parallel: 2,
 		Timing:  v1.Timing{Timeout: 400, Silence: 300, Hold: 500, Deadline: 10000, RoundEvery: 300, FastEvery: 20},
 		Started: time.Date(2026, 11, 23, 1, 2, 3, 0, time.UTC), Finished: time.Date(2026, 11, 23, 1, 2, 53, 500e6, time.UTC),
 		LabReady: &ready,
-	}
+	}}
 }
 
 func passed() *v1.Run {

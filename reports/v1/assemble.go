@@ -21,10 +21,8 @@ func misplaced(r Record, in RecordKind) error {
 // cases.
 func (r *Run) Add(record Record) error {
 	switch v := record.(type) {
-	case *Run:
-		cases, notes := r.Cases, r.Notes
-		*r = *v
-		r.Cases, r.Notes = cases, notes
+	case *RunConditions:
+		r.RunConditions = *v
 	case *Case:
 		c := *v
 		c.Steps = slices.Clone(c.Steps)
@@ -55,21 +53,11 @@ func (r *Run) addCell(cell *Cell) error {
 	return nil
 }
 
-// Header is the run without what was found: its first record and, when all is known, the last
-// before the verdict.
-func (r *Run) Header() *Run {
-	c := *r
-	c.Cases, c.Notes = nil, nil
-	return &c
-}
-
 // Records are the case's: itself without its cells, and these.
 func (c *Case) Records() []Record {
-	short := *c
-	short.Steps = slices.Clone(c.Steps)
+	short := c.WithoutCells()
 	out := []Record{&short}
-	for i := range short.Steps {
-		short.Steps[i].Cells = nil
+	for i := range c.Steps {
 		for j := range c.Steps[i].Cells {
 			out = append(out, &c.Steps[i].Cells[j])
 		}
@@ -77,13 +65,21 @@ func (c *Case) Records() []Record {
 	return out
 }
 
+// WithoutCells is the case as its record and run.json have it.
+func (c *Case) WithoutCells() Case {
+	short := *c
+	short.Steps = slices.Clone(c.Steps)
+	for i := range short.Steps {
+		short.Steps[i].Cells = nil
+	}
+	return short
+}
+
 // Add takes conditions, steps and the verdict, which follows from the steps.
 func (r *CheckRun) Add(record Record) error {
 	switch v := record.(type) {
-	case *CheckRun:
-		steps := r.Steps
-		*r = *v
-		r.Steps = steps
+	case *CheckConditions:
+		r.CheckConditions = *v
 	case *CheckStep:
 		r.Steps = append(r.Steps, *v)
 	case *Conclusion:
@@ -93,20 +89,11 @@ func (r *CheckRun) Add(record Record) error {
 	return nil
 }
 
-// Header is the run without its steps.
-func (r *CheckRun) Header() *CheckRun {
-	c := *r
-	c.Steps = nil
-	return &c
-}
-
 // Add takes conditions, what was done and what was found.
 func (r *ChaosRun) Add(record Record) error {
 	switch v := record.(type) {
-	case *ChaosRun:
-		all := *r
-		*r = *v
-		r.Backends, r.Phases, r.Faults, r.Findings = all.Backends, all.Phases, all.Faults, all.Findings
+	case *ChaosConditions:
+		r.ChaosConditions = *v
 	case *Backend:
 		r.Backends = append(r.Backends, *v)
 	case *Phase:
@@ -122,20 +109,11 @@ func (r *ChaosRun) Add(record Record) error {
 	return nil
 }
 
-// Header is the run without what came to pass in it.
-func (r *ChaosRun) Header() *ChaosRun {
-	c := *r
-	c.Backends, c.Phases, c.Faults, c.Findings = nil, nil, nil, nil
-	return &c
-}
-
 // Add takes conditions, engines, turns, raw data and notes.
 func (d *ScaleData) Add(record Record) error {
 	switch v := record.(type) {
-	case *ScaleRun:
-		all := d.Run
-		d.Run = *v
-		d.Run.Engines, d.Run.Turns, d.Run.Notes = all.Engines, all.Turns, all.Notes
+	case *ScaleConditions:
+		d.Run.ScaleConditions = *v
 	case *Engine:
 		d.Run.Engines = append(d.Run.Engines, *v)
 	case *Turn:
@@ -155,13 +133,6 @@ func (d *ScaleData) Add(record Record) error {
 		return misplaced(record, KindScale)
 	}
 	return nil
-}
-
-// Header is the run without what was measured in it.
-func (r *ScaleRun) Header() *ScaleRun {
-	c := *r
-	c.Engines, c.Turns, c.Notes = nil, nil, nil
-	return &c
 }
 
 // apply makes the samples void that are not yet.

@@ -2,8 +2,17 @@ package v1
 
 import "time"
 
-// ChaosRun are the conditions of a chaos run and what came to pass in it.
+// ChaosRun is a chaos run: its conditions and what came to pass in it.
 type ChaosRun struct {
+	ChaosConditions
+	Backends []Backend `json:"backends,omitempty"` // those that were begun
+	Phases   []Phase   `json:"phases,omitempty"`
+	Faults   []Fault   `json:"faults,omitempty"`
+	Findings []Finding `json:"findings,omitempty"` // some hundreds at most: Tally has them all
+}
+
+// ChaosConditions are what a chaos run is made under.
+type ChaosConditions struct {
 	Schema   string    `json:"schema"`
 	ID       string    `json:"id"`
 	Tool     string    `json:"tool"` // version of netassay
@@ -14,11 +23,6 @@ type ChaosRun struct {
 	Finished time.Time `json:"finished,omitzero"`
 	// Trouble is why the run ended early; what was seen until then stands.
 	Trouble string `json:"trouble,omitempty"`
-
-	Backends []Backend `json:"backends,omitempty"` // those that were begun
-	Phases   []Phase   `json:"phases,omitempty"`
-	Faults   []Fault   `json:"faults,omitempty"`
-	Findings []Finding `json:"findings,omitempty"` // some hundreds at most: Tally has them all
 }
 
 // Backend is what was done and seen on one iptables backend, complete up to the point at

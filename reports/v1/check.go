@@ -2,8 +2,14 @@ package v1
 
 import "time"
 
-// CheckRun are the conditions of a run of the AKS check, and its steps.
+// CheckRun is a run of the AKS check: its conditions and its steps.
 type CheckRun struct {
+	CheckConditions
+	Steps []CheckStep `json:"steps,omitempty"`
+}
+
+// CheckConditions are what a run of the AKS check is made under.
+type CheckConditions struct {
 	Schema   string    `json:"schema"`
 	ID       string    `json:"id"`
 	Tool     string    `json:"tool"` // version of netassay
@@ -12,8 +18,7 @@ type CheckRun struct {
 	Started  time.Time `json:"started"`
 	Finished time.Time `json:"finished,omitzero"`
 	// Trouble is why the check could not be done; it then says nothing about the engine.
-	Trouble string      `json:"trouble,omitempty"`
-	Steps   []CheckStep `json:"steps,omitempty"`
+	Trouble string `json:"trouble,omitempty"`
 }
 
 // CheckStep is one line of the walkthrough and the evidence for it.

@@ -10,6 +10,14 @@ const Schema = "netassay.dev/reports/v1"
 
 // Run is one run of the suite: its conditions and everything that it found.
 type Run struct {
+	RunConditions
+	// Notes are troubles that belong to no case, one line each.
+	Notes []string `json:"notes,omitempty"`
+	Cases []Case   `json:"cases,omitempty"`
+}
+
+// RunConditions are what a run of the suite is made under.
+type RunConditions struct {
 	Schema  string `json:"schema"`
 	ID      string `json:"id"`
 	Tool    string `json:"tool"` // version of netassay
@@ -37,9 +45,6 @@ type Run struct {
 	// how long it took from its first container until its nodes were ready; nil elsewhere.
 	ImageSeconds   *float64 `json:"image_seconds"`
 	ClusterSeconds *float64 `json:"cluster_seconds"`
-	// Notes are troubles that belong to no case, one line each.
-	Notes []string `json:"notes,omitempty"`
-	Cases []Case   `json:"cases,omitempty"`
 }
 
 // Timing is how the run probed: the conditions of each of its figures. All in milliseconds.

@@ -18,10 +18,10 @@ type RecordKind string
 // experiment, and ends with the verdict: one without was killed. Conditions come again when
 // more of them is known; the last ones count.
 const (
-	KindConformance RecordKind = "conformance-run" // Run, without cases and notes
-	KindCheck       RecordKind = "aks-check-run"   // CheckRun, without steps
-	KindChaos       RecordKind = "chaos-run"       // ChaosRun, without what came to pass
-	KindScale       RecordKind = "scale-run"       // ScaleRun, without engines, turns and notes
+	KindConformance RecordKind = "conformance-run" // RunConditions
+	KindCheck       RecordKind = "aks-check-run"   // CheckConditions
+	KindChaos       RecordKind = "chaos-run"       // ChaosConditions
+	KindScale       RecordKind = "scale-run"       // ScaleConditions
 
 	KindCase    RecordKind = "case"    // Case, its steps without cells
 	KindCell    RecordKind = "cell"    // Cell, after its case
@@ -54,30 +54,30 @@ type Conclusion struct {
 	Reasons []string `json:"reasons,omitempty"`
 }
 
-func (*Run) recordKind() RecordKind        { return KindConformance }
-func (*CheckRun) recordKind() RecordKind   { return KindCheck }
-func (*ChaosRun) recordKind() RecordKind   { return KindChaos }
-func (*ScaleRun) recordKind() RecordKind   { return KindScale }
-func (*Cell) recordKind() RecordKind       { return KindCell }
-func (*Case) recordKind() RecordKind       { return KindCase }
-func (*CheckStep) recordKind() RecordKind  { return KindStep }
-func (*Engine) recordKind() RecordKind     { return KindEngine }
-func (*Turn) recordKind() RecordKind       { return KindTurn }
-func (*Sample) recordKind() RecordKind     { return KindSample }
-func (*Reading) recordKind() RecordKind    { return KindReading }
-func (*Point) recordKind() RecordKind      { return KindPoint }
-func (*Void) recordKind() RecordKind       { return KindVoid }
-func (*Phase) recordKind() RecordKind      { return KindPhase }
-func (*Fault) recordKind() RecordKind      { return KindFault }
-func (*Finding) recordKind() RecordKind    { return KindFinding }
-func (*Backend) recordKind() RecordKind    { return KindBackend }
-func (*Note) recordKind() RecordKind       { return KindNote }
-func (*Conclusion) recordKind() RecordKind { return KindVerdict }
+func (*RunConditions) recordKind() RecordKind   { return KindConformance }
+func (*CheckConditions) recordKind() RecordKind { return KindCheck }
+func (*ChaosConditions) recordKind() RecordKind { return KindChaos }
+func (*ScaleConditions) recordKind() RecordKind { return KindScale }
+func (*Cell) recordKind() RecordKind            { return KindCell }
+func (*Case) recordKind() RecordKind            { return KindCase }
+func (*CheckStep) recordKind() RecordKind       { return KindStep }
+func (*Engine) recordKind() RecordKind          { return KindEngine }
+func (*Turn) recordKind() RecordKind            { return KindTurn }
+func (*Sample) recordKind() RecordKind          { return KindSample }
+func (*Reading) recordKind() RecordKind         { return KindReading }
+func (*Point) recordKind() RecordKind           { return KindPoint }
+func (*Void) recordKind() RecordKind            { return KindVoid }
+func (*Phase) recordKind() RecordKind           { return KindPhase }
+func (*Fault) recordKind() RecordKind           { return KindFault }
+func (*Finding) recordKind() RecordKind         { return KindFinding }
+func (*Backend) recordKind() RecordKind         { return KindBackend }
+func (*Note) recordKind() RecordKind            { return KindNote }
+func (*Conclusion) recordKind() RecordKind      { return KindVerdict }
 
 // blank is an empty record of a kind, nil for one that this version doesn't know.
 func blank(kind RecordKind) Record {
 	for _, r := range []Record{
-		&Run{}, &CheckRun{}, &ChaosRun{}, &ScaleRun{}, &Cell{}, &Case{}, &CheckStep{}, &Engine{}, &Turn{}, &Sample{},
+		&RunConditions{}, &CheckConditions{}, &ChaosConditions{}, &ScaleConditions{}, &Cell{}, &Case{}, &CheckStep{}, &Engine{}, &Turn{}, &Sample{},
 		&Reading{}, &Point{}, &Void{}, &Phase{}, &Fault{}, &Finding{}, &Backend{}, &Note{}, &Conclusion{},
 	} {
 		if r.recordKind() == kind {

@@ -12,7 +12,7 @@ import (
 func each() []Record {
 	half := 0.5
 	return []Record{
-		&Run{Schema: Schema, Families: []string{"IPv4"}, LabReady: &half}, &CheckRun{Engine: "none"}, &ChaosRun{Seed: 7}, &ScaleRun{Profile: "seed=1"},
+		&RunConditions{Schema: Schema, Families: []string{"IPv4"}, LabReady: &half}, &CheckConditions{Engine: "none"}, &ChaosConditions{Seed: 7}, &ScaleConditions{Profile: "seed=1"},
 		&Case{Name: "c", Outcome: Fail, FixtureSet: "f1", Steps: []Step{{Name: "s"}}}, &Cell{Case: "c", Step: "s", Kind: Leak, Stable: &half},
 		&CheckStep{Title: "t", OK: true}, &Engine{Name: "e", Limits: &Limits{Return: &half}}, &Turn{Repeat: 3, Void: []string{"late"}},
 		&Sample{Pair: "a <b> & c", Stable: &half}, &Reading{Name: RSS, Value: 1}, &Point{Pods: 3}, &Void{Reason: "r"}, &Phase{Phase: "p"},
@@ -122,8 +122,8 @@ func TestCheckVerdict(t *testing.T) {
 	}{
 		{"all right", CheckRun{Steps: []CheckStep{write, right}}, VerdictPass},
 		{"one wrong", CheckRun{Steps: []CheckStep{right, wrong, right}}, VerdictFail},
-		{"wrong, then broken", CheckRun{Steps: []CheckStep{wrong}, Trouble: "t"}, VerdictFail},
-		{"broken", CheckRun{Steps: []CheckStep{right}, Trouble: "t"}, VerdictVoid},
+		{"wrong, then broken", CheckRun{CheckConditions{Trouble: "t"}, []CheckStep{wrong}}, VerdictFail},
+		{"broken", CheckRun{CheckConditions{Trouble: "t"}, []CheckStep{right}}, VerdictVoid},
 		{"no command ran", CheckRun{Steps: []CheckStep{write}}, VerdictVoid},
 	} {
 		if got := tc.run.Verdict(); got != tc.want {

@@ -14,8 +14,17 @@ type ScaleData struct {
 	Points   []Point
 }
 
-// ScaleRun are the conditions of a scale run: run.json.
+// ScaleRun is all of a scale run but the raw data: run.json.
 type ScaleRun struct {
+	ScaleConditions
+	Engines []Engine `json:"engines,omitempty"` // in the order in which they took turns
+	Turns   []Turn   `json:"turns,omitempty"`   // in order of time
+	// Notes are troubles that make nothing void, one line each.
+	Notes []string `json:"notes,omitempty"`
+}
+
+// ScaleConditions are what a scale run is made under.
+type ScaleConditions struct {
 	Schema     string      `json:"schema"`
 	ID         string      `json:"id"`
 	Tool       string      `json:"tool"` // version of netassay
@@ -29,10 +38,6 @@ type ScaleRun struct {
 	Timing     ScaleTiming `json:"timing"`
 	Started    time.Time   `json:"started"`
 	Finished   time.Time   `json:"finished,omitzero"`
-	Engines    []Engine    `json:"engines,omitempty"` // in the order in which they took turns
-	Turns      []Turn      `json:"turns,omitempty"`   // in order of time
-	// Notes are troubles that make nothing void, one line each.
-	Notes []string `json:"notes,omitempty"`
 }
 
 // ScaleTiming is how a scale run probed, in milliseconds.

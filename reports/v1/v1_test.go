@@ -115,7 +115,7 @@ func TestQuantileProperty(t *testing.T) {
 func TestFigures(t *testing.T) {
 	ms := func(v float64) *float64 { return &v }
 	run := Run{
-		Started: time.Unix(100, 0), Finished: time.Unix(110, 0),
+		RunConditions: RunConditions{Started: time.Unix(100, 0), Finished: time.Unix(110, 0)},
 		Cases: []Case{{Outcome: Fail, Steps: []Step{{Probes: 70, Cells: []Cell{
 			{Outcome: Pass, Changed: true, Stable: ms(10), Resolution: ms(5)},
 			{Outcome: Pass, Changed: true, Stable: ms(30)},

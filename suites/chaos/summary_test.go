@@ -23,7 +23,7 @@ func TestSummarize(t *testing.T) {
 		{"two backends", v1.ChaosRun{Backends: []v1.Backend{half, half}}, v1.VerdictPass, map[string]any{
 			"must_drop": 20.0, "kills": 6.0, "repair_n": 4.0, "repair_p50_ms": 5.0, "repair_max_ms": 9.0,
 		}},
-		{"one could not be finished", v1.ChaosRun{Backends: []v1.Backend{half}, Trouble: "broke"}, v1.VerdictVoid, map[string]any{"must_drop": 10.0}},
+		{"one could not be finished", v1.ChaosRun{ChaosConditions: v1.ChaosConditions{Trouble: "broke"}, Backends: []v1.Backend{half}}, v1.VerdictVoid, map[string]any{"must_drop": 10.0}},
 		{"none", v1.ChaosRun{}, v1.VerdictVoid, map[string]any{"must_drop": 0.0, "repair_n": 0.0, "repair_max_ms": nil}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -120,7 +120,7 @@ func TestReportKnowsItsTestbed(t *testing.T) {
 		if whole, err := reports.Read(dir, &recorded); err != nil || whole || len(recorded.Notes) != 1 {
 			t.Errorf("while the run goes on: whole %v, error %v, %+v", whole, err, recorded)
 		}
-		if err := r.Write(&v1.Run{Schema: v1.Schema}); err != nil {
+		if err := r.Write(&v1.Run{RunConditions: v1.RunConditions{Schema: v1.Schema}}); err != nil {
 			t.Fatal(err)
 		}
 		text, err := os.ReadFile(filepath.Join(dir, reports.RunFile))

@@ -84,7 +84,7 @@ func openFake(part string) opener {
 	return func(cfg runner.Config) (session, func(), error) {
 		s := &fakeSession{cases: cfg.Cases}
 		s.part, s.victim, _ = strings.Cut(part, " ")
-		s.report = v1.Run{Schema: v1.Schema, ID: cfg.RunID, Engine: cfg.Engine, Parallel: cfg.Parallel, Started: time.Now()}
+		s.report = v1.Run{RunConditions: v1.RunConditions{Schema: v1.Schema, ID: cfg.RunID, Engine: cfg.Engine, Parallel: cfg.Parallel, Started: time.Now()}}
 		return s, func() { tell("free") }, nil
 	}
 }

@@ -310,7 +310,7 @@ func (w *world) runIn(t *testing.T, ctx context.Context, cfg Config, wantErr err
 	}
 	synctest.Wait()
 	w.checkClean(t)
-	cfg.Record(run.Header())
+	cfg.Record(&run.RunConditions)
 	if want, got := encoded(t, run), encoded(t, &recorded); want != got {
 		t.Errorf("the run (-returned +recorded):\n%s", cmp.Diff(want, got))
 	}

@@ -30,12 +30,12 @@ type ledger struct {
 // newLedger queues the cases that can run and reports the others at once.
 func newLedger(cfg Config) *ledger {
 	k := cfg.conditions()
-	l := &ledger{events: cfg.Events, record: cfg.Record, failFast: cfg.FailFast, report: &v1.Run{
+	l := &ledger{events: cfg.Events, record: cfg.Record, failFast: cfg.FailFast, report: &v1.Run{RunConditions: v1.RunConditions{
 		Schema: v1.Schema, ID: cfg.RunID, Tool: cfg.Tool, Cluster: cfg.Cluster.Name(),
 		Engine: cfg.Engine, EngineVersion: cfg.EngineVersion, Started: time.Now().UTC(),
 		Nodes: len(cfg.Cluster.Nodes()), Seed: cfg.Seed, Parallel: cfg.Parallel, Timing: cfg.Timing.report(),
 		LabReady: cfg.LabReady,
-	}}
+	}}}
 	for _, f := range k.judged() {
 		l.report.Families = append(l.report.Families, string(f))
 	}
@@ -72,7 +72,8 @@ func (l *ledger) take(ctx context.Context, name string) (c cases.Case, n int, ok
 func (l *ledger) begin() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.record(l.report.Header())
+	conditions := l.report.RunConditions
+	l.record(&conditions)
 	for i := range l.report.Cases {
 		l.record(&l.report.Cases[i])
 	}
