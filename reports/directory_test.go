@@ -71,11 +71,20 @@ func TestCheckAndChaosDirectories(t *testing.T) {
 		want    v1.Experiment
 		end     func(d *Directory) error
 		report  string
+		junit   string
 	}{
-		{"check", []v1.Record{&check.CheckConditions, &check.Steps[0], &check.Steps[1]}, &v1.CheckRun{}, check,
-			func(d *Directory) error { return d.Check(check) }, "FAIL: engine none does not pass"},
-		{"chaos", []v1.Record{&chaos.ChaosConditions, &chaos.Phases[0], &chaos.Faults[0], &chaos.Findings[0], &chaos.Backends[0]}, &v1.ChaosRun{}, chaos,
-			func(d *Directory) error { return d.Chaos(chaos, &v1.ChaosSummary{Verdict: v1.VerdictFail, Seed: 7}) }, "verdict: fail (seed 7)"},
+		{
+			"check",
+			[]v1.Record{&check.CheckConditions, &check.Steps[0], &check.Steps[1]},
+			&v1.CheckRun{}, check,
+			func(d *Directory) error { return d.Check(check) }, "FAIL: engine none does not pass", `name="is denied: c"`,
+		},
+		{
+			"chaos",
+			[]v1.Record{&chaos.ChaosConditions, &chaos.Phases[0], &chaos.Faults[0], &chaos.Findings[0], &chaos.Backends[0]},
+			&v1.ChaosRun{}, chaos,
+			func(d *Directory) error { return d.Chaos(chaos, &v1.ChaosSummary{Verdict: v1.VerdictFail, Seed: 7}) }, "verdict: fail (seed 7)", `failures="1"`,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			path := t.TempDir()
@@ -90,7 +99,7 @@ func TestCheckAndChaosDirectories(t *testing.T) {
 			if diff := cmp.Diff([]string{JUnitFile, RecordsFile, ReportFile, SummaryFile}, list(t, path)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			for file, want := range map[string]string{ReportFile: tc.report, JUnitFile: `failures="1"`, SummaryFile: `"verdict": "fail"`} {
+			for file, want := range map[string]string{ReportFile: tc.report, JUnitFile: tc.junit, SummaryFile: `"verdict": "fail"`} {
 				if text, err := os.ReadFile(filepath.Join(path, file)); err != nil || !strings.Contains(string(text), want) {
 					t.Errorf("%s has no %q (%v):\n%s", file, want, err, text)
 				}

@@ -67,8 +67,11 @@ func CheckJUnit(w io.Writer, run *v1.CheckRun) error {
 		"schema", run.Schema, "verdict", string(run.Verdict()), "run", run.ID, "netassay", run.Tool, "engine", run.Engine, "cluster", run.Cluster)
 	for _, s := range run.Steps {
 		c := junitCase{Class: "netassay." + run.Engine, Name: s.Title, Time: seconds(s.Seconds)}
+		if s.Command != "" { // without it, each family's has the same name
+			c.Name += ": " + s.Command
+		}
 		if !s.OK {
-			c.Failure = &junitMessage{Message: fmt.Sprintf("%s printed %q", s.Command, s.Output), Type: string(v1.Fail)}
+			c.Failure = &junitMessage{Message: fmt.Sprintf("it printed %q", s.Output), Type: string(v1.Fail)}
 		}
 		suite.add(c)
 	}

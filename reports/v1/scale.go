@@ -161,8 +161,11 @@ const (
 
 	// Of pod churn: the processor time of an agent and its tools in percent of one core, the
 	// events per second that the API server took, and those that it was given.
-	CPUShare, UnitPercent          = "cpu-share", "%"
-	Events, EventsWanted, UnitRate = "events", "events-wanted", "1/s"
+	CPUShare     = "cpu-share"
+	UnitPercent  = "%"
+	Events       = "events"
+	EventsWanted = "events-wanted"
+	UnitRate     = "1/s"
 )
 
 // Reading is one number about an engine's cost.

@@ -43,12 +43,13 @@ func golden(t *testing.T, name, got string) {
 func ptr[T any](v T) *T { return &v }
 
 func run() v1.ScaleRun {
-	return v1.ScaleRun{ScaleConditions: v1.ScaleConditions{
-		Schema: v1.ScaleSchema, ID: "r1", Tool: "test", Cluster: "lab", Kubernetes: "v1.37.2", Kernel: "6.18", CPUs: 2, Memory: 24 << 30,
-		Profile: "nodes=20 pods=1000 seed=1", Churn: "rate=1 for=1m0s seed=1",
-		Timing:  v1.ScaleTiming{Period: 1, Hold: 100, Deadline: 10000},
-		Started: time.Unix(1_800_000_000, 0), Finished: time.Unix(1_800_000_600, 0),
-	},
+	return v1.ScaleRun{
+		ScaleConditions: v1.ScaleConditions{
+			Schema: v1.ScaleSchema, ID: "r1", Tool: "test", Cluster: "lab", Kubernetes: "v1.37.2", Kernel: "6.18", CPUs: 2, Memory: 24 << 30,
+			Profile: "nodes=20 pods=1000 seed=1", Churn: "rate=1 for=1m0s seed=1",
+			Timing:  v1.ScaleTiming{Period: 1, Hold: 100, Deadline: 10000},
+			Started: time.Unix(1_800_000_000, 0), Finished: time.Unix(1_800_000_600, 0),
+		},
 		Engines: []v1.Engine{
 			{Name: "reference", Version: "abc", Limits: &v1.Limits{
 				P99: map[string]float64{v1.PolicyCreate: 500, v1.IPBlockEdit: 500}, LeakPackets: ptr(uint64(0)), HWM: ptr(64.0 * (1 << 20)), Return: ptr(1.1), Slope: true,

@@ -123,7 +123,7 @@ func TestEditRest(t *testing.T) {
 func TestEditEnough(t *testing.T) {
 	p, client := newFakePolicies(t)
 	l := newLoad(&fakeNode{})
-	if err := l.start(t.Context(), "start"); err != nil {
+	if err := l.start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	a := &editEnough{want: 0, load: l, policies: p, pace: source(1, 1)}
@@ -147,7 +147,7 @@ func TestDrifts(t *testing.T) {
 	n := &fakeNode{repairAfter: 60 * time.Millisecond}
 	var run v1.ChaosRun
 	l, j := newLoad(n), journalOf(&run)
-	if err := l.start(t.Context(), "start"); err != nil {
+	if err := l.start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	a := &drifts{

@@ -39,11 +39,11 @@ type load struct {
 }
 
 // start waits until all flows are right, and then starts them.
-func (l *load) start(ctx context.Context, phase string) error {
+func (l *load) start(ctx context.Context) error {
 	if err := l.await(ctx); err != nil {
 		return err
 	}
-	if _, err := l.rotate(ctx, phase, false); err != nil {
+	if _, err := l.rotate(ctx, "start", false); err != nil {
 		return err
 	}
 	running, stop := context.WithCancel(ctx)

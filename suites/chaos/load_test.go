@@ -18,7 +18,7 @@ import (
 func TestLoadLeavesNoTimeUnwatched(t *testing.T) {
 	n := &fakeNode{}
 	l := newLoad(n)
-	if err := l.start(t.Context(), "start"); err != nil {
+	if err := l.start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for _, phase := range []string{"one", "two"} {
@@ -66,7 +66,7 @@ func TestLoadCountsByPhase(t *testing.T) {
 	l := newLoad(n)
 	var run v1.ChaosRun
 	l.record = into(&run)
-	if err := l.start(t.Context(), "start"); err != nil {
+	if err := l.start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	err := l.under(t.Context(), "broken", func(ctx context.Context) error {
@@ -101,7 +101,7 @@ func TestLoadCountsByPhase(t *testing.T) {
 func TestLoadTellsOfDeadProber(t *testing.T) {
 	n := &fakeNode{}
 	l := newLoad(n)
-	if err := l.start(t.Context(), "start"); err != nil {
+	if err := l.start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	err := l.under(t.Context(), "dead", func(ctx context.Context) error {

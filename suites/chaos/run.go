@@ -48,7 +48,7 @@ func (r *run) all(ctx context.Context) error {
 	if err := r.journal.during("set up", func() error { return r.setUp(ctx) }); err != nil {
 		return err
 	}
-	if err := r.load.start(ctx, "start"); err != nil {
+	if err := r.load.start(ctx); err != nil {
 		return err
 	}
 	err := errors.Join(r.faults(ctx), r.load.end(context.WithoutCancel(ctx)))
