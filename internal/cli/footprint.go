@@ -69,8 +69,8 @@ could not keep up with the churn. 130: interrupted.`,
 // complete enters the bounds and the churn.
 func (own *footprintFlags) complete(f *scaleFlags) error {
 	switch {
-	case f.cfg.PodChurn.Rate <= 0:
-		return fmt.Errorf("--churn-rate %v: give pod events per second, above 0", f.cfg.PodChurn.Rate)
+	case !(f.cfg.PodChurn.Rate > 0 && f.cfg.PodChurn.Rate <= 10000):
+		return fmt.Errorf("--churn-rate %v: give pod events per second, above 0 and up to 10000", f.cfg.PodChurn.Rate)
 	case own.seconds < 0:
 		return fmt.Errorf("--churn-seconds %v: must not be negative", own.seconds)
 	case own.hwm <= 0 || own.busy <= 0:

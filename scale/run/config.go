@@ -175,9 +175,9 @@ func (c *Config) Check() error {
 	}
 	switch {
 	case c.PodChurn.For > 0 && !(c.PodChurn.Rate > 0 && c.PodChurn.Rate <= 10000):
-		return fmt.Errorf("rate of pod churn %v: give pod events per second, above 0 and up to 10000", c.PodChurn.Rate)
+		return fmt.Errorf("--pod-churn-rate %v: give pod events per second, above 0 and up to 10000", c.PodChurn.Rate)
 	case c.PodChurn.For < 0:
-		return fmt.Errorf("time of pod churn %v: must not be negative", c.PodChurn.For)
+		return fmt.Errorf("--pod-churn-for %v: must not be negative", c.PodChurn.For)
 	case c.Timing.Interval < time.Millisecond/2 || c.Timing.Interval > 100*time.Millisecond:
 		return fmt.Errorf("--interval %v: give 500µs to 100ms", c.Timing.Interval)
 	case c.Timing.Settle < 100*time.Millisecond || c.Timing.Settle > 30*time.Second:
