@@ -3,6 +3,7 @@ package render
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -58,7 +59,7 @@ func (t *text) matrices(s *v1.Step) {
 	var order []string
 	shared := map[string][]kind{}
 	fine := 0
-	kinds := slices.SortedFunc(keys(cells), compareKinds)
+	kinds := slices.SortedFunc(maps.Keys(cells), compareKinds)
 	for _, k := range kinds {
 		if !slices.ContainsFunc(cells[k], isWrong) {
 			fine++
@@ -78,16 +79,6 @@ func (t *text) matrices(s *v1.Step) {
 	}
 	if fine > 0 && len(order) > 0 {
 		t.line("as expected by other ports and families: %d", fine)
-	}
-}
-
-func keys[K comparable, V any](m map[K]V) func(func(K) bool) {
-	return func(yield func(K) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
 	}
 }
 
@@ -183,7 +174,7 @@ func names(cells []*v1.Cell, of func(*v1.Cell) string) []string {
 	for _, c := range cells {
 		set[of(c)] = true
 	}
-	return slices.Sorted(keys(set))
+	return slices.Sorted(maps.Keys(set))
 }
 
 func signOf(c *v1.Cell, sign func(*v1.Cell) string) string {
