@@ -20,7 +20,6 @@ type Fleet struct {
 	mu      sync.Mutex
 	probers map[string]*prober
 	streams map[uint64]started
-	flows   map[uint64]started
 	gaps    map[string][]gap
 	closed  bool
 }
@@ -29,7 +28,7 @@ type Fleet struct {
 func NewFleet() *Fleet {
 	return &Fleet{
 		book: newBook(), rhythm: steady(), probers: map[string]*prober{},
-		streams: map[uint64]started{}, flows: map[uint64]started{}, gaps: map[string][]gap{},
+		streams: map[uint64]started{}, gaps: map[string][]gap{},
 	}
 }
 

@@ -46,7 +46,7 @@ type StreamReport struct {
 	Unasked []string
 }
 
-// started is where a stream or flow runs.
+// started is where a stream runs.
 type started struct {
 	prober *prober
 	stream Stream
@@ -78,9 +78,12 @@ func (f *Fleet) StartStream(ctx context.Context, client string, s Stream) (Strea
 // StopStream stops a stream and gathers what its sender and all probers know of it. When
 // the sender is gone it is an error, with what the receivers know.
 func (f *Fleet) StopStream(ctx context.Context, id StreamID) (StreamReport, error) {
-	s, err := f.takeStarted(f.streams, uint64(id))
-	if err != nil {
-		return StreamReport{}, fmt.Errorf("stop stream: %w", err)
+	f.mu.Lock()
+	s, ok := f.streams[uint64(id)]
+	delete(f.streams, uint64(id))
+	f.mu.Unlock()
+	if !ok {
+		return StreamReport{}, fmt.Errorf("stop stream: no stream %d runs", id)
 	}
 	report := StreamReport{Client: s.prober.name, Stream: s.stream}
 	ev, err := s.prober.ask(ctx, wire.Request{StopStream: uint64(id)})
@@ -98,17 +101,6 @@ func (f *Fleet) StopStream(ctx context.Context, id StreamID) (StreamReport, erro
 	}
 	f.collect(ctx, uint64(id), s.at, &report)
 	return report, err
-}
-
-func (f *Fleet) takeStarted(from map[uint64]started, id uint64) (started, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	s, ok := from[id]
-	if !ok {
-		return started{}, fmt.Errorf("nothing of that number runs: %d", id)
-	}
-	delete(from, id)
-	return s, nil
 }
 
 // collect asks all probers what they received of a stream that was started at.
@@ -167,54 +159,4 @@ func translateReceiver(r wire.ReceiverReport, t func(time.Duration) time.Duratio
 		r.Leaks[i] = t(r.Leaks[i])
 	}
 	return r
-}
-
-// Flow is a conversation over one TCP connection or one UDP 5-tuple: a ping each interval,
-// echoed by the other prober. It shows what a change does to established flows.
-type Flow struct {
-	Addr     netip.AddrPort
-	Protocol string // "TCP" or "UDP"
-	Interval time.Duration
-	Timeout  time.Duration // for the first echo
-}
-
-// FlowID names a running flow.
-type FlowID uint64
-
-// StartFlow starts a flow from the prober called client; it runs when StartFlow returns.
-func (f *Fleet) StartFlow(ctx context.Context, client string, flow Flow) (FlowID, error) {
-	p, err := f.prober(client)
-	if err != nil {
-		return 0, fmt.Errorf("start flow: %w", err)
-	}
-	id := max(1, rand.Uint64())
-	spec := wire.Flow{ID: id, Addr: flow.Addr, Protocol: flow.Protocol, Interval: flow.Interval, Timeout: flow.Timeout}
-	if _, err := p.ask(ctx, wire.Request{StartFlow: &spec}); err != nil {
-		return 0, fmt.Errorf("start flow: %w", err)
-	}
-	f.mu.Lock()
-	f.flows[id] = started{prober: p}
-	f.mu.Unlock()
-	return FlowID(id), nil
-}
-
-// StopFlow ends a flow and tells how it went. Times are the harness's.
-func (f *Fleet) StopFlow(ctx context.Context, id FlowID) (wire.FlowReport, error) {
-	s, err := f.takeStarted(f.flows, uint64(id))
-	if err != nil {
-		return wire.FlowReport{}, fmt.Errorf("stop flow: %w", err)
-	}
-	ev, err := s.prober.ask(ctx, wire.Request{StopFlow: uint64(id)})
-	if err != nil {
-		return wire.FlowReport{}, fmt.Errorf("stop flow: the report is lost: %w", err)
-	}
-	if ev.Flow == nil {
-		return wire.FlowReport{}, fmt.Errorf("stop flow: prober %s gave no report", s.prober.name)
-	}
-	r, t := *ev.Flow, s.prober.translate
-	r.Start, r.End, r.LastEcho = t(r.Start), t(r.End), t(r.LastEcho)
-	for i := range r.Gaps {
-		r.Gaps[i].From, r.Gaps[i].To = t(r.Gaps[i].From), t(r.Gaps[i].To)
-	}
-	return r, nil
 }

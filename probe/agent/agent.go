@@ -148,9 +148,5 @@ func (s *session) dispatch(r wire.Request) {
 		sn.loop.post(func() { sn.startStream(r.ID, *r.StartStream) })
 	case r.StopStream != 0:
 		sn.loop.post(func() { sn.stopStream(r.ID, r.StopStream) })
-	case r.StartFlow != nil:
-		sn.loop.post(func() { sn.startFlow(r.ID, *r.StartFlow) })
-	case r.StopFlow != 0:
-		sn.loop.post(func() { sn.stopFlow(r.ID, r.StopFlow) })
 	}
 }

@@ -186,11 +186,11 @@ func (c *client) flush() {
 }
 
 // judgeAnswer is what a complete line from the other end means for the attempt.
-func (a *attempt) judgeAnswer(ask wire.Ask, name string, ok bool) {
+func (a *attempt) judgeAnswer(nonce uint64, name string, ok bool) {
 	switch {
 	case !ok || name == "":
 		a.finish(wire.Inconclusive, "", "answered by something that is no prober")
-	case ask.Nonce != a.target.Nonce:
+	case nonce != a.target.Nonce:
 		a.finish(wire.Inconclusive, "", fmt.Sprintf("answer of %s is to another probe", name))
 	default:
 		a.finish(wire.Connected, name, "")

@@ -72,7 +72,7 @@ func (p *tcpProbe) connectedNow(a *attempt) {
 		return
 	}
 	var buf [64]byte
-	if _, err := syscall.Write(a.fd, wire.Ask{Nonce: a.target.Nonce}.Append(buf[:0])); err != nil {
+	if _, err := syscall.Write(a.fd, wire.AppendAsk(buf[:0], a.target.Nonce)); err != nil {
 		p.broken(a, err)
 	}
 }
@@ -93,9 +93,9 @@ func (p *tcpProbe) read(a *attempt) {
 			return
 		}
 		p.answer = append(p.answer, buf[:n]...)
-		ask, name, length, ok := wire.ParseLine(p.answer)
+		nonce, name, length, ok := wire.ParseLine(p.answer)
 		if length > 0 || !ok {
-			a.judgeAnswer(ask, name, ok)
+			a.judgeAnswer(nonce, name, ok)
 			return
 		}
 	}

@@ -116,7 +116,7 @@ func (p *udpProbe) send(a *attempt, wait time.Duration, again int) {
 	}
 	payload := []byte(wire.BarePayload)
 	if !a.target.Bare {
-		payload = wire.Ask{Nonce: a.target.Nonce}.Append(nil)
+		payload = wire.AppendAsk(nil, a.target.Nonce)
 	}
 	_, err := syscall.Write(a.fd, payload)
 	if err = p.sends.note(os.NewSyscallError("send", err)); err != nil {
@@ -138,8 +138,8 @@ func (p *udpProbe) read(a *attempt) {
 	case a.target.Bare:
 		a.finish(wire.Connected, "", "")
 	default:
-		ask, name, _, ok := wire.ParseLine(buf[:n])
-		a.judgeAnswer(ask, name, ok)
+		nonce, name, _, ok := wire.ParseLine(buf[:n])
+		a.judgeAnswer(nonce, name, ok)
 	}
 }
 

@@ -7,7 +7,7 @@
 //
 // Three event loops (epoll, one goroutine each) keep apart what must not delay each other:
 // the client loop makes probes, the server loop answers and counts what arrives, the
-// sender loop sends streams and flows by absolute schedule. Nothing inside a loop blocks,
+// sender loop sends streams by absolute schedule. Nothing inside a loop blocks,
 // and no loop shares memory with another; they meet at the outbox, which queues events for
 // the harness. A matrix of targets that all drop costs one timeout, as nothing waits for
 // anything else.

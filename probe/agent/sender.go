@@ -12,19 +12,18 @@ import (
 	"github.com/netassay/netassay/probe/wire"
 )
 
-// sender sends one-way streams and keeps flows going. All of it runs in its loop.
+// sender sends one-way streams. All of it runs in its loop.
 type sender struct {
 	loop    *loop
 	out     *outbox
 	ports   *portPicker
 	streams map[uint64]*stream
-	flows   map[uint64]*flow
 }
 
 func newSender(l *loop, out *outbox, seed uint64) *sender {
 	return &sender{
 		loop: l, out: out, ports: newPortPicker(seed),
-		streams: map[uint64]*stream{}, flows: map[uint64]*flow{},
+		streams: map[uint64]*stream{},
 	}
 }
 

@@ -17,7 +17,6 @@ const (
 	acceptBatch = 64
 	backlog     = 4096
 	probeIdle   = 15 * time.Second // a client whose RST was dropped leaves its connection behind
-	flowIdle    = 10 * time.Minute // a flow may be cut off for long and come back
 	sweepEvery  = 5 * time.Second
 )
 
@@ -29,7 +28,6 @@ type conn struct {
 	port   uint16
 	unread []byte
 	last   time.Duration // when something came
-	flow   bool
 }
 
 func (s *server) listenTCP(f family, port uint16) error {
@@ -108,7 +106,7 @@ func (c *conn) take(p []byte) bool {
 	c.last = wire.Now()
 	c.unread = append(c.unread, p...)
 	for len(c.unread) > 0 {
-		ask, _, n, ok := wire.ParseLine(c.unread)
+		nonce, _, n, ok := wire.ParseLine(c.unread)
 		if !ok {
 			return false
 		}
@@ -116,7 +114,7 @@ func (c *conn) take(p []byte) bool {
 			return true
 		}
 		c.unread = c.unread[n:]
-		if !c.answer(ask) {
+		if !c.answer(nonce) {
 			return false
 		}
 	}
@@ -124,17 +122,13 @@ func (c *conn) take(p []byte) bool {
 	return true
 }
 
-func (c *conn) answer(ask wire.Ask) bool {
+func (c *conn) answer(nonce uint64) bool {
 	var buf [wire.MaxLinePayload]byte
-	line := ask.AppendAnswer(buf[:0], c.s.name)
+	line := wire.AppendAnswer(buf[:0], nonce, c.s.name)
 	n, err := syscall.Write(c.fd, line)
-	if ask.Seq > 0 {
-		c.flow = true
-	} else {
-		c.s.receipts.add(wire.Receipt{
-			Kind: wire.ReceiptData, Nonce: ask.Nonce, From: c.from, Port: c.port, Protocol: wire.TCP, At: c.last,
-		})
-	}
+	c.s.receipts.add(wire.Receipt{
+		Kind: wire.ReceiptData, Nonce: nonce, From: c.from, Port: c.port, Protocol: wire.TCP, At: c.last,
+	})
 	return err == nil && n == len(line)
 }
 
@@ -147,11 +141,7 @@ func (c *conn) close() {
 func (s *server) sweep(grace time.Duration) {
 	now := wire.Now()
 	for _, c := range s.conns {
-		limit := grace
-		if c.flow {
-			limit = flowIdle
-		}
-		if now-c.last > limit {
+		if now-c.last > grace {
 			c.close()
 		}
 	}

@@ -77,16 +77,14 @@ func (l *udpListener) read() bool {
 // answer answers an ask from the address that it was sent to.
 func (l *udpListener) answer(p []byte, from netip.AddrPort, to netip.Addr) {
 	now := wire.Now()
-	ask, _, n, ok := wire.ParseLine(p)
+	nonce, _, n, ok := wire.ParseLine(p)
 	if !ok || n == 0 {
 		return
 	}
 	var buf [wire.MaxLinePayload]byte
 	// A reply that can't be sent is one that the asker does not get: it will say so.
-	_, _ = syscall.SendmsgN(l.fd, ask.AppendAnswer(buf[:0], l.s.name), fromAddr(to), sockaddr(from), 0)
-	if ask.Seq == 0 {
-		l.s.receipts.add(wire.Receipt{
-			Kind: wire.ReceiptData, Nonce: ask.Nonce, From: from, Port: l.port, Protocol: wire.UDP, At: now,
-		})
-	}
+	_, _ = syscall.SendmsgN(l.fd, wire.AppendAnswer(buf[:0], nonce, l.s.name), fromAddr(to), sockaddr(from), 0)
+	l.s.receipts.add(wire.Receipt{
+		Kind: wire.ReceiptData, Nonce: nonce, From: from, Port: l.port, Protocol: wire.UDP, At: now,
+	})
 }

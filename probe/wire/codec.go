@@ -78,7 +78,7 @@ func (r Request) check() error {
 	set := 0
 	for _, is := range []bool{
 		len(r.Probe) > 0, r.Cancel != 0, r.Ping, r.StartStream != nil, r.StopStream != 0,
-		r.Collect != 0, r.StartFlow != nil, r.StopFlow != 0,
+		r.Collect != 0,
 	} {
 		if is {
 			set++
@@ -93,8 +93,6 @@ func (r Request) check() error {
 		return fmt.Errorf("request %d has %d targets, at most %d are allowed", r.ID, len(r.Probe), MaxTargets)
 	case r.StartStream != nil && (r.StartStream.ID == 0 || r.StartStream.Interval <= 0 || !r.StartStream.Addr.IsValid()):
 		return fmt.Errorf("request %d: a stream needs id, address and interval", r.ID)
-	case r.StartFlow != nil && (r.StartFlow.ID == 0 || r.StartFlow.Interval <= 0 || !r.StartFlow.Addr.IsValid()):
-		return fmt.Errorf("request %d: a flow needs id, address and interval", r.ID)
 	}
 	return nil
 }

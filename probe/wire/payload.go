@@ -10,9 +10,9 @@ import (
 // What probers send to each other: text lines, so that a packet dump can be read, and one
 // binary form for streams.
 //
-//	NA1 <nonce> <seq>\n          probe (seq 0) or ping of a flow, over TCP or UDP
-//	NA1 <nonce> <seq> <name>\n   answer
-//	NAS1 + 32 bytes              datagram of a one-way stream, never answered
+//	NA1 <nonce>\n          probe, over TCP or UDP
+//	NA1 <nonce> <name>\n   answer
+//	NAS1 + 28 bytes        datagram of a one-way stream, never answered
 const (
 	lineMagic   = "NA1 "
 	streamMagic = "NAS1"
@@ -26,48 +26,35 @@ const MaxLinePayload = 512
 // answers it with its host name.
 const BarePayload = "hostname\n"
 
-// Ask is the line of a probe or a ping.
-type Ask struct {
-	Nonce uint64
-	Seq   uint64
-}
+// AppendAsk appends the line of a probe to b.
+func AppendAsk(b []byte, nonce uint64) []byte { return append(appendNonce(b, nonce), '\n') }
 
-// Append appends the line to b.
-func (a Ask) Append(b []byte) []byte { return append(a.append(b), '\n') }
-
-func (a Ask) append(b []byte) []byte {
-	b = append(b, lineMagic...)
-	b = strconv.AppendUint(b, a.Nonce, 16)
-	b = append(b, ' ')
-	return strconv.AppendUint(b, a.Seq, 16)
+func appendNonce(b []byte, nonce uint64) []byte {
+	return strconv.AppendUint(append(b, lineMagic...), nonce, 16)
 }
 
 // AppendAnswer appends the answer of the prober that is called name.
-func (a Ask) AppendAnswer(b []byte, name string) []byte {
-	b = append(a.append(b), ' ')
+func AppendAnswer(b []byte, nonce uint64, name string) []byte {
+	b = append(appendNonce(b, nonce), ' ')
 	b = append(b, name...)
 	return append(b, '\n')
 }
 
-// ParseLine reads the first line of p: what was asked and, in an answer, the name of who
-// answers. n is the number of bytes that the line takes, 0 when it is not complete yet.
+// ParseLine reads the first line of p: the nonce of a probe and, in an answer, the name of
+// who answers. n is the number of bytes that the line takes, 0 when it is not complete yet.
 // ok is false when it is no line of ours.
-func ParseLine(p []byte) (a Ask, name string, n int, ok bool) {
+func ParseLine(p []byte) (nonce uint64, name string, n int, ok bool) {
 	end := bytes.IndexByte(p, '\n')
 	if end < 0 {
-		return Ask{}, "", 0, len(p) < MaxLinePayload
+		return 0, "", 0, len(p) < MaxLinePayload
 	}
 	rest, found := bytes.CutPrefix(p[:end], []byte(lineMagic))
-	fields := bytes.SplitN(rest, []byte{' '}, 3)
-	if !found || len(fields) < 2 {
-		return Ask{}, "", end + 1, false
+	digits, by, _ := bytes.Cut(rest, []byte{' '})
+	nonce, err := strconv.ParseUint(string(digits), 16, 64)
+	if !found || err != nil {
+		return 0, "", end + 1, false
 	}
-	nonce, err1 := strconv.ParseUint(string(fields[0]), 16, 64)
-	seq, err2 := strconv.ParseUint(string(fields[1]), 16, 64)
-	if len(fields) == 3 {
-		name = string(fields[2])
-	}
-	return Ask{Nonce: nonce, Seq: seq}, name, end + 1, err1 == nil && err2 == nil
+	return nonce, string(by), end + 1, true
 }
 
 // Datagram is one datagram of a one-way stream. It says all that the receiver must know,

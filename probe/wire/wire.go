@@ -6,7 +6,7 @@ import (
 )
 
 // Version is the version of the stream; both ends must have the same.
-const Version = 1
+const Version = 2
 
 // Limits of the stream.
 const (
@@ -59,8 +59,6 @@ type Request struct {
 	StartStream *Stream  `json:"start_stream,omitempty"` // answered by Started or Error
 	StopStream  uint64   `json:"stop_stream,omitempty"`  // answered by Sent or Error
 	Collect     uint64   `json:"collect,omitempty"`      // stream id; answered by Received, and forgotten
-	StartFlow   *Flow    `json:"start_flow,omitempty"`   // answered by Started or Error
-	StopFlow    uint64   `json:"stop_flow,omitempty"`    // answered by Flow or Error
 }
 
 // Target is one probe to make.
@@ -83,7 +81,6 @@ type Event struct {
 	Started      uint64          `json:"started,omitempty"`
 	Sent         *SenderReport   `json:"sent,omitempty"`
 	Received     *ReceiverReport `json:"received,omitempty"`
-	Flow         *FlowReport     `json:"flow,omitempty"`
 	Error        string          `json:"error,omitempty"` // with ID 0: the prober gives up
 }
 
@@ -193,29 +190,4 @@ type ReceiverReport struct {
 	SpansBeyond uint64          `json:"spans_beyond,omitempty"`
 	Leaks       []time.Duration `json:"leaks,omitempty"` // arrivals of a blocked stream, the first MaxListed
 	Overflow    uint64          `json:"overflow"`        // datagrams that the receiver's own socket lost while the stream ran
-}
-
-// Flow is a conversation over one TCP connection or one UDP 5-tuple: a ping each interval,
-// echoed by the other end. It shows what happens to established flows.
-type Flow struct {
-	ID       uint64         `json:"id"`
-	Addr     netip.AddrPort `json:"a"`
-	Protocol string         `json:"p"` // TCP or UDP
-	Interval time.Duration  `json:"i"`
-	Timeout  time.Duration  `json:"t"` // for the first answer
-}
-
-// FlowReport tells how a flow went.
-type FlowReport struct {
-	Flow     uint64         `json:"flow"`
-	Local    netip.AddrPort `json:"local"`
-	Answered string         `json:"w,omitempty"`
-	Start    time.Duration  `json:"start"`
-	End      time.Duration  `json:"end"`
-	Sent     uint64         `json:"sent"`
-	Echoed   uint64         `json:"echoed"`
-	LastEcho time.Duration  `json:"last_echo"`
-	Gaps     []Outage       `json:"gaps,omitempty"` // times of more than two intervals without an echo
-	Beyond   uint64         `json:"gaps_beyond,omitempty"`
-	Err      string         `json:"e,omitempty"` // why it ended before it was stopped
 }
