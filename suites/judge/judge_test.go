@@ -50,17 +50,22 @@ func unasked(o *Observation)   { o.Server = ControlMissing }
 func offline(o *Observation)   { o.Client = ControlDead }
 func delivered(o *Observation) { o.Delivered = true }
 
-func TestJudge(t *testing.T) {
-	const allow, deny, undefined = model.Allow, model.Deny, model.Undefined
-	tests := []struct {
-		name         string
-		before, want model.Verdict
-		obs          []Observation
-		ended        time.Duration // after the ack; 0 is not yet
-		outcome      v1.Outcome
-		kind         v1.FailureKind
-		reason       string // contained
-	}{
+// A judgeCase is a cell that was observed, and what it must be judged as.
+type judgeCase struct {
+	name         string
+	before, want model.Verdict
+	obs          []Observation
+	ended        time.Duration // after the ack; 0 is not yet
+	outcome      v1.Outcome
+	kind         v1.FailureKind
+	reason       string // contained
+}
+
+const allow, deny, undefined = model.Allow, model.Deny, model.Undefined
+
+// provenCases are what counts as seen: errors, live controls.
+func provenCases() []judgeCase {
+	return []judgeCase{
 		{
 			name: "allowed and connected for the hold window", before: deny, want: allow,
 			obs: []Observation{seen(0, Dropped), seen(20, Connected), seen(600, Connected)}, outcome: v1.Pass,
@@ -112,6 +117,12 @@ func TestJudge(t *testing.T) {
 			obs:     []Observation{with(seen(0, Dropped), dead), with(seen(600, Dropped), dead)},
 			outcome: v1.Inconclusive, reason: "without a live control",
 		},
+	}
+}
+
+// wrongCases are cells that never get right, and what looks so.
+func wrongCases() []judgeCase {
+	return []judgeCase{
 		{
 			name: "an allow cell that stays dropped", before: deny, want: allow,
 			obs: []Observation{seen(0, Dropped), seen(600, Dropped)}, outcome: v1.Fail, kind: v1.Outage, reason: "wants Allow, still Dropped",
@@ -162,6 +173,12 @@ func TestJudge(t *testing.T) {
 			obs:     []Observation{with(seen(600, Connected), func(o *Observation) { o.Answered, o.Delivered = "y/b", false })},
 			outcome: v1.Inconclusive, reason: `answered by "y/b"`,
 		},
+	}
+}
+
+// changingCases are cells whose verdict a step changes.
+func changingCases() []judgeCase {
+	return []judgeCase{
 		{
 			name: "before the ack a changing cell is not judged", before: allow, want: deny,
 			obs: []Observation{seen(-50, Connected), seen(10, Dropped), seen(510, Dropped)}, outcome: v1.Pass,
@@ -201,6 +218,12 @@ func TestJudge(t *testing.T) {
 			obs:     []Observation{seen(0, Connected), seen(2100, Dropped), seen(2700, Dropped)},
 			outcome: v1.Fail, kind: v1.Leak, reason: "the deadline is 2000.0 ms",
 		},
+	}
+}
+
+// unchangedCases are cells that must not flip, and the end of a step.
+func unchangedCases() []judgeCase {
+	return []judgeCase{
 		{
 			name: "an unchanged cell that stays right", before: deny, want: deny,
 			obs: []Observation{seen(-90, Dropped), seen(100, Dropped), seen(510, Dropped)}, outcome: v1.Pass,
@@ -263,6 +286,12 @@ func TestJudge(t *testing.T) {
 			obs:     []Observation{seen(650, Connected), with(seen(640, Connected), func(o *Observation) { o.Done += 20 * time.Millisecond })},
 			outcome: v1.Inconclusive, reason: "only after the end",
 		},
+	}
+}
+
+// openCases are cells that have no verdict or no past.
+func openCases() []judgeCase {
+	return []judgeCase{
 		{
 			name: "undefined is reported", before: undefined, want: undefined,
 			obs: []Observation{seen(0, Dropped)}, outcome: v1.Skipped, reason: "undefined",
@@ -276,7 +305,10 @@ func TestJudge(t *testing.T) {
 			obs: []Observation{seen(40, Connected), seen(60, Dropped), seen(600, Dropped)}, outcome: v1.Pass,
 		},
 	}
-	for _, tc := range tests {
+}
+
+func TestJudge(t *testing.T) {
+	for _, tc := range slices.Concat(provenCases(), wrongCases(), changingCases(), unchangedCases(), openCases()) {
 		t.Run(tc.name, func(t *testing.T) {
 			c := &Cell{Before: tc.before, Want: tc.want, Server: "x/a", Observations: tc.obs}
 			w := window()
