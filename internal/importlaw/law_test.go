@@ -1,5 +1,7 @@
 package importlaw
 
+import "slices"
+
 // A rule says what some packages must not reach, or what alone they may reach.
 //
 // Names are import paths; those of this module are written without its path, with a
@@ -33,8 +35,13 @@ func pure() []string {
 	}
 }
 
-// law is the import law.
+// law is what the order of imports alone does not say: over any distance, and for tests too.
 func law() []rule {
+	return slices.Concat(twoSides(), withinEnforcer(), purity(), harness())
+}
+
+// twoSides keeps the enforcer and what judges it apart.
+func twoSides() []rule {
 	return []rule{
 		{
 			why:    "the oracle says what is right and the enforcer is judged by it: if they shared semantics, one misreading of the specification would hide in both",
@@ -61,6 +68,12 @@ func law() []rule {
 			forbid: []string{"./enforcer/proof", "./enforcer/scenarios"},
 			tests:  true,
 		},
+	}
+}
+
+// withinEnforcer keeps the parts of the enforcer apart.
+func withinEnforcer() []rule {
+	return []rule{
 		{
 			why:    "the tracer reads text, as the kernel does; if it knew the plan, it would prove nothing about the text",
 			from:   []string{"./enforcer/iptsim"},
@@ -77,6 +90,12 @@ func law() []rule {
 			from:   []string{"./enforcer/kernel"},
 			forbid: []string{"./enforcer/watch", "k8s.io/client-go/..."},
 		},
+	}
+}
+
+// purity bounds what packages reach outside of this module, and what computes only.
+func purity() []rule {
+	return []rule{
 		{
 			why:  "nouns are shared by everything, so what they import everything imports",
 			from: []string{"./model"},
@@ -97,6 +116,36 @@ func law() []rule {
 			forbid: []string{"./clusters/...", "./engines/...", "./internal/cli", "./internal/sandbox", "./probe", "./probe/agent/...", "./probe/wire", "./probe/pods", "./suites/runner", "./enforcer/kernel", "./enforcer/watch", "./enforcer/agent"},
 		},
 		{
+			why:    "the judge sees one cell, and evaluates no policy",
+			from:   []string{"./suites/judge"},
+			forbid: []string{"./suites/oracle", "./suites/cases", "./probe/..."},
+		},
+		{
+			why:    "reports outlive the code that made them: other programs read their types",
+			from:   []string{"./reports/v1"},
+			only:   []string{},
+			forbid: []string{"./suites/...", "./enforcer/...", "./model"},
+		},
+		{
+			why:    "loads and figures are the same for every engine: they know neither enforcer nor suite",
+			from:   []string{"./scale/profile", "./scale/load", "./scale/stats", "./scale/compare", "./scale/summary"},
+			forbid: []string{"./suites/...", "./enforcer/..."},
+		},
+		{
+			why:   "plain testing and cmp.Diff",
+			from:  []string{"./..."},
+			tests: true,
+			forbid: []string{
+				"github.com/stretchr/testify/...", "github.com/onsi/ginkgo/v2/...", "github.com/onsi/gomega/...",
+			},
+		},
+	}
+}
+
+// harness bounds what those who run, probe and measure may know.
+func harness() []rule {
+	return []rule{
+		{
 			why:    "the prober runs in any pod's image: small, static, the standard library only",
 			from:   []string{"./cmd/probe", "./probe/agent/...", "./probe/wire"},
 			only:   []string{"./probe/agent/...", "./probe/wire"},
@@ -112,11 +161,6 @@ func law() []rule {
 			why:    "everything probes, so what the probers import everything imports: they are the lowest layer, beside model",
 			from:   []string{"./probe/..."},
 			forbid: []string{"./suites/...", "./scale/...", "./testbed/...", "./reports/...", "./clusters/...", "./engines/...", "./enforcer/..."},
-		},
-		{
-			why:    "the judge sees one cell, and evaluates no policy",
-			from:   []string{"./suites/judge"},
-			forbid: []string{"./suites/oracle", "./suites/cases", "./probe/..."},
 		},
 		{
 			why:    "an engine never judges itself, and the engine under test is a process, the reference one too",
@@ -135,12 +179,6 @@ func law() []rule {
 			tests:  true,
 		},
 		{
-			why:    "reports outlive the code that made them: other programs read their types",
-			from:   []string{"./reports/v1"},
-			only:   []string{},
-			forbid: []string{"./suites/...", "./enforcer/...", "./model"},
-		},
-		{
 			why:    "what measures sees the agent as a process, from the outside",
 			from:   []string{"./scale/..."},
 			except: []string{"./scale/run"},
@@ -150,11 +188,6 @@ func law() []rule {
 			why:    "a measured run probes as the suites do, with their probers; it judges nothing by oracle or case",
 			from:   []string{"./scale/run"},
 			forbid: []string{"./enforcer/...", "./internal/cli"},
-		},
-		{
-			why:    "loads and figures are the same for every engine: they know neither enforcer nor suite",
-			from:   []string{"./scale/profile", "./scale/load", "./scale/stats", "./scale/compare", "./scale/summary"},
-			forbid: []string{"./suites/...", "./enforcer/..."},
 		},
 		{
 			why:    "records are the same for whoever makes them: suites and scale fill them, and what computes figures stands above",
@@ -167,14 +200,6 @@ func law() []rule {
 			from:   []string{"./..."},
 			except: []string{"./internal/cli", "./cmd/netassay"},
 			forbid: []string{"./internal/cli"},
-		},
-		{
-			why:   "plain testing and cmp.Diff",
-			from:  []string{"./..."},
-			tests: true,
-			forbid: []string{
-				"github.com/stretchr/testify/...", "github.com/onsi/ginkgo/v2/...", "github.com/onsi/gomega/...",
-			},
 		},
 	}
 }
