@@ -18,6 +18,7 @@ ARGS ?=
 PKGS ?= ./...
 FUZZTIME ?= 30s
 GOLANGCI := bin/golangci-lint
+MISSPELL := bin/misspell
 
 .PHONY: help
 help: ## Show this help
@@ -135,7 +136,7 @@ docker-down: ## Undo what docker-up did
 .PHONY: test
 test: deps binaries ## Run all tests: PKGS=./suites/... ARGS="-run Name"
 	@# -count=1: the cache does not know which programs tests build and run, nor what go list tells them.
-	KUBEBUILDER_ASSETS=$(ASSETS) go test -count=1 $(PKGS) $(ARGS)
+	KUBEBUILDER_ASSETS=$(ASSETS) hack/clean-tree.sh go test -count=1 $(PKGS) $(ARGS)
 
 .PHONY: test-rootless
 test-rootless: deps binaries ## Run the lab's tests as an unprivileged user, when root
@@ -160,8 +161,10 @@ test-race: deps binaries ## Run all tests under the race detector (needs a C com
 	CGO_ENABLED=1 KUBEBUILDER_ASSETS=$(ASSETS) go test -race -count=1 -timeout 30m $(PKGS) $(ARGS)
 
 .PHONY: lint
-lint: $(GOLANGCI) ## Run the linters
+lint: $(GOLANGCI) $(MISSPELL) ## Run the linters; check sizes, modules, generated files, spelling
 	$(GOLANGCI) run $(PKGS)
+	go test ./internal/importlaw ./internal/sizes
+	hack/lint.sh $(CURDIR)/$(MISSPELL)
 
 .PHONY: fmt
 fmt: $(GOLANGCI) ## Format the code
@@ -169,6 +172,9 @@ fmt: $(GOLANGCI) ## Format the code
 
 $(GOLANGCI): hack/tools/go.mod hack/tools/go.sum | go-version
 	go build -C hack/tools -v -o $(CURDIR)/$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint 2>&1 | hack/progress.sh golangci-lint
+
+$(MISSPELL): hack/tools/go.mod hack/tools/go.sum | go-version
+	go build -C hack/tools -o $(CURDIR)/$@ github.com/golangci/misspell/cmd/misspell
 
 .PHONY: bench
 bench: go-version ## Run the benchmarks
