@@ -2,6 +2,7 @@ package binaries
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -122,4 +123,67 @@ func own(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// The module of a user takes this project from somewhere: what it says of vendoring, or of
+// a workspace, is about its own packages.
+func TestOwnInTheModuleOfAUser(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		mod   string            // of the user
+		files map[string]string // of the user, besides
+		env   map[string]string
+		want  string // part of the error; none when empty
+	}{
+		{name: "replaced", mod: "require " + ownModule + " v0.0.0\nreplace " + ownModule + " => OURS"},
+		{
+			name: "vendored", mod: "require " + ownModule + " v0.0.0\nreplace " + ownModule + " => OURS",
+			files: map[string]string{"vendor/modules.txt": "# nothing that is used\n"}, env: map[string]string{"GOFLAGS": "-mod=vendor"},
+		},
+		{name: "in a workspace", files: map[string]string{"go.work": "go 1.26\nuse (\n\t.\n\tOURS\n)\n"}},
+		{name: "not required", want: "does not require " + ownModule},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Setenv("NETASSAY_CACHE", t.TempDir())
+			t.Setenv("GOWORK", "")
+			for name, value := range tc.env {
+				t.Setenv(name, value)
+			}
+			smallModule(t, "ours")
+			cwd, err := os.Getwd()
+			if err != nil {
+				t.Fatal(err)
+			}
+			user := writeTree(t, map[string]string{"go.mod": "module example.test/user\n\ngo 1.26\n\n" + tc.mod + "\n"}, tc.files, filepath.Dir(cwd))
+			t.Chdir(user)
+			path, err := Own(t.Context(), "probe")
+			switch {
+			case tc.want != "":
+				if err == nil || !strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), "\n") {
+					t.Errorf("error %v, want one line with %q", err, tc.want)
+				}
+			case err != nil:
+				t.Error(err)
+			case says(t, path) != "ours":
+				t.Errorf("says %q, want ours", says(t, path))
+			}
+		})
+	}
+}
+
+// writeTree writes files, where OURS is replaced, to a new directory.
+func writeTree(t *testing.T, files, more map[string]string, ours string) string {
+	t.Helper()
+	dir := t.TempDir()
+	maps.Copy(files, more)
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(strings.ReplaceAll(text, "OURS", ours)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }
