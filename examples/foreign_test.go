@@ -12,6 +12,8 @@ import (
 
 	"golang.org/x/mod/module"
 	modzip "golang.org/x/mod/zip"
+
+	"github.com/netassay/netassay/clusters/binaries"
 )
 
 const (
@@ -168,7 +170,8 @@ func published(t *testing.T) (env []string) {
 	return []string{"GOPROXY=file://" + proxy + "," + usual, "GONOSUMDB=" + suiteModule}
 }
 
-// forget removes the version from a module cache, whose directories can't be written.
+// forget removes the version from a module cache, whose directories can't be written, and the
+// programs that were built of it.
 func forget(t *testing.T, cache string) {
 	t.Helper()
 	dir := filepath.Join(cache, suiteModule+"@"+version)
@@ -178,11 +181,22 @@ func forget(t *testing.T, cache string) {
 		}
 		return err
 	})
-	left, err := filepath.Glob(filepath.Join(cache, "cache", "download", suiteModule, "@v", version+".*"))
+	programs, err := binaries.CacheRoot()
 	if err != nil {
-		t.Error(err)
+		t.Fatal(err)
 	}
-	for _, path := range append(left, dir) {
+	left := []string{dir}
+	for _, pattern := range []string{
+		filepath.Join(cache, "cache", "download", suiteModule, "@v", version+".*"),
+		filepath.Join(programs, "peers", "*-"+version+"-*"),
+	} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		left = append(left, found...)
+	}
+	for _, path := range left {
 		if err := os.RemoveAll(path); err != nil {
 			t.Error(err)
 		}
