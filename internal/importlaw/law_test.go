@@ -179,15 +179,16 @@ func harness() []rule {
 			tests:  true,
 		},
 		{
-			why:    "what measures sees the agent as a process, from the outside",
+			why:    "what measures sees the agent as a process, from the outside, and judges nothing by oracle or case",
 			from:   []string{"./scale/..."},
-			except: []string{"./scale/run"},
 			forbid: []string{"./enforcer/...", "./suites/..."},
+			tests:  true,
 		},
 		{
-			why:    "a measured run probes as the suites do, with their probers; it judges nothing by oracle or case",
-			from:   []string{"./scale/run"},
-			forbid: []string{"./enforcer/...", "./internal/cli"},
+			why:    "experiments don't know each other: what two of them need stands below both",
+			from:   []string{"./suites/..."},
+			forbid: []string{"./scale/..."},
+			tests:  true,
 		},
 		{
 			why:    "records are the same for whoever makes them: suites and scale fill them, and what computes figures stands above",
