@@ -23,6 +23,7 @@ state() {
 	git status --porcelain
 	git diff HEAD | sha256sum
 }
+# docs/scenarios.md is made so. Goldens are not: their tests compare them, and some need root.
 before=$(state)
 go generate ./...
 if [ "$(state)" != "$before" ]; then

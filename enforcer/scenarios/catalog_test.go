@@ -57,7 +57,7 @@ func TestCatalog(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(old), text); diff != "" {
-		t.Errorf("docs/scenarios.md is not what the tests say; run go test ./enforcer/scenarios -run TestCatalog -update (-want +got):\n%s", diff)
+		t.Errorf("docs/scenarios.md is not what the tests say; run go generate ./enforcer/scenarios (-want +got):\n%s", diff)
 	}
 }
 
@@ -169,7 +169,7 @@ func render(entries []entry) string {
 
 Situations in which enforcers of NetworkPolicy have failed in the field, each with a test by its number in ` + "`enforcer/scenarios`" + `: ` + "`go test ./enforcer/scenarios -run 'Scenario07'`" + `. *Proved at* is the cheapest level that really shows it; *lab* is where it runs with the whole system besides, or why it can't. Those that need real kubelets and containers run on kind besides (` + "`make test-kind`" + `), and their rows say so.
 
-This page is made of the comments of the tests: edit those, then run ` + "`go test ./enforcer/scenarios -run TestCatalog -update`" + `.
+This page is made of the comments of the tests: edit those, then run ` + "`go generate ./enforcer/scenarios`" + `.
 
 | # | Scenario | Source | Proved at | Lab |
 |---|---|---|---|---|

@@ -11,3 +11,5 @@
 //
 // It sees both the oracle and the enforcer, so nothing may import it.
 package scenarios
+
+//go:generate go test -count=1 -run ^TestCatalog$ . -update
