@@ -54,7 +54,7 @@ remove() {
 }
 
 # Removes the directories that dockerd made where there were none.
-remove_folders() {
+remove_directories() {
 	[ -e "$state/directories" ] || return 0
 	local directory
 	while read -r directory; do
@@ -109,7 +109,7 @@ if [ -e "$state/systemd" ]; then
 else
 	stop
 	restore_firewall
-	remove_folders
+	remove_directories
 fi
 restore_settings
 remove /run/netassay-docker

@@ -30,7 +30,7 @@ remember_firewall() {
 }
 
 # Writes down, once, which of the directories that dockerd makes outside of its own are new.
-remember_folders() {
+remember_directories() {
 	[ ! -e "$state/directories" ] || return 0
 	local directory
 	for directory in /etc/docker /run/docker /run/containerd; do
@@ -101,7 +101,7 @@ start_by_hand() {
 	remember net.ipv4.ip_forward
 	remember_firewall iptables
 	remember_firewall ip6tables
-	remember_folders
+	remember_directories
 	say "starting dockerd; its log is $state/dockerd.log"
 	setsid dockerd --config-file "$state/daemon.json" >"$state/dockerd.log" 2>&1 </dev/null &
 	local pid=$! tries=0

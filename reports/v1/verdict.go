@@ -3,7 +3,7 @@ package v1
 // Outcome is what became of a cell, a step or a case.
 type Outcome string
 
-// The outcomes of DESIGN.md, and two that only steps and cases can have: Error is a
+// The outcomes of a cell, and two that only steps and cases can have: Error is a
 // defect of the case itself (the oracle and the pins disagree, an action cannot be
 // applied), Unfinished a case that was begun, or never begun, when the run was stopped.
 // Neither is ever green.
