@@ -39,24 +39,44 @@ func (t *Testbed) putToWork(ctx context.Context, engine engines.Engine, say func
 	}
 	t.Engine, t.Unsupported = engine.Name(), engine.Unsupported()
 	start := time.Now()
-	if c, ok := t.Cluster.(ByNode); ok {
+	c, byNode := t.Cluster.(ByNode)
+	d, deployable := engine.(engines.Deployable)
+	var err error
+	switch {
+	case byNode:
 		say("starting engine " + engine.Name())
-		if err := engine.Start(ctx, c.EngineNodes()); err != nil {
-			return fmt.Errorf("start engine %s: %w", engine.Name(), err)
-		}
-		t.onDown(func(ctx context.Context, _ bool) error { return engine.Stop(ctx) })
-	} else if d, ok := engine.(engines.Deployable); ok {
-		if t.WasThere && !t.Keep { // else it goes, or stays, with the cluster
-			t.onDown(func(ctx context.Context, _ bool) error { return d.Undeploy(ctx) })
-		}
-		target := engines.Target{REST: t.Cluster.REST(), Image: t.Cluster.Image, Nodes: t.Cluster.Nodes()}
-		if err := d.Deploy(ctx, target); err != nil {
-			return fmt.Errorf("deploy engine %s: %w", d.Name(), err)
-		}
-	} else {
+		err = t.start(ctx, engine, c.EngineNodes())
+	case deployable:
+		err = t.deploy(ctx, d)
+	default:
 		return nil // of the caller's, and there already
 	}
+	if err != nil {
+		return err
+	}
 	say(fmt.Sprintf("engine %s in sync on %d nodes (%.1f s)", engine.Name(), len(t.Cluster.Nodes()), time.Since(start).Seconds()))
+	return nil
+}
+
+// start starts the engine on nodes, and has it stop with the testbed.
+func (t *Testbed) start(ctx context.Context, engine engines.Engine, nodes []engines.Node) error {
+	if err := engine.Start(ctx, nodes); err != nil {
+		return fmt.Errorf("start engine %s: %w", engine.Name(), err)
+	}
+	t.onDown(func(ctx context.Context, _ bool) error { return engine.Stop(ctx) })
+	return nil
+}
+
+// deploy deploys the engine into the cluster, and has it go with the testbed where the
+// cluster stays.
+func (t *Testbed) deploy(ctx context.Context, engine engines.Deployable) error {
+	if t.WasThere && !t.Keep { // else it goes, or stays, with the cluster
+		t.onDown(func(ctx context.Context, _ bool) error { return engine.Undeploy(ctx) })
+	}
+	target := engines.Target{REST: t.Cluster.REST(), Image: t.Cluster.Image, Nodes: t.Cluster.Nodes()}
+	if err := engine.Deploy(ctx, target); err != nil {
+		return fmt.Errorf("deploy engine %s: %w", engine.Name(), err)
+	}
 	return nil
 }
 

@@ -176,19 +176,23 @@ func TestFlagsOnOffer(t *testing.T) {
 		lacks []string
 	}{
 		{
-			"all", Flags{Offers: BuiltIn()},
+			"all",
+			Flags{Offers: BuiltIn()},
 			map[string]string{
 				"provider": "where to run: lab (no Docker), kind (containers), existing", "engine": "engine under test", "ip-family": "lab and existing: IP",
 				"nodes": "lab: number", "topology": "kind: one of", "tolerate": "existing: also", "keep": "kind and existing: leave",
-			}, nil,
+			},
+			nil,
 		},
 		{
-			"lab only", Flags{Offers: []string{Lab}, Without: []string{"proxy-mode"}},
+			"lab only",
+			Flags{Offers: []string{Lab}, Without: []string{"proxy-mode"}},
 			map[string]string{"engine": "engine", "ip-family": "IP", "nodes": "number"},
 			[]string{"provider", "proxy-mode", "topology", "keep", "kubeconfig"},
 		},
 		{
-			"two", Flags{Offers: []string{Lab, Kind}},
+			"two",
+			Flags{Offers: []string{Lab, Kind}},
 			map[string]string{"provider": "where to run: lab (no Docker), kind (containers)", "ip-family": "lab: IP", "keep": "kind: leave"},
 			[]string{"kubeconfig", "image"},
 		},

@@ -79,28 +79,32 @@ func TestDown(t *testing.T) {
 			func(w *world) (*Testbed, error) {
 				return up(t.Context(), Options{UnderTest: agent{w}}, Log{Say: func(string) {}}, w.start(near{}, nil))
 			},
-			[]string{"stop", "remove cluster", "remove network"}, nil,
+			[]string{"stop", "remove cluster", "remove network"},
+			nil,
 		},
 		{
 			"deployed engine goes with its cluster",
 			func(w *world) (*Testbed, error) {
 				return up(t.Context(), Options{UnderTest: daemonSet{agent{w}}}, Log{Say: func(string) {}}, w.start(remote{}, nil))
 			},
-			[]string{"remove cluster", "remove network"}, []string{"engine"},
+			[]string{"remove cluster", "remove network"},
+			[]string{"engine"},
 		},
 		{
 			"deployed engine leaves a cluster that was there",
 			func(w *world) (*Testbed, error) {
 				return up(t.Context(), Options{UnderTest: daemonSet{agent{w}}}, Log{Say: func(string) {}}, wasThere(w))
 			},
-			[]string{"undeploy"}, nil,
+			[]string{"undeploy"},
+			nil,
 		},
 		{
 			"unless it is to be kept",
 			func(w *world) (*Testbed, error) {
 				return up(t.Context(), Options{UnderTest: daemonSet{agent{w}}, Keep: true}, Log{Say: func(string) {}}, wasThere(w))
 			},
-			nil, []string{"engine"},
+			nil,
+			[]string{"engine"},
 		},
 		{
 			"engine that was there",

@@ -35,7 +35,9 @@ func busy() model.Snapshot {
 			ObjectMeta: metav1.ObjectMeta{Namespace: "x", Name: fmt.Sprint("policy-of-a-usual-length-", i)},
 			Spec: netv1.NetworkPolicySpec{PodSelector: *selector(0), Ingress: []netv1.NetworkPolicyIngressRule{{
 				From: []netv1.NetworkPolicyPeer{
-					{PodSelector: selector(1)}, {PodSelector: selector(2)}, {PodSelector: selector(3)},
+					{PodSelector: selector(1)},
+					{PodSelector: selector(2)},
+					{PodSelector: selector(3)},
 					{IPBlock: &netv1.IPBlock{CIDR: fmt.Sprintf("172.%d.0.0/16", i%250)}},
 				},
 				Ports: []netv1.NetworkPolicyPort{{Port: &port}, {Port: &name}},

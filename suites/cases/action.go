@@ -102,6 +102,7 @@ type LabelNamespace struct {
 
 func (a LabelNamespace) do(ctx context.Context, w World) error { return w.LabelNamespace(ctx, a) }
 func (a LabelNamespace) effect() Effect                        { return Effect{Resource: Namespaces} }
+
 func (a LabelNamespace) String() string {
 	return "label namespace " + a.Name + labelList(a.Labels)
 }

@@ -33,7 +33,7 @@ func (c Case) Undo(end int) []Action {
 		}
 	}
 	undo = append(undo, undoNamespaces(before, after)...)
-	return append(undo, undoPods(before, after)...)
+	return append(undo, undoPods(after)...)
 }
 
 func undoNamespaces(before, after *FakeCluster) []Action {
@@ -57,7 +57,7 @@ func undoNamespaces(before, after *FakeCluster) []Action {
 	return undo
 }
 
-func undoPods(before, after *FakeCluster) []Action {
+func undoPods(after *FakeCluster) []Action {
 	var undo []Action
 	for _, old := range FixturePods() {
 		now := after.pod(old.Ref)
