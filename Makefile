@@ -163,7 +163,7 @@ test-race: deps binaries ## Run all tests under the race detector (needs a C com
 .PHONY: lint
 lint: $(GOLANGCI) $(MISSPELL) ## Run the linters; check sizes, modules, generated files, spelling
 	$(GOLANGCI) run $(PKGS)
-	go test ./internal/importlaw ./internal/sizes
+	go test -count=1 ./internal/importlaw ./internal/sizes
 	hack/lint.sh $(CURDIR)/$(MISSPELL)
 
 .PHONY: fmt

@@ -68,7 +68,7 @@ install_docker() {
 	rm -f "$log"
 }
 
-# Says whether this machine's processes may have CAP_SYS_RESOURCE, which is bit 24.
+# Reports whether this machine's processes may have CAP_SYS_RESOURCE, which is bit 24.
 may_have_sys_resource() {
 	local bounding
 	bounding=$(sed -n 's/^CapBnd:\t//p' /proc/self/status)

@@ -3,7 +3,7 @@
 # unprivileged user, who has root's rights only in a user namespace. Somebody who is not
 # root has run them so already: "make test" enters a user namespace by itself.
 #
-#   hack/test-rootless.sh FOLDER   the directory with the Kubernetes programs
+#   hack/test-rootless.sh DIRECTORY   where the Kubernetes programs are
 set -euo pipefail
 if [ "$(id -u)" != 0 ]; then
 	echo "not root: make test has run these tests without root already"

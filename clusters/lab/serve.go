@@ -71,7 +71,7 @@ func startServed(ctx context.Context, o order, door net.Listener, progress *os.F
 	tell := func(line string) {
 		fmt.Println(line)
 		if _, err := fmt.Fprintln(progress, line); err != nil {
-			cancel(errors.New("who wanted the lab is gone"))
+			cancel(errors.New("the command that asked for the lab has ended"))
 		}
 	}
 	l, err := Start(ctx, Config{

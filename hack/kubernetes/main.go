@@ -1,7 +1,7 @@
 // Command kubernetes finds or builds the Kubernetes programs that tests and labs run, and
 // links them into one directory, for tests that look for them there by KUBEBUILDER_ASSETS:
 //
-//	go run ./hack/kubernetes FOLDER
+//	go run ./hack/kubernetes DIRECTORY
 package main
 
 import (
@@ -19,7 +19,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: go run ./hack/kubernetes FOLDER")
+		fmt.Fprintln(os.Stderr, "usage: go run ./hack/kubernetes DIRECTORY")
 		os.Exit(2)
 	}
 	if err := run(ctx, os.Args[1]); err != nil {
