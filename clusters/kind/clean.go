@@ -22,21 +22,6 @@ func Clean(ctx context.Context, all bool) (done []string, err error) {
 	return cleaner{docker: dockerCLI, root: root}.clean(ctx, all)
 }
 
-// Orphans are the names of the clusters that Clean would remove.
-func Orphans(ctx context.Context) ([]string, error) {
-	nets, err := docker(dockerCLI).networks(ctx, "")
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, n := range nets {
-		if look(n.dir, n.space) == orphaned {
-			names = append(names, n.name)
-		}
-	}
-	return names, nil
-}
-
 type cleaner struct {
 	docker docker
 	root   string

@@ -49,9 +49,6 @@ func NewNetNS(name string) (*NetNS, error) {
 	return n, nil
 }
 
-// CurrentNetNS is the network namespace of the calling thread.
-func CurrentNetNS() (*NetNS, error) { return OpenNetNS(threadNetNS) }
-
 // OpenNetNS is the network namespace that a file is of, e.g. /proc/PID/ns/net.
 func OpenNetNS(file string) (*NetNS, error) {
 	f, err := os.Open(file)

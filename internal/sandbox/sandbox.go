@@ -49,12 +49,6 @@ type Options struct {
 // Inside reports whether this process runs inside a sandbox.
 func Inside() bool { return os.Getenv(roleVar) == roleInside }
 
-// Rootless reports whether this process has root's rights only in a user namespace.
-func Rootless() bool {
-	text, err := os.ReadFile("/proc/self/uid_map")
-	return err == nil && strings.Join(strings.Fields(string(text)), " ") != "0 0 4294967295"
-}
-
 // Enter runs the current program again inside fresh namespaces, waits for its end and
 // returns its exit code (128+n when signal n ended it). SIGINT, SIGTERM, SIGHUP and
 // SIGQUIT are handed on once. It is an error when the sandbox could not be set up; the
