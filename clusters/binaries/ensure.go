@@ -95,6 +95,12 @@ func isProgram(fi os.FileInfo) bool {
 	return fi.Mode().IsRegular() && fi.Mode().Perm()&0o111 != 0 && fi.Size() > 0
 }
 
+// isProgramAt reports whether there is a program at path.
+func isProgramAt(path string) bool {
+	fi, err := os.Stat(path)
+	return err == nil && isProgram(fi)
+}
+
 // A cache is the directory that holds the programs of one recipe and platform.
 type cache struct {
 	dir    string
@@ -102,17 +108,8 @@ type cache struct {
 }
 
 func openCache(root string, r recipe) (cache, error) {
-	if root == "" {
-		var err error
-		if root, err = CacheRoot(); err != nil {
-			return cache{}, err
-		}
-	}
-	abs, err := filepath.Abs(root)
-	if err != nil {
-		return cache{}, fmt.Errorf("resolve cache directory: %w", err)
-	}
-	return cache{dir: filepath.Join(abs, r.name, r.key()), recipe: r}, nil
+	dir, err := CacheDir(root, r.name, r.key())
+	return cache{dir: dir, recipe: r}, err
 }
 
 // split parts names into those that this cache is for and the others.
@@ -127,65 +124,41 @@ func (c cache) split(names []Name) (own, others []Name) {
 	return own, others
 }
 
-// provide adds names to set, and builds what the cache lacks.
+// provide adds names to set. It builds what the cache lacks, alone among all processes that
+// share the cache; what another one has built while this one waited is not built again.
 func (c cache) provide(ctx context.Context, p *progress, set Set, names []Name) error {
-	if c.collect(set, names) {
-		return nil
-	}
-	if err := c.complete(ctx, p, names); err != nil {
+	done := func() bool { return len(c.missing(names)) == 0 }
+	err := flock.Once(ctx, filepath.Join(c.dir, "lock"), done, p.waiting(c.recipe.title, c.dir), func() error {
+		return c.build(ctx, p, c.missing(names))
+	})
+	if err != nil {
 		return err
 	}
-	if !c.collect(set, names) {
+	if !done() {
 		return fmt.Errorf("build %s: %s does not hold all of %s after the build", c.recipe.title, c.dir, join(names))
+	}
+	for _, n := range names {
+		set[n] = c.path(n)
 	}
 	return nil
 }
+
+// path is where the cache has a program.
+func (c cache) path(n Name) string { return filepath.Join(c.dir, string(n)) }
 
 // missing are those of names that the cache lacks.
 func (c cache) missing(names []Name) []Name {
 	var out []Name
 	for _, n := range names {
-		if fi, err := os.Stat(filepath.Join(c.dir, string(n))); err != nil || !isProgram(fi) {
+		if !isProgramAt(c.path(n)) {
 			out = append(out, n)
 		}
 	}
 	return out
 }
 
-// collect adds names to set and reports whether the cache has all of them.
-func (c cache) collect(set Set, names []Name) bool {
-	if len(c.missing(names)) > 0 {
-		return false
-	}
-	for _, n := range names {
-		set[n] = filepath.Join(c.dir, string(n))
-	}
-	return true
-}
-
-// complete builds those of names that the cache lacks, alone among all processes that
-// share the cache. What another process has built while this one waited is not built
-// again.
-func (c cache) complete(ctx context.Context, p *progress, names []Name) error {
-	if err := os.MkdirAll(c.dir, 0o755); err != nil {
-		return fmt.Errorf("make cache directory: %w: set NETASSAY_CACHE to a directory that can be written", err)
-	}
-	done := func() bool { return len(c.missing(names)) == 0 }
-	l, err := flock.Acquire(ctx, filepath.Join(c.dir, "lock"), done, func(holder string) {
-		p.line("waiting for %s, which is building %s in %s", holder, c.recipe.title, c.dir)
-	})
-	if err != nil || l == nil {
-		return err
-	}
-	defer l.Release()
-	return c.build(ctx, p, c.missing(names))
-}
-
 // build builds names one after the other; the caller holds the cache's lock.
 func (c cache) build(ctx context.Context, p *progress, names []Name) error {
-	if len(names) == 0 {
-		return nil
-	}
 	removeStale(c.dir)
 	module := filepath.Join(c.dir, "module")
 	if err := c.recipe.writeModule(module); err != nil {
@@ -195,7 +168,7 @@ func (c cache) build(ctx context.Context, p *progress, names []Name) error {
 	for i, n := range names {
 		b := build{
 			name: string(n), pkg: importPath(n), flags: c.recipe.flags(), dir: module,
-			out: filepath.Join(c.dir, string(n)), label: fmt.Sprintf("%s (%d of %d)", n, i+1, len(names)),
+			out: c.path(n), label: fmt.Sprintf("%s (%d of %d)", n, i+1, len(names)),
 		}
 		if err := b.run(ctx, p); err != nil {
 			return err

@@ -34,7 +34,7 @@ func Own(ctx context.Context, name string) (string, error) {
 	}
 	if exe, err := os.Executable(); err == nil {
 		beside := filepath.Join(filepath.Dir(exe), name)
-		if fi, err := os.Stat(beside); err == nil && isProgram(fi) {
+		if isProgramAt(beside) {
 			return beside, nil
 		}
 	}
@@ -84,36 +84,31 @@ func required(ctx context.Context, name string) (module, error) {
 // build can see that there is nothing to do, and links the result to the name that callers
 // get.
 func buildOwn(ctx context.Context, name, checkout string) (string, error) {
-	root, err := CacheRoot()
-	if err != nil {
-		return "", err
-	}
 	sum := sha256.Sum256([]byte(checkout))
-	dir := filepath.Join(root, "own", hex.EncodeToString(sum[:])[:12])
-	stage := filepath.Join(dir, "stage")
-	if err := os.MkdirAll(stage, 0o755); err != nil {
-		return "", fmt.Errorf("make cache directory: %w: set NETASSAY_CACHE to a directory that can be written", err)
-	}
-	l, err := flock.Acquire(ctx, filepath.Join(dir, name+".lock"), nil, func(string) {})
+	dir, err := CacheDir("", "own", hex.EncodeToString(sum[:])[:12])
 	if err != nil {
 		return "", err
 	}
-	defer l.Release()
-	b := build{
-		name: name, pkg: ownModule + "/cmd/" + name, dir: checkout, label: name,
-		flags: []string{"-trimpath", "-buildvcs=false"},
-	}
-	staged, out := filepath.Join(stage, name), filepath.Join(dir, name)
-	if !sameFile(staged, out) {
-		_ = os.Remove(staged) // a killed build may have left half a file, which go build would trust
-	}
-	if err := b.compile(ctx, newProgress(nil), staged); err != nil {
-		return "", err
-	}
-	if err := publish(staged, out); err != nil {
-		return "", err
-	}
-	return out, nil
+	out := filepath.Join(dir, name)
+	fresh := func() bool { return false } // which only go build knows
+	return out, flock.Once(ctx, out+".lock", fresh, func(string) {}, func() error {
+		stage := filepath.Join(dir, "stage")
+		if err := os.MkdirAll(stage, 0o755); err != nil {
+			return fmt.Errorf("make cache directory: %w", err)
+		}
+		staged := filepath.Join(stage, name)
+		if !sameFile(staged, out) {
+			_ = os.Remove(staged) // a killed build may have left half a file, which go build would trust
+		}
+		b := build{
+			name: name, pkg: ownModule + "/cmd/" + name, dir: checkout, label: name,
+			flags: []string{"-trimpath", "-buildvcs=false"},
+		}
+		if err := b.compile(ctx, newProgress(nil), staged); err != nil {
+			return err
+		}
+		return publish(staged, out)
+	})
 }
 
 // publish makes out the same file as staged. go build replaces staged when it changes, so

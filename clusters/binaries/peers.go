@@ -131,33 +131,13 @@ func (p Peer) flags() []string {
 
 // ensure is the path of the finished program.
 func (p Peer) ensure(ctx context.Context, progress *progress) (string, error) {
-	root, err := CacheRoot()
+	dir, err := CacheDir("", "peers", p.key())
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(root, "peers", p.key())
 	out := filepath.Join(dir, p.Name)
-	done := func() bool {
-		fi, err := os.Stat(out)
-		return err == nil && isProgram(fi)
-	}
-	if done() {
-		return out, nil
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("make cache directory: %w: set NETASSAY_CACHE to a directory that can be written", err)
-	}
-	l, err := flock.Acquire(ctx, filepath.Join(dir, "lock"), done, func(holder string) {
-		progress.line("waiting for %s, which is building %s in %s", holder, p.Name, dir)
-	})
-	if err != nil || l == nil {
-		return out, err
-	}
-	defer l.Release()
-	if done() {
-		return out, nil
-	}
-	return out, p.build(ctx, progress, out)
+	return out, flock.Once(ctx, filepath.Join(dir, "lock"), func() bool { return isProgramAt(out) }, progress.waiting(p.Name, dir),
+		func() error { return p.build(ctx, progress, out) })
 }
 
 // build builds to out; the caller holds the lock of its directory.

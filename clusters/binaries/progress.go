@@ -54,6 +54,11 @@ func (p *progress) status(format string, args ...any) {
 	p.write(format, args, end)
 }
 
+// waiting tells who is building a thing that this process waits for.
+func (p *progress) waiting(what, dir string) func(holder string) {
+	return func(holder string) { p.line("waiting for %s, which is building %s in %s", holder, what, dir) }
+}
+
 // clear wipes the status from a terminal, so that what comes next has a line of its own.
 func (p *progress) clear() {
 	if p.terminal {

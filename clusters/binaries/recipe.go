@@ -157,3 +157,18 @@ func CacheRoot() (string, error) {
 	}
 	return filepath.Join(dir, "netassay"), nil
 }
+
+// CacheDir is a directory in the cache at root, "" for CacheRoot. It may not exist yet.
+func CacheDir(root string, elem ...string) (string, error) {
+	if root == "" {
+		var err error
+		if root, err = CacheRoot(); err != nil {
+			return "", err
+		}
+	}
+	dir, err := filepath.Abs(filepath.Join(append([]string{root}, elem...)...))
+	if err != nil {
+		return "", fmt.Errorf("resolve cache directory: %w", err)
+	}
+	return dir, nil
+}

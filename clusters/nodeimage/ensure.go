@@ -97,15 +97,9 @@ func Archived(dir string) string { return filepath.Join(dir, "node-"+Hash()+".ta
 
 // cacheFolder is the directory for node images in a cache, "" for the usual one.
 func cacheFolder(root string) (string, error) {
-	if root == "" {
-		var err error
-		if root, err = binaries.CacheRoot(); err != nil {
-			return "", err
-		}
-	}
-	dir, err := filepath.Abs(filepath.Join(root, "nodeimage"))
+	dir, err := binaries.CacheDir(root, "nodeimage")
 	if err != nil {
-		return "", fmt.Errorf("resolve cache directory: %w", err)
+		return "", err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("make cache directory: %w: set NETASSAY_CACHE to a directory that can be written", err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -51,6 +52,27 @@ func Acquire(ctx context.Context, path string, done func() bool, waiting func(ho
 		case <-tick.C:
 		}
 	}
+}
+
+// Once does work alone among all processes that lock path, whose directory it makes, unless
+// it is done: that is asked before, while another process works, and under the lock.
+// waiting is as for Acquire.
+func Once(ctx context.Context, path string, done func() bool, waiting func(holder string), work func() error) error {
+	if done() {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("make cache directory: %w: set NETASSAY_CACHE to a directory that can be written", err)
+	}
+	l, err := Acquire(ctx, path, done, waiting)
+	if err != nil || l == nil {
+		return err
+	}
+	defer l.Release()
+	if done() {
+		return nil
+	}
+	return work()
 }
 
 // hold writes into the locked file who holds it, for the messages of those who wait.
