@@ -10,16 +10,13 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
-	"syscall"
 	"time"
+
+	"github.com/netassay/netassay/internal/process"
 )
 
 // tempPrefix starts the names of files that a build has not finished.
 const tempPrefix = ".building-"
-
-// killGrace is how long the processes of a killed build may take to end.
-const killGrace = 5 * time.Second
 
 // A build is one program to be built.
 type build struct {
@@ -52,23 +49,21 @@ func (b build) compile(ctx context.Context, p *progress, out string) error {
 	if err != nil {
 		return err
 	}
-	args := append([]string{"build", "-v"}, b.flags...)
-	cmd := exec.CommandContext(ctx, tool, append(args, "-o", out, b.pkg)...)
+	cmd := process.Grouped(ctx, slices.Concat([]string{tool, "build", "-v"}, b.flags, []string{"-o", out, b.pkg})...)
 	cmd.Dir = b.dir
 	cmd.Env = buildEnv()
 	log := &buildLog{}
 	cmd.Stdout, cmd.Stderr = log, log
-	if err := runGroup(ctx, cmd, func(done <-chan struct{}) { b.report(p, log, done) }); err != nil {
-		if ctx.Err() != nil {
-			return fmt.Errorf("build %s: %w", b.name, ctx.Err())
-		}
-		return explain(b.name, log.tail(), err)
+	ended, err := process.Begin(cmd)
+	if err == nil {
+		err = b.report(p, log, ended)
 	}
-	return nil
+	return failure(ctx, b.name, log, err)
 }
 
-// report says how far the build is, at once and then every so often, until done.
-func (b build) report(p *progress, log *buildLog, done <-chan struct{}) {
+// report says how far the build is, at once and then every so often, and returns how it
+// ended.
+func (b build) report(p *progress, log *buildLog, ended <-chan error) error {
 	start := time.Now()
 	tick := time.NewTicker(p.every)
 	defer tick.Stop()
@@ -76,12 +71,38 @@ func (b build) report(p *progress, log *buildLog, done <-chan struct{}) {
 		downloads, packages := log.counts()
 		p.status("building %s: %s, %d modules downloaded, %d packages compiled", b.label, elapsed(start), downloads, packages)
 		select {
-		case <-done:
+		case err := <-ended:
 			p.clear()
-			return
+			return err
 		case <-tick.C:
 		}
 	}
+}
+
+// ask runs the go command for program name, with its place and environment set by at, and
+// returns what it prints, also when it fails, and what it complains of.
+func ask(ctx context.Context, name string, at func(*exec.Cmd), args ...string) ([]byte, *buildLog, error) {
+	log := &buildLog{}
+	tool, err := goTool(name)
+	if err != nil {
+		return nil, log, err
+	}
+	cmd := process.Grouped(ctx, append([]string{tool}, args...)...)
+	at(cmd)
+	cmd.Stderr = log
+	out, err := process.Output(cmd)
+	return out, log, failure(ctx, name, log, err)
+}
+
+// failure is the error for a go command that ended with err.
+func failure(ctx context.Context, name string, log *buildLog, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("build %s: %w", name, ctx.Err())
+	}
+	return explain(name, log.tail(), err)
 }
 
 // goTool is the path of the go command.
@@ -97,31 +118,6 @@ func goTool(name string) (string, error) {
 func buildEnv() []string {
 	return append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-trimpath", "GOWORK=off",
 		"GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH, "GOEXPERIMENT=")
-}
-
-// runGroup runs cmd in a process group of its own, which is killed as one when ctx ends,
-// with watch running beside it. The go command itself is killed when this process dies.
-func runGroup(ctx context.Context, cmd *exec.Cmd, watch func(done <-chan struct{})) error {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = killGrace
-	// Pdeathsig fires when the thread that started the child ends, so this goroutine keeps
-	// its thread until the child is gone.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	done := make(chan struct{})
-	var wg sync.WaitGroup
-	wg.Go(func() { watch(done) })
-	err := cmd.Wait()
-	close(done)
-	wg.Wait()
-	return err
 }
 
 // tempName is where out is made before it gets its name.

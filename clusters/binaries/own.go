@@ -52,26 +52,19 @@ func Own(ctx context.Context, name string) (string, error) {
 // required is this project's module as the current directory's module requires it. Its
 // Version is empty when it is a directory that may change.
 func required(ctx context.Context, name string) (module, error) {
-	tool, err := goTool(name)
-	if err != nil {
-		return module{}, err
-	}
 	// -mod=readonly: a vendor directory has no programs of ours, nor our go.sum.
-	cmd := exec.CommandContext(ctx, tool, "list", "-m", "-mod=readonly", "-json=Path,Version,Sum,Dir,Replace", ownModule)
-	log := &buildLog{}
-	var stdout strings.Builder
-	cmd.Stdout, cmd.Stderr = &stdout, log
-	if err := runGroup(ctx, cmd, func(done <-chan struct{}) { <-done }); err != nil {
+	out, log, err := ask(ctx, name, func(*exec.Cmd) {}, "list", "-m", "-mod=readonly", "-json=Path,Version,Sum,Dir,Replace", ownModule)
+	if err != nil {
 		if strings.Contains(log.tail(), "not a known dependency") || strings.Contains(log.tail(), "cannot match") {
 			return module{}, fmt.Errorf("build %s: the module of this directory does not require %s: run in one that does, or put %s beside the test's binary", name, ownModule, name)
 		}
-		return module{}, explain(name, log.tail(), err)
+		return module{}, err
 	}
 	var got struct {
 		module
 		Replace *module
 	}
-	if err := json.Unmarshal([]byte(stdout.String()), &got); err != nil {
+	if err := json.Unmarshal(out, &got); err != nil {
 		return module{}, fmt.Errorf("build %s: read go list: %w", name, err)
 	}
 	if got.Replace != nil {

@@ -215,27 +215,14 @@ type downloaded struct {
 }
 
 func (m module) download(ctx context.Context, name string) (downloaded, error) {
+	outside := func(cmd *exec.Cmd) { // of any module: the version is the one that is named
+		cmd.Dir, cmd.Env = os.TempDir(), buildEnv()
+	}
+	out, _, err := ask(ctx, name, outside, "mod", "download", "-json", m.Path+"@"+m.Version)
 	var got downloaded
-	tool, err := goTool(name)
-	if err != nil {
-		return got, err
-	}
-	cmd := exec.CommandContext(ctx, tool, "mod", "download", "-json", m.Path+"@"+m.Version)
-	cmd.Dir = os.TempDir() // outside of any module: the version is the one that is named
-	cmd.Env = buildEnv()
-	log := &buildLog{}
-	var stdout strings.Builder
-	cmd.Stdout, cmd.Stderr = &stdout, log
-	runErr := runGroup(ctx, cmd, func(done <-chan struct{}) { <-done })
-	if ctx.Err() != nil {
-		return got, fmt.Errorf("build %s: %w", name, ctx.Err())
-	}
 	// Also when it fails, go says why in the JSON.
-	if err := json.Unmarshal([]byte(stdout.String()), &got); err == nil && got.Error != "" {
+	if json.Unmarshal(out, &got) == nil && got.Error != "" && ctx.Err() == nil {
 		return got, explain(name, got.Error, errors.New("download its module"))
 	}
-	if runErr != nil {
-		return got, explain(name, log.tail(), runErr)
-	}
-	return got, nil
+	return got, err
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/netassay/netassay/clusters/binaries"
+	"github.com/netassay/netassay/internal/process"
 )
 
 // Limits of waiting for containerd, and how often it is looked at.
@@ -49,13 +50,13 @@ type store struct {
 // start starts containerd in a mount namespace of its own, so that what it mounts to unpack
 // ends with it, and waits until it answers.
 func (s store) start(ctx context.Context, work, root, program string) (stop func() error, err error) {
-	cmd := command(ctx, program, "--config="+filepath.Join(work, "containerd.toml"), "--address="+s.socket,
+	cmd := process.Grouped(ctx, program, "--config="+filepath.Join(work, "containerd.toml"), "--address="+s.socket,
 		"--root="+filepath.Join(root, "var/lib/containerd"), "--state="+filepath.Join(work, "state"), "--log-level=warn")
 	cmd.Env = append(cmd.Environ(), "TMPDIR="+work)
 	cmd.SysProcAttr.Unshareflags = syscall.CLONE_NEWNS
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
-	ended, err := begin(cmd)
+	ended, err := process.Begin(cmd)
 	if err != nil {
 		return nil, fmt.Errorf("start containerd: %w", err)
 	}

@@ -13,7 +13,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -108,19 +107,12 @@ func (p *Process) start() error {
 	if !p.spec.Bound {
 		return do(p.cmd.Start)
 	}
-	// The kernel kills it when the thread that started it ends, so that one is kept.
 	p.cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
-	started := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := do(p.cmd.Start)
-		started <- err
-		if err == nil {
-			<-p.done
-		}
-	}()
-	return <-started
+	_, err := bound(func() error { return do(p.cmd.Start) }, func() error {
+		<-p.done
+		return nil
+	})
+	return err
 }
 
 func (g *Group) wait(p *Process) {

@@ -144,3 +144,37 @@ func TestRunQuotesOutput(t *testing.T) {
 		t.Errorf("got %v, want the output", err)
 	}
 }
+
+// What a command wrote is there when it failed too, and its children end with its context.
+func TestOutput(t *testing.T) {
+	out, err := process.Output(process.Grouped(t.Context(), "sh", "-c", "echo text; exit 3"))
+	if err == nil || string(out) != "text\n" {
+		t.Errorf("got %q and %v, want text and an error", out, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cmd := process.Grouped(ctx, "sh", "-c", "sleep 1000 & echo $!; wait")
+	r, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended, err := process.Begin(cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var child int
+	if _, err := fmt.Fscan(r, &child); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if err := <-ended; err == nil {
+		t.Error("a killed command ended well")
+	}
+	for late := time.After(20 * time.Second); !dead(child); {
+		select {
+		case <-late:
+			t.Fatal("the child lives 20s longer than its parent")
+		default:
+			runtime.Gosched()
+		}
+	}
+}
