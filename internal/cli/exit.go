@@ -18,32 +18,22 @@ const (
 	exitInterrupted = 130 // Ctrl-C: cleaned up, nothing judged
 )
 
-// codeError ends the command with a code and, when it has an error, one line.
-type codeError struct {
-	code int
-	err  error
-}
+// codeError ends the command with a code, in silence.
+type codeError int
 
-func (e *codeError) Error() string {
-	if e.err == nil {
-		return fmt.Sprintf("exit code %d", e.code)
-	}
-	return e.err.Error()
-}
-
-func (e *codeError) Unwrap() error { return e.err }
+func (e codeError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 // withCode is an error that ends the command silently with code; nil for 0.
 func withCode(code int) error {
 	if code == exitPass {
 		return nil
 	}
-	return &codeError{code: code}
+	return codeError(code)
 }
 
 // exitCode prints what there is to say about err, a line for each error that it joins, and returns the code.
 func exitCode(ctx context.Context, err error, w io.Writer) int {
-	var coded *codeError
+	var code codeError
 	var left *kind.LeftError
 	if errors.As(err, &left) {
 		fmt.Fprintf(w, "netassay: %v\n", left)
@@ -51,11 +41,8 @@ func exitCode(ctx context.Context, err error, w io.Writer) int {
 	switch {
 	case err == nil:
 		return exitPass
-	case errors.As(err, &coded):
-		if coded.err != nil {
-			fmt.Fprintf(w, "netassay: %v\n", coded.err)
-		}
-		return coded.code
+	case errors.As(err, &code):
+		return int(code)
 	case left != nil && errors.Is(ctx.Err(), context.Canceled):
 		return exitInterrupted
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
