@@ -70,9 +70,8 @@ type Config struct {
 	// PullSecret is the .dockerconfigjson by which nodes pull the images; nil: none needed.
 	PullSecret []byte
 	// Keep leaves the fixture in the cluster.
-	Keep     bool
-	LabReady *float64 // seconds, for the report
-	Timing   Timing
+	Keep   bool
+	Timing Timing
 
 	// Events, if not nil, is told of progress, one event at a time.
 	Events func(Event)

@@ -34,7 +34,6 @@ func newLedger(cfg Config) *ledger {
 		Schema: v1.Schema, ID: cfg.RunID, Tool: cfg.Tool, Cluster: cfg.Cluster.Name(),
 		Engine: cfg.Engine, EngineVersion: cfg.EngineVersion, Started: time.Now().UTC(),
 		Nodes: len(cfg.Cluster.Nodes()), Seed: cfg.Seed, Parallel: cfg.Parallel, Timing: cfg.Timing.report(),
-		LabReady: cfg.LabReady,
 	}}}
 	for _, f := range k.judged() {
 		l.report.Families = append(l.report.Families, string(f))
