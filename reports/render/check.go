@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"io"
 	"strings"
 
@@ -10,22 +11,17 @@ import (
 // CheckText writes the report of an AKS check for people: each step with its evidence, and the
 // verdict.
 func CheckText(w io.Writer, run *v1.CheckRun) error {
-	t := &text{w: w}
 	for i := range run.Steps {
-		t.checkStep(&run.Steps[i])
+		if err := CheckStep(w, &run.Steps[i]); err != nil {
+			return err
+		}
 	}
-	t.checkVerdict(run)
-	return t.err
+	return CheckVerdict(w, run)
 }
 
 // CheckVerdict writes the end of the report.
 func CheckVerdict(w io.Writer, run *v1.CheckRun) error {
 	t := &text{w: w}
-	t.checkVerdict(run)
-	return t.err
-}
-
-func (t *text) checkVerdict(run *v1.CheckRun) {
 	t.line("")
 	switch run.Verdict() {
 	case v1.VerdictPass:
@@ -35,29 +31,21 @@ func (t *text) checkVerdict(run *v1.CheckRun) {
 	case v1.VerdictVoid:
 		t.line("VOID: the check could not be done: %s", run.Trouble)
 	}
+	return t.err
 }
 
 // CheckStep writes one step, as it ends.
 func CheckStep(w io.Writer, s *v1.CheckStep) error {
 	t := &text{w: w}
-	t.checkStep(s)
-	return t.err
-}
-
-func (t *text) checkStep(s *v1.CheckStep) {
 	mark := "ok  "
 	if !s.OK {
 		mark = strings.ToUpper(string(v1.Fail))
 	}
 	t.line("%s  %s (%.1f s)", mark, s.Title, s.Seconds)
-	if s.Command == "" {
-		return
+	if s.Command != "" {
+		t.line("      $ %s", s.Command)
+		t.line("      %s", cmp.Or(s.Output, "(silent: connected)"))
+		t.line("      run %d times", s.Attempts)
 	}
-	output := s.Output
-	if output == "" {
-		output = "(silent: connected)"
-	}
-	t.line("      $ %s", s.Command)
-	t.line("      %s", output)
-	t.line("      run %d times", s.Attempts)
+	return t.err
 }

@@ -23,7 +23,7 @@ func ScaleText(w io.Writer, d *v1.ScaleData, s *v1.ScaleSummary) error {
 		if err := t.Flush(); err != nil {
 			return err
 		}
-		if rows.Len() > 0 {
+		if strings.Count(rows.String(), "\n") > 1 { // more than the head
 			for line := range strings.Lines(rows.String()) {
 				b.WriteString(strings.TrimRight(line, " \n") + "\n")
 			}
@@ -87,13 +87,9 @@ func memoryTable(w io.Writer, s *v1.ScaleSummary) {
 			return slices.ContainsFunc(e.Memory, func(row v1.MemoryRow) bool { return row.At(p) != nil })
 		})
 	})
-	head := false
+	fmt.Fprintf(w, "engine\tcost\t%s\tdeleted/baseline\n", strings.Join(phases, "\t"))
 	for i := range s.Engines {
 		for _, row := range s.Engines[i].Memory {
-			if !head {
-				fmt.Fprintf(w, "engine\tcost\t%s\tdeleted/baseline\n", strings.Join(phases, "\t"))
-				head = true
-			}
 			fmt.Fprintf(w, "%s\t%s", s.Engines[i].Engine, row.Name)
 			for _, p := range phases {
 				fmt.Fprintf(w, "\t%s", optional(row.At(p), row.Unit))
@@ -108,13 +104,9 @@ func memoryTable(w io.Writer, s *v1.ScaleSummary) {
 }
 
 func slopesTable(w io.Writer, s *v1.ScaleSummary) {
-	head := false
+	fmt.Fprintln(w, "engine\tcost\tper cycle\t95 % interval\tcycles\tfrom 0")
 	for i := range s.Engines {
 		for _, l := range s.Engines[i].Slopes {
-			if !head {
-				fmt.Fprintln(w, "engine\tcost\tper cycle\t95 % interval\tcycles\tfrom 0")
-				head = true
-			}
 			differs := "not different"
 			if l.Differs {
 				differs = "different"
@@ -125,13 +117,9 @@ func slopesTable(w io.Writer, s *v1.ScaleSummary) {
 }
 
 func costsTable(w io.Writer, s *v1.ScaleSummary) {
-	head := false
+	fmt.Fprintln(w, "engine\tcost\tper\tvalue\t95 % interval\tn\tR²")
 	for i := range s.Engines {
 		e := &s.Engines[i]
-		if !head && len(e.Costs)+len(e.Growth) > 0 {
-			fmt.Fprintln(w, "engine\tcost\tper\tvalue\t95 % interval\tn\tR²")
-			head = true
-		}
 		for _, c := range e.Costs {
 			for _, t := range c.Terms {
 				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s to %s\t%d\t%.3f\n", e.Engine, c.Name, t.Per, v1.Quantity(t.Value, c.Unit), v1.Quantity(t.Lo, c.Unit), v1.Quantity(t.Hi, c.Unit), c.N, c.R2)

@@ -146,24 +146,18 @@ type ChaosSummary struct {
 // ChaosFigures are those of all backends together. Times are in
 // milliseconds.
 type ChaosFigures struct {
-	MustDrop     uint64   `json:"must_drop"` // UDP packets
-	Leaked       uint64   `json:"leaked"`    // UDP packets and TCP connections
-	MustPass     uint64   `json:"must_pass"`
-	Lost         uint64   `json:"lost"`
-	Unproven     uint64   `json:"unproven"`
-	Overflow     uint64   `json:"overflow"`
-	TCPMustDrop  uint64   `json:"tcp_must_drop"`
-	TCPMustPass  uint64   `json:"tcp_must_pass"`
-	Inconclusive uint64   `json:"tcp_inconclusive"`
-	Ticks        uint64   `json:"ticks"`
-	MissedTicks  uint64   `json:"missed_ticks"`
-	Edits        int      `json:"edits"`
-	Kills        int      `json:"kills"`
-	Terms        int      `json:"terms"`
-	Recreates    int      `json:"recreates"`
-	APIOutages   int      `json:"api_outages"`
-	LockHolds    int      `json:"lock_holds"`
-	Drifts       int      `json:"drifts"`
+	MustDrop     uint64 `json:"must_drop"` // UDP packets
+	Leaked       uint64 `json:"leaked"`    // UDP packets and TCP connections
+	MustPass     uint64 `json:"must_pass"`
+	Lost         uint64 `json:"lost"`
+	Unproven     uint64 `json:"unproven"`
+	Overflow     uint64 `json:"overflow"`
+	TCPMustDrop  uint64 `json:"tcp_must_drop"`
+	TCPMustPass  uint64 `json:"tcp_must_pass"`
+	Inconclusive uint64 `json:"tcp_inconclusive"`
+	Ticks        uint64 `json:"ticks"`
+	MissedTicks  uint64 `json:"missed_ticks"`
+	Done
 	DriftLeaked  uint64   `json:"drift_leaked"`
 	DriftLost    uint64   `json:"drift_lost"`
 	RepairP50    *float64 `json:"repair_p50_ms"`

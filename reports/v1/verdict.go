@@ -41,22 +41,12 @@ const (
 // fail, whatever else happened; without one, anything but Pass, Skipped and NotSupported
 // makes the run void, and so does a run in which nothing passed.
 func (r *Run) Verdict() Verdict {
-	passed, doubtful := 0, 0
-	for i := range r.Cases {
-		switch r.Cases[i].Outcome {
-		case Fail:
-			return VerdictFail
-		case Pass:
-			passed++
-		case Skipped, NotSupported:
-		case Inconclusive, Error, Unfinished:
-			doubtful++
-		default: // an outcome that nobody knows is no reason to trust the run
-			doubtful++
-		}
-	}
-	if passed == 0 || doubtful > 0 {
-		return VerdictVoid
+	passed := r.Count(Pass)
+	switch {
+	case r.Count(Fail) > 0:
+		return VerdictFail
+	case passed == 0 || passed+r.Count(Skipped)+r.Count(NotSupported) < len(r.Cases):
+		return VerdictVoid // also by an outcome that nobody knows, which is no reason to trust the run
 	}
 	return VerdictPass
 }

@@ -10,18 +10,15 @@ import (
 func Summarize(run *v1.ChaosRun, limits account.Limits) v1.ChaosSummary {
 	s := v1.ChaosSummary{Seed: run.Seed, Reasons: []string{}}
 	var tally v1.Tally
-	var done v1.Done
 	var repairs []float64
 	for _, b := range run.Backends {
 		tally.Add(b.Tally)
-		done.Add(b.Done)
+		s.Figures.Done.Add(b.Done)
 		repairs = append(repairs, b.Repairs...)
 		s.Figures.BacklogDrops += b.BacklogDrops
 		s.Seconds += b.Seconds
 	}
 	f := &s.Figures
-	f.Edits, f.Kills, f.Terms, f.Recreates = done.Edits, done.Kills, done.Terms, done.Recreates
-	f.APIOutages, f.LockHolds, f.Drifts = done.APIOutages, done.LockHolds, done.Drifts
 	f.RepairP50, f.RepairMax, f.RepairN = v1.Quantile(repairs, 0.5), v1.Quantile(repairs, 1), len(repairs)
 	packets(f, tally)
 	var why []string
