@@ -3,11 +3,11 @@ package oracle
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 
 	netv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	netutils "k8s.io/utils/net"
 
 	"github.com/netassay/netassay/model"
 )
@@ -103,18 +103,43 @@ func matchesIPBlock(block *netv1.IPBlock, addr netip.Addr) bool {
 	return true
 }
 
-// parseCIDR reads a CIDR by the function of the API server's own validation: host bits are
-// ignored, leading zeros are decimal. An IPv4-mapped block of at least 96 bits is the IPv4
-// block in it.
+// parseCIDR reads a CIDR as the API server's own validation does (or did, when the object
+// was stored): host bits are ignored, leading zeros are decimal, and an IPv4-mapped block
+// of at least 96 bits is the IPv4 block in it.
 func parseCIDR(text string) (netip.Prefix, bool) {
-	_, block, err := netutils.ParseCIDRSloppy(text)
+	address, length, ok := strings.Cut(text, "/")
+	if !ok {
+		return netip.Prefix{}, false
+	}
+	p, err := netip.ParsePrefix(withoutLeadingZeros(address) + "/" + trimZeros(length))
 	if err != nil {
 		return netip.Prefix{}, false
 	}
-	addr, ok := netip.AddrFromSlice(block.IP)
-	bits, _ := block.Mask.Size()
-	if addr.Is4In6() && bits >= 96 {
-		addr, bits = addr.Unmap(), bits-96
+	if p.Addr().Is4In6() && p.Bits() >= 96 {
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
 	}
-	return netip.PrefixFrom(addr, bits), ok
+	return p.Masked(), true
+}
+
+// withoutLeadingZeros makes 010.020.0.0 into 10.20.0.0, also at the end of an IPv6 address.
+func withoutLeadingZeros(address string) string {
+	head, v4 := "", address
+	if i := strings.LastIndexByte(address, ':'); i >= 0 {
+		head, v4 = address[:i+1], address[i+1:]
+	}
+	if !strings.Contains(v4, ".") {
+		return address
+	}
+	parts := strings.Split(v4, ".")
+	for i, p := range parts {
+		parts[i] = trimZeros(p)
+	}
+	return head + strings.Join(parts, ".")
+}
+
+func trimZeros(digits string) string {
+	for len(digits) > 1 && digits[0] == '0' {
+		digits = digits[1:]
+	}
+	return digits
 }
