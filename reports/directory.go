@@ -8,9 +8,15 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	v1 "github.com/netassay/netassay/reports/v1"
 )
+
+// Fresh is the result directory of a run that was told none.
+func Fresh(began time.Time, experiment string) string {
+	return filepath.Join("results", began.Format("20060102-150405")+"-"+experiment)
+}
 
 // Claim makes the directory dir for the results of one run. One that exists and holds
 // anything is refused: results are never mixed or overwritten.

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -51,7 +50,7 @@ func (b *bed) inside(ctx context.Context, stdio IO, out *string, experiment stri
 	case entered:
 		return withCode(code)
 	case fresh:
-		*out = filepath.Join("results", time.Now().Format("20060102-150405")+"-"+experiment)
+		*out = reports.Fresh(time.Now(), experiment)
 		if err := reports.Claim(*out); err != nil {
 			return err
 		}

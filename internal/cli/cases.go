@@ -52,7 +52,7 @@ func printCases(w io.Writer, output string, all []cases.Case) error {
 		tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(tw, "NAME\tSTEPS\tFEATURES\tTITLE")
 		for _, c := range all {
-			fmt.Fprintf(tw, "%s\t%d\t%s\t%s\n", c.Name, len(c.Steps), features(c), c.Title)
+			fmt.Fprintf(tw, "%s\t%d\t%s\t%s\n", c.Name, len(c.Steps), strings.Join(c.FeatureNames(), ","), c.Title)
 		}
 		return tw.Flush()
 	case "name":
@@ -67,14 +67,6 @@ func printCases(w io.Writer, output string, all []cases.Case) error {
 	default:
 		return suggest.Unknown("output format", output, []string{"table", "name", "json"})
 	}
-}
-
-func features(c cases.Case) string {
-	names := make([]string, len(c.Features))
-	for i, f := range c.Features {
-		names[i] = string(f)
-	}
-	return strings.Join(names, ",")
 }
 
 func newCasesShow(stdio IO) *cobra.Command {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -96,19 +95,12 @@ func newLabLogs(stdio IO, name *string) *cobra.Command {
 			if err := oneOf("log", args[0], names...); err != nil {
 				return err
 			}
-			return printFile(stdio.Out, filepath.Join(s.Logs, args[0]+".log"))
+			text, err := os.ReadFile(filepath.Join(s.Logs, args[0]+".log"))
+			if err != nil {
+				return fmt.Errorf("read log: %w", err)
+			}
+			_, err = stdio.Out.Write(text)
+			return err
 		},
 	}
-}
-
-func printFile(w io.Writer, path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("open log: %w", err)
-	}
-	defer f.Close()
-	if _, err := io.Copy(w, f); err != nil {
-		return fmt.Errorf("print log: %w", err)
-	}
-	return nil
 }

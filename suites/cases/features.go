@@ -68,9 +68,22 @@ func Features() []FeatureInfo {
 	}
 }
 
-// known reports whether f is in Features.
-func (f Feature) known() bool {
-	return slices.ContainsFunc(Features(), func(i FeatureInfo) bool { return i.Feature == f })
+// FeatureNames are the names of all features, in the order of reports.
+func FeatureNames() []string {
+	var names []string
+	for _, f := range Features() {
+		names = append(names, string(f.Feature))
+	}
+	return names
+}
+
+// FeatureNames are the names of the features that the case needs.
+func (c Case) FeatureNames() []string {
+	var names []string
+	for _, f := range c.Features {
+		names = append(names, string(f))
+	}
+	return names
 }
 
 // HasFeature reports whether the case needs f.

@@ -96,8 +96,8 @@ func (p *parser) meta(h header) {
 		}
 	}
 	for i, f := range h.Features {
-		if !Feature(f).known() {
-			p.fail(p.header.at("features", i), "unknown feature %q%s", f, nearest(f, featureNames()))
+		if valid := FeatureNames(); !slices.Contains(valid, f) {
+			p.fail(p.header.at("features", i), "unknown feature %q%s", f, nearest(f, slices.Sorted(slices.Values(valid))))
 		}
 		c.Features = append(c.Features, Feature(f))
 	}
@@ -121,14 +121,6 @@ func (p *parser) required(field string, absent bool) {
 	if absent {
 		p.fail(nil, "field %q is missing or empty", field)
 	}
-}
-
-func featureNames() []string {
-	var names []string
-	for _, f := range Features() {
-		names = append(names, string(f.Feature))
-	}
-	return slices.Sorted(slices.Values(names))
 }
 
 func (p *parser) pathsAndNodes(h header) {

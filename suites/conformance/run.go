@@ -3,7 +3,6 @@ package conformance
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -16,11 +15,6 @@ import (
 	"github.com/netassay/netassay/suites/runner"
 	"github.com/netassay/netassay/testbed"
 )
-
-// Directory is the result directory of a run that was told none.
-func Directory(began time.Time, o testbed.Options) string {
-	return filepath.Join("results", began.Format("20060102-150405")+"-conformance-"+o.Label())
-}
 
 // Run is a run on a testbed.
 type Run struct {

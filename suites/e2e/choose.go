@@ -24,7 +24,7 @@ func choose(all []cases.Case, cfg *envconf.Config) ([]cases.Case, error) {
 		return chosen, nil
 	}
 	hint := ""
-	if re := cfg.FeatureRegex(); re != nil && slices.ContainsFunc(cases.Features(), func(f cases.FeatureInfo) bool { return re.MatchString(string(f.Feature)) }) {
+	if re := cfg.FeatureRegex(); re != nil && slices.ContainsFunc(cases.FeatureNames(), re.MatchString) {
 		hint = fmt.Sprintf(" (--feature is a pattern of case names; for a feature of the API, --labels feature=%s)", re)
 	}
 	return nil, fmt.Errorf("no case is left: --feature, --labels, --skip-features and --skip-labels together exclude all %d%s", len(all), hint)

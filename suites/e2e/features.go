@@ -22,10 +22,7 @@ const (
 // the directions of its policies, and the IP families that it can be played in: "ipv4" and
 // "ipv6" stand for clusters of which one is enough, "dual" for those that it needs.
 func labels(c cases.Case) features.Labels {
-	l := features.Labels{}
-	for _, f := range c.Features {
-		l[featureLabel] = append(l[featureLabel], string(f))
-	}
+	l := features.Labels{featureLabel: c.FeatureNames()}
 	if c.HasFeature(cases.Ingress) {
 		l[directionLabel] = append(l[directionLabel], "ingress")
 	}
@@ -41,14 +38,11 @@ func labels(c cases.Case) features.Labels {
 
 // valid are the labels that cases can have.
 func valid() map[string][]string {
-	v := map[string][]string{
+	return map[string][]string{
+		featureLabel:   cases.FeatureNames(),
 		directionLabel: {"ingress", "egress"},
 		familyLabel:    {"ipv4", "ipv6", "dual"},
 	}
-	for _, f := range cases.Features() {
-		v[featureLabel] = append(v[featureLabel], string(f.Feature))
-	}
-	return v
 }
 
 // checkLabels refuses what no case can have. The framework would select nothing, and pass.

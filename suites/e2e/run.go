@@ -138,7 +138,7 @@ func (r *run) finish(t *testing.T) {
 func (r *run) claim(began time.Time) error {
 	set := r.suite.settings
 	if r.out = set.run.Out; r.out == "" {
-		r.out = conformance.Directory(began, set.bed)
+		r.out = reports.Fresh(began, "conformance-"+set.bed.Label())
 	}
 	if !filepath.IsAbs(r.out) {
 		root, err := workDir()

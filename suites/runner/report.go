@@ -10,11 +10,7 @@ import (
 
 // described is a case that has no steps to show.
 func described(c cases.Case, outcome v1.Outcome, reason string) v1.Case {
-	d := v1.Case{Name: c.Name, Title: c.Title, Spec: c.Spec, Outcome: outcome, Reason: reason}
-	for _, f := range c.Features {
-		d.Features = append(d.Features, string(f))
-	}
-	return d
+	return v1.Case{Name: c.Name, Title: c.Title, Spec: c.Spec, Features: c.FeatureNames(), Outcome: outcome, Reason: reason}
 }
 
 // concluded is the outcome of a case with these steps, and the reason of the step that

@@ -45,13 +45,11 @@ func (s Selection) chooses(c cases.Case) bool {
 }
 
 func (s Selection) check(all []cases.Case) error {
-	var names, features []string
+	var names []string
 	for _, c := range all {
 		names = append(names, c.Name)
 	}
-	for _, f := range cases.Features() {
-		features = append(features, string(f.Feature))
-	}
+	features := cases.FeatureNames()
 	for _, glob := range s.Cases {
 		if _, err := path.Match(glob, ""); err != nil {
 			return fmt.Errorf("case pattern %q: %w", glob, err)
