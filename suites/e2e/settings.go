@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/e2e-framework/pkg/envconf"
 
 	"github.com/netassay/netassay/suites/conformance"
+	"github.com/netassay/netassay/suites/internal/testmain"
 	"github.com/netassay/netassay/testbed"
 )
 
@@ -44,13 +45,7 @@ func Flags() *pflag.FlagSet { return newSettings().flags() }
 
 // FrameworkFlags are the flags that the framework makes, and gives meaning to. When one is
 // defined already it silently leaves it alone, and what the user said is lost.
-func FrameworkFlags() []string {
-	return []string{
-		"feature", "assess", "labels", "skip-labels", "skip-features", "skip-assessment",
-		"parallel", "dry-run", "fail-fast", "disable-graceful-teardown", "namespace",
-		"kubeconfig", "context", "feature-gates",
-	}
-}
+func FrameworkFlags() []string { return testmain.FrameworkFlags() }
 
 // ours are the flags of set that the framework does not make.
 func ours(set *pflag.FlagSet) *pflag.FlagSet {

@@ -30,14 +30,18 @@ func StandAside() {
 	}
 }
 
-// SuiteFlags are the flags that only a run of the suite has.
+// SuiteFlags are the flags that only a run of the suite has: ours and the framework's.
 func SuiteFlags() []string {
-	return []string{
-		// Ours.
+	return append(FrameworkFlags(),
 		"provider", "engine", "ip-family", "proxy-mode", "nodes", "topology", "node-image", "registry",
 		"image", "tolerate", "restricted", "pull-secret", "keep",
 		"fixture-sets", "seed", "out", "probe-timeout", "hold", "deadline", "run-unsupported",
-		// The framework's.
+	)
+}
+
+// FrameworkFlags are those that the framework makes, and gives meaning to.
+func FrameworkFlags() []string {
+	return []string{
 		"feature", "assess", "labels", "skip-labels", "skip-features", "skip-assessment",
 		"parallel", "dry-run", "fail-fast", "disable-graceful-teardown", "namespace",
 		"kubeconfig", "context", "feature-gates",
