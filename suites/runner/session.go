@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -24,10 +23,8 @@ type Session struct {
 	keep   bool // leave the fixture in the cluster
 	ledger *ledger
 	stage  *stage
-	slots  chan struct{} // one per fixture set that may be at work
-
-	mu   sync.Mutex
-	free []*fixtureSet // standing fixture sets that no case is at work in
+	slots  chan struct{}    // one per fixture set that may be at work
+	free   chan *fixtureSet // standing ones that no case is at work in
 }
 
 // Open checks cfg and prepares a session. It touches nothing in the cluster.
@@ -39,6 +36,7 @@ func Open(cfg Config) (*Session, error) {
 	return &Session{
 		cases: cfg.Cases, keep: cfg.Keep,
 		ledger: newLedger(cfg), stage: newStage(cfg), slots: make(chan struct{}, cfg.Parallel),
+		free: make(chan *fixtureSet, cfg.Parallel),
 	}, nil
 }
 
@@ -157,7 +155,7 @@ func (s *Session) playOne(ctx context.Context, name string) (result v1.Case, ok 
 	s.ledger.tell(Event{Kind: CaseStarted, Case: c.Name, N: n, Total: s.ledger.total})
 	result, a, err := s.play(ctx, s.pick(), c)
 	if a != nil {
-		s.giveBack(a)
+		s.free <- a // never more than may be at work
 	}
 	s.ledger.end(result)
 	return result, true, err
@@ -165,21 +163,12 @@ func (s *Session) playOne(ctx context.Context, name string) (result v1.Case, ok 
 
 // pick is a free fixture set, nil when a new one has to be made.
 func (s *Session) pick() *fixtureSet {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.free) == 0 {
+	select {
+	case a := <-s.free:
+		return a
+	default:
 		return nil
 	}
-	last := len(s.free) - 1
-	a := s.free[last]
-	s.free = s.free[:last]
-	return a
-}
-
-func (s *Session) giveBack(a *fixtureSet) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.free = append(s.free, a)
 }
 
 // retire removes a free fixture set, without waiting until it is gone. It returns false when
