@@ -112,15 +112,9 @@ func draw(cells []*v1.Cell) string {
 	}
 	var b strings.Builder
 	g.header(&b)
+	signs := []func(*v1.Cell) string{expected, observed, verdict}
 	for _, client := range clients {
-		fmt.Fprintf(&b, "%-*s", g.margin, client)
-		for _, sign := range []func(*v1.Cell) string{expected, observed, verdict} {
-			b.WriteString("  ")
-			for _, server := range servers {
-				fmt.Fprintf(&b, " %-*s", g.column, signOf(at[[2]string{client, server}], sign))
-			}
-		}
-		b.WriteString("\n")
+		g.row(&b, client, func(matrix, server int) string { return signOf(at[[2]string{client, servers[server]}], signs[matrix]) })
 	}
 	return b.String()
 }
@@ -137,22 +131,23 @@ func (g grid) header(b *strings.Builder) {
 	for _, name := range []string{"expected", "observed", "verdict"} {
 		fmt.Fprintf(b, "   %-*s", width-1, name)
 	}
-	fmt.Fprintf(b, "\n%-*s", g.margin, "")
-	for range 3 {
-		b.WriteString("  ")
-		for i, s := range g.servers {
-			name := group(s)
-			if i > 0 && group(g.servers[i-1]) == name {
-				name = ""
-			}
-			fmt.Fprintf(b, " %-*.*s", g.column, g.column, name)
+	b.WriteString("\n")
+	g.row(b, "", func(_, i int) string {
+		if i > 0 && group(g.servers[i-1]) == group(g.servers[i]) {
+			return ""
 		}
-	}
-	fmt.Fprintf(b, "\n%-*s", g.margin, "client")
-	for range 3 {
+		return group(g.servers[i])
+	})
+	g.row(b, "client", func(_, i int) string { return short(g.servers[i]) })
+}
+
+// row is a line of all three; text is what stands below a server.
+func (g grid) row(b *strings.Builder, client string, text func(matrix, server int) string) {
+	fmt.Fprintf(b, "%-*s", g.margin, client)
+	for m := range 3 {
 		b.WriteString("  ")
-		for _, s := range g.servers {
-			fmt.Fprintf(b, " %-*s", g.column, short(s))
+		for i := range g.servers {
+			fmt.Fprintf(b, " %-*.*s", g.column, g.column, text(m, i))
 		}
 	}
 	b.WriteString("\n")
