@@ -3,6 +3,7 @@ package oracle
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	netv1 "k8s.io/api/networking/v1"
@@ -64,12 +65,7 @@ func matchesPeer(s model.Snapshot, policyNamespace string, peer *netv1.NetworkPo
 // matchesNamespace finds the namespace's labels. A namespace that is not in the state has
 // none that could be matched, not even by an empty selector.
 func matchesNamespace(s model.Snapshot, selector *metav1.LabelSelector, name string) bool {
-	for _, n := range s.Namespaces {
-		if n.Name == name {
-			return matchesLabels(selector, n.Labels)
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.Namespaces, func(n model.Namespace) bool { return n.Name == name && matchesLabels(selector, n.Labels) })
 }
 
 // matchesLabels leaves operators to apimachinery.

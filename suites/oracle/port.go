@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
@@ -68,13 +69,5 @@ func isPort(n int32) bool { return 1 <= n && n <= 65535 }
 // own ports have nothing to do with where it connects to. Outside of pods no name means
 // anything, and a name that resolves to nothing allows nothing.
 func serves(server *model.Pod, name string, protocol corev1.Protocol, number uint16) bool {
-	if server == nil {
-		return false
-	}
-	for _, port := range server.Ports {
-		if port.Name == name && port.Protocol == protocol && port.Number == number {
-			return true
-		}
-	}
-	return false
+	return server != nil && slices.Contains(server.Ports, model.Port{Name: name, Number: number, Protocol: protocol})
 }

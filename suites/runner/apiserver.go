@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -99,13 +100,9 @@ func (s *apiServer) startPod(ctx context.Context, object *corev1.Pod) (*corev1.P
 
 // runs reports whether the pod's containers run and it has an address of each family.
 func (s *apiServer) runs(p *corev1.Pod) bool {
-	if p.Status.Phase != corev1.PodRunning {
+	waits := func(c corev1.ContainerStatus) bool { return !c.Ready }
+	if p.Status.Phase != corev1.PodRunning || slices.ContainsFunc(p.Status.ContainerStatuses, waits) {
 		return false
-	}
-	for i := range p.Status.ContainerStatuses {
-		if !p.Status.ContainerStatuses[i].Ready {
-			return false
-		}
 	}
 	ips := statusIPs(p)
 	for _, f := range s.objects.Families {
