@@ -43,8 +43,7 @@ type scaleFlags struct {
 	bounds  string
 	// footprint is what engines are judged by when only their cost is measured.
 	footprint *v1.Limits
-	seed      uint64
-	size      struct{ nodes, pods, policies, namespaces, local int }
+	size      profile.Profile // of which only what has a flag counts
 	out       string
 }
 
@@ -111,12 +110,12 @@ func (f *scaleFlags) registerSubject(flags *pflag.FlagSet, args []string) {
 // registerLoad adds what the cluster is filled with.
 func (f *scaleFlags) registerLoad(flags *pflag.FlagSet) {
 	flags.StringVar(&f.profile, "profile", "headline", "the load: a name, a line of key=value words, or both")
-	flags.IntVar(&f.size.nodes, "nodes", 250, "hollow nodes")
-	flags.IntVar(&f.size.pods, "pods", 20000, "hollow pods")
-	flags.IntVar(&f.size.policies, "policies", 1000, "policies")
-	flags.IntVar(&f.size.namespaces, "namespaces", 100, "namespaces of pods and policies")
-	flags.IntVar(&f.size.local, "local-pods", 80, "real pods on the engine's node")
-	flags.Uint64Var(&f.seed, "seed", 1, "of the load and of its churn")
+	flags.IntVar(&f.size.Nodes, "nodes", 250, "hollow nodes")
+	flags.IntVar(&f.size.Pods, "pods", 20000, "hollow pods")
+	flags.IntVar(&f.size.Policies, "policies", 1000, "policies")
+	flags.IntVar(&f.size.Namespaces, "namespaces", 100, "namespaces of pods and policies")
+	flags.IntVar(&f.size.Local, "local-pods", 80, "real pods on the engine's node")
+	flags.Uint64Var(&f.size.Seed, "seed", 1, "of the load and of its churn")
 }
 
 // registerChanges adds what is changed, how often and at what pace.
@@ -167,20 +166,16 @@ func (f *scaleFlags) complete(c *cobra.Command) (err error) {
 	if *p, err = profile.Parse(f.profile); err != nil {
 		return err
 	}
-	for _, o := range []struct {
-		flag string
-		set  func()
-	}{
-		{"nodes", func() { p.Nodes = f.size.nodes }},
-		{"pods", func() { p.Pods = f.size.pods }},
-		{"policies", func() { p.Policies = f.size.policies }},
-		{"namespaces", func() { p.Namespaces = f.size.namespaces }},
-		{"local-pods", func() { p.Local = f.size.local }},
-		{"seed", func() { p.Seed = f.seed }},
+	for flag, field := range map[string]struct{ loaded, given *int }{
+		"nodes": {&p.Nodes, &f.size.Nodes}, "pods": {&p.Pods, &f.size.Pods}, "policies": {&p.Policies, &f.size.Policies},
+		"namespaces": {&p.Namespaces, &f.size.Namespaces}, "local-pods": {&p.Local, &f.size.Local},
 	} {
-		if c.Flags().Changed(o.flag) {
-			o.set()
+		if c.Flags().Changed(flag) {
+			*field.loaded = *field.given
 		}
+	}
+	if c.Flags().Changed("seed") {
+		p.Seed = f.size.Seed
 	}
 	return errors.Join(f.checkPlace(), f.check(), f.cfg.Check())
 }

@@ -61,7 +61,7 @@ func convergence(w io.Writer, s *v1.ScaleSummary) {
 		}
 		for _, t := range rows {
 			fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%.3f\t%.3f\n", e.Engine, t.Transition, t.N,
-				t.P50, t.P99, t.Max.Bare(), t.DueP99.Bare(), told(t.SeenP50), told(t.CommitP50), t.Censored, t.Void, t.LeakPackets, t.LostPackets, t.LeakSeconds, t.OutSeconds)
+				t.P50, t.P99, t.Max.Bare(), t.DueP99.Bare(), number(t.SeenP50, "%.1f"), number(t.CommitP50, "%.1f"), t.Censored, t.Void, t.LeakPackets, t.LostPackets, t.LeakSeconds, t.OutSeconds)
 		}
 		for _, l := range e.Lacks {
 			fmt.Fprintf(w, "%s\t%s\tNotSupported: %s\n", e.Engine, l.What, l.Reason)
@@ -70,14 +70,6 @@ func convergence(w io.Writer, s *v1.ScaleSummary) {
 			fmt.Fprintf(w, "%s\t-\t0\n", e.Engine)
 		}
 	}
-}
-
-// told is a time that an engine may tell or not.
-func told(ms *float64) string {
-	if ms == nil {
-		return "-"
-	}
-	return fmt.Sprintf("%.1f", *ms)
 }
 
 // memoryTable has a column for each phase that was measured.
