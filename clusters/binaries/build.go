@@ -36,7 +36,7 @@ func (b build) run(ctx context.Context, p *progress) error {
 	if err := b.compile(ctx, p, temp); err != nil {
 		return err
 	}
-	if err := install(temp, b.out); err != nil {
+	if err := Publish(temp, b.out); err != nil {
 		return fmt.Errorf("install %s: %w", b.name, err)
 	}
 	p.line("built %s in %s", b.label, elapsed(start))
@@ -126,8 +126,9 @@ func tempName(out string) string {
 	return filepath.Join(dir, fmt.Sprintf("%s%s-%d", tempPrefix, name, os.Getpid()))
 }
 
-// install makes temp durable and gives it its final name.
-func install(temp, out string) error {
+// Publish makes temp durable and gives it its final name: what has a name in the cache is
+// complete.
+func Publish(temp, out string) error {
 	f, err := os.Open(temp)
 	if err != nil {
 		return err
@@ -151,7 +152,7 @@ func removeStale(dir string) {
 
 // orAssets is the other cure that there is for the programs of Kubernetes.
 func orAssets(name string) string {
-	if _, peer := LookupPeer(name); peer || slices.Contains(ownNames(), name) {
+	if !slices.Contains(Node(), Name(name)) {
 		return ""
 	}
 	return ", or set KUBEBUILDER_ASSETS to a directory that has " + name

@@ -100,13 +100,13 @@ func buildOwn(ctx context.Context, name, checkout string) (string, error) {
 		if err := b.compile(ctx, newProgress(nil), staged); err != nil {
 			return err
 		}
-		return publish(staged, out)
+		return link(staged, out)
 	})
 }
 
-// publish makes out the same file as staged. go build replaces staged when it changes, so
+// link makes out the same file as staged. go build replaces staged when it changes, so
 // out keeps its content until the rename.
-func publish(staged, out string) error {
+func link(staged, out string) error {
 	if sameFile(staged, out) {
 		return nil
 	}

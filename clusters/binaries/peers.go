@@ -192,21 +192,35 @@ func appendTo(file, text string) error {
 // build may complete its go.sum: a directory of the module cache can't be built in as a main
 // module.
 func (m module) fetch(ctx context.Context, name, dir string) error {
-	from := m.Dir
-	if from == "" {
-		got, err := m.download(ctx, name)
-		if err != nil {
-			return err
-		}
-		if got.Sum != m.Sum {
-			return fmt.Errorf("build %s: module %s %s has sum %s, want %s: look at GOPROXY, then clean the module cache", name, m.Path, m.Version, got.Sum, m.Sum)
-		}
-		from = got.Dir
+	from, err := m.source(ctx, name)
+	if err != nil {
+		return err
 	}
 	if err := os.CopyFS(dir, os.DirFS(from)); err != nil { // writable, whatever it was
 		return fmt.Errorf("copy module %s: %w", m.Path, err)
 	}
 	return nil
+}
+
+// source is the directory of the module's verified source, which is only read.
+func (m module) source(ctx context.Context, name string) (string, error) {
+	if m.Dir != "" {
+		return m.Dir, nil
+	}
+	got, err := m.download(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	if got.Sum != m.Sum {
+		return "", fmt.Errorf("build %s: module %s %s has sum %s, want %s: look at GOPROXY, then clean the module cache", name, m.Path, m.Version, got.Sum, m.Sum)
+	}
+	return got.Dir, nil
+}
+
+// Source is the directory of a Go module's source, downloaded when it isn't there, for those
+// who build name from it and only read it. sum is that of its content, as in a go.sum.
+func Source(ctx context.Context, name, path, version, sum string) (string, error) {
+	return module{Path: path, Version: version, Sum: sum}.source(ctx, name)
 }
 
 // downloaded is what go mod download says of a module.

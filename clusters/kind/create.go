@@ -99,29 +99,21 @@ func lastLines(text string, n int) string {
 	return strings.Join(lines[max(0, len(lines)-n):], " | ")
 }
 
-// logger writes what kind's library has to say to one writer.
-type logger struct {
-	mu sync.Mutex
-	w  io.Writer
-}
+// logger writes what kind's library has to say to the log, a line at once: files are safe
+// for concurrent use.
+type logger struct{ io.Writer }
 
-func (l *logger) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.w.Write(p)
-}
-
-func (l *logger) Warn(message string)              { fmt.Fprintln(l, "warning:", message) }
-func (l *logger) Warnf(format string, args ...any) { l.Warn(fmt.Sprintf(format, args...)) }
-func (l *logger) Error(message string)             { fmt.Fprintln(l, "error:", message) }
-func (l *logger) Errorf(format string, args ...any) {
+func (l logger) Warn(message string)              { fmt.Fprintln(l, "warning:", message) }
+func (l logger) Warnf(format string, args ...any) { l.Warn(fmt.Sprintf(format, args...)) }
+func (l logger) Error(message string)             { fmt.Fprintln(l, "error:", message) }
+func (l logger) Errorf(format string, args ...any) {
 	l.Error(fmt.Sprintf(format, args...))
 }
-func (l *logger) V(level kindlog.Level) kindlog.InfoLogger { return info{l, level <= 1} }
+func (l logger) V(level kindlog.Level) kindlog.InfoLogger { return info{l, level <= 1} }
 
 // info is one level of the logger.
 type info struct {
-	l       *logger
+	l       logger
 	enabled bool
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -38,8 +37,7 @@ type Cluster struct {
 	docker   docker
 	provider *cluster.Provider
 	claim    *claim
-	log      io.Writer
-	logFile  io.Closer
+	log      *os.File // what kind's library says
 	nodes    []nodes.Node
 	rest     *rest.Config
 	client   kubernetes.Interface
@@ -102,10 +100,9 @@ func begin(ctx context.Context, cfg Config, root string) (*Cluster, error) {
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	l := &logger{w: file}
 	return &Cluster{
-		name: name, cfg: cfg, raw: raw, spec: spec, docker: dockerCLI, claim: own, log: l, logFile: file,
-		provider:    cluster.NewProvider(cluster.ProviderWithLogger(l), cluster.ProviderWithDocker()),
+		name: name, cfg: cfg, raw: raw, spec: spec, docker: dockerCLI, claim: own, log: file,
+		provider:    cluster.NewProvider(cluster.ProviderWithLogger(logger{file}), cluster.ProviderWithDocker()),
 		interrupted: func() bool { return ctx.Err() != nil },
 	}, nil
 }
@@ -123,23 +120,20 @@ func (c *Cluster) start(ctx context.Context) error {
 }
 
 // openLog opens the file for what kind's library says.
-func openLog(dir string) (io.WriteCloser, error) {
-	if dir == "" {
-		return nopCloser{io.Discard}, nil
+func openLog(dir string) (*os.File, error) {
+	name := os.DevNull
+	if dir != "" {
+		name = filepath.Join(dir, "kind.log")
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return nil, fmt.Errorf("make log directory: %w", err)
+		}
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("make log directory: %w", err)
-	}
-	f, err := os.Create(filepath.Join(dir, "kind.log"))
+	f, err := os.Create(name)
 	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
 	return f, nil
 }
-
-type nopCloser struct{ io.Writer }
-
-func (nopCloser) Close() error { return nil }
 
 // up makes everything that is in Docker.
 func (c *Cluster) up(ctx context.Context, m materials) error {
@@ -246,7 +240,7 @@ func (e *LeftError) Unwrap() error { return e.Err }
 
 // Close removes the cluster, all of it. It does its work also when ctx has ended.
 func (c *Cluster) Close(ctx context.Context) error {
-	defer c.logFile.Close()
+	defer c.log.Close()
 	if c.keep {
 		return c.claim.keep()
 	}

@@ -22,26 +22,15 @@ import (
 // Program is an image of one static program, as Archive makes them for what changes with
 // every build of this project.
 type Program struct {
-	Name     string   // of the image, without a tag, e.g. ProbeName
+	Name     string   // of the image, without a tag
 	File     string   // the program on this machine
 	Packages []string // of Debian, whose programs are there too: this machine's
 	User     string   // numeric UID:GID; "" is root
 }
 
-// Names of this project's own images.
-const (
-	ProbeName    = "netassay.local/probe"
-	EnforcerName = "netassay.local/enforcer"
-)
-
-// Probe is the image of the probe: one program, that no pod needs to run as root.
-func Probe(file string) Program {
-	return Program{Name: ProbeName, File: file, User: "65532:65532"}
-}
-
 // Enforcer is the image of the enforcer, with the programs that it calls.
 func Enforcer(file string) Program {
-	return Program{Name: EnforcerName, File: file, Packages: image.EnforcerPackages()}
+	return Program{Name: "netassay.local/enforcer", File: file, Packages: image.EnforcerPackages()}
 }
 
 // How many archives of one name stay in the cache: those of small images, and of nodes.

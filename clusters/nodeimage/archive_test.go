@@ -12,7 +12,7 @@ func TestArchiveIsMadeOncePerProgram(t *testing.T) {
 	make1 := func(content string) (string, string) {
 		t.Helper()
 		program(t, file, content)
-		archive, ref, err := Archive(t.Context(), Probe(file), cache)
+		archive, ref, err := Archive(t.Context(), probe(file), cache)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,7 +48,7 @@ func TestArchiveKeepsTheLastFew(t *testing.T) {
 	var last string
 	for i := range keptPrograms + 3 {
 		program(t, file, string(rune('a'+i)))
-		archive, _, err := Archive(t.Context(), Probe(file), cache)
+		archive, _, err := Archive(t.Context(), probe(file), cache)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -64,7 +64,12 @@ func TestArchiveKeepsTheLastFew(t *testing.T) {
 }
 
 func TestArchiveOfNothing(t *testing.T) {
-	if _, _, err := Archive(t.Context(), Probe(filepath.Join(t.TempDir(), "none")), t.TempDir()); err == nil {
+	if _, _, err := Archive(t.Context(), probe(filepath.Join(t.TempDir(), "none")), t.TempDir()); err == nil {
 		t.Error("a program that is not there became an image")
 	}
+}
+
+// probe is the image of a program that runs as nobody.
+func probe(file string) Program {
+	return Program{Name: "netassay.local/probe", File: file, User: "65532:65532"}
 }

@@ -77,7 +77,7 @@ func (m *maker) system(ctx context.Context, work, root string) error {
 	if err := pack(ctx, root, temp); err != nil {
 		return err
 	}
-	if err := publish(temp, base); err != nil {
+	if err := binaries.Publish(temp, base); err != nil {
 		return err
 	}
 	return prune(m.cache, "base", keptNodes)
@@ -116,22 +116,10 @@ func (m *maker) finish(layer, archive string) error {
 	if err := image.Pack(temp, layer, config(), []string{Ref()}); err != nil {
 		return err
 	}
-	if err := publish(temp, archive); err != nil {
+	if err := binaries.Publish(temp, archive); err != nil {
 		return err
 	}
 	return prune(m.cache, "node", keptNodes)
-}
-
-// publish makes temp durable and gives it its name: what is in the cache is complete.
-func publish(temp, name string) error {
-	f, err := os.Open(temp)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(temp, name)
 }
 
 // config is how the image is started: as kind's own.

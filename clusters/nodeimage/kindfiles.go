@@ -2,29 +2,23 @@ package nodeimage
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/netassay/netassay/clusters/binaries"
 )
 
 // kindFiles is the directory of the files that make a Debian system a node of kind, in kind's
 // own module, whose sum is checked.
 func kindFiles(ctx context.Context) (string, error) {
-	out, err := run(ctx, "go", "mod", "download", "-json", kindModule+"@"+kindVersion)
+	dir, err := binaries.Source(ctx, "kind's nodes", kindModule, kindVersion, kindSum)
 	if err != nil {
-		return "", fmt.Errorf("download the files of kind's nodes: %w", err)
+		return "", err
 	}
-	var module struct{ Dir, Sum string }
-	if err := json.Unmarshal(out, &module); err != nil {
-		return "", fmt.Errorf("download the files of kind's nodes: %w", err)
-	}
-	if module.Sum != kindSum {
-		return "", fmt.Errorf("download the files of kind's nodes: %s %s has the sum %s, want %s", kindModule, kindVersion, module.Sum, kindSum)
-	}
-	return filepath.Join(module.Dir, "images", "base", "files"), nil
+	return filepath.Join(dir, "images", "base", "files"), nil
 }
 
 // copyFiles copies a tree of files over root. Modules keep no modes: programs and scripts
