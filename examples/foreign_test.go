@@ -2,6 +2,10 @@ package examples
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -18,7 +22,8 @@ import (
 
 const (
 	suiteModule = "github.com/netassay/netassay"
-	version     = "v0.0.0-20200101000000-000000000000" // nobody publishes it
+	// unpublished begins the versions of published; nobody else's does.
+	unpublished = "v0.0.0-20200101000000-"
 )
 
 // ownEngine is the test of a repository that judges its own agent, here the enforcer, by
@@ -61,7 +66,8 @@ func TestForeignModule(t *testing.T) {
 		m.plays(t, "my-engine", "-provider", "lab")
 	})
 	t.Run("a version", func(t *testing.T) {
-		m := newForeign(t, published(t), version, "")
+		version, env := published(t)
+		m := newForeign(t, env, version, "")
 		m.plays(t, "reference", "-provider", "lab")
 	})
 }
@@ -143,9 +149,12 @@ func (m foreign) files(t *testing.T) string {
 }
 
 // published serves the checkout as a version, by a proxy of files before the usual one. The
-// module cache is the usual one too, which is rid of that version before and afterwards.
-func published(t *testing.T) (env []string) {
+// module cache is the usual one too, which is rid of such versions before and afterwards.
+// Other files are another version: go takes what it once knew of one to be true forever.
+func published(t *testing.T) (version string, env []string) {
 	t.Helper()
+	files := tracked(t)
+	version = unpublished + sum(t, files)
 	proxy := t.TempDir()
 	dir := filepath.Join(proxy, suiteModule, "@v")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -162,64 +171,90 @@ func published(t *testing.T) (env []string) {
 			t.Fatal(err)
 		}
 	}
-	pack(t, filepath.Join(dir, version+".zip"))
+	pack(t, filepath.Join(dir, version+".zip"), version, files)
 	cache := strings.TrimSpace(run(t, proxy, nil, "go", "env", "GOMODCACHE"))
 	forget(t, cache)
 	t.Cleanup(func() { forget(t, cache) })
 	usual := strings.TrimSpace(run(t, proxy, nil, "go", "env", "GOPROXY"))
-	return []string{"GOPROXY=file://" + proxy + "," + usual, "GONOSUMDB=" + suiteModule}
+	return version, []string{"GOPROXY=file://" + proxy + "," + usual, "GONOSUMDB=" + suiteModule}
 }
 
-// forget removes the version from a module cache, whose directories can't be written, and the
-// programs that were built of it.
+// forget removes such versions from a module cache, whose directories can't be written, and
+// the programs that were built of them.
 func forget(t *testing.T, cache string) {
 	t.Helper()
-	dir := filepath.Join(cache, suiteModule+"@"+version)
-	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() {
-			err = os.Chmod(path, 0o755)
-		}
-		return err
-	})
 	programs, err := binaries.CacheRoot()
 	if err != nil {
 		t.Fatal(err)
 	}
-	left := []string{dir}
 	for _, pattern := range []string{
-		filepath.Join(cache, "cache", "download", suiteModule, "@v", version+".*"),
-		filepath.Join(programs, "peers", "*-"+version+"-*"),
+		filepath.Join(cache, suiteModule+"@"+unpublished+"*"),
+		filepath.Join(cache, "cache", "download", suiteModule, "@v", unpublished+"*"),
+		filepath.Join(programs, "peers", "*-"+unpublished+"*"),
 	} {
 		found, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
 		}
-		left = append(left, found...)
-	}
-	for _, path := range left {
-		if err := os.RemoveAll(path); err != nil {
-			t.Error(err)
+		for _, path := range found {
+			if err := removeAll(path); err != nil {
+				t.Error(err)
+			}
 		}
 	}
 }
 
-// pack writes what git would publish of the checkout as a module's zip.
-func pack(t *testing.T, path string) {
+// removeAll is os.RemoveAll for directories that can't be written.
+func removeAll(root string) error {
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			err = os.Chmod(path, 0o755)
+		}
+		return err
+	})
+	return errors.Join(err, os.RemoveAll(root))
+}
+
+// tracked are the files that git would publish of the checkout.
+func tracked(t *testing.T) (files []source) {
 	t.Helper()
 	root := checkout(t)
-	var files []modzip.File
 	for name := range strings.SplitSeq(run(t, root, nil, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"), "\x00") {
 		if info, err := os.Lstat(filepath.Join(root, name)); err == nil && info.Mode().IsRegular() {
 			files = append(files, source{root, name})
 		}
 	}
-	f, err := os.Create(path)
+	return files
+}
+
+// sum tells files apart by their names and contents.
+func sum(t *testing.T, files []source) string {
+	t.Helper()
+	h := sha256.New()
+	for _, f := range files {
+		text, err := os.ReadFile(filepath.Join(f.root, f.name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(h, "%s %d\n%s", f.name, len(text), text)
+	}
+	return hex.EncodeToString(h.Sum(nil))[:12]
+}
+
+// pack writes a module's zip.
+func pack(t *testing.T, path, version string, files []source) {
+	t.Helper()
+	all := make([]modzip.File, len(files))
+	for i, f := range files {
+		all[i] = f
+	}
+	out, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	if err := modzip.Create(f, module.Version{Path: suiteModule, Version: version}, files); err != nil {
-		t.Fatalf("pack %s: %v", root, err)
+	defer out.Close()
+	if err := modzip.Create(out, module.Version{Path: suiteModule, Version: version}, all); err != nil {
+		t.Fatalf("pack %s: %v", path, err)
 	}
 }
 
