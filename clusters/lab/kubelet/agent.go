@@ -235,29 +235,3 @@ func (a *agent) shutdown() {
 	a.mu.Unlock()
 	a.wg.Wait()
 }
-
-func (a *agent) configMap(ctx context.Context, namespace, name string) (map[string]string, bool, error) {
-	cm, err := a.cfg.Client.CoreV1().ConfigMaps(namespace).Get(ctx, name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return nil, false, nil
-	}
-	if err != nil {
-		return nil, false, err
-	}
-	return cm.Data, true, nil
-}
-
-func (a *agent) secret(ctx context.Context, namespace, name string) (map[string]string, bool, error) {
-	s, err := a.cfg.Client.CoreV1().Secrets(namespace).Get(ctx, name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return nil, false, nil
-	}
-	if err != nil {
-		return nil, false, err
-	}
-	data := make(map[string]string, len(s.Data))
-	for k, v := range s.Data {
-		data[k] = string(v)
-	}
-	return data, true, nil
-}

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strconv"
-	"sync"
-	"time"
 
 	"github.com/google/uuid"
 	corev1 "k8s.io/api/core/v1"
@@ -68,6 +68,9 @@ func (w *worker) start(c *lifecycle.Container) {
 func (w *worker) prepare(c *lifecycle.Container) (*run, process.Command, error) {
 	spec := specOf(w.pod, c.Name)
 	c.Image = spec.Image
+	if err := supported(w.pod, spec); err != nil {
+		return nil, process.Command{}, err
+	}
 	image, err := environ.FindImage(w.agent.cfg.Images, spec.Image)
 	if err != nil {
 		return nil, process.Command{}, err
@@ -112,11 +115,9 @@ func (r *run) command(argv []string) process.Command {
 
 // specOf is the spec of the container called name, or nil.
 func specOf(pod *corev1.Pod, name string) *corev1.Container {
-	for _, list := range [][]corev1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
-		for i := range list {
-			if list[i].Name == name {
-				return &list[i]
-			}
+	for i := range pod.Spec.Containers {
+		if c := &pod.Spec.Containers[i]; c.Name == name {
+			return c
 		}
 	}
 	return nil
@@ -125,12 +126,6 @@ func specOf(pod *corev1.Pod, name string) *corev1.Container {
 func (w *worker) facts() environ.Facts {
 	return environ.Facts{
 		Pod: w.pod, PodIPs: w.state.PodIPs, HostIPs: w.state.HostIPs, NodeName: w.agent.cfg.NodeName,
-		ConfigMap: func(name string) (map[string]string, bool, error) {
-			return w.agent.configMap(w.ctx, w.pod.Namespace, name)
-		},
-		Secret: func(name string) (map[string]string, bool, error) {
-			return w.agent.secret(w.ctx, w.pod.Namespace, name)
-		},
 	}
 }
 
@@ -188,61 +183,15 @@ func terminated(c *lifecycle.Container, exit process.Exit) corev1.ContainerState
 	return t
 }
 
-// order is how the pod's containers are stopped: the main ones at once, then sidecars in
-// the reverse of their order. A plain init container that runs is stopped first.
-func (w *worker) order() [][]*run {
-	stages := make([][]*run, 1)
-	for i := len(w.state.Containers) - 1; i >= 0; i-- {
-		c := &w.state.Containers[i]
-		r, ok := w.runs[c.Name]
-		switch {
-		case !ok:
-		case c.Kind == lifecycle.Sidecar:
-			stages = append(stages, []*run{r})
-		default:
-			stages[0] = append(stages[0], r)
-		}
-	}
-	return stages
+// running are the runs that have not ended.
+func (w *worker) running() []*run {
+	return slices.Collect(maps.Values(w.runs))
 }
 
-// stopContainers stops each stage after the one before has ended; ctx's end kills what is
-// left.
-func (w *worker) stopContainers(ctx context.Context, stages [][]*run) {
-	for _, stage := range stages {
-		var wg sync.WaitGroup
-		for _, r := range stage {
-			wg.Go(func() { w.stopRun(ctx, r) })
-		}
-		wg.Wait()
-	}
-}
-
-// stopRun runs the container's preStop hook, then asks its process to end.
-func (w *worker) stopRun(ctx context.Context, r *run) {
-	if hook := r.spec.Lifecycle; hook != nil && hook.PreStop != nil && ctx.Err() == nil {
-		if err := w.preStop(ctx, r, hook.PreStop); err != nil {
-			w.log.Warn("run preStop hook", "container", r.spec.Name, "err", err)
-		}
-	}
-	r.proc.Stop(ctx)
-}
-
-func (w *worker) preStop(ctx context.Context, r *run, h *corev1.LifecycleHandler) error {
-	switch {
-	case h.Exec != nil:
-		return w.execIn(ctx, r, h.Exec.Command)
-	case h.Sleep != nil:
-		timer := time.NewTimer(time.Duration(h.Sleep.Seconds) * time.Second)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-		case <-r.proc.Done():
-		}
-		return nil
-	default:
-		return errors.New("the lab knows exec and sleep hooks only")
+// stopRuns asks the runs to end, all at once, and kills what is left when ctx ends.
+func stopRuns(ctx context.Context, runs []*run) {
+	for _, r := range runs {
+		go r.proc.Stop(ctx)
 	}
 }
 

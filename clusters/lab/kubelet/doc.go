@@ -14,4 +14,19 @@
 //
 // What a container is here: a process in the pod's network and UTS namespace, a session of
 // its own, and the host's file system; no volumes, no resource limits, no users.
+//
+// What the agent knows of a pod's spec is what somebody's suite asks for:
+//
+//	command, args, env with value, ports   upstream's network policy suite, own suites
+//	env with fieldRef                      the enforcer's daemon set, applied to a lab
+//	terminationGracePeriodSeconds          upstream's suite (0), own suites
+//	readiness and liveness probes          suites/verify, the enforcer's daemon set
+//	restartPolicy, back-off of restarts    pods whose liveness probe or process fails
+//	hostNetwork                            the control pods of suites/fixture
+//	kubectl exec, logs, port-forward       README; upstream's suite probes by exec
+//	kubectl attach                         kubectl run -i
+//
+// Init containers and sidecars, startup probes, lifecycle hooks, activeDeadlineSeconds and
+// variables from config maps and secrets are used by none of these. A pod that asks for one
+// does not start, and its status names the field.
 package kubelet

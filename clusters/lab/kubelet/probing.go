@@ -13,24 +13,8 @@ import (
 	"github.com/netassay/netassay/clusters/lab/kubelet/process"
 )
 
-// probe starts the run's probes. Liveness and readiness wait for startup to succeed.
+// probe starts the run's probes.
 func (w *worker) probe(r *run, c *lifecycle.Container) {
-	if r.spec.StartupProbe == nil {
-		w.probeStarted(r, c)
-		return
-	}
-	w.ask(r, r.spec.StartupProbe, func(stop func(), ok bool, why error) {
-		stop()
-		if !ok {
-			w.restart(r, w.graceFor(r.spec.StartupProbe), fmt.Errorf("startup probe: %w", why))
-			return
-		}
-		c.StartupOK = true
-		w.probeStarted(r, c)
-	})
-}
-
-func (w *worker) probeStarted(r *run, c *lifecycle.Container) {
 	if p := r.spec.ReadinessProbe; p != nil {
 		w.ask(r, p, func(_ func(), ok bool, _ error) { c.ReadyOK = ok })
 	}
@@ -75,7 +59,7 @@ func (w *worker) graceFor(p *corev1.Probe) time.Duration {
 // restart ends the run; the restart policy brings up the next.
 func (w *worker) restart(r *run, grace time.Duration, why error) {
 	w.log.Info("end container", "container", r.spec.Name, "why", why)
-	w.stopWithin(grace, [][]*run{{r}})
+	w.stopWithin(grace, r)
 }
 
 // execIn runs a command for the node agent itself; a non-zero exit is an error.

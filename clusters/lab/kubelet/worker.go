@@ -19,13 +19,12 @@ import (
 // worker runs one pod. Its loop owns the fields of the first group; what others want of the
 // pod they post to the loop or read from view.
 type worker struct {
-	pod     *corev1.Pod // as the API server gave it last
-	state   lifecycle.Pod
-	runs    map[string]*run // the current run of each container that runs
-	net     PodNetwork
-	space   *process.Space
-	last    *corev1.PodStatus // as published
-	winding bool              // sidecars are being stopped because the pod is complete
+	pod   *corev1.Pod // as the API server gave it last
+	state lifecycle.Pod
+	runs  map[string]*run // the current run of each container that runs
+	net   PodNetwork
+	space *process.Space
+	last  *corev1.PodStatus // as published
 
 	agent   *agent
 	log     *slog.Logger
@@ -131,7 +130,7 @@ func (w *worker) run() {
 		case <-stopping:
 			stopping = nil
 			w.state.Deleting = true
-			go w.stopContainers(w.kill, w.order())
+			stopRuns(w.kill, w.running())
 		}
 		at, end := w.reconcile()
 		if end {
@@ -210,7 +209,6 @@ func hostname(pod *corev1.Pod) string {
 
 // reconcile does what is to be done now and publishes what came of it.
 func (w *worker) reconcile() (wake time.Time, end bool) {
-	deadline := w.expire()
 	for {
 		d := lifecycle.Decide(&w.state, w.agent.now())
 		if d.End {
@@ -222,58 +220,18 @@ func (w *worker) reconcile() (wake time.Time, end bool) {
 		if len(d.Start) > 0 {
 			continue
 		}
-		w.windDown(d.Stop)
 		w.publish()
-		return earlier(d.Wake, deadline), false
+		return d.Wake, false
 	}
 }
 
-// earlier is the earlier of two times; zero is never.
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
-}
-
-// windDown stops the sidecars of a complete pod, once.
-func (w *worker) windDown(order []int) {
-	if w.winding || len(order) == 0 {
-		return
-	}
-	w.winding = true
-	var stages [][]*run
-	for _, i := range order {
-		stages = append(stages, []*run{w.runs[w.state.Containers[i].Name]})
-	}
-	w.stopWithin(graceOf(w.pod), stages)
-}
-
-// stopWithin stops containers in the background.
-func (w *worker) stopWithin(grace time.Duration, stages [][]*run) {
+// stopWithin stops one run, in the background.
+func (w *worker) stopWithin(grace time.Duration, r *run) {
 	go func() {
 		ctx, cancel := context.WithTimeout(w.kill, grace)
 		defer cancel()
-		w.stopContainers(ctx, stages)
+		r.proc.Stop(ctx)
 	}()
-}
-
-// expire fails a pod that has outlived its activeDeadlineSeconds; the time is when to look
-// again.
-func (w *worker) expire() (wake time.Time) {
-	limit := w.pod.Spec.ActiveDeadlineSeconds
-	if limit == nil || w.state.Deleting || w.state.Failed != nil {
-		return time.Time{}
-	}
-	wake = w.state.StartTime.Add(time.Duration(*limit) * time.Second)
-	if w.agent.now().Before(wake) {
-		return wake
-	}
-	w.state.Failed = &lifecycle.Failure{
-		Reason: "DeadlineExceeded", Message: "Pod was active on the node longer than the specified deadline",
-	}
-	w.stopWithin(graceOf(w.pod), w.order())
-	return time.Time{}
 }
 
 // publish makes a changed status known.

@@ -3,6 +3,7 @@
 package environ
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -16,29 +17,21 @@ type Facts struct {
 	PodIPs   []string
 	HostIPs  []string
 	NodeName string
-	// ConfigMap and Secret give the data of a named object in the pod's namespace and
-	// whether it exists.
-	ConfigMap func(name string) (map[string]string, bool, error)
-	Secret    func(name string) (map[string]string, bool, error)
 }
 
 // Vars are the container's variables as KEY=VALUE, in the order of the spec; of two with
 // one name the later counts. The error names the variable and what it wants.
 func Vars(c *corev1.Container, f Facts) ([]string, error) {
 	e := env{values: map[string]string{}}
-	for _, from := range c.EnvFrom {
-		if err := e.addAll(from, f); err != nil {
-			return nil, fmt.Errorf("container %s: %w", c.Name, err)
-		}
+	if len(c.EnvFrom) > 0 {
+		return nil, fmt.Errorf("container %s: envFrom: the lab knows env with value and fieldRef only", c.Name)
 	}
 	for _, v := range c.Env {
-		value, ok, err := resolve(v, e.values, f)
+		value, err := resolve(v, e.values, f)
 		if err != nil {
 			return nil, fmt.Errorf("container %s: env %s: %w", c.Name, v.Name, err)
 		}
-		if ok {
-			e.set(v.Name, value)
-		}
+		e.set(v.Name, value)
 	}
 	out := make([]string, 0, len(e.order))
 	for _, name := range e.order {
@@ -60,73 +53,15 @@ func (e *env) set(name, value string) {
 	e.values[name] = value
 }
 
-func (e *env) addAll(from corev1.EnvFromSource, f Facts) error {
-	var data map[string]string
-	var err error
+func resolve(v corev1.EnvVar, known map[string]string, f Facts) (string, error) {
 	switch {
-	case from.ConfigMapRef != nil:
-		data, err = object(f.ConfigMap, "config map", from.ConfigMapRef.Name, from.ConfigMapRef.Optional)
-	case from.SecretRef != nil:
-		data, err = object(f.Secret, "secret", from.SecretRef.Name, from.SecretRef.Optional)
-	}
-	if err != nil {
-		return err
-	}
-	for _, key := range sortedKeys(data) {
-		e.set(from.Prefix+key, data[key])
-	}
-	return nil
-}
-
-func resolve(v corev1.EnvVar, known map[string]string, f Facts) (string, bool, error) {
-	from := v.ValueFrom
-	switch {
-	case from == nil:
-		return Expand(v.Value, known), true, nil
-	case from.FieldRef != nil:
-		value, err := field(from.FieldRef.FieldPath, f)
-		return value, true, err
-	case from.ConfigMapKeyRef != nil:
-		r := from.ConfigMapKeyRef
-		return key(f.ConfigMap, "config map", r.Name, r.Key, r.Optional)
-	case from.SecretKeyRef != nil:
-		r := from.SecretKeyRef
-		return key(f.Secret, "secret", r.Name, r.Key, r.Optional)
+	case v.ValueFrom == nil:
+		return Expand(v.Value, known), nil
+	case v.ValueFrom.FieldRef != nil:
+		return field(v.ValueFrom.FieldRef.FieldPath, f)
 	default:
-		return "", false, fmt.Errorf("the lab knows value, fieldRef, configMapKeyRef and secretKeyRef only")
+		return "", errors.New("the lab knows value and fieldRef only")
 	}
-}
-
-type lookup func(name string) (map[string]string, bool, error)
-
-func object(get lookup, kind, name string, optional *bool) (map[string]string, error) {
-	if get == nil {
-		return nil, fmt.Errorf("%s %q can't be read here", kind, name)
-	}
-	data, ok, err := get(name)
-	if err != nil {
-		return nil, fmt.Errorf("read %s %q: %w", kind, name, err)
-	}
-	switch {
-	case ok:
-		return data, nil
-	case optional != nil && *optional:
-		return nil, nil
-	default:
-		return nil, fmt.Errorf("%s %q not found", kind, name)
-	}
-}
-
-func key(get lookup, kind, name, key string, optional *bool) (string, bool, error) {
-	data, err := object(get, kind, name, optional)
-	if err != nil {
-		return "", false, err
-	}
-	value, ok := data[key]
-	if !ok && (optional == nil || !*optional) {
-		return "", false, fmt.Errorf("%s %q has no key %q", kind, name, key)
-	}
-	return value, ok, nil
 }
 
 // field is the value of a field path of the downward API:

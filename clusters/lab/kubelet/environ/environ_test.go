@@ -8,7 +8,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"github.com/netassay/netassay/clusters/lab/kubelet/environ"
 )
@@ -57,12 +56,6 @@ func facts() environ.Facts {
 			Spec: corev1.PodSpec{ServiceAccountName: "sa"},
 		},
 		PodIPs: []string{"10.0.0.1", "fd00::1"}, HostIPs: []string{"192.0.2.1"}, NodeName: "node",
-		ConfigMap: func(name string) (map[string]string, bool, error) {
-			return map[string]string{"k": "from-map", "b": "2"}, name == "cm", nil
-		},
-		Secret: func(name string) (map[string]string, bool, error) {
-			return map[string]string{"k": "from-secret"}, name == "s", nil
-		},
 	}
 }
 
@@ -70,15 +63,9 @@ func field(name, path string) corev1.EnvVar {
 	return corev1.EnvVar{Name: name, ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: path}}}
 }
 
-func ref(name string) corev1.LocalObjectReference { return corev1.LocalObjectReference{Name: name} }
-
 func TestVars(t *testing.T) {
 	c := &corev1.Container{
 		Name: "c",
-		EnvFrom: []corev1.EnvFromSource{
-			{Prefix: "P_", ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: ref("cm")}},
-			{SecretRef: &corev1.SecretEnvSource{LocalObjectReference: ref("absent"), Optional: ptr.To(true)}},
-		},
 		Env: []corev1.EnvVar{
 			field("NAME", "metadata.name"), field("NS", "metadata.namespace"), field("UID", "metadata.uid"),
 			field("NODE", "spec.nodeName"), field("SA", "spec.serviceAccountName"),
@@ -87,12 +74,6 @@ func TestVars(t *testing.T) {
 			{Name: "X", Value: "$(NAME)-$(LATER)"},
 			{Name: "LATER", Value: "1"},
 			{Name: "X", Value: "$(X)!"},
-			{Name: "CM", ValueFrom: &corev1.EnvVarSource{ConfigMapKeyRef: &corev1.ConfigMapKeySelector{
-				LocalObjectReference: ref("cm"), Key: "k",
-			}}},
-			{Name: "NO", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{
-				LocalObjectReference: ref("s"), Key: "absent", Optional: ptr.To(true),
-			}}},
 		},
 	}
 	got, err := environ.Vars(c, facts())
@@ -100,9 +81,9 @@ func TestVars(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"P_b=2", "P_k=from-map", "NAME=p", "NS=n", "UID=u", "NODE=node", "SA=sa",
+		"NAME=p", "NS=n", "UID=u", "NODE=node", "SA=sa",
 		"IP=10.0.0.1", "IPS=10.0.0.1,fd00::1", "HOST=192.0.2.1", "L=l", "A=an",
-		"X=p-$(LATER)!", "LATER=1", "CM=from-map",
+		"X=p-$(LATER)!", "LATER=1",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("variables (-want +got):\n%s", diff)
@@ -115,21 +96,19 @@ func TestVarsErrors(t *testing.T) {
 		want string
 	}{
 		{field("A", "spec.nonsense"), `container c: env A: unknown fieldPath "spec.nonsense"`},
-		{corev1.EnvVar{Name: "A", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{
-			LocalObjectReference: ref("none"), Key: "k",
-		}}}, `container c: env A: secret "none" not found`},
-		{corev1.EnvVar{Name: "A", ValueFrom: &corev1.EnvVarSource{ConfigMapKeyRef: &corev1.ConfigMapKeySelector{
-			LocalObjectReference: ref("cm"), Key: "none",
-		}}}, `container c: env A: config map "cm" has no key "none"`},
 		{
-			corev1.EnvVar{Name: "A", ValueFrom: &corev1.EnvVarSource{}},
-			"container c: env A: the lab knows value, fieldRef, configMapKeyRef and secretKeyRef only",
+			corev1.EnvVar{Name: "A", ValueFrom: &corev1.EnvVarSource{ConfigMapKeyRef: &corev1.ConfigMapKeySelector{Key: "k"}}},
+			"container c: env A: the lab knows value and fieldRef only",
 		},
 	} {
 		_, err := environ.Vars(&corev1.Container{Name: "c", Env: []corev1.EnvVar{tc.env}}, facts())
 		if err == nil || err.Error() != tc.want {
 			t.Errorf("error %v, want %s", err, tc.want)
 		}
+	}
+	_, err := environ.Vars(&corev1.Container{Name: "c", EnvFrom: []corev1.EnvFromSource{{Prefix: "P_"}}}, facts())
+	if want := "container c: envFrom: the lab knows env with value and fieldRef only"; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
 	}
 }
 

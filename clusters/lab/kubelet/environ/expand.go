@@ -1,10 +1,6 @@
 package environ
 
-import (
-	"maps"
-	"slices"
-	"strings"
-)
+import "strings"
 
 // Expand replaces each $(NAME) in s by the variable of that name. "If a variable cannot be
 // resolved, the reference in the input string will be unchanged. Double $$ are reduced to
@@ -59,5 +55,3 @@ func Map(vars []string) map[string]string {
 	}
 	return m
 }
-
-func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }

@@ -21,31 +21,13 @@ func TestDecide(t *testing.T) {
 		do   func(p *lifecycle.Pod)
 		want decision
 	}{{
-		name: "no network yet", pod: spec(always, nil, []string{"a"}),
+		name: "no network yet", pod: spec(always, "a"),
 		do: func(p *lifecycle.Pod) { p.Networked = false }, want: decision{},
 	}, {
-		name: "mains at once", pod: spec(always, nil, []string{"a", "b"}),
+		name: "all at once", pod: spec(always, "a", "b"),
 		do: func(*lifecycle.Pod) {}, want: decision{Start: []int{0, 1}},
 	}, {
-		name: "init first", pod: spec(always, []string{"i", "j"}, []string{"a"}),
-		do: func(*lifecycle.Pod) {}, want: decision{Start: []int{0}},
-	}, {
-		name: "init one after the other", pod: spec(always, []string{"i", "j"}, []string{"a"}),
-		do:   func(p *lifecycle.Pod) { running(p, "i"); exits(p, "i", 0) },
-		want: decision{Start: []int{1}},
-	}, {
-		name: "init failed, at once again", pod: spec(always, []string{"i"}, []string{"a"}),
-		do:   func(p *lifecycle.Pod) { running(p, "i"); exits(p, "i", 1) },
-		want: decision{Start: []int{0}},
-	}, {
-		name: "init failed for good", pod: spec(never, []string{"side1", "i"}, []string{"a"}),
-		do:   func(p *lifecycle.Pod) { running(p, "side1", "i"); exits(p, "i", 1) },
-		want: decision{Stop: []int{0}},
-	}, {
-		name: "sidecar runs, next init", pod: spec(always, []string{"side1", "i"}, []string{"a"}),
-		do: func(p *lifecycle.Pod) { running(p, "side1") }, want: decision{Start: []int{1}},
-	}, {
-		name: "crash loop waits", pod: spec(always, nil, []string{"a", "b"}),
+		name: "crash loop waits", pod: spec(always, "a", "b"),
 		do: func(p *lifecycle.Pod) {
 			running(p, "a", "b")
 			exits(p, "a", 1)
@@ -54,31 +36,27 @@ func TestDecide(t *testing.T) {
 		},
 		want: decision{Wake: t2.Add(time.Second)},
 	}, {
-		name: "blocked waits", pod: spec(always, nil, []string{"a"}),
+		name: "blocked waits", pod: spec(always, "a"),
 		do:   func(p *lifecycle.Pod) { p.Find("a").Block("ErrImagePull", "", backoff(), t2) },
 		want: decision{Wake: t2.Add(time.Second)},
 	}, {
-		name: "on failure, failed", pod: spec(onFailure, nil, []string{"a"}),
+		name: "on failure, failed", pod: spec(onFailure, "a"),
 		do: func(p *lifecycle.Pod) { running(p, "a"); exits(p, "a", 1) }, want: decision{Start: []int{0}},
 	}, {
-		name: "on failure, succeeded", pod: spec(onFailure, nil, []string{"a"}),
+		name: "on failure, succeeded", pod: spec(onFailure, "a"),
 		do: func(p *lifecycle.Pod) { running(p, "a"); exits(p, "a", 0) }, want: decision{End: true},
 	}, {
-		name: "complete, sidecars last first", pod: spec(never, []string{"side1", "side2"}, []string{"a"}),
-		do:   func(p *lifecycle.Pod) { running(p, "side1", "side2", "a"); exits(p, "a", 0) },
-		want: decision{Stop: []int{1, 0}},
-	}, {
-		name: "complete, sidecars are not restarted", pod: spec(never, []string{"side1"}, []string{"a"}),
-		do:   func(p *lifecycle.Pod) { running(p, "side1", "a"); exits(p, "a", 0); exits(p, "side1", 0) },
+		name: "complete", pod: spec(never, "a"),
+		do:   func(p *lifecycle.Pod) { running(p, "a"); exits(p, "a", 0) },
 		want: decision{End: true},
 	}, {
-		name: "one main ended, the other runs", pod: spec(never, nil, []string{"a", "b"}),
+		name: "one ended, the other runs", pod: spec(never, "a", "b"),
 		do: func(p *lifecycle.Pod) { running(p, "a", "b"); exits(p, "a", 0) }, want: decision{},
 	}, {
-		name: "deleting starts nothing", pod: spec(always, nil, []string{"a", "b"}),
+		name: "deleting starts nothing", pod: spec(always, "a", "b"),
 		do: func(p *lifecycle.Pod) { running(p, "a"); p.Deleting = true }, want: decision{},
 	}, {
-		name: "deleting, all ended", pod: spec(always, nil, []string{"a"}),
+		name: "deleting, all ended", pod: spec(always, "a"),
 		do:   func(p *lifecycle.Pod) { running(p, "a"); p.Deleting = true; exits(p, "a", 0) },
 		want: decision{End: true},
 	}} {
@@ -107,7 +85,7 @@ func TestBackoff(t *testing.T) {
 
 // TestLongRunResetsBackoff: a run of at least Reset makes the next end the first in a row.
 func TestLongRunResetsBackoff(t *testing.T) {
-	p := lifecycle.New(spec(corev1.RestartPolicyAlways, nil, []string{"a"}), t0)
+	p := lifecycle.New(spec(corev1.RestartPolicyAlways, "a"), t0)
 	c := p.Find("a")
 	now := t0
 	for _, ran := range []time.Duration{time.Second, time.Second, time.Minute} {

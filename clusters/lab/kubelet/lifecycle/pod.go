@@ -7,16 +7,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Kind is the part that a container plays in its pod.
-type Kind int
-
-// The kinds of containers, in the order in which a pod starts them.
-const (
-	Init    Kind = iota // runs to its end before the next starts
-	Sidecar             // an init container with restartPolicy Always: https://kep.k8s.io/753
-	Main
-)
-
 // Stage is where a container is in its life.
 type Stage int
 
@@ -32,11 +22,9 @@ const (
 // group once and those of the second through the methods of Pod.
 type Container struct {
 	Name         string
-	Kind         Kind
 	Image        string
-	Policy       corev1.RestartPolicy // the container's effective policy
-	HasStartup   bool                 // has a startup probe
-	HasReadiness bool                 // has a readiness probe
+	Policy       corev1.RestartPolicy
+	HasReadiness bool // has a readiness probe
 
 	Stage     Stage
 	Waiting   *corev1.ContainerStateWaiting    // of Blocked
@@ -48,58 +36,31 @@ type Container struct {
 	Crashes   int       // ends in a row that count for back-off
 	NotBefore time.Time // the earliest next start
 	Launched  bool      // has been started at least once
-	StartupOK bool      // the startup probe succeeded in this run
 	ReadyOK   bool      // the readiness probe's latest word in this run
 }
 
 // Pod is what is known of one pod.
 type Pod struct {
-	Restart    corev1.RestartPolicy
 	Generation int64
 	HostIPs    []string
 	PodIPs     []string // empty until the network is there; kept after it is gone
 	Networked  bool     // the pod's network exists now
 	StartTime  time.Time
-	Containers []Container // init containers first, both in the order of the spec
+	Containers []Container // in the order of the spec
 	Deleting   bool        // nothing is started any more
-	Failed     *Failure    // the node agent ended the pod
 	Ended      bool        // every process is gone and none will be started
-}
-
-// Failure is why the node agent itself fails a pod.
-type Failure struct {
-	Reason, Message string
 }
 
 // New is the state of a pod that was just bound to the node.
 func New(pod *corev1.Pod, now time.Time) Pod {
-	p := Pod{Restart: pod.Spec.RestartPolicy, Generation: pod.Generation, StartTime: now}
-	for i := range pod.Spec.InitContainers {
-		p.Containers = append(p.Containers, newInit(&pod.Spec.InitContainers[i], p.Restart))
-	}
+	p := Pod{Generation: pod.Generation, StartTime: now}
 	for i := range pod.Spec.Containers {
-		p.Containers = append(p.Containers, newContainer(&pod.Spec.Containers[i], Main, p.Restart))
+		c := &pod.Spec.Containers[i]
+		p.Containers = append(p.Containers, Container{
+			Name: c.Name, Image: c.Image, Policy: pod.Spec.RestartPolicy, HasReadiness: c.ReadinessProbe != nil,
+		})
 	}
 	return p
-}
-
-func newInit(c *corev1.Container, pod corev1.RestartPolicy) Container {
-	if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
-		return newContainer(c, Sidecar, corev1.RestartPolicyAlways)
-	}
-	// "If the Pod has a restartPolicy of Never, and an init container fails, the whole Pod
-	// is failed"; with any other policy it is tried until it succeeds.
-	if pod != corev1.RestartPolicyNever {
-		pod = corev1.RestartPolicyOnFailure
-	}
-	return newContainer(c, Init, pod)
-}
-
-func newContainer(c *corev1.Container, kind Kind, policy corev1.RestartPolicy) Container {
-	return Container{
-		Name: c.Name, Kind: kind, Image: c.Image, Policy: policy,
-		HasStartup: c.StartupProbe != nil, HasReadiness: c.ReadinessProbe != nil,
-	}
 }
 
 // Find is the container called name, or nil.
@@ -122,16 +83,8 @@ func (p *Pod) AnyRunning() bool {
 	return false
 }
 
-// started reports whether the container runs and what waits for it may go on.
-func (c *Container) started() bool {
-	return c.Stage == Running && (!c.HasStartup || c.StartupOK)
-}
-
 func (c *Container) ready() bool {
-	if c.Kind == Init {
-		return c.Stage == Exited && c.Exit.ExitCode == 0
-	}
-	return c.started() && (!c.HasReadiness || c.ReadyOK)
+	return c.Stage == Running && (!c.HasReadiness || c.ReadyOK)
 }
 
 // restarts reports whether the ended container is to be started again by its own policy.
@@ -153,7 +106,7 @@ func (c *Container) Runs(id string, imageID string, now time.Time) {
 	}
 	c.Stage, c.Waiting, c.Launched = Running, nil, true
 	c.ID, c.ImageID, c.StartedAt = id, imageID, now
-	c.StartupOK, c.ReadyOK = false, false
+	c.ReadyOK = false
 }
 
 // Block is a start that is impossible for now; it is tried again after the back-off.

@@ -18,17 +18,9 @@ func Status(p *Pod, before []corev1.PodCondition, now time.Time) corev1.PodStatu
 		Phase:              phase(p),
 		StartTime:          ptr.To(metav1.NewTime(p.StartTime)),
 	}
-	if p.Failed != nil {
-		s.Reason, s.Message = p.Failed.Reason, p.Failed.Message
-	}
 	addresses(p, &s)
 	for i := range p.Containers {
-		cs := containerStatus(p, &p.Containers[i])
-		if p.Containers[i].Kind == Main {
-			s.ContainerStatuses = append(s.ContainerStatuses, cs)
-		} else {
-			s.InitContainerStatuses = append(s.InitContainerStatuses, cs)
-		}
+		s.ContainerStatuses = append(s.ContainerStatuses, containerStatus(p, &p.Containers[i]))
 	}
 	s.Conditions = conditions(p, s.Phase, before, now)
 	return s
@@ -54,12 +46,8 @@ func phase(p *Pod) corev1.PodPhase {
 	if p.Ended {
 		return finalPhase(p)
 	}
-	if !p.initialized() {
-		return corev1.PodPending
-	}
 	for i := range p.Containers {
-		c := &p.Containers[i]
-		if c.Kind == Main && !c.Launched {
+		if !p.Containers[i].Launched {
 			return corev1.PodPending
 		}
 	}
@@ -69,39 +57,12 @@ func phase(p *Pod) corev1.PodPhase {
 // finalPhase: "Succeeded: all containers have terminated in success; Failed: at least one
 // container has terminated in failure". A container that never ran has not succeeded.
 func finalPhase(p *Pod) corev1.PodPhase {
-	if p.Failed != nil {
-		return corev1.PodFailed
-	}
 	for i := range p.Containers {
-		c := &p.Containers[i]
-		if c.Kind == Sidecar {
-			continue
-		}
-		if c.Exit == nil || c.Exit.ExitCode != 0 {
+		if c := &p.Containers[i]; c.Exit == nil || c.Exit.ExitCode != 0 {
 			return corev1.PodFailed
 		}
 	}
 	return corev1.PodSucceeded
-}
-
-// initialized reports whether every init container is through, or was when the main
-// containers started.
-func (p *Pod) initialized() bool { return len(p.incomplete()) == 0 }
-
-// incomplete names the init containers that main containers still wait for.
-func (p *Pod) incomplete() []string {
-	var names []string
-	for i := range p.Containers {
-		c := &p.Containers[i]
-		switch {
-		case c.Kind == Main && c.Launched:
-			return nil
-		case c.Kind == Init && !c.ready(),
-			c.Kind == Sidecar && !c.started() && (c.Stage == Running || !c.Launched):
-			names = append(names, c.Name)
-		}
-	}
-	return names
 }
 
 func containerStatus(p *Pod, c *Container) corev1.ContainerStatus {
@@ -109,11 +70,11 @@ func containerStatus(p *Pod, c *Container) corev1.ContainerStatus {
 		Name: c.Name, Image: c.Image, ImageID: c.ImageID, ContainerID: c.ID,
 		RestartCount: c.Restarts,
 		Ready:        c.ready(),
-		Started:      ptr.To(c.started()),
+		Started:      ptr.To(c.Stage == Running),
 	}
 	switch c.Stage {
 	case Created:
-		cs.State.Waiting = &corev1.ContainerStateWaiting{Reason: p.whyCreated(c)}
+		cs.State.Waiting = &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}
 	case Blocked:
 		cs.State.Waiting = c.Waiting.DeepCopy()
 		cs.LastTerminationState.Terminated = c.Exit.DeepCopy()
@@ -142,14 +103,7 @@ func exited(p *Pod, c *Container, cs *corev1.ContainerStatus) {
 
 // over reports whether no container will be started any more.
 func (p *Pod) over() bool {
-	return p.Ended || p.Deleting || p.Failed != nil || p.mainsDone() || p.initFailed()
-}
-
-func (p *Pod) whyCreated(c *Container) string {
-	if !p.initialized() && c.Kind == Main {
-		return "PodInitializing"
-	}
-	return "ContainerCreating"
+	return p.Ended || p.Deleting || p.done()
 }
 
 // finding is a condition before its times are known.
@@ -163,7 +117,7 @@ func conditions(p *Pod, phase corev1.PodPhase, before []corev1.PodCondition, now
 	findings := []finding{
 		{kind: corev1.PodReadyToStartContainers, ok: p.Networked},
 		{kind: corev1.PodScheduled, ok: true},
-		initialized(p, phase),
+		initialized(phase),
 		containersReady(p, phase, corev1.ContainersReady),
 		containersReady(p, phase, corev1.PodReady),
 	}
@@ -174,14 +128,10 @@ func conditions(p *Pod, phase corev1.PodPhase, before []corev1.PodCondition, now
 	return out
 }
 
-func initialized(p *Pod, phase corev1.PodPhase) finding {
+func initialized(phase corev1.PodPhase) finding {
 	f := finding{kind: corev1.PodInitialized, ok: true}
-	switch names := p.incomplete(); {
-	case phase == corev1.PodSucceeded:
+	if phase == corev1.PodSucceeded {
 		f.reason = "PodCompleted"
-	case len(names) > 0:
-		f.ok, f.reason = false, "ContainersNotInitialized"
-		f.message = fmt.Sprintf("containers with incomplete status: [%s]", strings.Join(names, " "))
 	}
 	return f
 }
@@ -202,12 +152,11 @@ func containersReady(p *Pod, phase corev1.PodPhase, kind corev1.PodConditionType
 	return f
 }
 
-// unready names the containers that keep the pod from being ready. Plain init containers
-// do not count; that they are through is another condition.
+// unready names the containers that keep the pod from being ready.
 func (p *Pod) unready() []string {
 	var names []string
 	for i := range p.Containers {
-		if c := &p.Containers[i]; c.Kind != Init && !c.ready() {
+		if c := &p.Containers[i]; !c.ready() {
 			names = append(names, c.Name)
 		}
 	}

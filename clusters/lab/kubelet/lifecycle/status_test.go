@@ -8,7 +8,6 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"github.com/netassay/netassay/clusters/lab/kubelet/lifecycle"
 )
@@ -19,18 +18,10 @@ var (
 	t2 = t0.Add(2 * time.Second)
 )
 
-// spec is a pod with the init containers and the main containers of these names; a name
-// that starts with "side" is a sidecar's.
-func spec(policy corev1.RestartPolicy, inits, mains []string) *corev1.Pod {
+// spec is a pod with containers of these names.
+func spec(policy corev1.RestartPolicy, names ...string) *corev1.Pod {
 	pod := &corev1.Pod{Spec: corev1.PodSpec{RestartPolicy: policy}}
-	for _, name := range inits {
-		c := corev1.Container{Name: name, Image: "i"}
-		if len(name) > 4 && name[:4] == "side" {
-			c.RestartPolicy = ptr.To(corev1.ContainerRestartPolicyAlways)
-		}
-		pod.Spec.InitContainers = append(pod.Spec.InitContainers, c)
-	}
-	for _, name := range mains {
+	for _, name := range names {
 		pod.Spec.Containers = append(pod.Spec.Containers, corev1.Container{Name: name, Image: "i"})
 	}
 	return pod
@@ -57,7 +48,7 @@ type brief struct {
 	Phase       corev1.PodPhase
 	Initialized bool
 	Ready       bool
-	States      []string // init containers first
+	States      []string
 }
 
 func briefOf(s corev1.PodStatus) brief {
@@ -70,7 +61,7 @@ func briefOf(s corev1.PodStatus) brief {
 			b.Ready = c.Status == corev1.ConditionTrue
 		}
 	}
-	for _, cs := range append(s.InitContainerStatuses, s.ContainerStatuses...) {
+	for _, cs := range s.ContainerStatuses {
 		b.States = append(b.States, cs.Name+" "+stateOf(cs.State))
 	}
 	return b
@@ -96,72 +87,40 @@ func TestStatus(t *testing.T) {
 		do   func(p *lifecycle.Pod)
 		want brief
 	}{{
-		name: "just bound", pod: spec(always, nil, []string{"a"}), do: func(*lifecycle.Pod) {},
+		name: "just bound", pod: spec(always, "a"), do: func(*lifecycle.Pod) {},
 		want: brief{corev1.PodPending, true, false, []string{"a ContainerCreating"}},
 	}, {
-		name: "running", pod: spec(always, nil, []string{"a"}), do: func(p *lifecycle.Pod) { running(p, "a") },
+		name: "running", pod: spec(always, "a"), do: func(p *lifecycle.Pod) { running(p, "a") },
 		want: brief{corev1.PodRunning, true, true, []string{"a running"}},
 	}, {
-		name: "one of two", pod: spec(always, nil, []string{"a", "b"}), do: func(p *lifecycle.Pod) { running(p, "a") },
+		name: "one of two", pod: spec(always, "a", "b"), do: func(p *lifecycle.Pod) { running(p, "a") },
 		want: brief{corev1.PodPending, true, false, []string{"a running", "b ContainerCreating"}},
 	}, {
-		name: "unknown image", pod: spec(always, nil, []string{"a"}),
+		name: "unknown image", pod: spec(always, "a"),
 		do:   func(p *lifecycle.Pod) { p.Find("a").Block("ErrImagePull", "no", backoff(), t1) },
 		want: brief{corev1.PodPending, true, false, []string{"a ErrImagePull"}},
 	}, {
-		name: "init runs", pod: spec(always, []string{"i"}, []string{"a"}), do: func(p *lifecycle.Pod) { running(p, "i") },
-		want: brief{corev1.PodPending, false, false, []string{"i running", "a PodInitializing"}},
-	}, {
-		name: "init done", pod: spec(always, []string{"i"}, []string{"a"}),
-		do:   func(p *lifecycle.Pod) { running(p, "i"); exits(p, "i", 0); running(p, "a") },
-		want: brief{corev1.PodRunning, true, true, []string{"i ended", "a running"}},
-	}, {
-		name: "init failed, restarted", pod: spec(always, []string{"i"}, []string{"a"}),
-		do:   func(p *lifecycle.Pod) { running(p, "i"); exits(p, "i", 1); running(p, "i"); exits(p, "i", 1) },
-		want: brief{corev1.PodPending, false, false, []string{"i CrashLoopBackOff", "a PodInitializing"}},
-	}, {
-		name: "init failed for good", pod: spec(never, []string{"i"}, []string{"a"}),
-		do:   func(p *lifecycle.Pod) { running(p, "i"); exits(p, "i", 1); p.Ended = true },
-		want: brief{corev1.PodFailed, false, false, []string{"i ended", "a PodInitializing"}},
-	}, {
-		name: "sidecar first", pod: spec(always, []string{"side1"}, []string{"a"}),
-		do:   func(p *lifecycle.Pod) { running(p, "side1") },
-		want: brief{corev1.PodPending, true, false, []string{"side1 running", "a ContainerCreating"}},
-	}, {
-		name: "sidecar crashed after start", pod: spec(always, []string{"side1"}, []string{"a"}),
-		do:   func(p *lifecycle.Pod) { running(p, "side1", "a"); exits(p, "side1", 1) },
-		want: brief{corev1.PodRunning, true, false, []string{"side1 ended", "a running"}},
-	}, {
-		name: "crash loop", pod: spec(always, nil, []string{"a"}),
+		name: "crash loop", pod: spec(always, "a"),
 		do:   func(p *lifecycle.Pod) { running(p, "a"); exits(p, "a", 1); running(p, "a"); exits(p, "a", 1) },
 		want: brief{corev1.PodRunning, true, false, []string{"a CrashLoopBackOff"}},
 	}, {
-		name: "complete, processes still there", pod: spec(never, nil, []string{"a"}),
+		name: "complete, processes still there", pod: spec(never, "a"),
 		do:   func(p *lifecycle.Pod) { running(p, "a"); exits(p, "a", 0) },
 		want: brief{corev1.PodRunning, true, false, []string{"a ended"}},
 	}, {
-		name: "succeeded", pod: spec(onFailure, nil, []string{"a"}),
+		name: "succeeded", pod: spec(onFailure, "a"),
 		do:   func(p *lifecycle.Pod) { running(p, "a"); exits(p, "a", 0); p.Ended = true },
 		want: brief{corev1.PodSucceeded, true, false, []string{"a ended"}},
 	}, {
-		name: "succeeded despite its sidecar", pod: spec(never, []string{"side1"}, []string{"a"}),
-		do: func(p *lifecycle.Pod) {
-			running(p, "side1", "a")
-			exits(p, "a", 0)
-			exits(p, "side1", 143)
-			p.Ended = true
-		},
-		want: brief{corev1.PodSucceeded, true, false, []string{"side1 ended", "a ended"}},
-	}, {
-		name: "failed", pod: spec(never, nil, []string{"a", "b"}),
+		name: "failed", pod: spec(never, "a", "b"),
 		do:   func(p *lifecycle.Pod) { running(p, "a", "b"); exits(p, "a", 0); exits(p, "b", 2); p.Ended = true },
 		want: brief{corev1.PodFailed, true, false, []string{"a ended", "b ended"}},
 	}, {
-		name: "deleted while it ran", pod: spec(always, nil, []string{"a"}),
+		name: "deleted while it ran", pod: spec(always, "a"),
 		do:   func(p *lifecycle.Pod) { running(p, "a"); p.Deleting = true; exits(p, "a", 0); p.Ended = true },
 		want: brief{corev1.PodSucceeded, true, false, []string{"a ended"}},
 	}, {
-		name: "deleted in a crash loop", pod: spec(always, nil, []string{"a"}),
+		name: "deleted in a crash loop", pod: spec(always, "a"),
 		do: func(p *lifecycle.Pod) {
 			running(p, "a")
 			exits(p, "a", 1)
@@ -182,19 +141,15 @@ func TestStatus(t *testing.T) {
 }
 
 func TestStatusWaitsForProbes(t *testing.T) {
-	pod := spec(corev1.RestartPolicyAlways, nil, []string{"a"})
+	pod := spec(corev1.RestartPolicyAlways, "a")
 	pod.Spec.Containers[0].ReadinessProbe = &corev1.Probe{}
-	pod.Spec.Containers[0].StartupProbe = &corev1.Probe{}
 	p := lifecycle.New(pod, t0)
 	running(&p, "a")
-	for _, step := range []struct {
-		startup, readiness bool
-		started, ready     bool
-	}{{false, false, false, false}, {false, true, false, false}, {true, false, true, false}, {true, true, true, true}} {
-		p.Find("a").StartupOK, p.Find("a").ReadyOK = step.startup, step.readiness
+	for _, ready := range []bool{false, true} {
+		p.Find("a").ReadyOK = ready
 		cs := lifecycle.Status(&p, nil, t2).ContainerStatuses[0]
-		if *cs.Started != step.started || cs.Ready != step.ready {
-			t.Errorf("startup %v, readiness %v: started %v, ready %v", step.startup, step.readiness, *cs.Started, cs.Ready)
+		if !*cs.Started || cs.Ready != ready {
+			t.Errorf("readiness %v: started %v, ready %v", ready, *cs.Started, cs.Ready)
 		}
 	}
 	running(&p, "a")
@@ -204,7 +159,7 @@ func TestStatusWaitsForProbes(t *testing.T) {
 }
 
 func TestStatusAddresses(t *testing.T) {
-	p := lifecycle.New(spec(corev1.RestartPolicyNever, nil, []string{"a"}), t0)
+	p := lifecycle.New(spec(corev1.RestartPolicyNever, "a"), t0)
 	p.HostIPs, p.PodIPs, p.Networked = []string{"10.0.0.1", "fd00::1"}, []string{"10.1.0.2", "fd01::2"}, true
 	p.Ended, p.Networked = true, false
 	s := lifecycle.Status(&p, nil, t1)
@@ -219,7 +174,7 @@ func TestStatusAddresses(t *testing.T) {
 }
 
 func TestConditionsKeepTheirTime(t *testing.T) {
-	p := lifecycle.New(spec(corev1.RestartPolicyAlways, nil, []string{"a"}), t0)
+	p := lifecycle.New(spec(corev1.RestartPolicyAlways, "a"), t0)
 	first := lifecycle.Status(&p, nil, t0).Conditions
 	running(&p, "a")
 	times := map[corev1.PodConditionType]time.Time{}
