@@ -32,7 +32,7 @@ meanwhile. The agent's processor time is that of the machine at hand: measure wh
 else runs. The bounds are meant for the default size, and for the reference enforcer.
 
 Leaves what netassay scale leaves: summary.json and report.txt (columns cold-start and
-pod-churn), readings.jsonl, run.json, and the logs of all programs.
+pod-churn), records.jsonl, run.json, and the logs of all programs.
 
 Exit code 0: within the bounds. 1: above one. 2: the run itself failed, or the API server
 could not keep up with the churn. 130: interrupted.`,
