@@ -17,6 +17,10 @@
 //   - A cell that is wanted the same before and after a step must not be wrong once during
 //     it, from the moment before the first write.
 //   - What a cell that changes shows before the ack is nobody's fault.
+//   - A cell that was denied as it should be must not let anything through afterwards,
+//     unless the step's own actions explain it.
+//   - A cell that is late is convicted only by a wrong observation at or after the deadline:
+//     who did not look can't say that it was not right by then.
 //   - What the API leaves undefined is reported, never judged.
 //
 // It must never do I/O, read a clock, evaluate a policy or look at more than one cell.

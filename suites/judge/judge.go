@@ -48,6 +48,9 @@ type Cell struct {
 	// Before and Want are the verdicts before and after the step. Before is "" when the
 	// flow did not exist then.
 	Before, Want model.Verdict
+	// Passing reports whether the step's own actions, one after the other, may make the cell
+	// something else on its way: then a relapse before the deadline is nobody's fault.
+	Passing bool
 	// Server is the name that an answer must carry to be this cell's; "" accepts any.
 	Server string
 	// Observations in any order.
@@ -66,9 +69,9 @@ type Window struct {
 	Deadline time.Duration // from Acked: a verdict must be stable since then at the latest
 }
 
-// early reports whether the step was ended before its deadline: what was not right by then had
+// due is when a verdict must be stable at the latest. What was last seen wrong before it had
 // time left.
-func (w Window) early() bool { return w.Ended > 0 && w.Ended < w.Acked+w.Deadline }
+func (w Window) due() time.Duration { return w.Acked + w.Deadline }
 
 // Judgement is the outcome of one cell and what led to it.
 type Judgement struct {
@@ -105,7 +108,7 @@ type Progress struct {
 func Look(c *Cell, w Window) Progress {
 	h := replay(c, w)
 	p := Progress{Right: h.run.n > 0, Seen: h.last != nil}
-	p.Violated = c.Want != model.Undefined && !c.Changed() && h.violation != nil
+	p.Violated = c.Want != model.Undefined && (h.relapse != nil || !c.Changed() && h.violation != nil)
 	if h.lastProof != nil {
 		p.Last = h.lastProof.Sent
 	}
@@ -127,13 +130,15 @@ func Judge(c *Cell, w Window) Judgement {
 		j.undefined(&h)
 	case !c.Changed() && h.violation != nil:
 		j.transition(c, &h, w)
+	case h.relapse != nil:
+		j.relapsed(c, &h, w)
 	case h.conclusive == 0:
 		j.unproven(c, &h)
 	case h.run.n == 0:
 		j.wrong(c, &h, w)
 	case h.run.last.Sent < w.Acked || h.run.held(w.Acked) < w.Hold:
 		j.tooShort(c, &h, w)
-	case c.Changed() && h.run.first.shownAt() > w.Acked+w.Deadline:
+	case c.Changed() && h.run.first.shownAt() > w.due():
 		j.late(c, &h, w)
 	default:
 		j.pass(c, &h)

@@ -54,6 +54,7 @@ func delivered(o *Observation) { o.Delivered = true }
 type judgeCase struct {
 	name         string
 	before, want model.Verdict
+	passing      bool
 	obs          []Observation
 	ended        time.Duration // after the ack; 0 is not yet
 	outcome      v1.Outcome
@@ -125,52 +126,57 @@ func wrongCases() []judgeCase {
 	return []judgeCase{
 		{
 			name: "an allow cell that stays dropped", before: deny, want: allow,
-			obs: []Observation{seen(0, Dropped), seen(600, Dropped)}, outcome: v1.Fail, kind: v1.Outage, reason: "wants Allow, still Dropped",
+			obs: []Observation{seen(0, Dropped), seen(2000, Dropped)}, outcome: v1.Fail, kind: v1.Outage, reason: "wants Allow, still Dropped",
 		},
 		{
 			name: "refused at an allow cell", before: deny, want: allow,
-			obs: []Observation{seen(0, Refused), seen(600, Refused)}, outcome: v1.Fail, kind: v1.Outage, reason: "still Refused",
+			obs: []Observation{seen(0, Refused), seen(2000, Refused)}, outcome: v1.Fail, kind: v1.Outage, reason: "still Refused",
 		},
 		{
 			name: "unreachable at an allow cell", before: deny, want: allow,
-			obs: []Observation{seen(0, Unreachable), seen(600, Unreachable)}, outcome: v1.Fail, kind: v1.Outage,
+			obs: []Observation{seen(0, Unreachable), seen(2000, Unreachable)}, outcome: v1.Fail, kind: v1.Outage,
 		},
 		{
 			name: "refused at an allow cell, but the receiver has it", before: deny, want: allow,
-			obs: []Observation{with(seen(0, Refused), delivered), with(seen(600, Refused), delivered)}, outcome: v1.Pass,
+			obs: []Observation{with(seen(0, Refused), delivered), with(seen(2000, Refused), delivered)}, outcome: v1.Pass,
 		},
 		{
 			name: "dropped at an allow cell although the receiver has it: replies must pass", before: deny, want: allow,
-			obs:     []Observation{with(seen(0, Dropped), delivered), with(seen(600, Dropped), delivered)},
+			obs:     []Observation{with(seen(0, Dropped), delivered), with(seen(2000, Dropped), delivered)},
 			outcome: v1.Fail, kind: v1.Outage, reason: "Dropped but delivered",
 		},
 		{
 			name: "refused at a deny cell is blocked, and said", before: allow, want: deny,
-			obs: []Observation{seen(0, Refused), seen(600, Refused)}, outcome: v1.Pass, reason: "by an answer (Refused)",
+			obs: []Observation{seen(0, Refused), seen(2000, Refused)}, outcome: v1.Pass, reason: "by an answer (Refused)",
 		},
 		{
 			name: "unreachable at a deny cell is blocked, and said", before: allow, want: deny,
-			obs: []Observation{seen(0, Unreachable), seen(600, Unreachable)}, outcome: v1.Pass, reason: "by an answer (Unreachable)",
+			obs: []Observation{seen(0, Unreachable), seen(2000, Unreachable)}, outcome: v1.Pass, reason: "by an answer (Unreachable)",
 		},
 		{
 			name: "a deny cell that stays connected", before: allow, want: deny,
-			obs: []Observation{seen(0, Connected), seen(600, Connected)}, outcome: v1.Fail, kind: v1.Leak, reason: "still Connected 600.0 ms",
+			obs: []Observation{seen(0, Connected), seen(2000, Connected)}, outcome: v1.Fail, kind: v1.Leak, reason: "still Connected 2000.0 ms",
 		},
 		{
 			name: "no answer, but the packet got in", before: allow, want: deny,
-			obs:     []Observation{with(seen(0, Dropped), delivered), with(seen(600, Dropped), delivered)},
+			obs:     []Observation{with(seen(0, Dropped), delivered), with(seen(2000, Dropped), delivered)},
 			outcome: v1.Fail, kind: v1.Leak, reason: "Dropped but delivered",
 		},
 		{
 			name: "the packet got in, whatever became of the probe and the controls", before: allow, want: deny,
-			obs: []Observation{with(seen(600, Inconclusive), func(o *Observation) {
+			obs: []Observation{with(seen(2000, Inconclusive), func(o *Observation) {
 				o.Delivered, o.Server, o.Client = true, ControlMissing, ControlMissing
 			})},
 			outcome: v1.Fail, kind: v1.Leak,
 		},
 		{
+			name: "a deny cell that was connected when it was last looked at, before the deadline", before: allow, want: deny,
+			obs:     []Observation{seen(0, Connected), seen(1900, Connected)},
+			outcome: v1.Inconclusive, reason: "not seen wrong at or after the deadline of 2000.0 ms",
+		},
+		{
 			name: "somebody else answered", before: allow, want: deny,
-			obs:     []Observation{with(seen(600, Connected), func(o *Observation) { o.Answered, o.Delivered = "y/b", false })},
+			obs:     []Observation{with(seen(2000, Connected), func(o *Observation) { o.Answered, o.Delivered = "y/b", false })},
 			outcome: v1.Inconclusive, reason: `answered by "y/b"`,
 		},
 	}
@@ -201,22 +207,46 @@ func changingCases() []judgeCase {
 		},
 		{
 			name: "wrong, and nothing proved for a moment afterwards", before: allow, want: deny,
-			obs:     []Observation{seen(0, Connected), seen(600, Connected), with(seen(900, Dropped), dead)},
+			obs:     []Observation{seen(0, Connected), seen(2000, Connected), with(seen(2300, Dropped), dead)},
 			outcome: v1.Fail, kind: v1.Leak,
 		},
 		{
-			name: "flapping to the end", before: allow, want: deny,
-			obs:     []Observation{seen(0, Dropped), seen(300, Connected), seen(600, Dropped), seen(700, Dropped)},
-			outcome: v1.Fail, kind: v1.Leak, reason: "not stable: flipped 1 times",
+			name: "opened again after it was denied", before: allow, want: deny,
+			obs:     []Observation{seen(0, Connected), seen(30, Dropped), seen(300, Connected), seen(450, Dropped), seen(1100, Dropped)},
+			outcome: v1.Fail, kind: v1.Leak, reason: "denied since 30.0 ms after the ack, then Connected at 300.0 ms: opened 1 times",
 		},
 		{
-			name: "flapping that ends is slow, not wrong", before: allow, want: deny,
+			name: "a packet got in after it was denied, and no answer came", before: "", want: deny,
+			obs:     []Observation{seen(0, Dropped), with(seen(300, Dropped), delivered), seen(450, Dropped), seen(1100, Dropped)},
+			outcome: v1.Fail, kind: v1.Leak, reason: "then Dropped but delivered at 300.0 ms",
+		},
+		{
+			name: "opened again by another of the step's actions", before: "", want: deny, passing: true,
 			obs: []Observation{seen(0, Dropped), seen(300, Connected), seen(600, Dropped), seen(1100, Dropped)}, outcome: v1.Pass,
 		},
 		{
+			name: "right too short when the step ended, and flapping before the deadline only", before: "", want: deny, passing: true, ended: 1999 * time.Millisecond,
+			obs:     []Observation{seen(0, Dropped), seen(300, Connected), seen(600, Dropped), seen(700, Dropped)},
+			outcome: v1.Inconclusive, reason: "seen for 100.0 ms only",
+		},
+		{
+			name: "flapping to the end, whatever the step's actions", before: "", want: deny, passing: true,
+			obs:     []Observation{seen(0, Dropped), seen(2100, Connected), seen(2200, Dropped), seen(2300, Dropped)},
+			outcome: v1.Fail, kind: v1.Leak, reason: "not stable: flipped 1 times",
+		},
+		{
+			name: "an allow cell that comes and goes is slow, not wrong", before: deny, want: allow,
+			obs: []Observation{seen(0, Connected), seen(300, Dropped), seen(600, Connected), seen(1100, Connected)}, outcome: v1.Pass,
+		},
+		{
 			name: "right after the deadline", before: allow, want: deny,
-			obs:     []Observation{seen(0, Connected), seen(2100, Dropped), seen(2700, Dropped)},
+			obs:     []Observation{seen(0, Connected), seen(2050, Connected), seen(2100, Dropped), seen(2700, Dropped)},
 			outcome: v1.Fail, kind: v1.Leak, reason: "the deadline is 2000.0 ms",
+		},
+		{
+			name: "seen right only after the deadline, but not wrong at it", before: allow, want: deny,
+			obs:     []Observation{seen(0, Connected), seen(1600, Connected), seen(2100, Dropped), seen(2700, Dropped)},
+			outcome: v1.Inconclusive, reason: "not seen wrong at or after the deadline",
 		},
 	}
 }
@@ -277,8 +307,8 @@ func unchangedCases() []judgeCase {
 			obs: []Observation{seen(0, Connected), seen(590, Dropped), seen(600, Connected)}, outcome: v1.Fail, kind: v1.Outage,
 		},
 		{
-			name: "wrong to the end of a baseline, whose hold window is nothing", before: "", want: allow, ended: 2 * time.Second,
-			obs:     []Observation{seen(0, Dropped), seen(1940, Dropped), seen(1990, Dropped)},
+			name: "wrong to the end of a baseline, whose hold window is nothing", before: "", want: allow, ended: 2100 * time.Millisecond,
+			obs:     []Observation{seen(0, Dropped), seen(2010, Dropped), seen(2090, Dropped)},
 			outcome: v1.Fail, kind: v1.Outage,
 		},
 		{
@@ -310,7 +340,7 @@ func openCases() []judgeCase {
 func TestJudge(t *testing.T) {
 	for _, tc := range slices.Concat(provenCases(), wrongCases(), changingCases(), unchangedCases(), openCases()) {
 		t.Run(tc.name, func(t *testing.T) {
-			c := &Cell{Before: tc.before, Want: tc.want, Server: "x/a", Observations: tc.obs}
+			c := &Cell{Before: tc.before, Want: tc.want, Passing: tc.passing, Server: "x/a", Observations: tc.obs}
 			w := window()
 			if tc.ended > 0 {
 				w.Ended = acked + tc.ended
@@ -341,7 +371,7 @@ func checkLook(t *testing.T, c *Cell, w Window, j Judgement) {
 }
 
 func TestTimes(t *testing.T) {
-	c := &Cell{Before: model.Allow, Want: model.Deny, Observations: []Observation{
+	c := &Cell{Before: model.Allow, Want: model.Deny, Passing: true, Observations: []Observation{
 		seen(-10, Dropped), seen(5, Connected), seen(30, Dropped), seen(50, Connected), seen(75, Dropped), seen(600, Dropped),
 	}}
 	got := Judge(c, window())
@@ -380,33 +410,35 @@ func TestJudgeProperties(t *testing.T) {
 	const seed = 1
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
+	w := window()
+	w.Deadline = 400 * time.Millisecond
 	for range 5000 {
 		c := randomCell(rng)
-		want := Judge(c, window())
+		want := Judge(c, w)
 		shuffledCell := *c
 		shuffledCell.Observations = slices.Clone(c.Observations)
 		rng.Shuffle(len(c.Observations), func(i, j int) {
 			o := shuffledCell.Observations
 			o[i], o[j] = o[j], o[i]
 		})
-		if diff := cmp.Diff(want, Judge(&shuffledCell, window())); diff != "" {
+		if diff := cmp.Diff(want, Judge(&shuffledCell, w)); diff != "" {
 			t.Fatalf("seed %d: order matters for %+v (-want +got):\n%s", seed, c, diff)
 		}
 		noisy := *c
 		noisy.Observations = append(slices.Clone(c.Observations), seen(rng.IntN(900), Inconclusive))
-		got := Judge(&noisy, window())
+		got := Judge(&noisy, w)
 		blinded := want.Outcome == v1.Fail && got.Outcome == v1.Inconclusive // by an error at the very end
 		if got.Outcome != want.Outcome && !blinded {
 			t.Fatalf("seed %d: an error turned %s into %s: %+v", seed, want.Outcome, got.Outcome, noisy)
 		}
-		checkLook(t, c, window(), want)
+		checkLook(t, c, w, want)
 	}
 }
 
 // randomCell has observations at distinct times.
 func randomCell(rng *rand.Rand) *Cell {
 	verdicts := []model.Verdict{model.Allow, model.Deny, model.Undefined}
-	c := &Cell{Before: verdicts[rng.IntN(3)], Want: verdicts[rng.IntN(3)]}
+	c := &Cell{Before: verdicts[rng.IntN(3)], Want: verdicts[rng.IntN(3)], Passing: rng.IntN(2) == 0}
 	results := []Result{Connected, Dropped, Dropped, Refused, Unreachable, Inconclusive}
 	for i := range rng.IntN(8) {
 		o := seen(-100+i*137+rng.IntN(100), results[rng.IntN(len(results))])

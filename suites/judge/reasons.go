@@ -61,39 +61,46 @@ func (j *Judgement) transition(c *Cell, h *history, w Window) {
 // as the last word.
 const tooBlind = 500 * time.Millisecond
 
+// relapsed is the failure of a cell that was denied, and then let something through again.
+func (j *Judgement) relapsed(c *Cell, h *history, w Window) {
+	j.Outcome, j.Kind = v1.Fail, kindOf(c)
+	j.show(h.relapse)
+	j.Reason = fmt.Sprintf("denied since %s after the ack, then %s at %s: opened %d times, %d of %d probes wrong",
+		millis(h.firstRight.shownAt()-w.Acked), seenAs(h.relapse), millis(h.relapse.Sent-w.Acked),
+		h.flips, h.wrongs, h.conclusive)
+}
+
 // wrong is the failure of a cell whose last word is wrong. When nothing was proved for long
-// after that word, it may have become right unseen; when the step was ended before its
-// deadline, it had time left to become right.
+// after that word, it may have become right unseen; when that word came before the deadline,
+// it had time left to become right.
 func (j *Judgement) wrong(c *Cell, h *history, w Window) {
 	if blind := h.last.Sent - h.lastProof.Sent; blind > tooBlind {
 		j.unproven(c, h)
 		j.Reason += fmt.Sprintf("; nothing was proved in the last %s", millis(blind))
 		return
 	}
-	j.Outcome, j.Kind = v1.Fail, kindOf(c)
-	if w.early() {
-		j.Outcome, j.Kind = v1.Inconclusive, ""
-	}
+	j.fail(c, h, w)
 	j.show(h.lastProof)
 	j.Reason = fmt.Sprintf("wants %s, still %s %s after the ack (%d of %d probes wrong)",
 		c.Want, seenAs(h.lastProof), millis(h.lastProof.Sent-w.Acked), h.wrongs, h.conclusive)
+	j.excuse(w)
 }
 
 // late is the failure of a cell that became stable only after the deadline.
 func (j *Judgement) late(c *Cell, h *history, w Window) {
-	j.Outcome, j.Kind = v1.Fail, kindOf(c)
+	j.fail(c, h, w)
 	j.show(h.lastProof)
 	j.Reason = fmt.Sprintf("right only %s after the ack, the deadline is %s",
 		millis(h.run.first.shownAt()-w.Acked), millis(w.Deadline))
+	j.excuse(w)
 }
 
-// tooShort is a right run that ended before the hold window did. After a flip it is the
-// cell's fault, when it had until the deadline to settle; otherwise it is the harness's: it
-// stopped looking.
+// tooShort is a right run that ended before the hold window did. It is the cell's fault when
+// it was wrong at the deadline or after it; otherwise it is the harness's: it stopped looking.
 func (j *Judgement) tooShort(c *Cell, h *history, w Window) {
 	j.show(h.lastProof)
-	if h.flips > 0 && !w.early() {
-		j.Outcome, j.Kind = v1.Fail, kindOf(c)
+	if h.flips > 0 && h.overdue(w) {
+		j.fail(c, h, w)
 		j.show(h.lastWrong)
 		j.Reason = fmt.Sprintf("not stable: flipped %d times, right for only the last %s of the step, must hold %s",
 			h.flips, millis(h.run.held(w.Acked)), millis(w.Hold))
@@ -101,6 +108,21 @@ func (j *Judgement) tooShort(c *Cell, h *history, w Window) {
 	}
 	j.Outcome = v1.Inconclusive
 	j.Reason = fmt.Sprintf("right, but seen for %s only, must hold %s", millis(h.run.held(w.Acked)), millis(w.Hold))
+}
+
+// fail convicts a cell that had until the deadline, if it was looked at then.
+func (j *Judgement) fail(c *Cell, h *history, w Window) {
+	j.Outcome, j.Kind = v1.Fail, kindOf(c)
+	if !h.overdue(w) {
+		j.Outcome, j.Kind = v1.Inconclusive, ""
+	}
+}
+
+// excuse says why a cell that is not right was not convicted.
+func (j *Judgement) excuse(w Window) {
+	if j.Outcome == v1.Inconclusive {
+		j.Reason += fmt.Sprintf("; not seen wrong at or after the deadline of %s", millis(w.Deadline))
+	}
 }
 
 // unproven explains why nothing was proved.

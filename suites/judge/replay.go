@@ -46,6 +46,7 @@ type history struct {
 	run        run          // the right run at the end; empty when the end is wrong
 	firstRight *Observation // ever
 	violation  *Observation // the first wrong one
+	relapse    *Observation // the first that let through what had been denied before
 	lastWrong  *Observation
 	lastProof  *Observation // the last conclusive one
 	last       *Observation // the last of all
@@ -58,10 +59,22 @@ func replay(c *Cell, w Window) history {
 	var h history
 	obs := ordered(c, w)
 	for i := range obs {
-		h.add(&obs[i], prove(c, &obs[i], w))
+		p := prove(c, &obs[i], w)
+		if p == proofWrong && h.relapse == nil && h.firstRight != nil && c.staysDenied() {
+			h.relapse = &obs[i]
+		}
+		h.add(&obs[i], p)
 	}
 	return h
 }
+
+// staysDenied reports whether the cell, once denied, must be let through no more: nothing in
+// the step explains it.
+func (c *Cell) staysDenied() bool { return c.Want == model.Deny && c.Changed() && !c.Passing }
+
+// overdue reports whether the cell was seen wrong at or after the deadline. Only that convicts
+// a cell which had time to become right.
+func (h *history) overdue(w Window) bool { return h.lastWrong != nil && h.lastWrong.Sent >= w.due() }
 
 func (h *history) add(o *Observation, p proof) {
 	h.last = o

@@ -42,6 +42,9 @@ func (a *fixtureSet) begin(c cases.Case, step int, before verdicts) *stepWatch {
 		return before[k]
 	}
 	w.watch = a.newWatch(w.want, past, a.timing.Hold)
+	for _, c := range w.cells {
+		c.judge.Passing = between[c.key]
+	}
 	return w
 }
 

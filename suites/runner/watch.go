@@ -143,6 +143,10 @@ func (w *watch) launchDue(ctx context.Context, now time.Duration) {
 			w.launch(ctx, now, newRound(wrong), wrong)
 			return
 		}
+		if last := w.lastLook(now); len(last) > 0 {
+			w.launch(ctx, now, newRound(last), last)
+			return
+		}
 		if last := w.lastRound(now); len(last) > 0 {
 			w.launch(ctx, now, newRound(last), last)
 			return
@@ -292,6 +296,27 @@ func (w *watch) lastRound(now time.Duration) []*cell {
 	return last
 }
 
+// lastLook are the cells that are not right at the deadline, and were not asked since: only
+// what is wrong then convicts.
+func (w *watch) lastLook(now time.Duration) []*cell {
+	deadline := w.window.Acked + w.window.Deadline
+	if now < deadline {
+		return nil
+	}
+	var last []*cell
+	for _, c := range w.cells {
+		if w.open(c) && !c.progress.Right && max(c.progress.Last, c.newest()) < deadline {
+			last = append(last, c)
+		}
+	}
+	return last
+}
+
+// open reports whether more probing can still tell something about the cell.
+func (w *watch) open(c *cell) bool {
+	return !c.progress.Violated && (!c.undefined() || !c.progress.Seen && len(c.pending) == 0)
+}
+
 // newest is when the newest probe that is on its way was handed over.
 func (c *cell) newest() time.Duration {
 	if len(c.pending) == 0 {
@@ -302,12 +327,14 @@ func (c *cell) newest() time.Duration {
 
 func (w *watch) heldFrom(s standing) time.Duration { return max(s.since, w.window.Acked) }
 
-// finished reports whether more probing is of no use.
+// finished reports whether more probing is of no use. Cells that are not right by the deadline
+// are given up when they were seen wrong since; those that are right, or of which nothing is
+// known, have a little longer.
 func (w *watch) finished(now time.Duration) bool {
 	deadline := w.window.Acked + w.window.Deadline
 	hopeful, open := false, false
 	for _, c := range w.cells {
-		if c.progress.Violated || (c.undefined() && (c.progress.Seen || len(c.pending) > 0)) {
+		if !w.open(c) {
 			continue
 		}
 		s := w.stands(c, now)
@@ -318,7 +345,7 @@ func (w *watch) finished(now time.Duration) bool {
 			continue
 		}
 		open = true
-		hopeful = hopeful || s.right
+		hopeful = hopeful || s.right || c.progress.Last < deadline
 	}
 	switch {
 	case !open:
