@@ -54,7 +54,7 @@ func JUnit(w io.Writer, run *v1.Run) error {
 	suite := newSuite("conformance", run.Started, run.Finished,
 		"schema", run.Schema, "verdict", string(run.Verdict()), "run", run.ID, "netassay", run.Tool, "engine", run.Engine,
 		"cluster", run.Cluster, "kubernetes", run.Kubernetes, "kernel", run.Kernel, "families", strings.Join(run.Families, ","),
-		"seed", fmt.Sprint(run.Seed), "parallel", fmt.Sprint(run.Parallel))
+		"seed", fmt.Sprint(run.Seed), "parallel", fmt.Sprint(run.Parallel), "flips", fmt.Sprint(run.Figures().Flips))
 	for i := range run.Cases {
 		suite.add(junit(run, &run.Cases[i]))
 	}

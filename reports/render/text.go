@@ -72,8 +72,8 @@ func (t *text) figures(run *v1.Run) {
 		f.Skipped, "skipped", f.Errors, "in error", f.Unfinished, "unfinished"))
 	t.line("cells        %d: %s", f.Cells, counts(
 		f.CellsPassed, "right", f.CellsFailed, "wrong", f.CellsVoid, "inconclusive", f.CellsObserved, "undefined (observed, not judged)"))
-	t.line("wrong        leaks: %d, outages: %d", f.Leaks, f.Outages)
-	t.line("probes       %d, %s cells/s", f.Probes, number(f.CellsPerSecond, "%.0f"))
+	t.line("wrong        leaks: %d, outages: %d, flips: %d", f.Leaks, f.Outages, f.Flips)
+	t.line("probes       %d, %s cells/s, sent at most %.1f ms late", f.Probes, number(f.CellsPerSecond, "%.0f"), f.ProbesLate)
 	t.line("convergence  p50 %s, p90 %s, p99 %s, max %s (n=%d changed cells, %d never right; from the ack of a step)",
 		converged(f.ConvergenceP50), converged(f.ConvergenceP90), converged(f.ConvergenceP99), converged(f.ConvergenceMax),
 		f.ConvergenceN, f.ConvergenceCensored)

@@ -95,7 +95,9 @@ type Step struct {
 	Millis  float64 `json:"ms"`     // the whole step
 	Rounds  int     `json:"rounds"` // rounds of probes over all cells
 	Probes  int     `json:"probes"` // packets' worth: single probes, controls included
-	Cells   []Cell  `json:"cells,omitempty"`
+	// LateMS is by how much probes were sent late at most.
+	LateMS float64 `json:"late_ms,omitempty"`
+	Cells  []Cell  `json:"cells,omitempty"`
 }
 
 // Cell is one flow in one step of a case.

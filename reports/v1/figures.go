@@ -28,7 +28,11 @@ type Figures struct {
 	CellsObserved int `json:"cells_observed"` // undefined: seen, not judged
 	Leaks         int `json:"leaks"`
 	Outages       int `json:"outages"`
-	Probes        int `json:"probes"`
+	// Flips counts the cells that were right and then wrong again, whatever became of them.
+	Flips  int `json:"flips"`
+	Probes int `json:"probes"`
+	// ProbesLate is by how much probes were sent late at most: what the harness itself lacked.
+	ProbesLate float64 `json:"probes_late_max_ms"`
 
 	CellsPerSecond  *float64 `json:"cells_per_second"`
 	ImageSeconds    *float64 `json:"image_seconds"`   // see Run
@@ -86,6 +90,7 @@ func (r *Run) Figures() Figures {
 		f.Steps += len(r.Cases[i].Steps)
 		for j := range r.Cases[i].Steps {
 			f.Probes += r.Cases[i].Steps[j].Probes
+			f.ProbesLate = max(f.ProbesLate, r.Cases[i].Steps[j].LateMS)
 		}
 	}
 	f.setRates(r)
@@ -96,6 +101,9 @@ func (r *Run) Figures() Figures {
 
 func (f *Figures) countCell(c *Cell) {
 	f.Cells++
+	if c.Flips > 0 && c.Outcome != Skipped && c.Outcome != NotSupported {
+		f.Flips++
+	}
 	switch c.Outcome {
 	case Pass:
 		f.CellsPassed++

@@ -42,6 +42,7 @@ type fixtureSet struct {
 type pod struct {
 	key      string
 	prober   string // name of its resident prober
+	node     string // key of its node, "node/1"
 	control  string // name of the control prober on its node
 	ips      []netip.Addr
 	services []netip.Addr  // cluster IPs of its Service

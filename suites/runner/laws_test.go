@@ -63,6 +63,67 @@ func TestTransitionsAreJudged(t *testing.T) {
 	}
 }
 
+// What was denied and is open again, 300 ms later and for 150 ms, is a leak, though it is
+// denied in the end.
+func TestAPolicyThatOpensAgainIsALeak(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		cfg := w.config(loadCases(t, "isolation-deny-ingress")...)
+		correct := w.verdict
+		w.verdict = func(f model.Flow) model.Verdict {
+			if since := w.sinceWrite(); since > 300*time.Millisecond && since < 450*time.Millisecond {
+				return model.Allow
+			}
+			return correct(f)
+		}
+		run := w.run(t, cfg)
+		expectAll(t, run, v1.Fail)
+		found := false
+		for cell := range run.EachCell {
+			found = found || cell.Changed && cell.Flips > 0 && strings.HasPrefix(cell.Reason, "denied since")
+		}
+		if !found {
+			t.Errorf("no cell that changed is said to be open again: %s", run.Cases[0].Reason)
+		}
+	})
+}
+
+// A harness that stops seeing long before the deadline convicts nobody, even when the last
+// that it saw was wrong.
+func TestAStarvedHarnessConvictsNobody(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		cfg := w.config(loadCases(t, "isolation-deny-ingress")...)
+		cfg.Timing.Deadline = 3 * time.Second
+		w.delay = 2 * time.Second
+		w.lag = func() time.Duration {
+			if since := w.sinceWrite(); since > time.Second && since < 20*time.Second {
+				return 20*time.Second - since
+			}
+			return 0
+		}
+		expectAll(t, w.run(t, cfg), v1.Inconclusive)
+	})
+}
+
+// A node that is kept from its own pods is no dead pod: they hear themselves.
+func TestANodeThatIsKeptFromItsPodsIsAnOutage(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		correct := w.verdict
+		w.verdict = func(f model.Flow) model.Verdict {
+			if isNode(f.Client) && len(w.seen(w.delay).snapshot.Policies) > 0 {
+				return model.Deny
+			}
+			return correct(f)
+		}
+		run := w.run(t, w.config(loadCases(t, "isolation-deny-ingress")...))
+		expectAll(t, run, v1.Fail)
+		for cell := range run.EachCell {
+			if cell.Outcome == v1.Fail && (!strings.HasPrefix(cell.Client, "node/") || cell.Kind != v1.Outage) {
+				t.Errorf("%s -> %s: %s %s", cell.Client, cell.Server, cell.Kind, cell.Reason)
+			}
+		}
+	})
+}
+
 // Law 1: a prober that lost its stream blocks nothing and allows nothing.
 func TestHarnessErrorsAreNoVerdict(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
@@ -183,8 +244,10 @@ func TestSlowProbesAreNotRepeated(t *testing.T) {
 			watch := newWatch(a)
 			watch.run(t.Context(), acked(watch.window.Begun))
 			watch.drain()
-			// The first learns how long probes take. Each cell has a probe, and each server controls.
-			if cells := len(watch.cells); round > 0 && (watch.probes < cells || watch.probes > 2*cells) {
+			// The first learns how long probes take. Each cell has a probe or two, and each
+			// server a control in each slice, and in the first round.
+			cells, servers := len(watch.cells), 2*len(cases.FixturePods())
+			if most := 2*cells + (1+sliceCount)*servers; round > 0 && (watch.probes < cells || watch.probes > most) {
 				t.Errorf("watch %d: %d probes for %d cells", round, watch.probes, cells)
 			}
 		}

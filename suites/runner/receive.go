@@ -30,8 +30,11 @@ func (w *watch) receive(b batch) {
 		got := arrival{c, observation(b, i), b.ends[i], b.handed}
 		if got.obs.Result == probe.Connected { // which proves the networks of both ends
 			b.round.up[from(c.key)], b.round.up[to(c.key)] = true, true
+			if got.obs.Answered == "" || got.obs.Answered == b.ends[i].server {
+				b.round.live[serverOf(c.key)] = true
+			}
 		}
-		if !b.round.known() && got.obs.Result != probe.Connected {
+		if b.round.controls > 0 && got.obs.Result != probe.Connected {
 			b.round.waiting = append(b.round.waiting, got)
 			continue
 		}
@@ -40,29 +43,35 @@ func (w *watch) receive(b batch) {
 }
 
 func (w *watch) receiveControls(b batch) {
-	w.learnTurn(b)
+	if !b.self {
+		w.learnTurn(b)
+	}
 	for i, k := range b.controls {
-		if observation(b, i).Result == probe.Connected {
+		o := observation(b, i)
+		if b.self {
+			b.round.self[k] = o.Result == probe.Connected
+			continue
+		}
+		if o.Result == probe.Connected {
 			b.round.live[k] = true
 			b.round.up[endpoint{k.Server, k.Family}] = true
 		}
+		w.suspect(b.round, k, arrival{obs: o, ends: b.ends[i], handed: b.handed})
 	}
 	b.round.controls--
 	w.settleControls(b.round)
 }
 
-// known reports whether all controls of the round have reported.
-func (r *round) known() bool { return r.controls == 0 && !r.open }
-
 // settleControls takes what has waited for the controls, once they are known.
 func (w *watch) settleControls(r *round) {
-	if !r.known() {
+	if r.controls > 0 {
 		return
 	}
 	for _, got := range r.waiting {
 		w.take(r, got)
 	}
 	r.waiting = nil
+	w.takeSuspects(r)
 }
 
 // learnTurn keeps how long an answered probe takes from here and back, as controls show it
@@ -84,21 +93,28 @@ func (w *watch) learnLag(b batch) {
 		lag = max(lag, b.obs[i].Sent-b.handed)
 	}
 	w.lag = max(lag, (3*w.lag+lag)/4)
+	w.worst = max(w.worst, lag)
 }
 
 // take adds an observation to its cell.
 func (w *watch) take(r *round, got arrival) {
-	c, o := got.cell, got.obs
+	c := got.cell
 	if n := slices.Index(c.pending, got.handed); n >= 0 {
 		c.pending = slices.Delete(c.pending, n, n+1)
 	}
+	w.add(got, r.state(serverOf(c.key)), r.clientState(c.key))
+}
+
+// add adds an observation with these controls to its cell.
+func (w *watch) add(got arrival, server, client judge.Control) {
+	c, o := got.cell, got.obs
 	c.judge.Server = got.ends.server
 	c.judge.Observations = append(c.judge.Observations, judge.Observation{
 		Result: judge.Result(o.Result), Err: o.Err, Sent: o.Sent, Done: o.Done,
 		Delivered: o.Receiver != "" && o.Receiver == got.ends.server,
 		Answered:  o.Answered,
-		Server:    r.state(serverOf(c.key)),
-		Client:    r.clientState(c.key),
+		Server:    server,
+		Client:    client,
 	})
 	c.ends, c.nonces = append(c.ends, got.ends), append(c.nonces, o.Nonce)
 	w.doubt(c, len(c.ends)-1)

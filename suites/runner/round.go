@@ -15,11 +15,12 @@ import (
 type round struct {
 	live     map[controlKey]bool // reached; a control that was not is absent
 	asked    map[controlKey]bool
-	up       map[endpoint]bool // whose network was seen to work, by whatever probe
-	servers  map[endpoint]bool // whose own controls show that they are up
-	open     bool              // more controls will be asked
-	controls int               // batches of controls that have not reported yet
-	waiting  []arrival         // negative observations, which mean nothing without the controls
+	up       map[endpoint]bool      // whose network was seen to work, by whatever probe
+	servers  map[endpoint]bool      // whose own controls show that they are up
+	self     map[controlKey]bool    // of suspects: reached by itself
+	own      map[controlKey]arrival // of suspects: what their own node saw
+	controls int                    // batches of controls that have not reported yet
+	waiting  []arrival              // negative observations, which mean nothing without the controls
 }
 
 // controlKey names a control by a cell without its client: this server takes this kind of
@@ -58,6 +59,7 @@ type batch struct {
 	targets  []probe.Target
 	cells    []*cell // of the targets, or
 	controls []controlKey
+	self     bool // of controls: a pod's of itself
 	ends     []ends
 	obs      []probe.Observation
 	err      error
@@ -74,6 +76,7 @@ type batchKey struct {
 func newRound(cells []*cell) *round {
 	r := &round{
 		live: map[controlKey]bool{}, asked: map[controlKey]bool{}, up: map[endpoint]bool{}, servers: map[endpoint]bool{},
+		self: map[controlKey]bool{}, own: map[controlKey]arrival{},
 	}
 	for _, c := range cells {
 		r.servers[to(c.key)] = true
@@ -81,9 +84,9 @@ func newRound(cells []*cell) *round {
 	return r
 }
 
-// sweep is a round over all cells that is launched in slices.
+// sweep is what a round over all cells has still to launch. Each slice of it is a round with
+// controls of its own: what was alive a while ago proves little.
 type sweep struct {
-	round  *round
 	slices [sliceCount][]*cell
 	next   int // slice
 }
@@ -91,7 +94,7 @@ type sweep struct {
 // newSweep slices diagonally: every server and every client has a part in every slice, so
 // that a hole which is one pod's is not missed because it was not that pod's turn.
 func newSweep(cells []*cell) *sweep {
-	s := &sweep{round: newRound(cells)}
+	s := &sweep{}
 	clients, servers := numbering{}, numbering{}
 	for _, c := range cells {
 		i := (clients.of(c.key.Client) + servers.of(c.key.Server)) % sliceCount
@@ -110,25 +113,6 @@ func (n numbering) of(name string) int {
 		n[name] = i
 	}
 	return i
-}
-
-// closeSweep ends a round over all cells early. The clients that were to be shown up in
-// the slices that are not sent any more get controls of their own.
-func (w *watch) closeSweep(ctx context.Context, now time.Duration) {
-	if w.sweep == nil {
-		return
-	}
-	r, controls := w.sweep.round, map[string]*batch{}
-	for _, slice := range w.sweep.slices[w.sweep.next:] {
-		for _, c := range slice {
-			if p := w.pod(c.key.Server); p != nil && !cases.IsNodeKey(c.key.Server) {
-				w.control(r, controls, p, upOf(c.key.Server, c.key))
-			}
-		}
-	}
-	w.sendControls(ctx, now, r, controls)
-	r.open, w.sweep = false, nil
-	w.settleControls(r)
 }
 
 // launch sends probes to those cells whose pods can be reached, as a part of round r, and
@@ -176,16 +160,24 @@ func (w *watch) patienceWith(c *cell) time.Duration {
 	return w.timing.Timeout
 }
 
-// control adds the live control of a server to the round, once.
+// control adds the live control of a server to the round, once; and when its own node did not
+// reach it lately, one of the server by itself.
 func (w *watch) control(r *round, batches map[string]*batch, server *pod, k controlKey) {
 	addr := server.addr(k.Path, k.Family)
 	if r.asked[k] || !addr.IsValid() {
 		return
 	}
 	r.asked[k] = true
-	b := at(batches, server.control, func() *batch { return &batch{round: r, client: server.control} })
-	b.controls = append(b.controls, k)
-	b.add(w.timing.Timeout, k.Server, addr, k.Probe)
+	by := func(prober string, self bool) {
+		b := at(batches, prober, func() *batch { return &batch{round: r, client: prober, self: self} })
+		b.controls = append(b.controls, k)
+		b.add(w.timing.Timeout, k.Server, addr, k.Probe)
+		b.ends = append(b.ends, ends{prober, server.prober})
+	}
+	by(server.control, false)
+	if w.suspects[k] != nil {
+		by(server.prober, true)
+	}
 }
 
 // add adds a target. Agnhost serves pods, the nodes' own network is served by probers.

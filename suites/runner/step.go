@@ -52,7 +52,7 @@ func (a *fixtureSet) begin(c cases.Case, step int, before verdicts) *stepWatch {
 func (a *fixtureSet) newWatch(want verdicts, past func(cases.Cell) model.Verdict, hold time.Duration) watch {
 	w := watch{
 		prober: a.fleet, pod: a.pod, timing: a.timing, now: a.now, turn: &a.turn,
-		results: make(chan batch), patient: a.patient || a.timing.Patient,
+		suspects: map[controlKey]*cell{}, results: make(chan batch), patient: a.patient || a.timing.Patient,
 		window: judge.Window{Begun: a.now(), Hold: hold, Deadline: a.timing.Deadline},
 	}
 	for _, k := range slices.SortedFunc(maps.Keys(want), compareCells) {
@@ -126,7 +126,6 @@ func (w *stepWatch) conclude(ctx context.Context) <-chan v1.Step {
 	over := w.now()
 	w.doubtful = w.err != nil || !w.acked || !w.settled(over)
 	w.window.Ended = over
-	w.closeSweep(ctx, over)
 	verdict := make(chan v1.Step, 1)
 	go func() {
 		w.drain()
@@ -148,6 +147,7 @@ func (w *watch) settled(now time.Duration) bool {
 func (w *stepWatch) judged(ctx context.Context, over time.Duration) v1.Step {
 	s := v1.Step{
 		Name: w.name, Millis: millis(over - w.window.Begun), Rounds: w.rounds, Probes: w.probes,
+		LateMS: millis(w.worst),
 	}
 	switch {
 	case !w.acked && ctx.Err() != nil:
@@ -161,6 +161,7 @@ func (w *stepWatch) judged(ctx context.Context, over time.Duration) v1.Step {
 	for _, c := range w.cells {
 		s.Cells = append(s.Cells, w.report(c))
 	}
+	s.Cells = append(s.Cells, w.convicted()...)
 	s.Outcome, s.Reason = summed(s.Cells)
 	switch {
 	case w.defect:
@@ -184,6 +185,9 @@ func (w *stepWatch) report(c *cell) v1.Cell {
 		Outcome: j.Outcome, Kind: j.Kind, Reason: j.Reason,
 		Changed: c.judge.Changed() && !c.undefined(), Flips: j.Flips, Probes: j.Conclusive,
 		FirstRight: asMillis(j.FirstRight), Stable: asMillis(j.Stable), Resolution: asMillis(j.Resolution),
+	}
+	if r.Outcome == v1.Inconclusive && w.worst > prompt {
+		r.Reason += fmt.Sprintf("; the harness sent probes up to %.0f ms late", millis(w.worst))
 	}
 	if (r.Outcome == v1.Fail || r.Outcome == v1.Inconclusive) && len(w.snapshot.Pods) > 0 && c.flow.Client.IsValid() {
 		r.Because = oracle.Evaluate(w.snapshot, c.flow).Reason

@@ -62,6 +62,7 @@ type watch struct {
 	patient bool          // presume nothing
 
 	cells           []*cell
+	suspects        map[controlKey]*cell // servers that their own node did not reach
 	window          judge.Window
 	acked           bool
 	results         chan batch
@@ -72,6 +73,7 @@ type watch struct {
 	sweepBegun time.Duration // of the last sweep; 0 before the first
 	fastSent   time.Duration // last fast round; 0 before the first
 	lag        time.Duration // from handing a batch over to its sending, lately
+	worst      time.Duration // the largest lag of all
 	rounds     int
 	probes     int
 }
@@ -168,11 +170,8 @@ func (w *watch) launchSweep(ctx context.Context, now time.Duration) {
 		return
 	}
 	slice := w.sweep.slices[w.sweep.next]
-	w.sweep.next++
-	w.sweep.round.open = w.sweep.next < sliceCount
-	w.launch(ctx, now, w.sweep.round, slice)
-	if !w.sweep.round.open {
-		w.settleControls(w.sweep.round)
+	w.launch(ctx, now, newRound(slice), slice)
+	if w.sweep.next++; w.sweep.next == sliceCount {
 		w.sweep = nil
 	}
 }

@@ -128,7 +128,7 @@ func (a *fixtureSet) CreatePod(ctx context.Context, p cases.Pod) error {
 		return err
 	}
 	started := &pod{
-		key: key, prober: p.Key(), control: a.controlOf(p.Node),
+		key: key, prober: p.Key(), node: cases.NodeKey(p.Node), control: a.controlOf(p.Node),
 		ips: statusIPs(running), services: parseIPs(service.Spec.ClusterIPs), since: since,
 	}
 	r := pods.Resident{Name: started.prober, Namespace: p.Namespace, Pod: p.Name, Listen: fixture.Listen(p.Ports)}

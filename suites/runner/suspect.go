@@ -1,0 +1,60 @@
+package runner
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/probe"
+	v1 "github.com/netassay/netassay/reports/v1"
+	"github.com/netassay/netassay/suites/cases"
+	"github.com/netassay/netassay/suites/judge"
+)
+
+// A live control is a packet from a node to a pod of its own, which no policy may block
+// ("traffic to and from the node where a Pod is running is always allowed"). It is under test
+// itself, then: an engine that blocks it would only ever make runs inconclusive. So a server
+// that its own node did not reach is a suspect, and is from then on asked by its own prober
+// too, beside its node. One that hears itself and not its node, at the deadline and after it,
+// was cut off.
+
+// suspect keeps what a node saw of a pod of its own, once it did not reach it.
+func (w *watch) suspect(r *round, k controlKey, got arrival) {
+	if w.suspects[k] == nil {
+		p := w.pod(k.Server)
+		if got.obs.Result == probe.Connected || k.Path != cases.PathPod || p == nil || cases.IsNodeKey(k.Server) {
+			return
+		}
+		key := cases.Cell(k)
+		key.Client = p.node
+		w.suspects[k] = &cell{key: key, judge: judge.Cell{Want: model.Allow}}
+	}
+	got.cell = w.suspects[k]
+	r.own[k] = got
+}
+
+// takeSuspects adds what was seen of suspects, once it is known whether they hear themselves.
+func (w *watch) takeSuspects(r *round) {
+	for k, got := range r.own {
+		server := judge.ControlMissing
+		if alive, asked := r.self[k]; alive {
+			server = judge.ControlLive
+		} else if asked {
+			server = judge.ControlDead
+		}
+		w.add(got, server, judge.ControlLive)
+	}
+	clear(r.own)
+}
+
+// convicted are the suspects that were cut off from their own node.
+func (w *stepWatch) convicted() []v1.Cell {
+	var cells []v1.Cell
+	for _, c := range slices.SortedFunc(maps.Values(w.suspects), func(a, b *cell) int { return compareCells(a.key, b.key) }) {
+		if r := w.report(c); r.Outcome == v1.Fail {
+			r.Reason += "; the pod hears itself, and traffic from its own node must always pass"
+			cells = append(cells, r)
+		}
+	}
+	return cells
+}
