@@ -3,7 +3,6 @@ package kubelet
 import (
 	"context"
 	"errors"
-	"io"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -25,7 +24,6 @@ type run struct {
 	image  environ.Image
 	env    []string
 	log    *podlog.Log
-	stdin  *io.PipeWriter // nil unless the container asked for stdin
 	proc   *process.Process
 	ctx    context.Context // ends with the run; probes live in it
 	cancel context.CancelFunc
@@ -93,24 +91,9 @@ func (w *worker) prepare(c *lifecycle.Container) (*run, process.Command, error) 
 	}
 	r := &run{spec: spec, image: image, env: w.env(spec, vars), log: log}
 	r.ctx, r.cancel = context.WithCancel(w.ctx)
-	return r, r.command(argv), nil
-}
-
-// command is the run's process; output goes to the log.
-func (r *run) command(argv []string) process.Command {
-	cmd := process.Command{
-		Argv: r.image.Resolve(argv), Env: r.env, Dir: r.spec.WorkingDir,
-		Out: r.log.Stream("stdout"), TTY: r.spec.TTY,
-	}
-	if !r.spec.TTY {
-		cmd.Err = r.log.Stream("stderr")
-	}
-	if r.spec.Stdin {
-		var in *io.PipeReader
-		in, r.stdin = io.Pipe()
-		cmd.In = in
-	}
-	return cmd
+	return r, process.Command{
+		Argv: image.Resolve(argv), Env: r.env, Dir: spec.WorkingDir, Out: log.Stream("stdout"), Err: log.Stream("stderr"),
+	}, nil
 }
 
 // specOf is the spec of the container called name, or nil.
@@ -136,9 +119,6 @@ func (w *worker) env(c *corev1.Container, vars []string) []string {
 		name = w.agent.cfg.NodeName
 	}
 	env := []string{"PATH=" + defaultPath, "HOSTNAME=" + name, "HOME=/"}
-	if c.TTY {
-		env = append(env, "TERM=xterm")
-	}
 	known := environ.Map(vars)
 	out := env[:0]
 	for _, kv := range env {
@@ -164,9 +144,6 @@ func (w *worker) watch(r *run, c *lifecycle.Container) {
 // close ends what hangs on the run.
 func (r *run) close(w *worker) {
 	r.cancel()
-	if r.stdin != nil {
-		r.stdin.Close()
-	}
 	if err := r.log.Close(); err != nil {
 		w.log.Warn("close log", "err", err)
 	}

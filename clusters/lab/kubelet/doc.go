@@ -5,8 +5,8 @@
 // agent here; the agent has one worker per pod, which owns the pod's state, asks the pure
 // package lifecycle what to do, and does it with the packages process (namespaces, process
 // groups), podlog (what containers print) and probes. A status that changed goes back
-// through the pod controller to the API server. An HTTPS server answers kubectl logs, exec,
-// attach and port-forward.
+// through the pod controller to the API server. An HTTPS server answers kubectl logs, exec
+// and port-forward.
 //
 // The agent decides nothing about networks: clusters/lab gives it a Network, which attaches
 // and releases a pod's addresses. It must never enforce a policy, and must not release an
@@ -24,9 +24,9 @@
 //	restartPolicy, back-off of restarts    pods whose liveness probe or process fails
 //	hostNetwork                            the control pods of suites/fixture
 //	kubectl exec, logs, port-forward       README; upstream's suite probes by exec
-//	kubectl attach                         kubectl run -i
 //
-// Init containers and sidecars, startup probes, lifecycle hooks, activeDeadlineSeconds and
-// variables from config maps and secrets are used by none of these. A pod that asks for one
-// does not start, and its status names the field.
+// Init containers and sidecars, startup probes, lifecycle hooks, activeDeadlineSeconds,
+// variables from config maps and secrets, and containers with stdin or tty (kubectl attach)
+// are used by none of these. A pod that asks for one does not start, and its status names
+// the field.
 package kubelet

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/cri-streaming/pkg/streaming/remotecommand"
@@ -23,13 +24,20 @@ type running struct {
 	run  *run
 }
 
+// viewOf finds the latest pod of that name.
+func (a *agent) viewOf(namespace, pod string) (*view, error) {
+	if w := a.find(namespace, pod); w != nil {
+		return w.view.Load(), nil
+	}
+	return nil, fmt.Errorf("pod %s/%s is not on node %s", namespace, pod, a.cfg.NodeName)
+}
+
 // container finds a running container; "" is the pod's first.
 func (a *agent) container(namespace, pod, name string) (running, error) {
-	w := a.find(namespace, pod)
-	if w == nil {
-		return running{}, fmt.Errorf("pod %s/%s is not on node %s", namespace, pod, a.cfg.NodeName)
+	v, err := a.viewOf(namespace, pod)
+	if err != nil {
+		return running{}, err
 	}
-	v := w.view.Load()
 	if name == "" {
 		name = v.pod.Spec.Containers[0].Name
 	}
@@ -38,25 +46,31 @@ func (a *agent) container(namespace, pod, name string) (running, error) {
 	}
 	r, ok := v.runs[name]
 	if !ok {
-		return running{}, fmt.Errorf("container %s of pod %s/%s is not running: %s", name, namespace, pod, why(v.pod, name))
+		return running{}, fmt.Errorf("container %s of pod %s/%s is not running: %s", name, namespace, pod, why(statusOf(v.pod, name)))
 	}
 	return running{v, r}, nil
 }
 
-// why says in a word what a container does that doesn't run.
-func why(pod *corev1.Pod, name string) string {
-	for _, list := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
-		for _, c := range list {
-			switch {
-			case c.Name != name:
-			case c.State.Waiting != nil:
-				return c.State.Waiting.Reason + " " + c.State.Waiting.Message
-			case c.State.Terminated != nil:
-				return fmt.Sprintf("exited with code %d", c.State.Terminated.ExitCode)
-			}
+// statusOf is the status of the container called name; the zero value before the first.
+func statusOf(pod *corev1.Pod, name string) (status corev1.ContainerStatus) {
+	for _, c := range pod.Status.ContainerStatuses {
+		if c.Name == name {
+			return c
 		}
 	}
-	return "not started"
+	return status
+}
+
+// why says in a word what a container does that doesn't run.
+func why(c corev1.ContainerStatus) string {
+	switch {
+	case c.State.Waiting != nil:
+		return c.State.Waiting.Reason + " " + c.State.Waiting.Message
+	case c.State.Terminated != nil:
+		return fmt.Sprintf("exited with code %d", c.State.Terminated.ExitCode)
+	default:
+		return "not started"
+	}
 }
 
 type execRequest struct {
@@ -114,55 +128,14 @@ func resize(p *process.Process, sizes <-chan remotecommand.TerminalSize) {
 	}
 }
 
-// attach connects to the container's own process until it ends or ctx does.
-func (c running) attach(ctx context.Context, r execRequest) error {
-	sub := c.run.log.Subscribe()
-	defer sub.Cancel()
-	go resize(c.run.proc, r.resize)
-	if r.in != nil && c.run.stdin != nil {
-		go c.feed(r.in)
+// PortForward implements portforward.PortForwarder: it connects stream to a port on the
+// loopback of the pod's network. name is NAMESPACE/POD.
+func (a *agent) PortForward(ctx context.Context, name, _ string, port int32, stream io.ReadWriteCloser) error {
+	namespace, pod, _ := strings.Cut(name, "/")
+	v, err := a.viewOf(namespace, pod)
+	if err != nil {
+		return err
 	}
-	for {
-		select {
-		case chunk, ok := <-sub.C:
-			// A client that can't be written to has gone, which is no error of the pod's.
-			if !ok || deliver(chunk, r) != nil {
-				return nil
-			}
-		case <-ctx.Done():
-			return nil
-		}
-	}
-}
-
-// feed gives input to the container; with stdinOnce its end is the end for good.
-func (c running) feed(in io.Reader) {
-	// The container may stop reading at any time, which closes the pipe.
-	_, _ = io.Copy(c.run.stdin, in)
-	if c.run.spec.StdinOnce {
-		c.run.stdin.Close()
-	}
-}
-
-func deliver(chunk podlog.Chunk, r execRequest) error {
-	w := r.out
-	if chunk.Stream == "stderr" {
-		w = r.err
-	}
-	if w == nil {
-		return nil
-	}
-	_, err := w.Write(chunk.Data)
-	return err
-}
-
-// forward connects stream to a port on the loopback of the pod's network.
-func (a *agent) forward(ctx context.Context, namespace, pod string, port int32, stream io.ReadWriteCloser) error {
-	w := a.find(namespace, pod)
-	if w == nil {
-		return fmt.Errorf("pod %s/%s is not on node %s", namespace, pod, a.cfg.NodeName)
-	}
-	v := w.view.Load()
 	if v.net == nil {
 		return process.ErrEnded
 	}
@@ -216,18 +189,18 @@ func splice(ctx context.Context, conn net.Conn, stream io.ReadWriteCloser) error
 
 // logOf is the log of a container's latest run, or of the one before it.
 func (a *agent) logOf(namespace, pod, container string, previous bool) (path string, live *podlog.Log, err error) {
-	w := a.find(namespace, pod)
-	if w == nil {
-		return "", nil, fmt.Errorf("pod %s/%s is not on node %s", namespace, pod, a.cfg.NodeName)
+	v, err := a.viewOf(namespace, pod)
+	if err != nil {
+		return "", nil, err
 	}
-	v := w.view.Load()
 	if specOf(v.pod, container) == nil {
 		return "", nil, fmt.Errorf("pod %s/%s has no container %q", namespace, pod, container)
 	}
-	number, launched := restarts(v.pod, container)
+	status := statusOf(v.pod, container)
+	number := status.RestartCount
 	switch {
-	case !launched:
-		return "", nil, fmt.Errorf("container %q in pod %q is waiting to start: %s", container, pod, why(v.pod, container))
+	case status.ContainerID == "":
+		return "", nil, fmt.Errorf("container %q in pod %q is waiting to start: %s", container, pod, why(status))
 	case previous && number == 0:
 		return "", nil, fmt.Errorf("previous terminated container %q in pod %q not found", container, pod)
 	case previous:
@@ -238,15 +211,4 @@ func (a *agent) logOf(namespace, pod, container string, previous bool) (path str
 		}
 	}
 	return a.logPath(lifecycle.Key(v.pod.Namespace, v.pod.Name, v.pod.UID), container, number), live, nil
-}
-
-func restarts(pod *corev1.Pod, name string) (n int32, launched bool) {
-	for _, list := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
-		for _, c := range list {
-			if c.Name == name {
-				return c.RestartCount, c.ContainerID != ""
-			}
-		}
-	}
-	return 0, false
 }

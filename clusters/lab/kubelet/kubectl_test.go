@@ -101,30 +101,6 @@ func (c *cluster) testKubectlTerminal(t *testing.T, ns string) {
 	}
 }
 
-func (c *cluster) testKubectlAttach(t *testing.T, ns string) {
-	pod := shell("reader", `echo hi; while read x; do echo "heard $x"; done; sleep 100`)
-	pod.Spec.Containers[0].Stdin = true
-	c.create(t, ns, pod)
-	c.awaitReadyLog(t, ns, "reader")
-	for name, env := range transports() {
-		cmd := c.kubectlCommand(t, "attach", "-i", "-n", ns, "reader")
-		cmd.Env = append(cmd.Env, env...)
-		in, err := cmd.StdinPipe()
-		check(t, err)
-		out, err := cmd.StdoutPipe()
-		check(t, err)
-		check(t, cmd.Start())
-		_, err = io.WriteString(in, name+"\n")
-		check(t, err)
-		line, err := bufio.NewReader(out).ReadString('\n')
-		if line != "heard "+name+"\n" {
-			t.Errorf("%s: attached and read %q, %v", name, line, err)
-		}
-		check(t, cmd.Process.Kill())
-		_ = cmd.Wait()
-	}
-}
-
 func (c *cluster) testKubectlPortForward(t *testing.T, ns string) {
 	pod := server("web", "node2")
 	pod.Spec.Containers[0].ReadinessProbe = &corev1.Probe{

@@ -3,6 +3,7 @@ package kubelet
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	vklog "github.com/virtual-kubelet/virtual-kubelet/log"
@@ -63,7 +64,7 @@ func Start(ctx context.Context, cfg Config) (*Kubelet, error) {
 
 // start starts all parts; stopped returns when those that were started have stopped.
 func (k *Kubelet) start(ctx context.Context) (stopped func(), err error) {
-	var running group
+	var running sync.WaitGroup
 	pods, err := k.podController(ctx)
 	if err != nil {
 		return running.Wait, err

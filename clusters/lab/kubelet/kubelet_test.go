@@ -99,7 +99,6 @@ func TestCluster(t *testing.T) {
 		{"kubectl logs", c.testKubectlLogs},
 		{"kubectl exec", c.testKubectlExec},
 		{"kubectl exec with a terminal", c.testKubectlTerminal},
-		{"kubectl attach", c.testKubectlAttach},
 		{"kubectl port-forward", c.testKubectlPortForward},
 		{"HTTPS port", c.testHTTPS},
 	} {
@@ -329,6 +328,8 @@ func (c *cluster) testUnsupported(t *testing.T, ns string) {
 				Exec: &corev1.ExecAction{Command: []string{"true"}},
 			}}
 		},
+		"stdin": func(s *corev1.PodSpec) { s.Containers[0].Stdin = true },
+		"tty":   func(s *corev1.PodSpec) { s.Containers[0].TTY = true },
 	} {
 		pod := shell(strings.ToLower(field), "exec sleep 100")
 		ask(&pod.Spec)

@@ -2,7 +2,6 @@ package kubelet
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -10,7 +9,6 @@ import (
 
 	"github.com/netassay/netassay/clusters/lab/kubelet/lifecycle"
 	"github.com/netassay/netassay/clusters/lab/kubelet/probes"
-	"github.com/netassay/netassay/clusters/lab/kubelet/process"
 )
 
 // probe starts the run's probes.
@@ -33,7 +31,9 @@ func (w *worker) ask(r *run, p *corev1.Probe, verdict func(stop func(), ok bool,
 	ctx, stop := context.WithCancel(r.ctx)
 	target := probes.Target{
 		Host: w.state.PodIPs[0], Ports: r.spec.Ports, Do: w.agent.cfg.HostDo,
-		Exec: func(ctx context.Context, argv []string) error { return w.execIn(ctx, r, argv) },
+		Exec: func(ctx context.Context, argv []string) error {
+			return running{w.view.Load(), r}.exec(ctx, execRequest{argv: argv})
+		},
 	}
 	check := func(ctx context.Context) error { return probes.Check(ctx, p.ProbeHandler, target) }
 	go func() {
@@ -60,26 +60,4 @@ func (w *worker) graceFor(p *corev1.Probe) time.Duration {
 func (w *worker) restart(r *run, grace time.Duration, why error) {
 	w.log.Info("end container", "container", r.spec.Name, "why", why)
 	w.stopWithin(grace, r)
-}
-
-// execIn runs a command for the node agent itself; a non-zero exit is an error.
-func (w *worker) execIn(ctx context.Context, r *run, argv []string) error {
-	space := w.view.Load().space
-	if space == nil {
-		return process.ErrEnded
-	}
-	p, err := space.Start(process.Command{Argv: r.image.Resolve(argv), Env: r.env, Dir: r.spec.WorkingDir})
-	if err != nil {
-		return err
-	}
-	select {
-	case <-p.Done():
-	case <-ctx.Done():
-		p.Kill()
-		return errors.Join(ctx.Err(), fmt.Errorf("command %q took too long", argv))
-	}
-	if exit := p.Exit(); exit.Code != 0 {
-		return fmt.Errorf("command %q exited with code %d", argv, exit.Code)
-	}
-	return nil
 }

@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -19,13 +18,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cri-streaming/pkg/streaming/portforward"
 	"k8s.io/cri-streaming/pkg/streaming/remotecommand"
+	utilexec "k8s.io/utils/exec"
+	"k8s.io/utils/ptr"
 
+	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/clusters/lab/kubelet/podlog"
 )
 
-type group struct{ sync.WaitGroup }
-
-// How long the streams of exec, attach and port-forward may idle, and may take to open.
+// How long the streams of exec and port-forward may idle, and may take to open.
 const (
 	idleTimeout     = 4 * time.Hour
 	creationTimeout = 30 * time.Second
@@ -33,7 +33,7 @@ const (
 
 // serve opens the HTTPS port on each of the node's addresses, in the node's network, and
 // serves it until ctx ends.
-func (k *Kubelet) serve(ctx context.Context, running *group) error {
+func (k *Kubelet) serve(ctx context.Context, running *sync.WaitGroup) error {
 	cfg := &k.agent.cfg
 	server := &http.Server{
 		Handler:           k.agent.handler(),
@@ -77,7 +77,6 @@ func (a *agent) handler() http.Handler {
 	for _, method := range []string{"GET", "POST"} {
 		for _, uid := range []string{"", "{uid}/"} {
 			mux.HandleFunc(method+" /exec/{namespace}/{pod}/"+uid+"{container}", a.serveExec)
-			mux.HandleFunc(method+" /attach/{namespace}/{pod}/"+uid+"{container}", a.serveAttach)
 		}
 		mux.HandleFunc(method+" /portForward/{namespace}/{pod}", a.servePortForward)
 		mux.HandleFunc(method+" /portForward/{namespace}/{pod}/{uid}", a.servePortForward)
@@ -101,13 +100,12 @@ func (a *agent) servePods(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *agent) serveLogs(w http.ResponseWriter, r *http.Request) {
-	var opts corev1.PodLogOptions
-	o, err := logOptions(r, &opts, a.now())
+	o, err := logOptions(r, a.now())
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	path, live, err := a.logOf(r.PathValue("namespace"), r.PathValue("pod"), r.PathValue("container"), opts.Previous)
+	path, live, err := a.logOf(r.PathValue("namespace"), r.PathValue("pod"), r.PathValue("container"), o.Previous)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -134,69 +132,76 @@ func (f flushing) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// logOptions reads the query as https://pkg.go.dev/k8s.io/api/core/v1#PodLogOptions.
-func logOptions(r *http.Request, opts *corev1.PodLogOptions, now time.Time) (podlog.Options, error) {
-	q := r.URL.Query()
-	opts.Previous = q.Get("previous") == "true"
-	o := podlog.Options{Follow: q.Get("follow") == "true", Timestamps: q.Get("timestamps") == "true"}
-	if s := q.Get("stream"); s == corev1.LogStreamStdout || s == corev1.LogStreamStderr {
-		o.Stream = map[string]string{corev1.LogStreamStdout: "stdout", corev1.LogStreamStderr: "stderr"}[s]
-	}
-	numbers := map[string]*int64{}
-	for _, name := range []string{"tailLines", "limitBytes", "sinceSeconds"} {
-		if !q.Has(name) {
-			continue
+// logOptions reads the query as https://pkg.go.dev/k8s.io/api/core/v1#PodLogOptions, with
+// sinceTime in the place of sinceSeconds.
+func logOptions(r *http.Request, now time.Time) (*corev1.PodLogOptions, error) {
+	fields := map[string]any{}
+	for name := range r.URL.Query() {
+		value := r.URL.Query().Get(name)
+		fields[name] = value
+		if json.Valid([]byte(value)) {
+			fields[name] = json.RawMessage(value)
 		}
-		n, err := strconv.ParseInt(q.Get(name), 10, 64)
-		if err != nil {
-			return o, fmt.Errorf("query %s: %w", name, err)
-		}
-		numbers[name] = &n
 	}
-	o.Tail = numbers["tailLines"]
-	if n := numbers["limitBytes"]; n != nil {
-		o.LimitBytes = *n
+	text, err := json.Marshal(fields)
+	o := &corev1.PodLogOptions{}
+	if err == nil {
+		err = json.Unmarshal(text, o)
 	}
-	if n := numbers["sinceSeconds"]; n != nil {
-		o.Since = now.Add(-time.Duration(*n) * time.Second)
-	}
-	if s := q.Get("sinceTime"); s != "" {
-		at, err := time.Parse(time.RFC3339, s)
-		if err != nil {
-			return o, fmt.Errorf("query sinceTime: %w", err)
-		}
-		o.Since = at
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read query of logs: %w", err)
+	case o.LimitBytes != nil:
+		return nil, errors.New("limitBytes: the lab cuts logs by line only; use tailLines")
+	case o.Stream != nil && *o.Stream != corev1.LogStreamAll:
+		return nil, errors.New("stream: the lab gives both streams only; leave it out")
+	case o.SinceSeconds != nil:
+		o.SinceTime = ptr.To(metav1.NewTime(now.Add(-time.Duration(*o.SinceSeconds) * time.Second)))
 	}
 	return o, nil
 }
 
 func (a *agent) serveExec(w http.ResponseWriter, r *http.Request) {
-	a.serveStreams(w, r, func(s streamer) {
-		remotecommand.ServeExec(w, r, s, r.PathValue("pod"), "", r.PathValue("container"),
-			r.URL.Query()["command"], s.opts, idleTimeout, creationTimeout, remotecommand.SupportedStreamingProtocols)
-	})
-}
-
-func (a *agent) serveAttach(w http.ResponseWriter, r *http.Request) {
-	a.serveStreams(w, r, func(s streamer) {
-		remotecommand.ServeAttach(w, r, s, r.PathValue("pod"), "", r.PathValue("container"),
-			s.opts, idleTimeout, creationTimeout, remotecommand.SupportedStreamingProtocols)
-	})
-}
-
-// serveStreams serves a container's streams, or says why it can't.
-func (a *agent) serveStreams(w http.ResponseWriter, r *http.Request, serve func(streamer)) {
+	var c running
 	opts, err := remotecommand.NewOptions(r)
+	if err == nil {
+		c, err = a.container(r.PathValue("namespace"), r.PathValue("pod"), r.PathValue("container"))
+	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	c, err := a.container(r.PathValue("namespace"), r.PathValue("pod"), r.PathValue("container"))
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
+	remotecommand.ServeExec(w, r, executor{c, opts}, r.PathValue("pod"), "", r.PathValue("container"),
+		r.URL.Query()["command"], opts, idleTimeout, creationTimeout, remotecommand.SupportedStreamingProtocols)
+}
+
+// executor serves one exec request.
+type executor struct {
+	c    running
+	opts *remotecommand.Options
+}
+
+// ExecInContainer implements remotecommand.Executor. It leaves out the streams that the client
+// did not ask for: over WebSockets they exist nevertheless.
+func (e executor) ExecInContainer(ctx context.Context, _, _, _ string, cmd []string, in io.Reader, out, errs io.WriteCloser,
+	tty bool, resize <-chan remotecommand.TerminalSize, _ time.Duration,
+) error {
+	r := execRequest{argv: cmd, tty: tty, resize: resize}
+	if e.opts.Stdin {
+		r.in = in
 	}
-	serve(streamer{c, opts})
+	if e.opts.Stdout {
+		r.out = out
+	}
+	if e.opts.Stderr {
+		r.err = errs
+	}
+	err := e.c.exec(ctx, r)
+	var exit *clusters.ExitError
+	if errors.As(err, &exit) {
+		return utilexec.CodeExitError{Err: err, Code: exit.Code}
+	}
+	return err
 }
 
 func (a *agent) servePortForward(w http.ResponseWriter, r *http.Request) {
@@ -207,10 +212,4 @@ func (a *agent) servePortForward(w http.ResponseWriter, r *http.Request) {
 	}
 	name := r.PathValue("namespace") + "/" + r.PathValue("pod")
 	portforward.ServePortForward(w, r, a, name, "", opts, idleTimeout, creationTimeout, portforward.SupportedProtocols)
-}
-
-// PortForward implements portforward.PortForwarder; name is NAMESPACE/POD.
-func (a *agent) PortForward(ctx context.Context, name, _ string, port int32, stream io.ReadWriteCloser) error {
-	namespace, pod, _ := strings.Cut(name, "/")
-	return a.forward(ctx, namespace, pod, port, stream)
 }

@@ -18,6 +18,8 @@ func supported(pod *corev1.Pod, c *corev1.Container) error {
 		return errors.New("startupProbe: the lab knows readiness and liveness probes only; use initialDelaySeconds there")
 	case c.Lifecycle != nil:
 		return errors.New("lifecycle: the lab runs no hooks; remove them or use a kind cluster")
+	case c.Stdin, c.TTY:
+		return errors.New("stdin, tty: the lab attaches nobody to a container; remove them and use kubectl exec or logs")
 	default:
 		return nil
 	}

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
 	"github.com/netassay/netassay/clusters/lab/kubelet/podlog"
@@ -24,14 +26,15 @@ func clock() func() time.Time {
 	}
 }
 
-func create(t *testing.T) *podlog.Log {
+func create(t *testing.T) (l *podlog.Log, path string) {
 	t.Helper()
-	l, err := podlog.Create(filepath.Join(t.TempDir(), "pod", "c", "0.log"), clock())
+	path = filepath.Join(t.TempDir(), "pod", "c", "0.log")
+	l, err := podlog.Create(path, clock())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	return l
+	return l, path
 }
 
 func write(t *testing.T, w io.Writer, text string) {
@@ -42,7 +45,7 @@ func write(t *testing.T, w io.Writer, text string) {
 }
 
 func TestRead(t *testing.T) {
-	l := create(t)
+	l, path := create(t)
 	out, errs := l.Stream("stdout"), l.Stream("stderr")
 	write(t, out, "one\ntw")
 	write(t, errs, "oops\n")
@@ -54,26 +57,24 @@ func TestRead(t *testing.T) {
 	write(t, out, "after the end\n")
 	for _, tc := range []struct {
 		name string
-		o    podlog.Options
+		o    corev1.PodLogOptions
 		want string
 	}{
-		{"all", podlog.Options{}, "one\noops\ntwo\n\nthree\nno newline"},
-		{"follow an ended log", podlog.Options{Follow: true}, "one\noops\ntwo\n\nthree\nno newline"},
-		{"tail", podlog.Options{Tail: ptr.To[int64](2)}, "three\nno newline"},
-		{"tail of nothing", podlog.Options{Tail: ptr.To[int64](0)}, ""},
-		{"long tail", podlog.Options{Tail: ptr.To[int64](1e9)}, "one\noops\ntwo\n\nthree\nno newline"},
-		{"one stream", podlog.Options{Stream: "stderr"}, "oops\n"},
-		{"limit", podlog.Options{LimitBytes: 6}, "one\noo"},
+		{"all", corev1.PodLogOptions{}, "one\noops\ntwo\n\nthree\nno newline"},
+		{"follow an ended log", corev1.PodLogOptions{Follow: true}, "one\noops\ntwo\n\nthree\nno newline"},
+		{"tail", corev1.PodLogOptions{TailLines: ptr.To[int64](2)}, "three\nno newline"},
+		{"tail of nothing", corev1.PodLogOptions{TailLines: ptr.To[int64](0)}, ""},
+		{"long tail", corev1.PodLogOptions{TailLines: ptr.To[int64](1e9)}, "one\noops\ntwo\n\nthree\nno newline"},
 		{
 			"timestamps",
-			podlog.Options{Tail: ptr.To[int64](2), Timestamps: true},
+			corev1.PodLogOptions{TailLines: ptr.To[int64](2), Timestamps: true},
 			"2026-01-01T00:00:03Z three\n2026-01-01T00:00:05Z no newline",
 		},
-		{"since", podlog.Options{Since: time.Date(2026, 1, 1, 0, 0, 3, 0, time.UTC)}, "two\n\nthree\nno newline"},
+		{"since", corev1.PodLogOptions{SinceTime: ptr.To(metav1.Date(2026, 1, 1, 0, 0, 3, 0, time.UTC))}, "two\n\nthree\nno newline"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var got bytes.Buffer
-			if err := podlog.Read(t.Context(), l.Path(), l, tc.o, &got); err != nil {
+			if err := podlog.Read(t.Context(), path, l, &tc.o, &got); err != nil {
 				t.Fatal(err)
 			}
 			if got.String() != tc.want {
@@ -84,11 +85,11 @@ func TestRead(t *testing.T) {
 }
 
 func TestLongLine(t *testing.T) {
-	l := create(t)
+	l, path := create(t)
 	long := strings.Repeat("0123456789", 5000)
 	write(t, l.Stream("stdout"), long+"\nend\n")
 	var got bytes.Buffer
-	if err := podlog.Read(t.Context(), l.Path(), nil, podlog.Options{}, &got); err != nil {
+	if err := podlog.Read(t.Context(), path, nil, &corev1.PodLogOptions{}, &got); err != nil {
 		t.Fatal(err)
 	}
 	if got.String() != long+"\nend\n" {
@@ -97,13 +98,13 @@ func TestLongLine(t *testing.T) {
 }
 
 func TestFollow(t *testing.T) {
-	l := create(t)
+	l, path := create(t)
 	out := l.Stream("stdout")
 	write(t, out, "before\n")
 	r, w := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		done <- podlog.Read(t.Context(), l.Path(), l, podlog.Options{Follow: true, Tail: ptr.To[int64](1)}, w)
+		done <- podlog.Read(t.Context(), path, l, &corev1.PodLogOptions{Follow: true, TailLines: ptr.To[int64](1)}, w)
 		w.Close()
 	}()
 	expect := func(want string) {
@@ -130,39 +131,12 @@ func TestFollow(t *testing.T) {
 }
 
 func TestFollowEndsWithContext(t *testing.T) {
-	l := create(t)
+	l, path := create(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- podlog.Read(ctx, l.Path(), l, podlog.Options{Follow: true}, io.Discard) }()
+	go func() { done <- podlog.Read(ctx, path, l, &corev1.PodLogOptions{Follow: true}, io.Discard) }()
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
-	}
-}
-
-func TestSubscribe(t *testing.T) {
-	l := create(t)
-	out := l.Stream("stdout")
-	write(t, out, "before")
-	sub, lazy := l.Subscribe(), l.Subscribe()
-	write(t, out, "prompt> ")
-	if chunk := <-sub.C; string(chunk.Data) != "prompt> " || chunk.Stream != "stdout" {
-		t.Errorf("chunk %q of %s", chunk.Data, chunk.Stream)
-	}
-	sub.Cancel()
-	sub.Cancel()
-	if _, ok := <-sub.C; ok {
-		t.Error("a chunk after the end of the subscription")
-	}
-	// A subscriber who does not read is cut off and holds up nobody.
-	for range 5000 {
-		write(t, out, "x")
-	}
-	n := 0
-	for range lazy.C {
-		n++
-	}
-	if n == 0 || n >= 5000 {
-		t.Errorf("%d chunks for one who did not read", n)
 	}
 }

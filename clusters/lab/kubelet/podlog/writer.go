@@ -15,14 +15,12 @@ const maxLine = 16 << 10
 
 // Log is the output of one run of a container.
 type Log struct {
-	path string
-	now  func() time.Time
+	now func() time.Time
 
 	mu      sync.Mutex
 	file    *os.File
 	changed chan struct{} // closed and replaced whenever entries were written, and at the end
 	closed  bool
-	subs    map[*Subscription]struct{}
 	streams []*stream
 }
 
@@ -35,14 +33,8 @@ func Create(path string, now func() time.Time) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create log: %w", err)
 	}
-	return &Log{
-		path: path, now: now, file: f,
-		changed: make(chan struct{}), subs: map[*Subscription]struct{}{},
-	}, nil
+	return &Log{now: now, file: f, changed: make(chan struct{})}, nil
 }
-
-// Path is the log's file.
-func (l *Log) Path() string { return l.path }
 
 // Stream is the writer for "stdout" or "stderr".
 func (l *Log) Stream(name string) io.Writer {
@@ -69,7 +61,6 @@ func (s *stream) Write(p []byte) (int, error) {
 	if l.closed {
 		return len(p), nil
 	}
-	l.publish(s.name, p)
 	if s.collect(p) {
 		l.signal()
 	}
@@ -112,7 +103,7 @@ func (l *Log) signal() {
 	l.changed = make(chan struct{})
 }
 
-// Close writes incomplete lines and ends the log for readers and subscribers.
+// Close writes incomplete lines and ends the log for its readers.
 func (l *Log) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -128,15 +119,11 @@ func (l *Log) Close() error {
 	}
 	_, err := l.file.Write(out.Bytes())
 	close(l.changed)
-	for sub := range l.subs {
-		close(sub.C)
-	}
-	l.subs = nil
 	if cerr := l.file.Close(); err == nil {
 		err = cerr
 	}
 	if err != nil {
-		return fmt.Errorf("close log %s: %w", l.path, err)
+		return fmt.Errorf("close log: %w", err)
 	}
 	return nil
 }
