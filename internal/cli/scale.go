@@ -310,20 +310,22 @@ func (f *scaleFlags) conditions() *v1.ScaleConditions {
 	}
 }
 
-// changes is a line about what is changed.
+// changes is a line about what is changed. It is compared between runs, of older versions
+// too: what it says of the churn, which is no longer a choice, it says as they did.
 func (f *scaleFlags) changes() string {
 	pods := fmt.Sprintf("%g pod events/s for %v", f.cfg.PodChurn.Rate, f.cfg.PodChurn.For)
 	if f.cfg.Footprint {
 		return pods
 	}
-	churn := profile.DefaultChurn()
-	churn.For, churn.Seed = f.cfg.Churn.For, f.cfg.Profile.Seed
-	line := fmt.Sprintf("%s rates=%v samples=%d cidrs=%d rounds=%d", churn, f.cfg.Churn.Rates, f.cfg.Samples, f.cfg.CIDRs, f.cfg.Rounds)
-	if f.cfg.PodChurn.For > 0 {
+	line := fmt.Sprintf("rate=1 burst=0 quiet=0s for=%v mix=replace:1,except:1,unexcept:1,rotate:1,recreate:1,podlabel:1,nslabel:1,restart:1 replace=0.1 seed=%d",
+		f.cfg.Churn.For, f.cfg.Profile.Seed)
+	line += fmt.Sprintf(" rates=%v samples=%d cidrs=%d rounds=%d", f.cfg.Churn.Rates, f.cfg.Samples, f.cfg.CIDRs, f.cfg.Rounds)
+	without := slices.DeleteFunc(slices.Clone(f.cfg.Skip), func(phase string) bool { return phase == scalerun.PodChurnPhase })
+	if f.cfg.PodChurn.For > 0 && len(without) == len(f.cfg.Skip) {
 		line += ", " + pods
 	}
-	if len(f.cfg.Skip) > 0 {
-		line += " without " + strings.Join(f.cfg.Skip, ", ")
+	if len(without) > 0 {
+		line += " without " + strings.Join(without, ", ")
 	}
 	return line
 }

@@ -18,7 +18,7 @@ import (
 // Kind is what a change is. Kinds are measured apart.
 type Kind string
 
-// The kinds, in the order of profile.Mix.
+// The kinds.
 const (
 	ReplaceBlocks Kind = "ipblock-replace"
 	AddExcept     Kind = "except-add"
@@ -29,6 +29,19 @@ const (
 	NSLabel       Kind = "namespace-label"
 	RestartPods   Kind = "pod-restart"
 )
+
+// Kinds are all kinds.
+func Kinds() []Kind {
+	return []Kind{ReplaceBlocks, AddExcept, RemoveExcept, RotatePolicy, Recreate, PodLabel, NSLabel, RestartPods}
+}
+
+// Churn is changes by the clock.
+type Churn struct {
+	Rate  float64       // changes per second
+	For   time.Duration // how long changes fall due
+	Kinds []Kind        // what is changed: one kind as often as another
+	Seed  uint64
+}
 
 // Verb is what a write does to its object.
 type Verb string
@@ -51,9 +64,7 @@ type Write struct {
 // Change is one change of a churn: its writes go out one after another, without waiting
 // for what they do.
 type Change struct {
-	N      int
 	Due    time.Duration // from the start of the churn; latencies count from here
-	Burst  int           // which burst it belongs to; 0 in a steady stream
 	Kind   Kind
 	Writes []Write
 }
@@ -71,44 +82,34 @@ func NewChurning(o *Objects) *Churning { return &Churning{newState(o)} }
 
 // Schedule is the next churn, in order of time. It is drawn as it is consumed, which can be
 // done once, and before the one after it. Where a kind has nothing to change (no ipBlock, no
-// except), the next kind of the mix that has takes its turn; the churn ends early if none has.
-func (l *Churning) Schedule(c profile.Churn) iter.Seq[Change] {
+// except), the next kind that has takes its turn; the churn ends early if none has.
+func (l *Churning) Schedule(c Churn) iter.Seq[Change] {
 	return func(yield func(Change) bool) {
 		s := l.state
 		s.c, s.r = c, random(c.Seed, streamChurn, 0)
 		for n := 0; ; n++ {
-			due, burst := Due(c, n)
+			due := c.due(n)
 			if due >= c.For {
 				return
 			}
 			kind, writes := s.change()
-			if len(writes) == 0 || !yield(Change{N: n, Due: due, Burst: burst, Kind: kind, Writes: writes}) {
+			if len(writes) == 0 || !yield(Change{Due: due, Kind: kind, Writes: writes}) {
 				return
 			}
 		}
 	}
 }
 
-// Due is when change n of a churn falls due, and in which burst.
-func Due(c profile.Churn, n int) (due time.Duration, burst int) {
-	after := func(n int) time.Duration {
-		if c.Rate == 0 {
-			return 0
-		}
-		return time.Duration(math.Round(float64(n) * float64(time.Second) / c.Rate))
-	}
-	if c.Burst == 0 {
-		return after(n), 0
-	}
-	burst = n / c.Burst
-	return time.Duration(burst)*(after(c.Burst-1)+c.Quiet) + after(n%c.Burst), burst
+// due is when change n falls due.
+func (c Churn) due(n int) time.Duration {
+	return time.Duration(math.Round(float64(n) * float64(time.Second) / c.Rate))
 }
 
 // state is the load as the changes so far have left it.
 type state struct {
 	r        *rand.Rand
 	w        *writer
-	c        profile.Churn
+	c        Churn
 	policies []*netv1.NetworkPolicy
 	kinds    []int // of each policy's peers
 	types    []int
@@ -172,48 +173,20 @@ func hasNamespacePeers(p *netv1.NetworkPolicy) bool {
 	return false
 }
 
-// change draws one: by the weights of the mix, or the next kind that can be.
+// change draws one, or makes the next that can be.
 func (s *state) change() (Kind, []Write) {
-	kinds := []struct {
-		kind Kind
-		draw func() []Write
-	}{
-		{ReplaceBlocks, s.replace},
-		{AddExcept, s.addExcept},
-		{RemoveExcept, s.removeExcept},
-		{RotatePolicy, s.rotate},
-		{Recreate, s.recreate},
-		{PodLabel, s.podLabel},
-		{NSLabel, s.nsLabel},
-		{RestartPods, s.restart},
+	draw := map[Kind]func() []Write{
+		ReplaceBlocks: s.replace, AddExcept: s.addExcept, RemoveExcept: s.removeExcept, RotatePolicy: s.rotate,
+		Recreate: s.recreate, PodLabel: s.podLabel, NSLabel: s.nsLabel, RestartPods: s.restart,
 	}
-	_, weights := s.c.Mix.Shares()
-	first := pick(s.r, weights)
-	for i := range kinds {
-		k := (first + i) % len(kinds)
-		if weights[k] == 0 {
-			continue
-		}
-		if writes := kinds[k].draw(); len(writes) > 0 {
-			return kinds[k].kind, writes
+	first := s.r.IntN(len(s.c.Kinds))
+	for i := range s.c.Kinds {
+		kind := s.c.Kinds[(first+i)%len(s.c.Kinds)]
+		if writes := draw[kind](); len(writes) > 0 {
+			return kind, writes
 		}
 	}
 	return "", nil
-}
-
-// pick is an index, drawn by weights.
-func pick(r *rand.Rand, weights []int) int {
-	total := 0
-	for _, w := range weights {
-		total += w
-	}
-	n := r.IntN(total)
-	for i, w := range weights {
-		if n -= w; n < 0 {
-			return i
-		}
-	}
-	return len(weights) - 1
 }
 
 // podLabel moves a pod between tiers: policies select by them.

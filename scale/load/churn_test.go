@@ -11,41 +11,24 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	netv1 "k8s.io/api/networking/v1"
-
-	"github.com/netassay/netassay/scale/profile"
 )
-
-func churn(t *testing.T, line string) profile.Churn {
-	t.Helper()
-	c, err := profile.ParseChurn(line)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
 
 func TestDue(t *testing.T) {
 	for _, tc := range []struct {
-		line string
-		want string
+		rate float64
+		want []time.Duration
 	}{
-		{"rate=1 for=4s", "0s/0 1s/0 2s/0 3s/0"},
-		{"rate=20 for=200ms", "0s/0 50ms/0 100ms/0 150ms/0"},
-		{"rate=0 burst=3 quiet=10s for=15s", "0s/0 0s/0 0s/0 10s/1 10s/1 10s/1"},
-		{"rate=10 burst=3 quiet=10s for=15s", "0s/0 100ms/0 200ms/0 10.2s/1 10.3s/1 10.4s/1"},
+		{1, []time.Duration{0, time.Second, 2 * time.Second, 3 * time.Second}},
+		{20, []time.Duration{0, 50 * time.Millisecond, 100 * time.Millisecond, 150 * time.Millisecond}},
 	} {
-		t.Run(tc.line, func(t *testing.T) {
-			c := churn(t, tc.line)
-			var got []string
-			for n := 0; ; n++ {
-				due, burst := Due(c, n)
-				if due >= c.For {
-					break
-				}
-				got = append(got, fmt.Sprintf("%v/%d", due, burst))
+		t.Run(fmt.Sprint(tc.rate), func(t *testing.T) {
+			o := Generate(parse(t, small))
+			var got []time.Duration
+			for change := range NewChurning(&o).Schedule(Churn{Rate: tc.rate, For: tc.want[3] + 1, Kinds: Kinds()}) {
+				got = append(got, change.Due)
 			}
-			if s := strings.Join(got, " "); s != tc.want {
-				t.Errorf("got %s, want %s", s, tc.want)
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
 	}
@@ -78,7 +61,7 @@ func (w *world) apply(t *testing.T, write Write) {
 	case write.Policy != nil:
 		key := write.Policy.Namespace + "/" + write.Policy.Name
 		if _, there := w.policies[key]; there == (write.Verb == Create) {
-			t.Fatalf("%s: there before is %t", write.Key(), there)
+			t.Fatalf("%s %s: there before is %t", write.Verb, write.Object(), there)
 		}
 		w.policies[key] = write.Policy
 		if write.Verb == Delete {
@@ -94,12 +77,12 @@ func (w *world) pod(t *testing.T, write Write) {
 	p := *write.Pod
 	key := p.Namespace + "/" + p.Name
 	if _, there := w.pods[key]; there == (write.Verb == Create) {
-		t.Fatalf("%s: there before is %t", write.Key(), there)
+		t.Fatalf("%s %s: there before is %t", write.Verb, write.Object(), there)
 	}
 	for _, ip := range p.IPs {
 		owner, taken := w.ips[ip]
 		if write.Verb == Create && taken || write.Verb != Create && owner != p.Name {
-			t.Fatalf("%s: %s is %q's", write.Key(), ip, owner)
+			t.Fatalf("%s %s: %s is %q's", write.Verb, write.Object(), ip, owner)
 		}
 		w.ips[ip] = p.Name
 		if write.Verb == Delete {
@@ -112,7 +95,7 @@ func (w *world) pod(t *testing.T, write Write) {
 	}
 }
 
-// Whatever the load and the mix, an API server takes every change, those of a second churn
+// Whatever the load and the kinds, an API server takes every change, those of a second churn
 // too, and what Generate gave stays as it is.
 func TestScheduleProperty(t *testing.T) {
 	seed := rand.Uint64()
@@ -127,9 +110,9 @@ func TestScheduleProperty(t *testing.T) {
 		pods, policies := len(w.pods), len(w.policies)
 		l := NewChurning(&o)
 		for range 2 {
-			c, n := churn(t, fmt.Sprintf("rate=10 for=30s replace=%g seed=%d mix=%s", r.Float64(), r.Uint64(), mixOf(r))), 0
+			c, n := Churn{Rate: 10, For: 30 * time.Second, Kinds: someKinds(r), Seed: r.Uint64()}, 0
 			for change := range l.Schedule(c) {
-				if change.N != n || len(change.Writes) == 0 {
+				if change.Due != time.Duration(n)*100*time.Millisecond || len(change.Writes) == 0 {
 					t.Fatalf("seed %d: change %d is %+v", seed, n, change)
 				}
 				n++
@@ -153,19 +136,11 @@ func TestScheduleProperty(t *testing.T) {
 	}
 }
 
-func mixOf(r *rand.Rand) string {
-	names, _ := profile.Mix{}.Shares()
-	for {
-		var parts []string
-		for _, name := range names {
-			if r.IntN(2) == 0 {
-				parts = append(parts, fmt.Sprintf("%s:%d", name, 1+r.IntN(5)))
-			}
-		}
-		if len(parts) > 0 {
-			return strings.Join(parts, ",")
-		}
-	}
+// someKinds is never empty.
+func someKinds(r *rand.Rand) []Kind {
+	all := Kinds()
+	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return all[:1+r.IntN(len(all))]
 }
 
 // Each kind does what it is called.
@@ -178,11 +153,10 @@ func TestKinds(t *testing.T) {
 		return cidrs, excepts
 	}
 	for _, tc := range []struct {
-		mix   string
 		kind  Kind
 		check func(t *testing.T, w *world, c Change)
 	}{
-		{"replace:1", ReplaceBlocks, func(t *testing.T, w *world, c Change) {
+		{ReplaceBlocks, func(t *testing.T, w *world, c Change) {
 			next := c.Writes[0].Policy
 			was, _ := blocks(w.policies[next.Namespace+"/"+next.Name])
 			now, _ := blocks(next)
@@ -195,28 +169,28 @@ func TestKinds(t *testing.T) {
 					}
 				}
 			}
-			if len(now) != len(was) || fresh != 10 {
-				t.Errorf("%d of %d blocks are fresh, want 10 of %d", fresh, len(now), len(was))
+			if len(now) != len(was) || fresh != 4 {
+				t.Errorf("%d of %d blocks are fresh, want 4 of %d", fresh, len(now), len(was))
 			}
 		}},
-		{"except:1", AddExcept, func(t *testing.T, w *world, c Change) {
+		{AddExcept, func(t *testing.T, w *world, c Change) {
 			_, was := blocks(w.policies[c.Writes[0].Policy.Namespace+"/"+c.Writes[0].Policy.Name])
 			if _, now := blocks(c.Writes[0].Policy); now != was+1 {
 				t.Errorf("%d excepts after %d", now, was)
 			}
 		}},
-		{"unexcept:1", RemoveExcept, func(t *testing.T, w *world, c Change) {
+		{RemoveExcept, func(t *testing.T, w *world, c Change) {
 			_, was := blocks(w.policies[c.Writes[0].Policy.Namespace+"/"+c.Writes[0].Policy.Name])
 			if _, now := blocks(c.Writes[0].Policy); now != was-1 {
 				t.Errorf("%d excepts after %d", now, was)
 			}
 		}},
-		{"recreate:1", Recreate, func(t *testing.T, _ *world, c Change) {
+		{Recreate, func(t *testing.T, _ *world, c Change) {
 			if c.Writes[0].Verb != Delete || c.Writes[1].Verb != Create || !cmp.Equal(c.Writes[0].Policy, c.Writes[1].Policy) {
 				t.Errorf("%v", c.Writes)
 			}
 		}},
-		{"rotate:1", RotatePolicy, func(t *testing.T, _ *world, c Change) {
+		{RotatePolicy, func(t *testing.T, _ *world, c Change) {
 			a, b := c.Writes[0].Policy, c.Writes[1].Policy
 			ka, ta := classify(a)
 			kb, tb := classify(b)
@@ -224,18 +198,18 @@ func TestKinds(t *testing.T) {
 				t.Errorf("%v", c.Writes)
 			}
 		}},
-		{"podlabel:1", PodLabel, func(t *testing.T, w *world, c Change) {
+		{PodLabel, func(t *testing.T, w *world, c Change) {
 			p := c.Writes[0].Pod
 			if cmp.Equal(w.pods[p.Namespace+"/"+p.Name].Labels, p.Labels) {
 				t.Error("the labels are as they were")
 			}
 		}},
-		{"nslabel:1", NSLabel, func(t *testing.T, _ *world, c Change) {
+		{NSLabel, func(t *testing.T, _ *world, c Change) {
 			if c.Writes[0].Namespace == nil {
 				t.Errorf("%v", c.Writes)
 			}
 		}},
-		{"restart:1", RestartPods, func(t *testing.T, _ *world, c Change) {
+		{RestartPods, func(t *testing.T, _ *world, c Change) {
 			a, b, c2, d := c.Writes[0].Pod, c.Writes[1].Pod, c.Writes[2].Pod, c.Writes[3].Pod
 			if !slices.Equal(a.IPs, d.IPs) || !slices.Equal(b.IPs, c2.IPs) || a.Node != b.Node {
 				t.Errorf("no swap: %v", c.Writes)
@@ -244,7 +218,7 @@ func TestKinds(t *testing.T) {
 	} {
 		t.Run(string(tc.kind), func(t *testing.T) {
 			w, n := newWorld(&o), 0
-			for c := range NewChurning(&o).Schedule(churn(t, "rate=10 for=3s replace=0.25 mix="+tc.mix)) {
+			for c := range NewChurning(&o).Schedule(Churn{Rate: 10, For: 3 * time.Second, Kinds: []Kind{tc.kind}, Seed: 1}) {
 				if c.Kind != tc.kind {
 					t.Fatalf("got %s", c.Kind)
 				}
@@ -263,7 +237,7 @@ func TestKinds(t *testing.T) {
 
 func TestChurnEndsWhenNothingCanChange(t *testing.T) {
 	o := Generate(parse(t, "nodes=1 pods=1 policies=5 peers=pod:1"))
-	for c := range NewChurning(&o).Schedule(churn(t, "mix=replace:1,restart:1")) {
+	for c := range NewChurning(&o).Schedule(Churn{Rate: 1, For: time.Minute, Kinds: []Kind{ReplaceBlocks, RestartPods}}) {
 		t.Fatalf("change %v of a load that has no ipBlocks and one pod", c)
 	}
 }
@@ -271,10 +245,10 @@ func TestChurnEndsWhenNothingCanChange(t *testing.T) {
 func TestSameChurnSameBytes(t *testing.T) {
 	o := Generate(parse(t, small))
 	var b strings.Builder
-	for c := range NewChurning(&o).Schedule(churn(t, "rate=2 burst=4 quiet=5s for=10s replace=0.5 seed=3")) {
-		fmt.Fprintf(&b, "%d %v burst %d %s\n", c.N, c.Due, c.Burst, c.Kind)
+	for c := range NewChurning(&o).Schedule(Churn{Rate: 4, For: 10 * time.Second, Kinds: Kinds(), Seed: 3}) {
+		fmt.Fprintf(&b, "%v %s\n", c.Due, c.Kind)
 		for _, w := range c.Writes {
-			fmt.Fprintf(&b, "  %s", w.Key())
+			fmt.Fprintf(&b, "  %s %s", w.Verb, w.Object())
 			switch {
 			case w.Policy != nil:
 				for _, block := range ipBlocks(w.Policy) {
@@ -295,9 +269,9 @@ func TestSameChurnSameBytes(t *testing.T) {
 }
 
 func TestLateChangesDoNotMoveTheSchedule(t *testing.T) {
-	c := churn(t, "rate=20 for=1h")
+	c := Churn{Rate: 20, For: time.Hour}
 	for n := range 72000 {
-		if due, _ := Due(c, n); due != time.Duration(n)*50*time.Millisecond {
+		if due := c.due(n); due != time.Duration(n)*50*time.Millisecond {
 			t.Fatalf("change %d falls due at %v", n, due)
 		}
 	}

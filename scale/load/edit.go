@@ -20,6 +20,9 @@ func (s *state) update(i int) []Write {
 	return []Write{{Verb: Update, Policy: s.policies[i].DeepCopy()}}
 }
 
+// replaced is the share of a policy's blocks that one edit replaces.
+const replaced = 0.1
+
 // replace gives some blocks of a policy's list new networks of their family, in place: the
 // list keeps its length and its order.
 func (s *state) replace() []Write {
@@ -28,7 +31,7 @@ func (s *state) replace() []Write {
 	}
 	i := s.blocked[s.r.IntN(len(s.blocked))]
 	blocks := ipBlocks(s.edited(i))
-	n := max(1, int(math.Round(s.c.Replace*float64(len(blocks)))))
+	n := max(1, int(math.Round(replaced*float64(len(blocks)))))
 	d := newDrawer(s.w.p, s.w.pool, random(s.c.Seed, streamBlocks, s.edits))
 	s.edits++
 	for _, j := range s.r.Perm(len(blocks))[:n] {
@@ -106,14 +109,6 @@ func (s *state) recreate() []Write {
 	}
 	p := s.policies[s.r.IntN(len(s.policies))]
 	return []Write{{Verb: Delete, Policy: p.DeepCopy()}, {Verb: Create, Policy: p.DeepCopy()}}
-}
-
-// Key names a write, for progress and errors.
-func (w Write) Key() string {
-	if w.Policy == nil && w.Pod == nil && w.Namespace == nil {
-		return w.Object()
-	}
-	return string(w.Verb) + " " + w.Object()
 }
 
 // Object names what a write is of; writes of equal objects have equal names.

@@ -6,28 +6,27 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/netassay/netassay/internal/suggest"
 	"github.com/netassay/netassay/model"
 )
 
-// key is one key of a line: how it is read into a T and shown again.
-type key[T any] struct {
+// key is one key of a line: how it is read into a Profile and shown again.
+type key struct {
 	name string
-	read func(t *T, value string) error
-	show func(t *T) string
+	read func(p *Profile, value string) error
+	show func(p *Profile) string
 }
 
 // parse reads key=value words, each key once.
-func parse[T any](t *T, keys []key[T], words []string) error {
-	seen := map[string]bool{}
+func parse(p *Profile, words []string) error {
+	keys, seen := profileKeys(), map[string]bool{}
 	for _, word := range words {
 		name, value, ok := strings.Cut(word, "=")
 		if !ok {
-			return fmt.Errorf("%q is no key=value: write for example %s", word, keys[0].name+"="+keys[0].show(t))
+			return fmt.Errorf("%q is no key=value: write for example %s", word, keys[0].name+"="+keys[0].show(p))
 		}
-		i := slices.IndexFunc(keys, func(k key[T]) bool { return k.name == name })
+		i := slices.IndexFunc(keys, func(k key) bool { return k.name == name })
 		switch {
 		case i < 0:
 			names := make([]string, len(keys))
@@ -39,7 +38,7 @@ func parse[T any](t *T, keys []key[T], words []string) error {
 			return fmt.Errorf("%s: given twice, keep one", name)
 		}
 		seen[name] = true
-		if err := keys[i].read(t, value); err != nil {
+		if err := keys[i].read(p, value); err != nil {
 			return fmt.Errorf("%s=%s: %w", name, value, err)
 		}
 	}
@@ -55,58 +54,58 @@ func unknown(kind, name string, valid []string) error {
 }
 
 // whole is a key of a whole number from low to high.
-func whole[T any](name string, field func(*T) *int, low, high int) key[T] {
-	return key[T]{
+func whole(name string, field func(*Profile) *int, low, high int) key {
+	return key{
 		name: name,
-		read: func(t *T, value string) error {
+		read: func(p *Profile, value string) error {
 			n, err := strconv.Atoi(value)
 			if err != nil || n < low || n > high {
 				return fmt.Errorf("give a whole number from %d to %d", low, high)
 			}
-			*field(t) = n
+			*field(p) = n
 			return nil
 		},
-		show: func(t *T) string { return strconv.Itoa(*field(t)) },
+		show: func(p *Profile) string { return strconv.Itoa(*field(p)) },
 	}
 }
 
 // number is a key of a decimal number from low to high.
-func number[T any](name string, field func(*T) *float64, low, high float64) key[T] {
-	return key[T]{
+func number(name string, field func(*Profile) *float64, low, high float64) key {
+	return key{
 		name: name,
-		read: func(t *T, value string) error {
+		read: func(p *Profile, value string) error {
 			n, err := strconv.ParseFloat(value, 64)
 			if err != nil || math.IsNaN(n) || n < low || n > high {
 				return fmt.Errorf("give a number from %g to %g", low, high)
 			}
-			*field(t) = n + 0 // no negative zero
+			*field(p) = n + 0 // no negative zero
 			return nil
 		},
-		show: func(t *T) string { return strconv.FormatFloat(*field(t), 'g', -1, 64) },
+		show: func(p *Profile) string { return strconv.FormatFloat(*field(p), 'g', -1, 64) },
 	}
 }
 
 // seedKey is the key of a seed.
-func seedKey[T any](field func(*T) *uint64) key[T] {
-	return key[T]{
+func seedKey(field func(*Profile) *uint64) key {
+	return key{
 		name: "seed",
-		read: func(t *T, value string) error {
+		read: func(p *Profile, value string) error {
 			n, err := strconv.ParseUint(value, 10, 64)
 			if err != nil {
 				return fmt.Errorf("give a whole number from 0 to %d", uint64(math.MaxUint64))
 			}
-			*field(t) = n
+			*field(p) = n
 			return nil
 		},
-		show: func(t *T) string { return strconv.FormatUint(*field(t), 10) },
+		show: func(p *Profile) string { return strconv.FormatUint(*field(p), 10) },
 	}
 }
 
 // choice is a key of one of some words.
-func choice[T any, S ~string](name string, field func(*T) *S, valid ...S) key[T] {
-	return key[T]{
+func choice[S ~string](name string, field func(*Profile) *S, valid ...S) key {
+	return key{
 		name: name,
-		read: func(t *T, value string) error {
+		read: func(p *Profile, value string) error {
 			if !slices.Contains(valid, S(value)) {
 				words := make([]string, len(valid))
 				for i, v := range valid {
@@ -114,26 +113,10 @@ func choice[T any, S ~string](name string, field func(*T) *S, valid ...S) key[T]
 				}
 				return fmt.Errorf("give one of %s", strings.Join(words, ", "))
 			}
-			*field(t) = S(value)
+			*field(p) = S(value)
 			return nil
 		},
-		show: func(t *T) string { return string(*field(t)) },
-	}
-}
-
-// span is a key of a duration from low to high.
-func span[T any](name string, field func(*T) *time.Duration, low, high time.Duration) key[T] {
-	return key[T]{
-		name: name,
-		read: func(t *T, value string) error {
-			d, err := time.ParseDuration(value)
-			if err != nil || d < low || d > high {
-				return fmt.Errorf("give a time from %v to %v, such as 30s", low, high)
-			}
-			*field(t) = d
-			return nil
-		},
-		show: func(t *T) string { return field(t).String() },
+		show: func(p *Profile) string { return string(*field(p)) },
 	}
 }
 
@@ -147,11 +130,11 @@ type share struct {
 const maxShare = 1_000_000
 
 // mix is a key of shares, "pod:60,ns:20"; what is not named has none.
-func mix[T any](name string, shares func(*T) []share) key[T] {
-	return key[T]{
+func mix(name string, shares func(*Profile) []share) key {
+	return key{
 		name: name,
-		read: func(t *T, value string) error { return readMix(shares(t), value) },
-		show: func(t *T) string { return showMix(shares(t)) },
+		read: func(p *Profile, value string) error { return readMix(shares(p), value) },
+		show: func(p *Profile) string { return showMix(shares(p)) },
 	}
 }
 
@@ -192,12 +175,9 @@ func showMix(shares []share) string {
 func (t *Types) shares() []share { return []share{{"in", &t.In}, {"out", &t.Out}, {"both", &t.Both}} }
 func (p *Peers) shares() []share { return []share{{"pod", &p.Pod}, {"ns", &p.NS}, {"ip", &p.IP}} }
 
-func showTypes(t Types) string { return showMix(t.shares()) }
-func showPeers(p Peers) string { return showMix(p.shares()) }
-
 // profileKeys are the keys of a Profile in the order of its line.
-func profileKeys() []key[Profile] {
-	return []key[Profile]{
+func profileKeys() []key {
+	return []key{
 		whole("nodes", func(p *Profile) *int { return &p.Nodes }, 1, MaxNodes),
 		whole("pods", func(p *Profile) *int { return &p.Pods }, 1, MaxNodes*PerNode),
 		whole("ns", func(p *Profile) *int { return &p.Namespaces }, 1, 100_000),

@@ -72,7 +72,7 @@ func Parse(line string) (Profile, error) {
 		}
 		p, words = named, words[1:]
 	}
-	if err := parse(&p, profileKeys(), words); err != nil {
+	if err := parse(&p, words); err != nil {
 		return Profile{}, fmt.Errorf("profile: %w", err)
 	}
 	if err := p.Check(); err != nil {
@@ -100,9 +100,9 @@ func (p Profile) Check() error {
 	case p.Pods > p.Nodes*PerNode:
 		return fmt.Errorf("pods=%d: nodes=%d have room for %d, give more nodes", p.Pods, p.Nodes, p.Nodes*PerNode)
 	case p.Types.In+p.Types.Out+p.Types.Both == 0:
-		return fmt.Errorf("types=%s: all shares are 0, give one a share", showTypes(p.Types))
+		return fmt.Errorf("types=%s: all shares are 0, give one a share", showMix(p.Types.shares()))
 	case p.Peers.Pod+p.Peers.NS+p.Peers.IP == 0:
-		return fmt.Errorf("peers=%s: all shares are 0, give one a share", showPeers(p.Peers))
+		return fmt.Errorf("peers=%s: all shares are 0, give one a share", showMix(p.Peers.shares()))
 	case p.Dedupe == Hostile && p.distinct() > MaxDistinct:
 		return fmt.Errorf("cidrs=%d: policies=%d with dedupe=hostile need %d different CIDRs, there are %d: give fewer, or dedupe=friendly",
 			p.CIDRs, p.Policies, p.distinct(), MaxDistinct)

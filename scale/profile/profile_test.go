@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/netassay/netassay/model"
 )
@@ -101,30 +100,6 @@ func TestErrorsNameTheKeyAndTheCure(t *testing.T) {
 	}
 }
 
-func TestChurnLine(t *testing.T) {
-	c, err := ParseChurn("burst=100 quiet=30s for=5m rate=0 mix=replace:4,restart:1 replace=0.5 seed=9")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := Churn{Burst: 100, Quiet: 30 * time.Second, For: 5 * time.Minute, Mix: Mix{Replace: 4, Restart: 1}, Replace: 0.5, Seed: 9}
-	if c != want {
-		t.Errorf("got %+v, want %+v", c, want)
-	}
-	if again, err := ParseChurn(c.String()); err != nil || again != c {
-		t.Errorf("%s comes back as %+v, %v", c, again, err)
-	}
-	for _, tc := range []struct{ line, want string }{
-		{"rate=0", "give a rate or a burst"},
-		{"burst=5", "give quiet=10s"},
-		{"mix=replace:0", "give one a share"},
-		{"for=3", "for=3: give a time from 1ms to 24h0m0s, such as 30s"},
-	} {
-		if _, err := ParseChurn(tc.line); err == nil || !strings.Contains(err.Error(), tc.want) {
-			t.Errorf("%s: got %v, want %q", tc.line, err, tc.want)
-		}
-	}
-}
-
 // Whatever is drawn and valid comes back from its own line.
 func TestRoundTripProperty(t *testing.T) {
 	seed := rand.Uint64()
@@ -160,21 +135,6 @@ func FuzzParse(f *testing.F) {
 		again, err := Parse(p.String())
 		if err != nil || again != p {
 			t.Errorf("%q: %s comes back as %+v, %v", line, p, again, err)
-		}
-	})
-}
-
-func FuzzParseChurn(f *testing.F) {
-	f.Add(DefaultChurn().String())
-	f.Add("burst=100 quiet=30s for=5m mix=replace:4,restart:1")
-	f.Fuzz(func(t *testing.T, line string) {
-		c, err := ParseChurn(line)
-		if err != nil {
-			return
-		}
-		again, err := ParseChurn(c.String())
-		if err != nil || again != c {
-			t.Errorf("%q: %s comes back as %+v, %v", line, c, again, err)
 		}
 	})
 }

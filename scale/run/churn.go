@@ -12,7 +12,6 @@ import (
 	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/probe/flows"
 	"github.com/netassay/netassay/scale/load"
-	"github.com/netassay/netassay/scale/profile"
 )
 
 const (
@@ -63,8 +62,7 @@ func (p churns) churn(ctx context.Context, rate float64, n uint64) error {
 		return err
 	}
 	cpu, _ := p.meter.cpu()
-	c := profile.DefaultChurn()
-	c.Rate, c.For, c.Seed = rate, p.cfg.Churn.For, p.cfg.Profile.Seed+n
+	c := load.Churn{Rate: rate, For: p.cfg.Churn.For, Kinds: load.Kinds(), Seed: p.cfg.Profile.Seed + n}
 	g, gctx := errgroup.WithContext(ctx)
 	var done churned
 	g.Go(func() error {

@@ -7,8 +7,10 @@ import (
 
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/scale/load"
-	"github.com/netassay/netassay/scale/profile"
 )
+
+// PodChurnPhase is the name of its phase.
+const PodChurnPhase = "pod churn"
 
 // PodChurn is hollow pods that come and go by the clock while nothing else changes.
 type PodChurn struct {
@@ -37,7 +39,7 @@ func (p podChurn) Execute(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c := profile.Churn{Rate: p.Rate / load.RestartEvents, For: p.For, Mix: profile.Mix{Restart: 1}, Seed: p.seed}
+	c := load.Churn{Rate: p.Rate / load.RestartEvents, For: p.For, Kinds: []load.Kind{load.RestartPods}, Seed: p.seed}
 	done, err := change(ctx, p.writer.Write, p.load.schedule(c))
 	if err != nil {
 		return err

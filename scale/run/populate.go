@@ -11,7 +11,6 @@ import (
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/scale/hollow"
 	"github.com/netassay/netassay/scale/load"
-	"github.com/netassay/netassay/scale/profile"
 )
 
 // population is the load in the cluster.
@@ -23,7 +22,7 @@ type population struct {
 }
 
 // schedule are the changes of a churn, which begins with what the one before has left.
-func (l *population) schedule(c profile.Churn) iter.Seq[load.Change] {
+func (l *population) schedule(c load.Churn) iter.Seq[load.Change] {
 	if l.changed == nil {
 		l.changed = load.NewChurning(&l.objects)
 	}

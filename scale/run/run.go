@@ -134,7 +134,7 @@ func phases(e *env) []phase {
 	c := e.cfg
 	begin := phase{"set up", setUp{e.traffic, e.births, e.life}}
 	fill := phase{"populate", populate{e.traffic, e.load, e.life, c}}
-	replace := phase{"pod churn", podChurn{e.traffic, e.load, c.PodChurn, c.Profile.Seed}}
+	replace := phase{PodChurnPhase, podChurn{e.traffic, e.load, c.PodChurn, c.Profile.Seed}}
 	if c.Footprint {
 		return []phase{begin, fill, {"cold start", coldStart{e.engine}}, replace}
 	}

@@ -1,0 +1,36 @@
+package cli
+
+import (
+	"testing"
+	"time"
+
+	scalerun "github.com/netassay/netassay/scale/run"
+)
+
+// The line is compared between runs: what was measured alike must read alike, also in results
+// of versions before there was pod churn.
+func TestScaleChangesLine(t *testing.T) {
+	const before = "rate=1 burst=0 quiet=0s for=20s mix=replace:1,except:1,unexcept:1,rotate:1,recreate:1,podlabel:1,nslabel:1,restart:1" +
+		" replace=0.1 seed=7 rates=[1 10 20] samples=100 cidrs=10000 rounds=5"
+	for _, tc := range []struct {
+		name   string
+		change func(*scalerun.Config)
+		want   string
+	}{
+		{"default", func(*scalerun.Config) {}, before + ", 100 pod events/s for 1m0s"},
+		{"no time for pod churn", func(c *scalerun.Config) { c.PodChurn.For = 0 }, before},
+		{"pod churn skipped", func(c *scalerun.Config) { c.Skip = []string{"pod churn"} }, before},
+		{"others skipped", func(c *scalerun.Config) { c.Skip = []string{"cycles", "pod churn", "state"} }, before + " without cycles, state"},
+		{"one skipped", func(c *scalerun.Config) { c.Skip = []string{"cycles"} }, before + ", 100 pod events/s for 1m0s without cycles"},
+		{"footprint", func(c *scalerun.Config) { c.Footprint, c.PodChurn.For = true, time.Second }, "100 pod events/s for 1s"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f := newScaleFlags()
+			f.cfg.Profile.Seed = 7
+			tc.change(&f.cfg)
+			if got := f.changes(); got != tc.want {
+				t.Errorf("got  %s\nwant %s", got, tc.want)
+			}
+		})
+	}
+}
