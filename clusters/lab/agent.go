@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 
@@ -83,13 +84,9 @@ func (l *Lab) agentConfig(n *node) (kubelet.Config, error) {
 	}, nil
 }
 
-// images are what pods can run: the name of each and the program that it stands for.
-func (l *Lab) images() map[string]kubelet.Image {
-	out := map[string]kubelet.Image{}
-	for name, path := range map[string]string{"agnhost": l.cfg.Programs.Agnhost, "probe": l.cfg.Programs.Probe} {
-		if path != "" {
-			out[name] = kubelet.Image{Entrypoint: []string{"/" + name}, Files: map[string]string{"/" + name: path}}
-		}
-	}
+// images are what pods can run: the program of each image, by its name.
+func (l *Lab) images() map[string]string {
+	out := map[string]string{"agnhost": l.cfg.Programs.Agnhost, "probe": l.cfg.Programs.Probe}
+	maps.DeleteFunc(out, func(_, path string) bool { return path == "" })
 	return out
 }

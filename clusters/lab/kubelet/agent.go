@@ -79,10 +79,7 @@ func (a *agent) DeletePod(_ context.Context, pod *corev1.Pod) error {
 }
 
 func deletionGrace(pod *corev1.Pod) time.Duration {
-	if s := pod.DeletionGracePeriodSeconds; s != nil {
-		return time.Duration(*s) * time.Second
-	}
-	return graceOf(pod)
+	return seconds(pod.DeletionGracePeriodSeconds, graceOf(pod))
 }
 
 func (a *agent) worker(uid types.UID) *worker {
@@ -196,16 +193,14 @@ func ignoreGone(err error) error {
 
 // retry calls fn, with growing pauses, until it succeeds or ctx ends.
 func retry(ctx context.Context, fn func() error) error {
-	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
 		err := fn()
 		if err == nil {
 			return nil
 		}
-		timer := time.NewTimer(pause)
 		select {
-		case <-timer.C:
+		case <-time.After(pause):
 		case <-ctx.Done():
-			timer.Stop()
 			return errors.Join(err, ctx.Err())
 		}
 	}

@@ -110,13 +110,7 @@ func (c *cluster) config(t *testing.T, n *network.Node, ca *pki.Authority, bin s
 	return kubelet.Config{
 		NodeName: n.Name(), NodeIPs: n.IPs(), PodCIDRs: n.PodCIDRs(),
 		Client: c.client, Network: attach{n}, LogDir: filepath.Join(c.logs, n.Name()),
-		Images: map[string]kubelet.Image{
-			"agnhost": {
-				Entrypoint: []string{"/agnhost"},
-				Files:      map[string]string{"/agnhost": filepath.Join(bin, "agnhost")},
-			},
-			"shell": {Entrypoint: []string{"/bin/sh"}},
-		},
+		Images:     map[string]string{"agnhost": filepath.Join(bin, "agnhost"), "shell": "/bin/sh"},
 		ServerCert: cert, ClientCA: ca.Pool(), HostDo: n.Do,
 		Log: slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelInfo})),
 	}

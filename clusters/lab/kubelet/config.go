@@ -9,13 +9,7 @@ import (
 	"net/netip"
 
 	"k8s.io/client-go/kubernetes"
-
-	"github.com/netassay/netassay/clusters/lab/kubelet/environ"
 )
-
-// Image is what runs in place of a container image: an entrypoint, and the host's binaries
-// behind the paths of the programs inside.
-type Image = environ.Image
 
 // Network gives pods their addresses.
 type Network interface {
@@ -43,8 +37,9 @@ type Config struct {
 	// Client reaches the API server. A node with many pods needs a raised QPS.
 	Client  kubernetes.Interface
 	Network Network
-	// Images by name: the last element of an image's path, without tag and digest.
-	Images map[string]Image
+	// Images are the host's binaries by image: the last element of its path, without tag and
+	// digest. Inside the image the program is at / and that name, and the entrypoint.
+	Images map[string]string
 	// LogDir gets a directory per pod, in it a directory per container, in it a file per run.
 	LogDir     string
 	ServerCert tls.Certificate // of the HTTPS server on port 10250

@@ -3,9 +3,7 @@ package kubelet
 import (
 	"context"
 	"errors"
-	"maps"
 	"path/filepath"
-	"slices"
 	"strconv"
 
 	"github.com/google/uuid"
@@ -38,8 +36,7 @@ func (w *worker) start(c *lifecycle.Container) {
 	r, command, err := w.prepare(c)
 	if err != nil {
 		reason := "CreateContainerConfigError"
-		var unknown *environ.UnknownImageError
-		if errors.As(err, &unknown) {
+		if errors.Is(err, environ.ErrUnknownImage) {
 			reason = "ErrImagePull"
 		}
 		w.log.Warn("start container", "container", c.Name, "err", err)
@@ -73,11 +70,7 @@ func (w *worker) prepare(c *lifecycle.Container) (*run, process.Command, error) 
 	if err != nil {
 		return nil, process.Command{}, err
 	}
-	vars, err := environ.Vars(spec, w.facts())
-	if err != nil {
-		return nil, process.Command{}, err
-	}
-	argv, err := environ.Command(spec, image, vars)
+	vars, err := environ.Vars(spec, environ.Facts{Pod: w.pod, PodIPs: w.state.PodIPs, HostIPs: w.state.HostIPs})
 	if err != nil {
 		return nil, process.Command{}, err
 	}
@@ -89,10 +82,13 @@ func (w *worker) prepare(c *lifecycle.Container) (*run, process.Command, error) 
 	if err != nil {
 		return nil, process.Command{}, err
 	}
-	r := &run{spec: spec, image: image, env: w.env(spec, vars), log: log}
+	// Of two variables with one name the later counts.
+	env := append([]string{"PATH=" + defaultPath, "HOSTNAME=" + w.hostname(), "HOME=/"}, vars...)
+	r := &run{spec: spec, image: image, env: env, log: log}
 	r.ctx, r.cancel = context.WithCancel(w.ctx)
 	return r, process.Command{
-		Argv: image.Resolve(argv), Env: r.env, Dir: spec.WorkingDir, Out: log.Stream("stdout"), Err: log.Stream("stderr"),
+		Argv: image.Resolve(environ.Command(spec, image, vars)), Env: env, Dir: spec.WorkingDir,
+		Out: log.Stream("stdout"), Err: log.Stream("stderr"),
 	}, nil
 }
 
@@ -104,31 +100,6 @@ func specOf(pod *corev1.Pod, name string) *corev1.Container {
 		}
 	}
 	return nil
-}
-
-func (w *worker) facts() environ.Facts {
-	return environ.Facts{
-		Pod: w.pod, PodIPs: w.state.PodIPs, HostIPs: w.state.HostIPs, NodeName: w.agent.cfg.NodeName,
-	}
-}
-
-// env puts the defaults of a container before its own variables; the last of a name counts.
-func (w *worker) env(c *corev1.Container, vars []string) []string {
-	name := hostname(w.pod)
-	if w.pod.Spec.HostNetwork {
-		name = w.agent.cfg.NodeName
-	}
-	env := []string{"PATH=" + defaultPath, "HOSTNAME=" + name, "HOME=/"}
-	known := environ.Map(vars)
-	out := env[:0]
-	for _, kv := range env {
-		for key := range environ.Map([]string{kv}) {
-			if _, ok := known[key]; !ok {
-				out = append(out, kv)
-			}
-		}
-	}
-	return append(out, vars...)
 }
 
 // watch waits for the run's end and reports it.
@@ -158,18 +129,6 @@ func terminated(c *lifecycle.Container, exit process.Exit) corev1.ContainerState
 		t.Reason = "Error"
 	}
 	return t
-}
-
-// running are the runs that have not ended.
-func (w *worker) running() []*run {
-	return slices.Collect(maps.Values(w.runs))
-}
-
-// stopRuns asks the runs to end, all at once, and kills what is left when ctx ends.
-func stopRuns(ctx context.Context, runs []*run) {
-	for _, r := range runs {
-		go r.proc.Stop(ctx)
-	}
 }
 
 func (a *agent) logPath(key, container string, number int32) string {

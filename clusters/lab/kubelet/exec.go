@@ -112,16 +112,13 @@ func (c running) exec(ctx context.Context, r execRequest) error {
 }
 
 func resize(p *process.Process, sizes <-chan remotecommand.TerminalSize) {
-	if sizes == nil {
-		return
-	}
 	for {
 		select {
 		case s, ok := <-sizes:
 			if !ok {
 				return
 			}
-			p.Resize(process.Size{Width: s.Width, Height: s.Height})
+			p.Resize(s.Width, s.Height)
 		case <-p.Done():
 			return
 		}

@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/informers"
 	corev1informers "k8s.io/client-go/informers/core/v1"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/record"
 	"k8s.io/client-go/util/workqueue"
 
 	"github.com/netassay/netassay/clusters"
@@ -44,7 +45,7 @@ func Start(ctx context.Context, cfg Config) (*Kubelet, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	ctx = vklog.WithLogger(ctx, vkLog{log: cfg.Log})
+	ctx = vklog.WithLogger(ctx, vkLog{cfg.Log})
 	ctx, cancel := context.WithCancel(ctx)
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	a := &agent{
@@ -151,9 +152,10 @@ func controllerConfig(a *agent, pods corev1informers.PodInformer, unused corev1i
 	}
 	always := func(context.Context, string, int, time.Time, error) (*time.Duration, error) { return nil, nil }
 	return node.PodControllerConfig{
-		PodClient:                 podClients{PodsGetter: a.cfg.Client.CoreV1(), agent: a},
-		PodInformer:               pods,
-		EventRecorder:             noEvents{},
+		PodClient:   podClients{PodsGetter: a.cfg.Client.CoreV1(), agent: a},
+		PodInformer: pods,
+		// Without a channel it drops events: two API writes per pod for what its status says.
+		EventRecorder:             &record.FakeRecorder{},
 		Provider:                  a,
 		ConfigMapInformer:         unused.ConfigMaps(),
 		SecretInformer:            unused.Secrets(),
@@ -200,7 +202,7 @@ func (a *agent) watchGaps(informer cache.SharedIndexInformer) error {
 func (k *Kubelet) nodeController() (*node.NodeController, error) {
 	cfg := &k.agent.cfg
 	leases := cfg.Client.CoordinationV1().Leases(corev1.NamespaceNodeLease)
-	nc, err := node.NewNodeController(alive{}, nodeObject(cfg, k.agent.now()), cfg.Client.CoreV1().Nodes(),
+	nc, err := node.NewNodeController(node.NaiveNodeProvider{}, nodeObject(cfg, k.agent.now()), cfg.Client.CoreV1().Nodes(),
 		node.WithNodeEnableLeaseV1(leases, leaseSeconds))
 	if err != nil {
 		return nil, fmt.Errorf("create node controller: %w", err)

@@ -1,7 +1,6 @@
 package kubelet
 
 import (
-	"context"
 	"net/netip"
 	"os"
 	"runtime"
@@ -31,11 +30,14 @@ func nodeObject(c *Config, now time.Time) *corev1.Node {
 			},
 		},
 		Status: corev1.NodeStatus{
-			Phase:           corev1.NodeRunning,
-			Capacity:        capacity(),
-			Allocatable:     capacity(),
-			Addresses:       nodeAddresses(c.NodeName, c.NodeIPs),
-			Conditions:      nodeConditions(now),
+			Phase:       corev1.NodeRunning,
+			Capacity:    capacity(),
+			Allocatable: capacity(),
+			Addresses:   nodeAddresses(c.NodeName, c.NodeIPs),
+			Conditions: []corev1.NodeCondition{{
+				Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "KubeletReady",
+				LastHeartbeatTime: metav1.NewTime(now), LastTransitionTime: metav1.NewTime(now),
+			}},
 			DaemonEndpoints: corev1.NodeDaemonEndpoints{KubeletEndpoint: corev1.DaemonEndpoint{Port: Port}},
 			NodeInfo: corev1.NodeSystemInfo{
 				KubeletVersion: "v1.37.2-netassay", ContainerRuntimeVersion: "lab://process",
@@ -69,28 +71,6 @@ func nodeAddresses(name string, ips []netip.Addr) []corev1.NodeAddress {
 	}
 	return append(out, corev1.NodeAddress{Type: corev1.NodeHostName, Address: name})
 }
-
-func nodeConditions(now time.Time) []corev1.NodeCondition {
-	at := metav1.NewTime(now)
-	condition := func(kind corev1.NodeConditionType, status corev1.ConditionStatus, reason string) corev1.NodeCondition {
-		return corev1.NodeCondition{
-			Type: kind, Status: status, Reason: reason, LastHeartbeatTime: at, LastTransitionTime: at,
-		}
-	}
-	return []corev1.NodeCondition{
-		condition(corev1.NodeReady, corev1.ConditionTrue, "KubeletReady"),
-		condition(corev1.NodeMemoryPressure, corev1.ConditionFalse, "KubeletHasSufficientMemory"),
-		condition(corev1.NodeDiskPressure, corev1.ConditionFalse, "KubeletHasNoDiskPressure"),
-		condition(corev1.NodePIDPressure, corev1.ConditionFalse, "KubeletHasSufficientPID"),
-		condition(corev1.NodeNetworkUnavailable, corev1.ConditionFalse, "RouteCreated"),
-	}
-}
-
-// alive is virtual-kubelet's view of a node that is well as long as this process lives.
-type alive struct{}
-
-func (alive) Ping(context.Context) error                           { return nil }
-func (alive) NotifyNodeStatus(context.Context, func(*corev1.Node)) {}
 
 // kernelVersion is the release of the running kernel, empty when it can't be told.
 func kernelVersion() string {

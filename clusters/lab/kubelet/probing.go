@@ -20,7 +20,7 @@ func (w *worker) probe(r *run, c *lifecycle.Container) {
 		w.ask(r, p, func(stop func(), ok bool, why error) {
 			if !ok {
 				stop()
-				w.restart(r, w.graceFor(p), fmt.Errorf("liveness probe: %w", why))
+				w.restart(r, seconds(p.TerminationGracePeriodSeconds, graceOf(w.pod)), fmt.Errorf("liveness probe: %w", why))
 			}
 		})
 	}
@@ -48,16 +48,12 @@ func (w *worker) ask(r *run, p *corev1.Probe, verdict func(stop func(), ok bool,
 	}()
 }
 
-// graceFor is how long a container may take to end that the probe has failed.
-func (w *worker) graceFor(p *corev1.Probe) time.Duration {
-	if s := p.TerminationGracePeriodSeconds; s != nil {
-		return time.Duration(*s) * time.Second
-	}
-	return graceOf(w.pod)
-}
-
-// restart ends the run; the restart policy brings up the next.
+// restart ends the run within grace, in the background; the restart policy brings up the next.
 func (w *worker) restart(r *run, grace time.Duration, why error) {
 	w.log.Info("end container", "container", r.spec.Name, "why", why)
-	w.stopWithin(grace, r)
+	go func() {
+		ctx, cancel := context.WithTimeout(w.kill, grace)
+		defer cancel()
+		r.proc.Stop(ctx)
+	}()
 }

@@ -1,9 +1,12 @@
 package kubelet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -130,7 +133,9 @@ func (w *worker) run() {
 		case <-stopping:
 			stopping = nil
 			w.state.Deleting = true
-			stopRuns(w.kill, w.running())
+			for _, r := range w.runs {
+				go r.proc.Stop(w.kill)
+			}
 		}
 		at, end := w.reconcile()
 		if end {
@@ -145,30 +150,18 @@ func (w *worker) run() {
 // attach gets the network and the pod's namespaces, trying until it works; false means that
 // the pod was told to end before.
 func (w *worker) attach() bool {
-	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
+	return retry(w.stop, func() error {
 		err := w.tryAttach()
-		if err == nil {
-			return true
+		if err != nil && w.stop.Err() == nil {
+			w.log.Warn("attach pod to network", "err", err)
+			w.publish()
 		}
-		if w.stop.Err() != nil {
-			return false
-		}
-		w.log.Warn("attach pod to network", "err", err)
-		w.publish()
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-w.stop.Done():
-			timer.Stop()
-			return false
-		}
-	}
+		return err
+	}) == nil
 }
 
 func (w *worker) tryAttach() error {
-	hostname := hostname(w.pod)
 	if w.pod.Spec.HostNetwork {
-		hostname = w.agent.cfg.NodeName
 		w.net = hostNetwork{ips: w.agent.cfg.NodeIPs, do: w.agent.cfg.HostDo}
 	} else {
 		net, err := w.agent.cfg.Network.Attach(w.stop, w.key)
@@ -177,7 +170,7 @@ func (w *worker) tryAttach() error {
 		}
 		w.net = net
 	}
-	space, err := process.NewSpace(hostname, w.net.Do)
+	space, err := process.NewSpace(w.hostname(), w.net.Do)
 	if err != nil {
 		if cerr := w.net.Close(); cerr != nil {
 			w.log.Error("close network of pod", "err", cerr)
@@ -191,20 +184,14 @@ func (w *worker) tryAttach() error {
 	return nil
 }
 
-// hostname is the pod's hostname: what it asks for, or its name, cut to what a label of a
-// domain name allows.
-func hostname(pod *corev1.Pod) string {
-	name := pod.Spec.Hostname
-	if name == "" {
-		name = pod.Name
+// hostname is the pod's hostname: the node's on the host's network, else what it asks for, or
+// its name, cut to what a label of a domain name allows.
+func (w *worker) hostname() string {
+	if w.pod.Spec.HostNetwork {
+		return w.agent.cfg.NodeName
 	}
-	if len(name) > 63 {
-		name = name[:63]
-	}
-	for len(name) > 0 && (name[len(name)-1] == '-' || name[len(name)-1] == '.') {
-		name = name[:len(name)-1]
-	}
-	return name
+	name := cmp.Or(w.pod.Spec.Hostname, w.pod.Name)
+	return strings.TrimRight(name[:min(len(name), 63)], "-.")
 }
 
 // reconcile does what is to be done now and publishes what came of it.
@@ -223,15 +210,6 @@ func (w *worker) reconcile() (wake time.Time, end bool) {
 		w.publish()
 		return d.Wake, false
 	}
-}
-
-// stopWithin stops one run, in the background.
-func (w *worker) stopWithin(grace time.Duration, r *run) {
-	go func() {
-		ctx, cancel := context.WithTimeout(w.kill, grace)
-		defer cancel()
-		r.proc.Stop(ctx)
-	}()
 }
 
 // publish makes a changed status known.
@@ -258,12 +236,8 @@ func (w *worker) show() *corev1.Pod {
 		pod.Status = *w.last
 		pod.Status.QOSClass = w.pod.Status.QOSClass
 	}
-	v := &view{pod: &pod, runs: make(map[string]*run, len(w.runs)), space: w.space, net: w.net}
-	for name, r := range w.runs {
-		v.runs[name] = r
-	}
-	w.view.Store(v)
-	return v.pod
+	w.view.Store(&view{pod: &pod, runs: maps.Clone(w.runs), space: w.space, net: w.net})
+	return &pod
 }
 
 // end releases what the pod holds: first its processes, then its addresses. A pod whose
@@ -308,8 +282,13 @@ func (w *worker) release() {
 }
 
 func graceOf(pod *corev1.Pod) time.Duration {
-	if s := pod.Spec.TerminationGracePeriodSeconds; s != nil {
-		return time.Duration(*s) * time.Second
+	return seconds(pod.Spec.TerminationGracePeriodSeconds, corev1.DefaultTerminationGracePeriodSeconds*time.Second)
+}
+
+// seconds is s, or otherwise when it is not given.
+func seconds(s *int64, otherwise time.Duration) time.Duration {
+	if s == nil {
+		return otherwise
 	}
-	return corev1.DefaultTerminationGracePeriodSeconds * time.Second
+	return time.Duration(*s) * time.Second
 }

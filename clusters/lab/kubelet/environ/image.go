@@ -1,6 +1,7 @@
 package environ
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,13 +10,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Image is what the lab runs in place of a container image.
+// Image is what the lab runs in place of a container image: one program.
 type Image struct {
-	// Entrypoint is the command of containers that give none. Its first element is looked
-	// up in Files, too.
-	Entrypoint []string
-	// Files maps a program's path inside the image to the binary on the host.
-	Files map[string]string
+	Path string // of the program inside the image, where it is the entrypoint: / and the image's name
+	Host string // of the binary on the host
 }
 
 // ImageName is the key under which an image is looked up: the last element of its path,
@@ -27,48 +25,43 @@ func ImageName(ref string) string {
 	return name
 }
 
-// UnknownImageError is an image that has no local binaries.
-type UnknownImageError struct {
-	Ref   string
-	Known []string // sorted
-}
+// ErrUnknownImage is an image that has no local binary.
+var ErrUnknownImage = errors.New("the lab, which runs local binaries, does not know the image")
 
-func (e *UnknownImageError) Error() string {
-	return fmt.Sprintf("image %q is not known to the lab, which runs local binaries; known images: %s",
-		e.Ref, strings.Join(e.Known, ", "))
-}
-
-// FindImage is the image that ref stands for; the error is an *UnknownImageError.
-func FindImage(images map[string]Image, ref string) (Image, error) {
-	if image, ok := images[ImageName(ref)]; ok {
-		return image, nil
+// FindImage is the image that ref stands for, among the binaries of the host by the names of
+// their images. The error is ErrUnknownImage and names those that there are.
+func FindImage(binaries map[string]string, ref string) (Image, error) {
+	name := ImageName(ref)
+	if host, ok := binaries[name]; ok {
+		return Image{Path: "/" + name, Host: host}, nil
 	}
-	return Image{}, &UnknownImageError{Ref: ref, Known: slices.Sorted(maps.Keys(images))}
+	return Image{}, fmt.Errorf("%w %q; known images: %s", ErrUnknownImage, ref,
+		strings.Join(slices.Sorted(maps.Keys(binaries)), ", "))
 }
 
 // Command is the container's command line, with variables expanded, as the image's author
 // would see it: host paths are put in by Image.Resolve.
-func Command(c *corev1.Container, image Image, vars []string) ([]string, error) {
-	known := Map(vars)
-	argv := expandAll(c.Command, known)
-	if len(argv) == 0 {
-		argv = slices.Clone(image.Entrypoint)
+func Command(c *corev1.Container, image Image, vars []string) []string {
+	known := make(map[string]string, len(vars))
+	for _, kv := range vars {
+		name, value, _ := strings.Cut(kv, "=")
+		known[name] = value
 	}
-	argv = append(argv, expandAll(c.Args, known)...)
-	if len(argv) == 0 {
-		return nil, fmt.Errorf("container %s: no command given and image %s has no entrypoint", c.Name, c.Image)
+	words := slices.Clone(c.Command)
+	if len(words) == 0 {
+		words = []string{image.Path}
 	}
-	return argv, nil
+	words = append(words, c.Args...)
+	for i := range words {
+		words[i] = Expand(words[i], known)
+	}
+	return words
 }
 
 // Resolve puts the binary on the host in the place of the program's path in the image.
 func (i Image) Resolve(argv []string) []string {
-	if len(argv) == 0 {
+	if len(argv) == 0 || argv[0] != i.Path {
 		return argv
 	}
-	host, ok := i.Files[argv[0]]
-	if !ok {
-		return argv
-	}
-	return append([]string{host}, argv[1:]...)
+	return append([]string{i.Host}, argv[1:]...)
 }

@@ -32,13 +32,9 @@ type Command struct {
 	TTY bool
 }
 
-// Size is the size of a terminal in characters.
-type Size struct{ Width, Height uint16 }
-
 // Exit is how a process ended.
 type Exit struct {
 	Code     int // 128+n for signal n
-	Signal   int // 0 when the process exited by itself
 	Finished time.Time
 }
 
@@ -96,31 +92,21 @@ func lookPath(argv, env []string) (string, error) {
 	if len(argv) == 0 || argv[0] == "" {
 		return "", errors.New("start process: no command given")
 	}
-	name := argv[0]
-	if strings.Contains(name, "/") {
-		return name, executable(name)
+	if strings.Contains(argv[0], "/") {
+		return exec.LookPath(argv[0])
 	}
+	path := ""
 	for _, kv := range env {
-		path, ok := strings.CutPrefix(kv, "PATH=")
-		for _, dir := range filepath.SplitList(path) {
-			full := filepath.Join(dir, name)
-			if ok && executable(full) == nil {
-				return full, nil
-			}
+		if value, ok := strings.CutPrefix(kv, "PATH="); ok {
+			path = value
 		}
 	}
-	return "", &exec.Error{Name: name, Err: exec.ErrNotFound}
-}
-
-func executable(path string) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return fmt.Errorf("start process: %w", err)
+	for _, dir := range filepath.SplitList(path) {
+		if full, err := exec.LookPath(dir + "/" + argv[0]); err == nil {
+			return full, nil
+		}
 	}
-	if info.IsDir() || info.Mode()&0o111 == 0 {
-		return &os.PathError{Op: "start process", Path: path, Err: unix.EACCES}
-	}
-	return nil
+	return "", &exec.Error{Name: argv[0], Err: exec.ErrNotFound}
 }
 
 // pollable makes a file of a pidfd that the runtime's poller watches, so that waiting for
@@ -146,9 +132,10 @@ func (p *Process) wait(streams *streams) {
 	_ = unix.Kill(-p.cmd.Process.Pid, unix.SIGKILL)
 	p.over = true
 	p.mu.Unlock()
-	err := p.cmd.Wait()
+	// An error can only add that output was cut off, or that standard input broke.
+	_ = p.cmd.Wait()
 	streams.finished()
-	p.exit = exitOf(p.cmd.ProcessState, err, finished)
+	p.exit = Exit{Code: exitCode(p.cmd.ProcessState), Finished: finished}
 	if p.pidfd != nil {
 		p.pidfd.Close()
 	}
@@ -178,24 +165,15 @@ func exited(kind, id, flags int) bool {
 	}
 }
 
-func exitOf(state *os.ProcessState, err error, finished time.Time) Exit {
-	e := Exit{Code: 255, Finished: finished}
+func exitCode(state *os.ProcessState) int {
 	if state == nil {
-		return e
+		return 255
 	}
 	if ws, ok := state.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
-		e.Signal = int(ws.Signal())
-		e.Code = 128 + e.Signal
-		return e
+		return 128 + int(ws.Signal())
 	}
-	// err can only add that output was cut off, or that standard input broke.
-	_ = err
-	e.Code = state.ExitCode()
-	return e
+	return state.ExitCode()
 }
-
-// Pid is the process id of the leader.
-func (p *Process) Pid() int { return p.cmd.Process.Pid }
 
 // Done is closed when the process has ended, its group is killed and its output is read.
 func (p *Process) Done() <-chan struct{} { return p.done }
@@ -224,10 +202,10 @@ func (p *Process) Kill() {
 	}
 }
 
-// Resize changes the size of the process's terminal, if it has one.
-func (p *Process) Resize(size Size) {
+// Resize changes the size, in characters, of the process's terminal, if it has one.
+func (p *Process) Resize(width, height uint16) {
 	if p.tty != nil {
-		setSize(p.tty, size)
+		setSize(p.tty, &unix.Winsize{Row: height, Col: width})
 	}
 }
 

@@ -97,14 +97,14 @@ func openTerminal() (master, slave *os.File, err error) {
 }
 
 // setSize changes the size of the terminal unless it is closed.
-func setSize(terminal *os.File, size Size) {
+func setSize(terminal *os.File, size *unix.Winsize) {
 	conn, err := terminal.SyscallConn()
 	if err != nil {
 		return
 	}
 	// The only errors are those of a terminal that is closed.
 	_ = conn.Control(func(fd uintptr) {
-		_ = unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, &unix.Winsize{Row: size.Height, Col: size.Width})
+		_ = unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, size)
 	})
 }
 
