@@ -97,7 +97,10 @@ type Step struct {
 	Probes  int     `json:"probes"` // packets' worth: single probes, controls included
 	// LateMS is by how much probes were sent late at most.
 	LateMS float64 `json:"late_ms,omitempty"`
-	Cells  []Cell  `json:"cells,omitempty"`
+	// Starved is how many times longer the harness took until the deadline for want of a
+	// processor, when that has moved the deadline.
+	Starved float64 `json:"starved,omitempty"`
+	Cells   []Cell  `json:"cells,omitempty"`
 }
 
 // Cell is one flow in one step of a case.

@@ -35,7 +35,7 @@ func (r *Run) Config(s Settings, chosen []cases.Case, tool string) runner.Config
 		Cluster: t.Cluster, Cases: chosen, Engine: t.Engine, EngineVersion: t.EngineVersion, Unsupported: t.Unsupported,
 		RunUnsupported: s.RunUnsupported, RunID: runner.NewID(), Tool: tool, Seed: runner.SeedOr(s.Seed), Parallel: s.FixtureSets,
 		FailFast: s.FailFast, Timing: s.Timing, Keep: t.Keep, Restricted: t.Restricted, PullSecret: t.PullSecret,
-		Events: r.Event,
+		Events: r.Event, Processor: processor,
 	}
 }
 

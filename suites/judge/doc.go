@@ -20,7 +20,7 @@
 //   - A cell that was denied as it should be must not let anything through afterwards,
 //     unless the step's own actions explain it.
 //   - A cell that is late is convicted only by a wrong observation at or after the deadline:
-//     who did not look can't say that it was not right by then.
+//     who did not look can't say that it was not right by then. A starved machine moves it.
 //   - What the API leaves undefined is reported, never judged.
 //
 // It must never do I/O, read a clock, evaluate a policy or look at more than one cell.

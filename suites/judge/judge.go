@@ -67,11 +67,14 @@ type Window struct {
 	Ended    time.Duration // before the next write; what is sent later is ignored. 0: not yet
 	Hold     time.Duration // how long a verdict must stay right
 	Deadline time.Duration // from Acked: a verdict must be stable since then at the latest
+	// Grace is by how much later than the deadline a verdict must be wrong to convict: a
+	// machine that is starved makes a correct engine late.
+	Grace time.Duration
 }
 
-// due is when a verdict must be stable at the latest. What was last seen wrong before it had
-// time left.
-func (w Window) due() time.Duration { return w.Acked + w.Deadline }
+// Due is when a cell that is still wrong has had its time. What was last seen wrong before it
+// had time left.
+func (w Window) Due() time.Duration { return w.Acked + w.Deadline + w.Grace }
 
 // Judgement is the outcome of one cell and what led to it.
 type Judgement struct {
@@ -138,7 +141,7 @@ func Judge(c *Cell, w Window) Judgement {
 		j.wrong(c, &h, w)
 	case h.run.last.Sent < w.Acked || h.run.held(w.Acked) < w.Hold:
 		j.tooShort(c, &h, w)
-	case c.Changed() && h.run.first.shownAt() > w.due():
+	case c.Changed() && h.run.first.shownAt() > w.Acked+w.Deadline:
 		j.late(c, &h, w)
 	default:
 		j.pass(c, &h)

@@ -57,6 +57,7 @@ type judgeCase struct {
 	passing      bool
 	obs          []Observation
 	ended        time.Duration // after the ack; 0 is not yet
+	grace        time.Duration
 	outcome      v1.Outcome
 	kind         v1.FailureKind
 	reason       string // contained
@@ -244,6 +245,16 @@ func changingCases() []judgeCase {
 			outcome: v1.Fail, kind: v1.Leak, reason: "the deadline is 2000.0 ms",
 		},
 		{
+			name: "late on a starved machine", before: allow, want: deny, grace: time.Second,
+			obs:     []Observation{seen(0, Connected), seen(2900, Connected), seen(2950, Dropped), seen(3600, Dropped)},
+			outcome: v1.Inconclusive, reason: "the deadline of 2000.0 ms and 1000.0 ms of grace",
+		},
+		{
+			name: "too late, even for a starved machine", before: allow, want: deny, grace: time.Second,
+			obs:     []Observation{seen(0, Connected), seen(3000, Connected), seen(3050, Dropped), seen(3600, Dropped)},
+			outcome: v1.Fail, kind: v1.Leak, reason: "right only 3050.0 ms",
+		},
+		{
 			name: "seen right only after the deadline, but not wrong at it", before: allow, want: deny,
 			obs:     []Observation{seen(0, Connected), seen(1600, Connected), seen(2100, Dropped), seen(2700, Dropped)},
 			outcome: v1.Inconclusive, reason: "not seen wrong at or after the deadline",
@@ -342,6 +353,7 @@ func TestJudge(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			c := &Cell{Before: tc.before, Want: tc.want, Passing: tc.passing, Server: "x/a", Observations: tc.obs}
 			w := window()
+			w.Grace = tc.grace
 			if tc.ended > 0 {
 				w.Ended = acked + tc.ended
 			}

@@ -123,6 +123,9 @@ func (j *Judgement) excuse(w Window) {
 	if j.Outcome == v1.Inconclusive {
 		j.Reason += fmt.Sprintf("; not seen wrong at or after the deadline of %s", millis(w.Deadline))
 	}
+	if j.Outcome == v1.Inconclusive && w.Grace > 0 {
+		j.Reason += fmt.Sprintf(" and %s of grace", millis(w.Grace))
+	}
 }
 
 // unproven explains why nothing was proved.

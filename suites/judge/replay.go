@@ -72,9 +72,9 @@ func replay(c *Cell, w Window) history {
 // the step explains it.
 func (c *Cell) staysDenied() bool { return c.Want == model.Deny && c.Changed() && !c.Passing }
 
-// overdue reports whether the cell was seen wrong at or after the deadline. Only that convicts
-// a cell which had time to become right.
-func (h *history) overdue(w Window) bool { return h.lastWrong != nil && h.lastWrong.Sent >= w.due() }
+// overdue reports whether the cell was seen wrong when it had had its time. Only that convicts
+// a cell which could become right.
+func (h *history) overdue(w Window) bool { return h.lastWrong != nil && h.lastWrong.Sent >= w.Due() }
 
 func (h *history) add(o *Observation, p proof) {
 	h.last = o

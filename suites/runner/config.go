@@ -78,6 +78,9 @@ type Config struct {
 	// Record, if not nil, takes what the run finds, as it goes on: what Run returns can be put
 	// together from it, but for the end of the conditions.
 	Record func(...v1.Record)
+	// Processor, if not nil, is for how long the harness has had a processor, and for how long
+	// it has waited for one, until now. Where it waits, the engine on the same machine does.
+	Processor func() (had, waited time.Duration)
 	// Now is the clock of observations, CLOCK_MONOTONIC when nil.
 	Now func() time.Duration
 }

@@ -104,6 +104,33 @@ func TestAStarvedHarnessConvictsNobody(t *testing.T) {
 	})
 }
 
+// On a machine where everything takes four times longer an engine may be four times later. It
+// is not passed for that, nor is one excused that never gets right.
+func TestAStarvedMachineMovesTheDeadline(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		delay time.Duration
+		want  v1.Outcome
+	}{
+		{"late", 5 * time.Second, v1.Inconclusive},
+		{"never", time.Hour, v1.Fail},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				cfg := w.config(loadCases(t, "isolation-deny-ingress")...)
+				cfg.Timing.Deadline = 2 * time.Second
+				cfg.Processor = func() (had, waited time.Duration) { return w.now() / 100, w.now() * 3 / 100 }
+				w.delay = tc.delay
+				run := w.run(t, cfg)
+				expectAll(t, run, tc.want)
+				if s := run.Cases[0].Steps[0]; s.Starved != 4 {
+					t.Errorf("starved %.1f times, want 4: %s", s.Starved, s.Reason)
+				}
+			})
+		})
+	}
+}
+
 // A node that is kept from its own pods is no dead pod: they hear themselves.
 func TestANodeThatIsKeptFromItsPodsIsAnOutage(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {

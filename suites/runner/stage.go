@@ -24,19 +24,21 @@ import (
 // control probers, one on each node.
 type stage struct {
 	apiServer
-	cluster  clusters.Cluster
-	fleet    Prober
-	timing   Timing
-	now      func() time.Duration
-	nodes    []model.Node    // of the cluster
-	controls map[string]*pod // by node key, read-only once made
-	made     atomic.Int32    // fixture sets, ever
+	cluster clusters.Cluster
+	fleet   Prober
+	timing  Timing
+	now     func() time.Duration
+	// processor is Config's.
+	processor func() (had, waited time.Duration)
+	nodes     []model.Node    // of the cluster
+	controls  map[string]*pod // by node key, read-only once made
+	made      atomic.Int32    // fixture sets, ever
 }
 
 func newStage(cfg Config) *stage {
 	return &stage{
 		apiServer: apiServer{client: cfg.Client, objects: cfg.objects(), patience: cfg.Timing.Fixture},
-		cluster:   cfg.Cluster, fleet: cfg.Fleet, timing: cfg.Timing, now: cfg.Now,
+		cluster:   cfg.Cluster, fleet: cfg.Fleet, timing: cfg.Timing, now: cfg.Now, processor: cfg.Processor,
 		controls: map[string]*pod{},
 	}
 }

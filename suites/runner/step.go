@@ -53,7 +53,8 @@ func (a *fixtureSet) newWatch(want verdicts, past func(cases.Cell) model.Verdict
 	w := watch{
 		prober: a.fleet, pod: a.pod, timing: a.timing, now: a.now, turn: &a.turn,
 		suspects: map[controlKey]*cell{}, results: make(chan batch), patient: a.patient || a.timing.Patient,
-		window: judge.Window{Begun: a.now(), Hold: hold, Deadline: a.timing.Deadline},
+		starved: newStarvation(a.processor),
+		window:  judge.Window{Begun: a.now(), Hold: hold, Deadline: a.timing.Deadline},
 	}
 	for _, k := range slices.SortedFunc(maps.Keys(want), compareCells) {
 		c := &cell{key: k, judge: judge.Cell{Want: want[k], Before: past(k)}}
@@ -147,7 +148,7 @@ func (w *watch) settled(now time.Duration) bool {
 func (w *stepWatch) judged(ctx context.Context, over time.Duration) v1.Step {
 	s := v1.Step{
 		Name: w.name, Millis: millis(over - w.window.Begun), Rounds: w.rounds, Probes: w.probes,
-		LateMS: millis(w.worst),
+		LateMS: millis(w.worst), Starved: w.starved.factor,
 	}
 	switch {
 	case !w.acked && ctx.Err() != nil:
@@ -186,8 +187,8 @@ func (w *stepWatch) report(c *cell) v1.Cell {
 		Changed: c.judge.Changed() && !c.undefined(), Flips: j.Flips, Probes: j.Conclusive,
 		FirstRight: asMillis(j.FirstRight), Stable: asMillis(j.Stable), Resolution: asMillis(j.Resolution),
 	}
-	if r.Outcome == v1.Inconclusive && w.worst > prompt {
-		r.Reason += fmt.Sprintf("; the harness sent probes up to %.0f ms late", millis(w.worst))
+	if r.Outcome == v1.Inconclusive {
+		r.Reason += w.excuse()
 	}
 	if (r.Outcome == v1.Fail || r.Outcome == v1.Inconclusive) && len(w.snapshot.Pods) > 0 && c.flow.Client.IsValid() {
 		r.Because = oracle.Evaluate(w.snapshot, c.flow).Reason

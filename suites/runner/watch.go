@@ -62,6 +62,7 @@ type watch struct {
 	patient bool          // presume nothing
 
 	cells           []*cell
+	starved         *starvation
 	suspects        map[controlKey]*cell // servers that their own node did not reach
 	window          judge.Window
 	acked           bool
@@ -145,6 +146,7 @@ func (w *watch) launchDue(ctx context.Context, now time.Duration) {
 			w.launch(ctx, now, newRound(wrong), wrong)
 			return
 		}
+		w.stretch(now)
 		if last := w.lastLook(now); len(last) > 0 {
 			w.launch(ctx, now, newRound(last), last)
 			return
@@ -298,13 +300,13 @@ func (w *watch) lastRound(now time.Duration) []*cell {
 // lastLook are the cells that are not right at the deadline, and were not asked since: only
 // what is wrong then convicts.
 func (w *watch) lastLook(now time.Duration) []*cell {
-	deadline := w.window.Acked + w.window.Deadline
-	if now < deadline {
+	due := w.window.Due()
+	if now < due {
 		return nil
 	}
 	var last []*cell
 	for _, c := range w.cells {
-		if w.open(c) && !c.progress.Right && max(c.progress.Last, c.newest()) < deadline {
+		if w.open(c) && !c.progress.Right && max(c.progress.Last, c.newest()) < due {
 			last = append(last, c)
 		}
 	}
@@ -330,7 +332,8 @@ func (w *watch) heldFrom(s standing) time.Duration { return max(s.since, w.windo
 // are given up when they were seen wrong since; those that are right, or of which nothing is
 // known, have a little longer.
 func (w *watch) finished(now time.Duration) bool {
-	deadline := w.window.Acked + w.window.Deadline
+	w.stretch(now)
+	due := w.window.Due()
 	hopeful, open := false, false
 	for _, c := range w.cells {
 		if !w.open(c) {
@@ -344,14 +347,14 @@ func (w *watch) finished(now time.Duration) bool {
 			continue
 		}
 		open = true
-		hopeful = hopeful || s.right || c.progress.Last < deadline
+		hopeful = hopeful || s.right || c.progress.Last < due
 	}
 	switch {
 	case !open:
 		return true
-	case now < deadline:
+	case now < due:
 		return false
 	default:
-		return !hopeful || now >= deadline+2*w.window.Hold+w.timing.Timeout
+		return !hopeful || now >= due+2*w.window.Hold+w.timing.Timeout
 	}
 }
