@@ -11,23 +11,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/netassay/netassay/clusters/lab/kubelet"
-	"github.com/netassay/netassay/clusters/lab/network"
 	"github.com/netassay/netassay/clusters/lab/pki"
 )
-
-// agentNetwork is a node's network as its agent sees it.
-type agentNetwork struct {
-	node *network.Node
-}
-
-func (a agentNetwork) Attach(_ context.Context, key string) (kubelet.PodNetwork, error) {
-	// A nil *network.Pod must not become an interface that is not nil.
-	pod, err := a.node.Attach(key)
-	if err != nil {
-		return nil, err
-	}
-	return pod, nil
-}
 
 // startAgent starts the node agent of n, which lives until it is stopped; ctx is just for
 // the start.
@@ -37,21 +22,8 @@ func (l *Lab) startAgent(ctx context.Context, n *node) error {
 	if err != nil {
 		return err
 	}
-	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, cancel)
-	n.agent, err = kubelet.Start(life, cfg)
-	if err != nil {
-		cancel()
-		return err
-	}
-	n.stopAgent = func() {
-		n.agent.Stop()
-		cancel()
-	}
-	if !stop() {
-		return ctx.Err()
-	}
-	return nil
+	n.agent, err = kubelet.Start(ctx, cfg)
+	return err
 }
 
 func (l *Lab) agentConfig(n *node) (kubelet.Config, error) {
@@ -78,7 +50,8 @@ func (l *Lab) agentConfig(n *node) (kubelet.Config, error) {
 	}
 	return kubelet.Config{
 		NodeName: n.Name(), NodeIPs: n.net.IPs(), PodCIDRs: n.net.PodCIDRs(),
-		Client: client, Network: agentNetwork{n.net}, Images: l.images(), LogDir: dir,
+		Client: client, Images: l.images(), LogDir: dir,
+		Attach:     func(key string) (kubelet.PodNetwork, error) { return n.net.Attach(key) },
 		ServerCert: cert, ClientCA: ca.Pool(), HostDo: n.net.Do,
 		Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelInfo})),
 	}, nil

@@ -36,11 +36,11 @@ type Config struct {
 	LogDir string
 	// Door, when not nil, is a listener outside of the sandbox through which the API
 	// server is reached at the door's address; the lab closes it.
-	Door net.Listener
+	Door net.Listener `json:"-"`
 	// Kubeconfig, when not empty, is a file to write for clients that come through Door.
 	Kubeconfig string
 	// Progress gets a line for each phase; nil is silent.
-	Progress func(line string)
+	Progress func(line string) `json:"-"`
 }
 
 // privateDir holds what must not outlive the lab: keys and etcd's data. It is in the
@@ -64,7 +64,8 @@ func (c *Config) complete() (network.Plan, error) {
 	if c.Progress == nil {
 		c.Progress = func(string) {}
 	}
-	families, err := model.ParseFamilies(cmp.Or(c.Families, string(model.Dual)))
+	c.Families = cmp.Or(c.Families, string(model.Dual))
+	families, err := model.ParseFamilies(c.Families)
 	plan := network.Plan{Families: families}
 	switch {
 	case err != nil:

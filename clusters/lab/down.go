@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/prometheus/procfs"
 )
 
 // endTime is how long a lab may take to end after SIGTERM, and how often it is looked at.
@@ -111,49 +112,44 @@ func (l Labs) Clean(ctx context.Context, all bool) (done []string, err error) {
 
 // strays are the inits of labs of this root that no directory knows.
 func (l Labs) strays() []int {
-	entries, _ := os.ReadDir("/proc")
+	all, _ := procfs.AllProcs()
 	var out []int
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
-		dir, ok := initOf(pid)
+	for _, p := range all {
+		dir, ok := initOf(p)
 		if !ok || filepath.Dir(dir) != l.root {
 			continue
 		}
-		if above, ok := initOf(parent(pid)); ok && above == dir {
-			continue // the unprivileged user's init goes with it
+		if above, err := parent(p); err == nil {
+			if known, ok := initOf(above); ok && known == dir {
+				continue // the unprivileged user's init goes with it
+			}
 		}
-		if r, err := readRecord(dir); !live(dir) || err == nil && r.Pid != pid {
-			out = append(out, pid)
+		if r, err := readRecord(dir); !live(dir) || err == nil && r.Pid != p.PID {
+			out = append(out, p.PID)
 		}
 	}
 	return out
 }
 
-// parent is the parent of process pid, 0 when it isn't known.
-func parent(pid int) int {
-	fields, err := statFields(pid)
+func parent(p procfs.Proc) (procfs.Proc, error) {
+	stat, err := p.Stat()
 	if err != nil {
-		return 0
+		return procfs.Proc{}, err
 	}
-	ppid, _ := strconv.Atoi(fields[1])
-	return ppid
+	return procfs.NewProc(stat.PPID)
 }
 
-// initOf says which lab's init pid is, by its environment.
-func initOf(pid int) (dir string, ok bool) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+// initOf says which lab's init p is, by its environment.
+func initOf(p procfs.Proc) (dir string, ok bool) {
+	env, err := p.Environ()
 	if err != nil {
 		return "", false
 	}
-	serves := false
-	for kv := range strings.SplitSeq(string(text), "\x00") {
+	for _, kv := range env {
 		if value, found := strings.CutPrefix(kv, dirVar+"="); found {
 			dir = value
 		}
-		serves = serves || kv == "NETASSAY_SANDBOX=init" || kv == "NETASSAY_SANDBOX=drop"
+		ok = ok || kv == "NETASSAY_SANDBOX=init" || kv == "NETASSAY_SANDBOX=drop"
 	}
-	return dir, serves && dir != ""
+	return dir, ok && dir != ""
 }

@@ -178,9 +178,6 @@ func (l *Lab) Died() <-chan error { return l.processes.Died() }
 // ReadyAfter is how long Start took.
 func (l *Lab) ReadyAfter() time.Duration { return l.phases.total() }
 
-// Phases are how long the parts of Start took, in the order in which they ended.
-func (l *Lab) Phases() []Phase { return l.phases.all() }
-
 // LogDir is the directory of the lab's logs.
 func (l *Lab) LogDir() string { return l.cfg.LogDir }
 

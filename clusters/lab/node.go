@@ -19,7 +19,6 @@ type node struct {
 	env        []string
 	processes  *process.Group
 	agent      *kubelet.Kubelet
-	stopAgent  func()
 }
 
 var _ engines.Node = (*node)(nil)
@@ -71,7 +70,7 @@ func (l *Lab) startNode(ctx context.Context, n *network.Node) (*node, error) {
 }
 
 func (n *node) close() {
-	if n.stopAgent != nil {
-		n.stopAgent()
+	if n.agent != nil {
+		n.agent.Stop()
 	}
 }

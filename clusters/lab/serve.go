@@ -74,20 +74,18 @@ func startServed(ctx context.Context, o order, door net.Listener, progress *os.F
 			cancel(errors.New("the command that asked for the lab has ended"))
 		}
 	}
-	l, err := Start(ctx, Config{
-		Name: o.Config.Name, Nodes: o.Config.Nodes, Families: o.Config.Families,
-		ProxyMode: o.Config.ProxyMode, Programs: o.Config.Programs, RBAC: o.Config.RBAC,
-		LogDir: filepath.Join(o.Dir, logsDir), Door: door, Kubeconfig: filepath.Join(o.Dir, kubeconfigFile),
-		Progress: tell,
-	})
+	cfg := o.Config
+	cfg.LogDir, cfg.Door, cfg.Progress = filepath.Join(o.Dir, logsDir), door, tell
+	cfg.Kubeconfig = filepath.Join(o.Dir, kubeconfigFile)
+	l, err := Start(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
 	if engines != nil {
-		if err := engines(ctx, l, o.Config.Engine); err != nil {
+		if err := engines(ctx, l, o.Engine); err != nil {
 			return nil, errors.Join(err, l.Close())
 		}
-		tell("engine " + o.Config.Engine + " is at work")
+		tell("engine " + o.Engine + " is at work")
 	}
 	seconds := strconv.FormatFloat(l.ReadyAfter().Seconds(), 'f', 3, 64)
 	err = replace(filepath.Join(o.Dir, readyFile), []byte(seconds))

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 )
 
@@ -246,23 +247,10 @@ func live(dir string) bool {
 
 // startTime is when process pid began, in clock ticks from boot.
 func startTime(pid int) (uint64, error) {
-	fields, err := statFields(pid)
+	p, err := procfs.NewProc(pid)
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("read state of process %d: %w", pid, err)
 	}
-	return strconv.ParseUint(fields[22-3], 10, 64)
-}
-
-// statFields are the fields of /proc/PID/stat from the third on.
-func statFields(pid int) ([]string, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return nil, fmt.Errorf("read state of process: %w", err)
-	}
-	// The second field is the program's name in parentheses and may hold anything.
-	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-	if len(fields) < 20 {
-		return nil, fmt.Errorf("read state of process %d: %d fields", pid, len(fields))
-	}
-	return fields, nil
+	stat, err := p.Stat()
+	return stat.Starttime, err
 }

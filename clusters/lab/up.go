@@ -2,7 +2,6 @@ package lab
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,7 +15,6 @@ import (
 
 	"github.com/netassay/netassay/internal/process"
 	"github.com/netassay/netassay/internal/sandbox"
-	"github.com/netassay/netassay/model"
 )
 
 // UpOptions say what lab outlives the command.
@@ -38,16 +36,8 @@ const (
 
 // order is what Up tells the program inside.
 type order struct {
-	Dir    string
-	Config orderConfig
-}
-
-// orderConfig is the part of Config that can be told.
-type orderConfig struct {
-	Name, Families, ProxyMode, Engine string
-	Nodes                             int
-	Programs                          Programs
-	RBAC                              bool
+	Dir, Engine string
+	Config      Config
 }
 
 // readyLine ends the progress that a lab reports while it starts.
@@ -172,15 +162,12 @@ func newRecord(pid int, door net.Addr, c Config) record {
 	started, _ := startTime(pid) // 0 when it has ended already; then nobody signals it
 	return record{
 		Pid: pid, Started: started, Created: time.Now().UTC().Round(time.Second),
-		Nodes: c.Nodes, Families: cmp.Or(c.Families, string(model.Dual)), Server: "https://" + door.String(),
+		Nodes: c.Nodes, Families: c.Families, Server: "https://" + door.String(),
 	}
 }
 
 func orderEnv(dir string, o UpOptions) ([]string, error) {
-	c := o.Config
-	text, err := json.Marshal(order{Dir: dir, Config: orderConfig{
-		Name: c.Name, Families: c.Families, ProxyMode: c.ProxyMode, Engine: o.Engine, Nodes: c.Nodes, Programs: c.Programs, RBAC: c.RBAC,
-	}})
+	text, err := json.Marshal(order{Dir: dir, Engine: o.Engine, Config: o.Config})
 	if err != nil {
 		return nil, fmt.Errorf("encode order: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"text/template"
@@ -87,12 +88,13 @@ func (c *ControlPlane) WaitProxy(ctx context.Context, node *network.Node, p *pro
 	return until(ctx, p, "kube-proxy on "+node.Name(), func(ctx context.Context) bool {
 		ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 		defer cancel()
-		conn, err := node.Dial(ctx, "tcp", service)
-		if err != nil {
-			return false
-		}
-		conn.Close()
-		return true
+		return node.Do(func() error {
+			conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", service)
+			if err == nil {
+				conn.Close()
+			}
+			return err
+		}) == nil
 	})
 }
 

@@ -88,7 +88,7 @@ func startCluster(t *testing.T) *cluster {
 	began := time.Now()
 	for i, n := range net.Nodes() {
 		g.Go(func() (err error) {
-			agents[i], err = kubelet.Start(context.WithoutCancel(t.Context()), c.config(t, n, plane.Authority(), bin))
+			agents[i], err = kubelet.Start(t.Context(), c.config(t, n, plane.Authority(), bin))
 			return err
 		})
 	}
@@ -109,8 +109,9 @@ func (c *cluster) config(t *testing.T, n *network.Node, ca *pki.Authority, bin s
 	check(t, err)
 	return kubelet.Config{
 		NodeName: n.Name(), NodeIPs: n.IPs(), PodCIDRs: n.PodCIDRs(),
-		Client: c.client, Network: attach{n}, LogDir: filepath.Join(c.logs, n.Name()),
+		Client: c.client, LogDir: filepath.Join(c.logs, n.Name()),
 		Images:     map[string]string{"agnhost": filepath.Join(bin, "agnhost"), "shell": "/bin/sh"},
+		Attach:     func(key string) (kubelet.PodNetwork, error) { return n.Attach(key) },
 		ServerCert: cert, ClientCA: ca.Pool(), HostDo: n.Do,
 		Log: slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelInfo})),
 	}
@@ -124,13 +125,6 @@ func (w testWriter) Write(p []byte) (int, error) {
 		w.t.Log(strings.TrimSpace(string(p)))
 	}
 	return len(p), nil
-}
-
-// attach is a node as the agent's network.
-type attach struct{ node *network.Node }
-
-func (a attach) Attach(_ context.Context, key string) (kubelet.PodNetwork, error) {
-	return a.node.Attach(key)
 }
 
 func check(t *testing.T, err error) {

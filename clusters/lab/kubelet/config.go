@@ -1,23 +1,13 @@
 package kubelet
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"log/slog"
 	"net/netip"
 
 	"k8s.io/client-go/kubernetes"
 )
-
-// Network gives pods their addresses.
-type Network interface {
-	// Attach makes the network namespace of the pod that key names, with its addresses. No
-	// two pods of a cluster's life have the same key, and it can be a file name:
-	// NAMESPACE_NAME_UID.
-	Attach(ctx context.Context, key string) (PodNetwork, error)
-}
 
 // PodNetwork is the network of one pod.
 type PodNetwork interface {
@@ -29,14 +19,17 @@ type PodNetwork interface {
 	Close() error
 }
 
-// Config says what a node agent works for and with. All fields but Log are needed.
+// Config says what a node agent works for and with. All fields are needed.
 type Config struct {
 	NodeName string
 	NodeIPs  []netip.Addr   // InternalIPs of the node, the primary family first
 	PodCIDRs []netip.Prefix // the node's share of the pod network, told in its spec
 	// Client reaches the API server. A node with many pods needs a raised QPS.
-	Client  kubernetes.Interface
-	Network Network
+	Client kubernetes.Interface
+	// Attach makes the network namespace of the pod that key names, with its addresses. No two
+	// pods of a cluster's life have the same key, and it can be a file name:
+	// NAMESPACE_NAME_UID.
+	Attach func(key string) (PodNetwork, error)
 	// Images are the host's binaries by image: the last element of its path, without tag and
 	// digest. Inside the image the program is at / and that name, and the entrypoint.
 	Images map[string]string
@@ -46,33 +39,7 @@ type Config struct {
 	ClientCA   *x509.CertPool  // whose clients may use the server
 	// HostDo runs fn on a locked thread in the node's network namespace.
 	HostDo func(fn func() error) error
-	Log    *slog.Logger // nil discards
-}
-
-func (c *Config) check() error {
-	missing := func(what string) error { return errors.New("start kubelet: Config." + what + " is not set") }
-	switch {
-	case c.NodeName == "":
-		return missing("NodeName")
-	case len(c.NodeIPs) == 0:
-		return missing("NodeIPs")
-	case c.Client == nil:
-		return missing("Client")
-	case c.Network == nil:
-		return missing("Network")
-	case c.LogDir == "":
-		return missing("LogDir")
-	case c.HostDo == nil:
-		return missing("HostDo")
-	case c.ClientCA == nil:
-		return missing("ClientCA")
-	case len(c.ServerCert.Certificate) == 0:
-		return missing("ServerCert")
-	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
-	return nil
+	Log    *slog.Logger
 }
 
 func texts(addrs []netip.Addr) []string {

@@ -34,51 +34,45 @@ const (
 
 // Kubelet is a running node agent.
 type Kubelet struct {
-	agent  *agent
-	cancel context.CancelFunc
-	done   chan struct{}
+	agent   *agent
+	cancel  context.CancelFunc // ends the parts that run
+	end     context.CancelFunc // ends the pods, whatever they still do
+	running sync.WaitGroup
 }
 
-// Start registers the node, serves its HTTPS port and runs its pods until ctx ends. It
-// returns when the node is ready for pods.
+// Start registers the node, serves its HTTPS port and runs its pods until Stop. It returns
+// when the node is ready for pods; ctx is just for the start.
 func Start(ctx context.Context, cfg Config) (*Kubelet, error) {
-	if err := cfg.check(); err != nil {
-		return nil, err
-	}
-	ctx = vklog.WithLogger(ctx, vkLog{cfg.Log})
-	ctx, cancel := context.WithCancel(ctx)
-	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	life, end := context.WithCancel(vklog.WithLogger(context.WithoutCancel(ctx), vkLog{cfg.Log}))
+	work, cancel := context.WithCancel(life)
+	stop := context.AfterFunc(ctx, cancel)
+	defer stop()
 	a := &agent{
 		cfg: cfg, ctx: life, now: time.Now, backoff: lifecycle.DefaultBackoff(),
 		workers: map[types.UID]*worker{}, latest: map[types.NamespacedName]*worker{},
 	}
-	k := &Kubelet{agent: a, cancel: cancel, done: make(chan struct{})}
-	stopped, err := k.start(ctx)
-	go k.wait(ctx, end, stopped)
-	if err != nil {
-		cancel()
-		<-k.done
+	k := &Kubelet{agent: a, cancel: cancel, end: end}
+	if err := k.start(work); err != nil {
+		k.Stop()
 		return nil, fmt.Errorf("start kubelet of %s: %w", cfg.NodeName, err)
 	}
 	return k, nil
 }
 
-// start starts all parts; stopped returns when those that were started have stopped.
-func (k *Kubelet) start(ctx context.Context) (stopped func(), err error) {
-	var running sync.WaitGroup
+func (k *Kubelet) start(ctx context.Context) error {
 	pods, err := k.podController(ctx)
 	if err != nil {
-		return running.Wait, err
+		return err
 	}
-	if err := k.serve(ctx, &running); err != nil {
-		return running.Wait, err
+	if err := k.serve(ctx); err != nil {
+		return err
 	}
 	nodes, err := k.nodeController()
 	if err != nil {
-		return running.Wait, err
+		return err
 	}
-	running.Go(func() { k.report("pod controller", pods.Run(ctx, podWorkers)) })
-	running.Go(func() { k.report("node controller", nodes.Run(ctx)) })
+	k.running.Go(func() { k.report("pod controller", pods.Run(ctx, podWorkers)) })
+	k.running.Go(func() { k.report("node controller", nodes.Run(ctx)) })
 	for _, part := range []interface {
 		Ready() <-chan struct{}
 		Done() <-chan struct{}
@@ -87,12 +81,12 @@ func (k *Kubelet) start(ctx context.Context) (stopped func(), err error) {
 		select {
 		case <-part.Ready():
 		case <-part.Done():
-			return running.Wait, part.Err()
+			return part.Err()
 		case <-ctx.Done():
-			return running.Wait, ctx.Err()
+			return ctx.Err()
 		}
 	}
-	return running.Wait, nil
+	return nil
 }
 
 func (k *Kubelet) report(what string, err error) {
@@ -101,26 +95,16 @@ func (k *Kubelet) report(what string, err error) {
 	}
 }
 
-// wait ends the pods when ctx ends and the controllers have stopped.
-func (k *Kubelet) wait(ctx context.Context, end context.CancelFunc, stopped func()) {
-	defer close(k.done)
-	<-ctx.Done()
-	stopped()
-	timer := time.AfterFunc(endTime, end)
-	defer timer.Stop()
-	k.agent.shutdown()
-	end()
-}
-
 // Stop ends all pods at once and returns when their processes are gone and their addresses
-// are released. The end of Start's context does the same.
+// are released.
 func (k *Kubelet) Stop() {
 	k.cancel()
-	<-k.done
+	k.running.Wait()
+	timer := time.AfterFunc(endTime, k.end)
+	defer timer.Stop()
+	k.agent.shutdown()
+	k.end()
 }
-
-// Done is closed when the agent has stopped and holds nothing any more.
-func (k *Kubelet) Done() <-chan struct{} { return k.done }
 
 // podController is virtual-kubelet's, over the pods bound to this node.
 func (k *Kubelet) podController(ctx context.Context) (*node.PodController, error) {

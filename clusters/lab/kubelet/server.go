@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -33,7 +32,7 @@ const (
 
 // serve opens the HTTPS port on each of the node's addresses, in the node's network, and
 // serves it until ctx ends.
-func (k *Kubelet) serve(ctx context.Context, running *sync.WaitGroup) error {
+func (k *Kubelet) serve(ctx context.Context) error {
 	cfg := &k.agent.cfg
 	server := &http.Server{
 		Handler:           k.agent.handler(),
@@ -59,7 +58,7 @@ func (k *Kubelet) serve(ctx context.Context, running *sync.WaitGroup) error {
 			server.Close()
 			return fmt.Errorf("listen on node address: %w", err)
 		}
-		running.Go(func() {
+		k.running.Go(func() {
 			if err := server.ServeTLS(listener, "", ""); !errors.Is(err, http.ErrServerClosed) {
 				k.report("HTTPS server", err)
 			}

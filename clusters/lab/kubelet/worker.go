@@ -164,7 +164,7 @@ func (w *worker) tryAttach() error {
 	if w.pod.Spec.HostNetwork {
 		w.net = hostNetwork{ips: w.agent.cfg.NodeIPs, do: w.agent.cfg.HostDo}
 	} else {
-		net, err := w.agent.cfg.Network.Attach(w.stop, w.key)
+		net, err := w.agent.cfg.Attach(w.key)
 		if err != nil {
 			return err
 		}

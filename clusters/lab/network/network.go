@@ -21,12 +21,9 @@ type Network struct {
 	nodes     []*Node
 }
 
-// New builds the network of a lab with that many nodes, in the calling thread's network
+// New builds the network of a lab with that many nodes, 1 to MaxNodes, in the calling thread's network
 // namespace, which must be the sandbox's.
 func New(addresses Plan, nodes int) (*Network, error) {
-	if nodes < 1 || nodes > MaxNodes {
-		return nil, fmt.Errorf("build network: %d nodes is not in 1..%d", nodes, MaxNodes)
-	}
 	n := &Network{addresses: addresses, nodes: make([]*Node, nodes)}
 	if err := n.addBridge(); err != nil {
 		return nil, errors.Join(err, n.Close())

@@ -1,10 +1,8 @@
 package network
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"sync"
 
@@ -92,9 +90,4 @@ func (n *Node) Attach(name string) (*Pod, error) {
 		return nil, errors.Join(fmt.Errorf("attach pod %s to %s: %w", name, n.name, err), p.Close())
 	}
 	return p, nil
-}
-
-// Dial connects from the node's namespace; address must be numeric.
-func (n *Node) Dial(ctx context.Context, proto, address string) (net.Conn, error) {
-	return dial(ctx, n.ns, proto, address)
 }

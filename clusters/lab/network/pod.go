@@ -1,11 +1,9 @@
 package network
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"net/netip"
 	"strconv"
 	"sync"
@@ -121,9 +119,4 @@ func (p *Pod) tearDown() error {
 	}
 	p.node.pool.Release(p.number)
 	return errors.Join(errs...)
-}
-
-// Dial connects from the pod's namespace; address must be numeric.
-func (p *Pod) Dial(ctx context.Context, proto, address string) (net.Conn, error) {
-	return dial(ctx, p.ns, proto, address)
 }

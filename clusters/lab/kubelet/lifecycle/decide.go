@@ -1,6 +1,9 @@
 package lifecycle
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Decision is what is to be done now.
 type Decision struct {
@@ -14,7 +17,7 @@ type Decision struct {
 func Decide(p *Pod, now time.Time) Decision {
 	switch {
 	case p.Deleting:
-		return Decision{End: !p.AnyRunning()}
+		return Decision{End: !p.anyRunning()}
 	case !p.Networked:
 		return Decision{}
 	case p.done():
@@ -44,10 +47,5 @@ func (d *Decision) launch(p *Pod, i int, now time.Time) {
 
 // done reports whether all containers have ended for good.
 func (p *Pod) done() bool {
-	for i := range p.Containers {
-		if c := &p.Containers[i]; c.Stage != Exited || c.restarts() {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(p.Containers, func(c Container) bool { return c.Stage != Exited || c.restarts() })
 }

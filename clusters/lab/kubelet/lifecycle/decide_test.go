@@ -37,7 +37,7 @@ func TestDecide(t *testing.T) {
 		want: decision{Wake: t2.Add(time.Second)},
 	}, {
 		name: "blocked waits", pod: spec(always, "a"),
-		do:   func(p *lifecycle.Pod) { p.Find("a").Block("ErrImagePull", "", backoff(), t2) },
+		do:   func(p *lifecycle.Pod) { find(p, "a").Block("ErrImagePull", "", backoff(), t2) },
 		want: decision{Wake: t2.Add(time.Second)},
 	}, {
 		name: "on failure, failed", pod: spec(onFailure, "a"),
@@ -86,7 +86,7 @@ func TestBackoff(t *testing.T) {
 // TestLongRunResetsBackoff: a run of at least Reset makes the next end the first in a row.
 func TestLongRunResetsBackoff(t *testing.T) {
 	p := lifecycle.New(spec(corev1.RestartPolicyAlways, "a"), t0)
-	c := p.Find("a")
+	c := find(&p, "a")
 	now := t0
 	for _, ran := range []time.Duration{time.Second, time.Second, time.Minute} {
 		c.Runs("id", "image", now)

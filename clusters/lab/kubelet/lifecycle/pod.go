@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -63,24 +64,8 @@ func New(pod *corev1.Pod, now time.Time) Pod {
 	return p
 }
 
-// Find is the container called name, or nil.
-func (p *Pod) Find(name string) *Container {
-	for i := range p.Containers {
-		if p.Containers[i].Name == name {
-			return &p.Containers[i]
-		}
-	}
-	return nil
-}
-
-// AnyRunning reports whether a process of some container runs.
-func (p *Pod) AnyRunning() bool {
-	for i := range p.Containers {
-		if p.Containers[i].Stage == Running {
-			return true
-		}
-	}
-	return false
+func (p *Pod) anyRunning() bool {
+	return slices.ContainsFunc(p.Containers, func(c Container) bool { return c.Stage == Running })
 }
 
 func (c *Container) ready() bool {

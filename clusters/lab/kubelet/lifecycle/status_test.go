@@ -1,6 +1,7 @@
 package lifecycle_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -31,16 +32,22 @@ func backoff() lifecycle.Backoff {
 	return lifecycle.Backoff{Base: time.Second, Max: 4 * time.Second, Reset: time.Minute}
 }
 
+// find is the container called name.
+func find(p *lifecycle.Pod, name string) *lifecycle.Container {
+	i := slices.IndexFunc(p.Containers, func(c lifecycle.Container) bool { return c.Name == name })
+	return &p.Containers[i]
+}
+
 func running(p *lifecycle.Pod, names ...string) {
 	for _, name := range names {
-		p.Find(name).Runs("id-"+name, "image", t1)
+		find(p, name).Runs("id-"+name, "image", t1)
 	}
 }
 
 func metaTime(t time.Time) metav1.Time { return metav1.NewTime(t) }
 
 func exits(p *lifecycle.Pod, name string, code int32) {
-	p.Find(name).Ends(corev1.ContainerStateTerminated{ExitCode: code, FinishedAt: metav1.NewTime(t2)}, backoff())
+	find(p, name).Ends(corev1.ContainerStateTerminated{ExitCode: code, FinishedAt: metav1.NewTime(t2)}, backoff())
 }
 
 // brief is what the table says of a status.
@@ -97,7 +104,7 @@ func TestStatus(t *testing.T) {
 		want: brief{corev1.PodPending, true, false, []string{"a running", "b ContainerCreating"}},
 	}, {
 		name: "unknown image", pod: spec(always, "a"),
-		do:   func(p *lifecycle.Pod) { p.Find("a").Block("ErrImagePull", "no", backoff(), t1) },
+		do:   func(p *lifecycle.Pod) { find(p, "a").Block("ErrImagePull", "no", backoff(), t1) },
 		want: brief{corev1.PodPending, true, false, []string{"a ErrImagePull"}},
 	}, {
 		name: "crash loop", pod: spec(always, "a"),
@@ -146,7 +153,7 @@ func TestStatusWaitsForProbes(t *testing.T) {
 	p := lifecycle.New(pod, t0)
 	running(&p, "a")
 	for _, ready := range []bool{false, true} {
-		p.Find("a").ReadyOK = ready
+		find(&p, "a").ReadyOK = ready
 		cs := lifecycle.Status(&p, nil, t2).ContainerStatuses[0]
 		if !*cs.Started || cs.Ready != ready {
 			t.Errorf("readiness %v: started %v, ready %v", ready, *cs.Started, cs.Ready)
