@@ -23,8 +23,6 @@ type UpOptions struct {
 	Config Config
 	// Engine is handed to the Engines that the program gave to ServeIfAsked.
 	Engine string
-	// UID is sandbox.Options.UID: the unprivileged user who runs the lab in root's place.
-	UID int
 }
 
 // The environment of a lab's init: what it is to serve, and whose it is. The second one
@@ -58,11 +56,6 @@ func (l Labs) Up(ctx context.Context, o UpOptions) (Status, error) {
 		return Status{}, err
 	}
 	defer lock.Close()
-	if o.UID != 0 {
-		if err := giveTo(dir, o.UID); err != nil {
-			return Status{}, err
-		}
-	}
 	pid, progress, err := l.launch(dir, lock, o)
 	if err != nil {
 		return Status{}, fmt.Errorf("start lab %s: %w", o.Config.Name, err)
@@ -106,15 +99,6 @@ func (l Labs) claim(name, dir string) (*os.File, error) {
 	return f, nil
 }
 
-func giveTo(dir string, uid int) error {
-	return filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
-		if err == nil {
-			err = os.Chown(path, uid, uid)
-		}
-		return err
-	})
-}
-
 // launch starts the sandbox of a lab and records it. The listener of the door is made
 // here, in the host's network namespace.
 func (l Labs) launch(dir string, lock *os.File, o UpOptions) (pid int, progress *os.File, err error) {
@@ -143,7 +127,7 @@ func (l Labs) launch(dir string, lock *os.File, o UpOptions) (pid int, progress 
 		return 0, nil, err
 	}
 	pid, err = sandbox.Detach(sandbox.Options{
-		Args: []string{os.Args[0], "lab", o.Config.Name}, Env: env, UID: o.UID,
+		Args: []string{os.Args[0], "lab", o.Config.Name}, Env: env,
 		ExtraFiles: []*os.File{door, lock, toProgress},
 	}, log)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,8 +23,6 @@ var ready atomic.Bool
 func InitIfAsked() {
 	ready.Store(true)
 	switch os.Getenv(roleVar) {
-	case roleDrop:
-		os.Exit(drop())
 	case roleInit:
 		os.Exit(runInit())
 	case roleInside:
@@ -33,38 +30,6 @@ func InitIfAsked() {
 			os.Exit(runTrial())
 		}
 	}
-}
-
-// drop is the unprivileged user who enters in root's place.
-func drop() int {
-	runtime.LockOSThread()
-	n := fileCount()
-	unix.CloseOnExec(3 + n)
-	report := os.NewFile(uintptr(3+n), "report")
-	var opts Options
-	for i := range n {
-		opts.ExtraFiles = append(opts.ExtraFiles, os.NewFile(uintptr(3+i), "extra"))
-	}
-	cmd := command(opts)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, forwarded...)
-	if err := start(cmd); err != nil {
-		fmt.Fprint(report, err)
-		return 1
-	}
-	fmt.Fprint(report, standing)
-	report.Close()
-	for _, f := range opts.ExtraFiles {
-		f.Close()
-	}
-	go forward(signals, nil, cmd.Process)
-	code, err := exitCodeOf(cmd.Wait())
-	if err != nil {
-		return 1
-	}
-	return code
 }
 
 func fileCount() int {

@@ -3,43 +3,36 @@ package sandbox
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"runtime"
 
-	"golang.org/x/sys/unix"
+	"github.com/vishvananda/netns"
 )
 
 // netnsDir is where ip(8) looks for named network namespaces.
 const netnsDir = "/run/netns"
 
-// threadNetNS names the network namespace of the calling thread.
-const threadNetNS = "/proc/thread-self/ns/net"
-
 // NetNS is a network namespace, held open by a file. It lives until Close and until the
 // last process, socket and thread in it is gone.
 type NetNS struct {
-	file *os.File
-	path string // the bind mount, "" without a name
+	handle netns.NsHandle
+	name   string // in netnsDir, "" without one
 }
 
 // NewNetNS creates a network namespace with loopback up. With a name, `ip netns exec NAME`
 // finds it too; that works inside a sandbox only.
 func NewNetNS(name string) (*NetNS, error) {
-	n := &NetNS{}
-	err := onNewThreadState(func() error {
-		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-			return fmt.Errorf("create network namespace: %w", err)
+	if name != "" && !Inside() {
+		return nil, errors.New("name network namespace: not inside a sandbox")
+	}
+	n := &NetNS{handle: netns.None()}
+	err := onNewThreadState(func() (err error) {
+		if name == "" {
+			n.handle, err = netns.New()
+		} else if n.handle, err = netns.NewNamed(name); err == nil {
+			n.name = name
 		}
-		f, err := os.Open(threadNetNS)
 		if err != nil {
-			return fmt.Errorf("open network namespace: %w", err)
-		}
-		n.file = f
-		if name != "" {
-			if err := n.bind(name); err != nil {
-				return err
-			}
+			return fmt.Errorf("create network namespace %s: %w", name, err)
 		}
 		return loopbackUp()
 	})
@@ -51,38 +44,21 @@ func NewNetNS(name string) (*NetNS, error) {
 
 // OpenNetNS is the network namespace that a file is of, e.g. /proc/PID/ns/net.
 func OpenNetNS(file string) (*NetNS, error) {
-	f, err := os.Open(file)
+	handle, err := netns.GetFromPath(file)
 	if err != nil {
-		return nil, fmt.Errorf("open network namespace: %w", err)
+		return nil, fmt.Errorf("open network namespace %s: %w", file, err)
 	}
-	return &NetNS{file: f}, nil
-}
-
-func (n *NetNS) bind(name string) error {
-	if !Inside() {
-		return errors.New("name network namespace: not inside a sandbox")
-	}
-	path := filepath.Join(netnsDir, name)
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL, 0o444)
-	if err != nil {
-		return fmt.Errorf("name network namespace: %w", err)
-	}
-	f.Close()
-	n.path = path
-	if err := unix.Mount(threadNetNS, path, "", unix.MS_BIND, ""); err != nil {
-		return fmt.Errorf("name network namespace %s: %w", name, err)
-	}
-	return nil
+	return &NetNS{handle: handle}, nil
 }
 
 // Fd is the open file of the namespace, valid until Close.
-func (n *NetNS) Fd() int { return int(n.file.Fd()) }
+func (n *NetNS) Fd() int { return int(n.handle) }
 
 // Do runs fn on a thread that is in n. Sockets opened and processes started by fn itself
 // belong to n; goroutines that fn starts do not. Calls may be nested.
 func (n *NetNS) Do(fn func() error) error {
 	return onNewThreadState(func() error {
-		if err := unix.Setns(n.Fd(), unix.CLONE_NEWNET); err != nil {
+		if err := netns.Set(n.handle); err != nil {
 			return fmt.Errorf("enter network namespace: %w", err)
 		}
 		return fn()
@@ -94,13 +70,13 @@ func (n *NetNS) Do(fn func() error) error {
 // with its goroutine instead of running others in the wrong namespace.
 func onNewThreadState(fn func() error) (err error) {
 	runtime.LockOSThread()
-	home, err := os.Open(threadNetNS)
+	home, err := netns.Get()
 	if err != nil {
 		runtime.UnlockOSThread()
 		return fmt.Errorf("open network namespace: %w", err)
 	}
 	defer func() {
-		if back := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); back != nil {
+		if back := netns.Set(home); back != nil {
 			err = errors.Join(err, fmt.Errorf("leave network namespace: %w", back))
 		} else {
 			runtime.UnlockOSThread()
@@ -112,19 +88,15 @@ func onNewThreadState(fn func() error) (err error) {
 
 // Close gives up the name and the open file.
 func (n *NetNS) Close() error {
-	var errs []error
-	if n.path != "" {
-		if err := unix.Unmount(n.path, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) {
-			errs = append(errs, fmt.Errorf("unmount %s: %w", n.path, err))
+	var err error
+	if n.name != "" {
+		if err = netns.DeleteNamed(n.name); err != nil {
+			err = fmt.Errorf("remove name of network namespace: %w", err)
 		}
-		if err := os.Remove(n.path); err != nil {
-			errs = append(errs, fmt.Errorf("remove name of network namespace: %w", err))
-		}
-		n.path = ""
+		n.name = ""
 	}
-	if n.file != nil {
-		errs = append(errs, n.file.Close())
-		n.file = nil
+	if n.handle.IsOpen() {
+		err = errors.Join(err, n.handle.Close())
 	}
-	return errors.Join(errs...)
+	return err
 }

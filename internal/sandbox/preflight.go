@@ -20,11 +20,9 @@ func (p Problem) String() string { return p.What + ": " + p.Cure }
 
 // Preflight looks for everything that a sandbox with packet filters needs, by trying it
 // in throw-away namespaces. No problem means that Enter will work.
-func Preflight() []Problem { return preflight(0) }
-
-func preflight(uid int) []Problem {
+func Preflight() []Problem {
 	problems := missingTools()
-	out, err := trial(uid)
+	out, err := trial()
 	if err != nil {
 		return append(problems, Problem{What: "namespaces refused (" + err.Error() + ")", Cure: namespaceCure()})
 	}
@@ -92,10 +90,10 @@ func namespaceCure() string {
 }
 
 // trial enters namespaces as Enter does and returns what runTrial printed there.
-func trial(uid int) (string, error) {
+func trial() (string, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	cmd := command(Options{UID: uid, Args: []string{os.Args[0]}, Env: []string{trialVar + "=1"}})
+	cmd := command(Options{Args: []string{os.Args[0]}, Env: []string{trialVar + "=1"}})
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := start(cmd); err != nil {

@@ -23,7 +23,6 @@ const (
 
 // The roles of the re-executed program, the values of roleVar.
 const (
-	roleDrop   = "drop"
 	roleInit   = "init"
 	roleInside = "inside"
 )
@@ -41,9 +40,6 @@ type Options struct {
 	// ExtraFiles are inherited by the worker, which gets them from the function
 	// ExtraFiles in the same order.
 	ExtraFiles []*os.File
-	// UID, when not 0 and the caller is root, is the unprivileged user (and group) that
-	// enters in the caller's place, so that root can test the rootless mode.
-	UID int
 }
 
 // Inside reports whether this process runs inside a sandbox.
@@ -109,8 +105,7 @@ func ExtraFiles() []*os.File {
 
 var forwarded = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT}
 
-// command is the program itself in the role of init, or in the role that first becomes
-// the unprivileged user.
+// command is the program itself in the role of init.
 func command(opts Options) *exec.Cmd {
 	cmd := exec.Command(self)
 	cmd.Args = opts.Args
@@ -118,16 +113,9 @@ func command(opts Options) *exec.Cmd {
 		cmd.Args = os.Args
 	}
 	cmd.ExtraFiles = append([]*os.File(nil), opts.ExtraFiles...)
-	role := roleInit
-	if opts.UID != 0 && os.Geteuid() == 0 {
-		role = roleDrop
-		id := uint32(opts.UID)
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: id, Gid: id}}
-	} else {
-		cmd.SysProcAttr = namespaces()
-	}
+	cmd.SysProcAttr = namespaces()
 	cmd.Env = append(environ(), opts.Env...)
-	cmd.Env = append(cmd.Env, roleVar+"="+role, filesVar+"="+strconv.Itoa(len(opts.ExtraFiles)))
+	cmd.Env = append(cmd.Env, roleVar+"="+roleInit, filesVar+"="+strconv.Itoa(len(opts.ExtraFiles)))
 	return cmd
 }
 

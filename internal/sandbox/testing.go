@@ -3,7 +3,10 @@ package sandbox
 import (
 	"fmt"
 	"os"
+	"os/exec"
+	"runtime"
 	"strconv"
+	"syscall"
 	"testing"
 )
 
@@ -25,12 +28,30 @@ func testMain(m *testing.M) int {
 	if Inside() {
 		return m.Run()
 	}
-	uid, _ := strconv.Atoi(os.Getenv(uidVar))
-	if problems := preflight(uid); len(problems) > 0 {
+	if uid, err := strconv.Atoi(os.Getenv(uidVar)); err == nil && uid > 0 && os.Geteuid() == 0 {
+		return orFail(runAs(uint32(uid)))
+	}
+	if problems := Preflight(); len(problems) > 0 {
 		os.Setenv(problemVar, problems[0].String())
 		return m.Run()
 	}
-	code, err := Enter(Options{UID: uid})
+	return orFail(Enter(Options{}))
+}
+
+// runAs runs this test binary as an unprivileged user and in the group of that number.
+func runAs(id uint32) (code int, err error) {
+	runtime.LockOSThread() // as in Enter
+	defer runtime.UnlockOSThread()
+	cmd := exec.Command(self)
+	cmd.Args, cmd.Env = os.Args, environ()
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Credential: &syscall.Credential{Uid: id, Gid: id}, Pdeathsig: syscall.SIGKILL,
+	}
+	return exitCodeOf(cmd.Run())
+}
+
+func orFail(code int, err error) int {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
