@@ -36,9 +36,9 @@ type Spec struct {
 	Deadline time.Duration
 }
 
-// Question asks an agent whether it is in sync. When it is not, the answer says what is
+// Question asks an agent whether it is in sync. When it is not, the error says what is
 // missing, for the message of a start that took too long.
-type Question func(ctx context.Context) (ok bool, answer string)
+type Question func(ctx context.Context) error
 
 // Set is the running agents of an engine. Its zero value has none.
 type Set struct {
@@ -99,15 +99,15 @@ func WaitReady(ctx context.Context, n engines.Node, p engines.Process, spec Spec
 	tick := time.NewTicker(readyPoll)
 	defer tick.Stop()
 	for {
-		ok, last := ask(ctx)
-		if ok {
+		last := ask(ctx)
+		if last == nil {
 			return nil
 		}
 		select {
 		case <-p.Done():
 			return fmt.Errorf("%s on %s ended before it was in sync: see the log %s", spec.Name, n.Name(), spec.logName(n))
 		case <-ctx.Done():
-			return fmt.Errorf("wait for %s on %s to be in sync (last: %s): %w", spec.Name, n.Name(), last, ctx.Err())
+			return fmt.Errorf("wait for %s on %s to be in sync (last: %v): %w", spec.Name, n.Name(), last, ctx.Err())
 		case <-tick.C:
 		}
 	}

@@ -27,7 +27,12 @@ func spec(asked *atomic.Int32) Spec {
 			return n.Run(ctx, "text", "tool")
 		},
 		Ready: func(context.Context, engines.Node) (Question, error) {
-			return func(context.Context) (bool, string) { return asked.Add(1) >= 3, "not yet" }, nil
+			return func(context.Context) error {
+				if asked.Add(1) < 3 {
+					return errors.New("not yet")
+				}
+				return nil
+			}, nil
 		},
 	}
 }
@@ -73,7 +78,7 @@ func TestStartThatFails(t *testing.T) {
 		{"too late", func(s *Spec, _ *enginestest.Node) {
 			s.Deadline = time.Millisecond
 			s.Ready = func(context.Context, engines.Node) (Question, error) {
-				return func(context.Context) (bool, string) { return false, "1 of 2 pods" }, nil
+				return func(context.Context) error { return errors.New("1 of 2 pods") }, nil
 			}
 		}, []string{"wait for thing on node1", "last: 1 of 2 pods"}},
 		{"dies", func(s *Spec, n *enginestest.Node) {
@@ -82,7 +87,7 @@ func TestStartThatFails(t *testing.T) {
 				return p, p.Signal(os.Kill)
 			}
 			s.Ready = func(context.Context, engines.Node) (Question, error) {
-				return func(context.Context) (bool, string) { return false, "" }, nil
+				return func(context.Context) error { return errors.New("not yet") }, nil
 			}
 		}, []string{"thing on node1 ended", "see the log thing-node1"}},
 	} {

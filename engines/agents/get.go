@@ -69,11 +69,9 @@ func (g *Getter) Get(ctx context.Context, url string) ([]byte, error) {
 func ReadyAt(url string) func(context.Context, engines.Node) (Question, error) {
 	return func(_ context.Context, n engines.Node) (Question, error) {
 		g := NewGetter(n)
-		return func(ctx context.Context) (bool, string) {
-			if _, err := g.Get(ctx, url); err != nil {
-				return false, err.Error()
-			}
-			return true, ""
+		return func(ctx context.Context) error {
+			_, err := g.Get(ctx, url)
+			return err
 		}, nil
 	}
 }

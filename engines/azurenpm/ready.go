@@ -2,6 +2,7 @@ package azurenpm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -41,16 +42,19 @@ func ready(ctx context.Context, n engines.Node) (agents.Question, error) {
 	}
 	g := agents.NewGetter(n)
 	s := settling{want: want}
-	return func(ctx context.Context) (bool, string) {
+	return func(ctx context.Context) error {
 		node, err := g.Metrics(ctx, nodeURL)
 		if err != nil {
-			return false, err.Error()
+			return err
 		}
 		cluster, err := g.Metrics(ctx, clusterURL)
 		if err != nil {
-			return false, err.Error()
+			return err
 		}
-		return s.settled(read(node, cluster), time.Now())
+		if ok, answer := s.settled(read(node, cluster), time.Now()); !ok {
+			return errors.New(answer)
+		}
+		return nil
 	}, nil
 }
 

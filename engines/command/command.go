@@ -53,19 +53,11 @@ func (e *Engine) Start(ctx context.Context, nodes []engines.Node) error {
 		Deadline: cmp.Or(max(e.Patience, 0), defaultPatience),
 	}
 	if e.Ready != nil {
-		spec.Ready = e.question
+		spec.Ready = func(_ context.Context, n engines.Node) (agents.Question, error) {
+			return func(ctx context.Context) error { return e.Ready(ctx, n) }, nil
+		}
 	}
 	return e.agents.Start(ctx, nodes, spec)
-}
-
-// question puts Ready to the agent on n.
-func (e *Engine) question(_ context.Context, n engines.Node) (agents.Question, error) {
-	return func(ctx context.Context) (bool, string) {
-		if err := e.Ready(ctx, n); err != nil {
-			return false, err.Error()
-		}
-		return true, ""
-	}, nil
 }
 
 // Stop ends the agents with SIGTERM, and with SIGKILL those that take too long.

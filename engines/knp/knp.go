@@ -5,8 +5,6 @@
 package knp
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -121,29 +119,26 @@ func (e *Engine) prepare(ctx context.Context, n engines.Node) error {
 // queue after its informers are in sync and after its first attempt to write its rules (Run
 // in pkg/dataplane/controller.go of v1.1.0); it has no readiness endpoint of its own.
 func ready(_ context.Context, n engines.Node) (agents.Question, error) {
-	return func(ctx context.Context) (bool, string) {
+	return func(ctx context.Context) error {
 		var text []byte
 		err := n.Do(func() (err error) {
 			text, err = os.ReadFile(queues)
 			return err
 		})
 		if err != nil {
-			return false, err.Error()
+			return err
 		}
 		if !listens(text, queue) {
-			return false, fmt.Sprintf("nobody listens to queue %s", queue)
+			return fmt.Errorf("nobody listens to queue %s", queue)
 		}
-		if err := n.Run(ctx, "", "nft", "list", "table", "inet", table); err != nil {
-			return false, err.Error()
-		}
-		return true, ""
+		return n.Run(ctx, "", "nft", "list", "table", "inet", table)
 	}, nil
 }
 
 // listens reports whether a list of queues has that number: the first field of a line.
 func listens(list []byte, number string) bool {
-	for lines := bufio.NewScanner(bytes.NewReader(list)); lines.Scan(); {
-		if fields := strings.Fields(lines.Text()); len(fields) > 0 && fields[0] == number {
+	for line := range strings.Lines(string(list)) {
+		if fields := strings.Fields(line); len(fields) > 0 && fields[0] == number {
 			return true
 		}
 	}

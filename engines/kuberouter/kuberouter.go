@@ -79,19 +79,18 @@ func (e *Engine) Command(n engines.Node) []string {
 // how a sync ended but in its log.
 func ready(_ context.Context, n engines.Node) (agents.Question, error) {
 	g := agents.NewGetter(n)
-	return func(ctx context.Context) (bool, string) {
+	return func(ctx context.Context) error {
 		m, err := g.Metrics(ctx, metricsURL)
 		if err != nil {
-			return false, err.Error()
+			return err
 		}
 		return synced(m)
 	}, nil
 }
 
-func synced(m agents.Metrics) (ok bool, answer string) {
-	n, found := m.Sum(syncs)
-	if !found || n < 1 {
-		return false, fmt.Sprintf("%s is %g", syncs, n)
+func synced(m agents.Metrics) error {
+	if n, found := m.Sum(syncs); !found || n < 1 {
+		return fmt.Errorf("%s is %g", syncs, n)
 	}
-	return true, ""
+	return nil
 }

@@ -29,12 +29,11 @@ func TestSynced(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ok, answer := synced(m)
-		if ok != want || ok != (answer == "") {
-			t.Errorf("%s: %v %q, want %v", file, ok, answer, want)
+		if err := synced(m); (err == nil) != want || err != nil && err.Error() == "" {
+			t.Errorf("%s: %v, want in sync %v", file, err, want)
 		}
 	}
-	if ok, answer := synced(nil); ok || answer == "" {
-		t.Errorf("no metrics: %v %q", ok, answer)
+	if err := synced(nil); err == nil || err.Error() == "" {
+		t.Errorf("no metrics: %v", err)
 	}
 }
