@@ -55,19 +55,16 @@ func Archive(ctx context.Context, p Program, cacheDir string) (file, ref string,
 	}
 	ref = image.Ref(p.Name, key)
 	file = filepath.Join(dir, path.Base(p.Name)+"-"+key+".tar")
-	l, err := flock.Acquire(ctx, filepath.Join(dir, path.Base(p.Name)+".lock"), nil, func(string) {})
-	if err != nil {
-		return "", "", err
+	there := func() bool {
+		now := time.Now()
+		return os.Chtimes(file, now, now) == nil // and the last to go
 	}
-	defer l.Release()
-	now := time.Now()
-	if os.Chtimes(file, now, now) == nil { // it's there, and the last to go
-		return file, ref, nil
-	}
-	if err := p.build(ctx, file, ref); err != nil {
-		return "", "", fmt.Errorf("build image %s: %w", p.Name, err)
-	}
-	return file, ref, prune(dir, path.Base(p.Name), keptPrograms)
+	return file, ref, flock.Once(ctx, filepath.Join(dir, path.Base(p.Name)+".lock"), there, func(string) {}, func() error {
+		if err := p.build(ctx, file, ref); err != nil {
+			return fmt.Errorf("build image %s: %w", p.Name, err)
+		}
+		return prune(dir, path.Base(p.Name), keptPrograms)
+	})
 }
 
 // build writes file when it's complete.

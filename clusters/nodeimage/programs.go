@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,7 +24,8 @@ func dirs() map[binaries.Name]string {
 // install puts the programs and what they read into root.
 func install(ctx context.Context, root string, set binaries.Set) error {
 	for name, dir := range dirs() {
-		if err := copyProgram(set.Path(name), filepath.Join(root, dir, string(name))); err != nil {
+		target := filepath.Join(root, dir, string(name))
+		if _, err := run(ctx, "install", "-D", "--mode=755", set.Path(name), target); err != nil {
 			return fmt.Errorf("install %s: %w", name, err)
 		}
 	}
@@ -91,23 +91,4 @@ func hooked(spec []byte) (string, error) {
 		return "", fmt.Errorf("write the default of containers: %w", err)
 	}
 	return string(text), nil
-}
-
-// copyProgram copies a program, and the directories above it.
-func copyProgram(from, to string) (err error) {
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		return err
-	}
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o755)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, out.Close()) }()
-	_, err = io.Copy(out, in)
-	return err
 }

@@ -5,7 +5,6 @@ import (
 	"embed"
 	"encoding/hex"
 	"fmt"
-	"io/fs"
 	"runtime"
 
 	"github.com/netassay/netassay/clusters/binaries"
@@ -62,16 +61,8 @@ func Hash() string {
 	for _, n := range binaries.Node() {
 		add(string(n), binaries.Key(n))
 	}
-	entries, err := fs.ReadDir(steps, ".")
-	if err != nil {
-		panic(err) // the files are part of the program
-	}
-	for _, e := range entries {
-		text, err := steps.ReadFile(e.Name())
-		if err != nil {
-			panic(err)
-		}
-		add(e.Name(), string(text))
+	for _, e := range embedded(steps.ReadDir(".")) {
+		add(e.Name(), string(embedded(steps.ReadFile(e.Name()))))
 	}
 	return hex.EncodeToString(h.Sum(nil))[:12]
 }
@@ -80,10 +71,14 @@ func Hash() string {
 func baseHash() string {
 	h := sha256.New()
 	fmt.Fprintln(h, runtime.GOARCH, suite, packages())
-	text, err := steps.ReadFile("debian.go")
-	if err != nil {
-		panic(err) // the file is part of the program
-	}
-	h.Write(text)
+	h.Write(embedded(steps.ReadFile("debian.go")))
 	return hex.EncodeToString(h.Sum(nil))[:12]
+}
+
+// embedded is what was read of files that are part of the program.
+func embedded[T any](t T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return t
 }

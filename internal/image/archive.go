@@ -1,8 +1,6 @@
 package image
 
 import (
-	"archive/tar"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -63,9 +61,9 @@ func Build(ctx context.Context, o Options) error {
 		defer os.RemoveAll(dir)
 		root = filepath.Join(dir, "root.tar")
 	}
-	sum, err := writeRoot(root, t)
+	sum, err := writeTar(root, t.entries())
 	if err != nil {
-		return err
+		return fmt.Errorf("write layer: %w", err)
 	}
 	return pack(o.Archive, root, sum, o.config(), o.Refs)
 }
@@ -76,23 +74,6 @@ func configName(config []byte) string {
 }
 
 func layerName(sum string) string { return sum + "/layer.tar" }
-
-// writeRoot writes the layer and returns the hash of its bytes.
-func writeRoot(name string, t tree) (sum string, err error) {
-	f, err := os.Create(name)
-	if err != nil {
-		return "", fmt.Errorf("write layer: %w", err)
-	}
-	h := sha256.New()
-	err = t.writeTar(io.MultiWriter(f, h))
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return "", fmt.Errorf("write layer: %w", err)
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
-}
 
 // epoch is when everything in the image was made, so that equal inputs are equal bytes.
 const epoch = "1970-01-01T00:00:00Z"
@@ -140,11 +121,15 @@ func pack(archive, layer, sum string, c Config, refs []string) error {
 	if err != nil {
 		return err
 	}
-	return writeArchive(archive, []part{
-		{name: configName(config), body: config},
-		{name: layerName(sum), file: layer},
-		{name: "manifest.json", body: manifest},
+	_, err = writeTar(archive, []entry{
+		{name: configName(config), mode: 0o644, body: config},
+		{name: layerName(sum), mode: 0o644, source: layer},
+		{name: "manifest.json", mode: 0o644, body: manifest},
 	})
+	if err != nil {
+		return fmt.Errorf("write archive: %w", err)
+	}
+	return nil
 }
 
 // describe is the image's configuration and the archive's table of contents.
@@ -178,56 +163,4 @@ func tag(version string) string {
 		}
 		return '-'
 	}, version)
-}
-
-// part is one member of the archive.
-type part struct {
-	name string
-	body []byte
-	file string // instead of body
-}
-
-func writeArchive(name string, parts []part) (err error) {
-	f, err := os.Create(name)
-	if err != nil {
-		return fmt.Errorf("write archive: %w", err)
-	}
-	defer func() {
-		if cerr := f.Close(); err == nil && cerr != nil {
-			err = fmt.Errorf("write archive: %w", cerr)
-		}
-	}()
-	tw := tar.NewWriter(f)
-	for _, p := range parts {
-		if err := p.write(tw); err != nil {
-			return fmt.Errorf("write archive: %s: %w", p.name, err)
-		}
-	}
-	if err := tw.Close(); err != nil {
-		return fmt.Errorf("write archive: %w", err)
-	}
-	return nil
-}
-
-func (p part) write(tw *tar.Writer) error {
-	var body io.Reader = bytes.NewReader(p.body)
-	size := int64(len(p.body))
-	if p.file != "" {
-		f, err := os.Open(p.file)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		info, err := f.Stat()
-		if err != nil {
-			return err
-		}
-		body, size = f, info.Size()
-	}
-	h := &tar.Header{Name: p.name, Typeflag: tar.TypeReg, Mode: 0o644, Size: size, Format: tar.FormatPAX}
-	if err := tw.WriteHeader(h); err != nil {
-		return err
-	}
-	_, err := io.Copy(tw, body)
-	return err
 }

@@ -2,20 +2,25 @@ package image
 
 import (
 	"archive/tar"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"slices"
 	"strings"
 )
 
-// entry is one file of the image. Without a source and a link it is a directory.
+// entry is one file of a tar: a link, a directory by its mode, or bytes.
 type entry struct {
-	name   string // absolute, clean
+	name   string // clean, and in a tree absolute
 	mode   fs.FileMode
 	source string // where the bytes are on this machine
+	body   []byte // the bytes when source is ""
 	link   string // what a symbolic link says
 }
 
@@ -32,21 +37,34 @@ func (t tree) put(e entry) {
 	t[e.name] = e
 }
 
-// writeTar writes the tree in the order of names, with no owner but root and no time but
-// the epoch, so that equal trees are equal bytes.
-func (t tree) writeTar(w io.Writer) error {
-	tw := tar.NewWriter(w)
-	names := make([]string, 0, len(t))
-	for name := range t {
-		names = append(names, name)
+// entries are those of the tree in the order of names.
+func (t tree) entries() []entry {
+	var all []entry
+	for _, name := range slices.Sorted(maps.Keys(t)) {
+		all = append(all, t[name])
 	}
-	slices.Sort(names)
-	for _, name := range names {
-		if err := t[name].write(tw); err != nil {
-			return fmt.Errorf("pack %s: %w", name, err)
+	return all
+}
+
+// writeTar writes entries to a file and returns the hash of its bytes. They have no owner
+// but root and no time but the epoch, so that equal entries are equal bytes.
+func writeTar(name string, entries []entry) (sum string, err error) {
+	f, err := os.Create(name)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	h := sha256.New()
+	tw := tar.NewWriter(io.MultiWriter(f, h))
+	for _, e := range entries {
+		if err := e.write(tw); err != nil {
+			return "", fmt.Errorf("pack %s: %w", e.name, err)
 		}
 	}
-	return tw.Close()
+	if err := tw.Close(); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 func (e entry) write(tw *tar.Writer) error {
@@ -54,15 +72,21 @@ func (e entry) write(tw *tar.Writer) error {
 	switch {
 	case e.link != "":
 		h.Typeflag, h.Linkname, h.Mode = tar.TypeSymlink, e.link, 0o777
-	case e.source == "":
+	case e.mode.IsDir():
 		h.Typeflag, h.Name = tar.TypeDir, h.Name+"/"
 		if e.mode&fs.ModeSticky != 0 {
 			h.Mode |= 0o1000
 		}
-	default:
+	case e.source != "":
 		return e.writeFile(tw, h)
+	default:
+		h.Typeflag, h.Size = tar.TypeReg, int64(len(e.body))
 	}
-	return tw.WriteHeader(h)
+	if err := tw.WriteHeader(h); err != nil {
+		return err
+	}
+	_, err := tw.Write(e.body)
+	return err
 }
 
 func (e entry) writeFile(tw *tar.Writer, h *tar.Header) error {
