@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"github.com/netassay/netassay/model"
 )
 
@@ -21,13 +19,6 @@ const (
 	cniVersion = "1.0.0"
 	cniState   = "/run/netassay-cni" // a tmpfs: a node that restarts has no pods
 )
-
-// place is where a node is in the cluster's network.
-type place struct {
-	name     string
-	podCIDRs []netip.Prefix // in the cluster's order of families
-	ips      []netip.Addr   // of the node itself, one per family
-}
 
 // object is a piece of JSON.
 type object = map[string]any
@@ -69,18 +60,18 @@ func everything(a netip.Addr) netip.Prefix {
 // routesOf are the commands that lead from a node to the pods of all others. Services get a
 // route as well: a node that connects to a Service looks for one before kube-proxy's rules
 // see the packet, and has no default route to fall back on.
-func routesOf(self string, all []place, services []netip.Prefix) ([]string, error) {
+func routesOf(self string, all []model.Node, services []netip.Prefix) ([]string, error) {
 	var commands []string
 	for _, other := range all {
-		if other.name == self {
+		if other.Name == self {
 			continue
 		}
-		for _, cidr := range other.podCIDRs {
-			via := slices.IndexFunc(other.ips, func(ip netip.Addr) bool { return ip.Is4() == cidr.Addr().Is4() })
+		for _, cidr := range other.PodCIDRs {
+			via := slices.IndexFunc(other.IPs, func(ip netip.Addr) bool { return ip.Is4() == cidr.Addr().Is4() })
 			if via < 0 {
-				return nil, fmt.Errorf("route to pods of node %s: it has pods in %s and no address of that family", other.name, cidr)
+				return nil, fmt.Errorf("route to pods of node %s: it has pods in %s and no address of that family", other.Name, cidr)
 			}
-			commands = append(commands, fmt.Sprintf("ip %s route replace %s via %s", familyFlag(cidr.Addr()), cidr, other.ips[via]))
+			commands = append(commands, fmt.Sprintf("ip %s route replace %s via %s", familyFlag(cidr.Addr()), cidr, other.IPs[via]))
 		}
 	}
 	for _, cidr := range services {
@@ -97,12 +88,12 @@ func familyFlag(a netip.Addr) string {
 }
 
 // networkScript is what a node's shell runs to connect its pods. It can be run again.
-func networkScript(self place, all []place, services []netip.Prefix) (string, error) {
-	conf, err := conflist(self.podCIDRs)
+func networkScript(self model.Node, all []model.Node, services []netip.Prefix) (string, error) {
+	conf, err := conflist(self.PodCIDRs)
 	if err != nil {
 		return "", err
 	}
-	routes, err := routesOf(self.name, all, services)
+	routes, err := routesOf(self.Name, all, services)
 	if err != nil {
 		return "", err
 	}
@@ -127,29 +118,14 @@ for family in -4 -6; do
 done
 `
 
-// placeOf reads a node's place; ok is false as long as it has none.
-func placeOf(n *corev1.Node) (p place, ok bool) {
-	p.name = n.Name
-	for _, text := range n.Spec.PodCIDRs {
-		if cidr, err := netip.ParsePrefix(text); err == nil {
-			p.podCIDRs = append(p.podCIDRs, cidr.Masked())
-		}
-	}
-	for _, a := range n.Status.Addresses {
-		if a.Type != corev1.NodeInternalIP {
-			continue
-		}
-		if ip, err := netip.ParseAddr(a.Address); err == nil {
-			p.ips = append(p.ips, ip.Unmap())
-		}
-	}
-	return p, len(p.podCIDRs) > 0 && len(p.ips) >= len(p.podCIDRs)
-}
+// placed reports whether a node has been given ranges for its pods, and an address of its
+// own for each.
+func placed(n model.Node) bool { return len(n.PodCIDRs) > 0 && len(n.IPs) >= len(n.PodCIDRs) }
 
 // familiesOf are the families of a node's pods, primary first.
-func familiesOf(p place) []model.Family {
+func familiesOf(n model.Node) []model.Family {
 	var addresses []netip.Addr
-	for _, cidr := range p.podCIDRs {
+	for _, cidr := range n.PodCIDRs {
 		addresses = append(addresses, cidr.Addr())
 	}
 	return model.FamiliesOf(addresses...)

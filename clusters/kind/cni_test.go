@@ -20,10 +20,10 @@ func node(name string, cidrs, ips []string) *corev1.Node {
 	return n
 }
 
-func mustPlace(t *testing.T, n *corev1.Node) place {
+func mustPlace(t *testing.T, n *corev1.Node) model.Node {
 	t.Helper()
-	p, ok := placeOf(n)
-	if !ok {
+	p := model.NodeFromAPI(n)
+	if !placed(p) {
 		t.Fatalf("node %s has no place", n.Name)
 	}
 	return p
@@ -36,7 +36,7 @@ func TestNetworkScript(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := networkScript(a, []place{a, b}, services)
+	got, err := networkScript(a, []model.Node{a, b}, services)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,16 +97,16 @@ mv /etc/cni/net.d/10-netassay.conflist.new /etc/cni/net.d/10-netassay.conflist
 }
 
 func TestRoutesNeedAnAddressOfTheFamily(t *testing.T) {
-	all := []place{
-		{name: "a"},
-		{name: "b", podCIDRs: []netip.Prefix{netip.MustParsePrefix("fd00::/64")}, ips: []netip.Addr{netip.MustParseAddr("10.0.0.1")}},
+	all := []model.Node{
+		{Name: "a"},
+		{Name: "b", PodCIDRs: []netip.Prefix{netip.MustParsePrefix("fd00::/64")}, IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}},
 	}
 	if got, err := routesOf("a", all, nil); err == nil {
 		t.Errorf("routes %q, want an error", got)
 	}
 }
 
-func TestPlaceOf(t *testing.T) {
+func TestPlaced(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		node *corev1.Node
@@ -120,7 +120,8 @@ func TestPlaceOf(t *testing.T) {
 		{"second address is late", node("n", []string{"10.0.0.0/24", "fd00::/64"}, []string{"1.1.1.1"}), false, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			p, ok := placeOf(tc.node)
+			p := model.NodeFromAPI(tc.node)
+			ok := placed(p)
 			if ok != tc.ok {
 				t.Fatalf("ok %v, want %v", ok, tc.ok)
 			}

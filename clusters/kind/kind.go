@@ -18,7 +18,9 @@ import (
 	"sigs.k8s.io/kind/pkg/cluster/nodes"
 
 	"github.com/netassay/netassay/clusters"
+	"github.com/netassay/netassay/clusters/existing"
 	kindconfigs "github.com/netassay/netassay/kind-configs"
+	"github.com/netassay/netassay/model"
 )
 
 // Cluster is a running cluster of kind, or what was made of one. It implements
@@ -162,7 +164,11 @@ func (c *Cluster) up(ctx context.Context, m materials) error {
 	if err := c.onNodes(ctx, func(ctx context.Context, n nodes.Node) error { return runScript(ctx, n, closeScript) }); err != nil {
 		return fmt.Errorf("take default routes: %w", err)
 	}
-	c.Cluster = reach(c.name, c.rest, places, m.images)
+	names := make([]string, len(places))
+	for i, n := range places {
+		names[i] = n.Name
+	}
+	c.Cluster = existing.FromREST(c.rest, c.name, names, familiesOf(places[0]), m.images)
 	c.ClusterSeconds = time.Since(began).Seconds()
 	c.cfg.Progress(fmt.Sprintf("cluster %s: all nodes ready, no way out (%.1f s)", c.name, c.ClusterSeconds))
 	return nil
@@ -170,8 +176,8 @@ func (c *Cluster) up(ctx context.Context, m materials) error {
 
 // furnish loads images and connects pods, on all nodes at once, and waits until the
 // cluster is fit for use.
-func (c *Cluster) furnish(ctx context.Context, m materials) ([]place, error) {
-	var places []place
+func (c *Cluster) furnish(ctx context.Context, m materials) ([]model.Node, error) {
+	var places []model.Node
 	g, gctx := errgroup.WithContext(ctx)
 	for _, a := range m.archives {
 		g.Go(func() error {
@@ -246,15 +252,14 @@ func (c *Cluster) Close(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
 	defer cancel()
-	if err := c.docker.remove(ctx, c.name); err != nil {
-		return &LeftError{Cluster: c.name, Err: err}
+	err := c.docker.remove(ctx, c.name)
+	if err == nil && c.interrupted() && c.brought != "" {
+		err = c.docker.removeImage(ctx, c.brought)
 	}
-	if c.interrupted() && c.brought != "" {
-		if err := c.docker.removeImage(ctx, c.brought); err != nil {
-			return &LeftError{Cluster: c.name, Err: err}
-		}
+	if err == nil {
+		err = c.claim.release()
 	}
-	if err := c.claim.release(); err != nil {
+	if err != nil {
 		return &LeftError{Cluster: c.name, Err: err}
 	}
 	return nil

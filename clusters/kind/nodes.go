@@ -16,6 +16,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/kind/pkg/cluster/nodes"
 	"sigs.k8s.io/kind/pkg/cluster/nodeutils"
+
+	"github.com/netassay/netassay/model"
 )
 
 const pollEvery = 200 * time.Millisecond
@@ -55,12 +57,12 @@ func load(ctx context.Context, n nodes.Node, a archive) error {
 
 // connectPods waits until every node has been given podCIDRs and writes each node's CNI
 // configuration and routes.
-func (c *Cluster) connectPods(ctx context.Context) ([]place, error) {
+func (c *Cluster) connectPods(ctx context.Context) ([]model.Node, error) {
 	services, err := c.services()
 	if err != nil {
 		return nil, err
 	}
-	var places []place
+	var places []model.Node
 	err = c.poll(ctx, "nodes to get podCIDRs", func(ctx context.Context) (missing string, err error) {
 		places, missing, err = c.places(ctx)
 		return missing, err
@@ -69,7 +71,7 @@ func (c *Cluster) connectPods(ctx context.Context) ([]place, error) {
 		return nil, err
 	}
 	return places, c.onNodes(ctx, func(ctx context.Context, n nodes.Node) error {
-		i := slices.IndexFunc(places, func(p place) bool { return p.name == n.String() })
+		i := slices.IndexFunc(places, func(p model.Node) bool { return p.Name == n.String() })
 		if i < 0 {
 			return fmt.Errorf("no Node object has that name")
 		}
@@ -82,17 +84,17 @@ func (c *Cluster) connectPods(ctx context.Context) ([]place, error) {
 }
 
 // places are where the nodes are; missing says which has no place yet.
-func (c *Cluster) places(ctx context.Context) (places []place, missing string, err error) {
+func (c *Cluster) places(ctx context.Context) (places []model.Node, missing string, err error) {
 	list, err := c.client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil, "", err
 	}
 	for i := range list.Items {
-		p, ok := placeOf(&list.Items[i])
-		if !ok {
-			return nil, "node " + list.Items[i].Name, nil
+		n := model.NodeFromAPI(&list.Items[i])
+		if !placed(n) {
+			return nil, "node " + n.Name, nil
 		}
-		places = append(places, p)
+		places = append(places, n)
 	}
 	if len(places) < len(c.spec.Nodes) {
 		return nil, fmt.Sprintf("%d of %d nodes", len(c.spec.Nodes)-len(places), len(c.spec.Nodes)), nil
@@ -196,7 +198,7 @@ func (c *Cluster) RestartNode(ctx context.Context, name string) error {
 		if err != nil || missing != "" {
 			return missing, err
 		}
-		self := slices.IndexFunc(places, func(p place) bool { return p.name == name })
+		self := slices.IndexFunc(places, func(p model.Node) bool { return p.Name == name })
 		script, err := networkScript(places[self], places, services)
 		if err != nil {
 			return "", err

@@ -5,6 +5,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/netassay/netassay/model"
 )
 
 // TestScripts runs both scripts in a network and mount namespace of their own, twice, as a
@@ -18,7 +20,7 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	connect, err := networkScript(a, []place{a, b}, services)
+	connect, err := networkScript(a, []model.Node{a, b}, services)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,8 +13,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -69,16 +71,12 @@ type Process struct {
 	log   string
 	cmd   *exec.Cmd
 	done  chan struct{}
-	asked chan struct{} // closed when somebody wanted it to end
-	once  sync.Once
+	asked atomic.Bool // somebody wanted it to end
 }
 
 // Start starts a process.
 func (g *Group) Start(spec Spec) (*Process, error) {
-	p := &Process{
-		spec: spec, log: g.LogPath(spec.Name),
-		done: make(chan struct{}), asked: make(chan struct{}),
-	}
+	p := &Process{spec: spec, log: g.LogPath(spec.Name), done: make(chan struct{})}
 	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("open log of %s: %w", spec.Name, err)
@@ -119,14 +117,9 @@ func (g *Group) wait(p *Process) {
 	err := p.cmd.Wait()
 	close(p.done)
 	g.mu.Lock()
-	for i, other := range g.running {
-		if other == p {
-			g.running = append(g.running[:i], g.running[i+1:]...)
-			break
-		}
-	}
+	g.running = slices.DeleteFunc(g.running, func(other *Process) bool { return other == p })
 	g.mu.Unlock()
-	if p.spec.MayEnd || p.wasAsked() {
+	if p.spec.MayEnd || p.asked.Load() {
 		return
 	}
 	if err == nil {
@@ -142,7 +135,7 @@ func (g *Group) wait(p *Process) {
 // anything to save: their data goes with the lab.
 func (g *Group) Kill() {
 	g.mu.Lock()
-	all := append([]*Process(nil), g.running...)
+	all := slices.Clone(g.running)
 	g.mu.Unlock()
 	for _, p := range all {
 		_ = p.Signal(syscall.SIGKILL) // an error means that it has ended
@@ -164,20 +157,11 @@ func (p *Process) Done() <-chan struct{} { return p.done }
 // Signal sends sig; it is an error when the process has ended. Its end is from now on not
 // reported as a surprise.
 func (p *Process) Signal(sig os.Signal) error {
-	p.once.Do(func() { close(p.asked) })
+	p.asked.Store(true)
 	if err := p.cmd.Process.Signal(sig); err != nil {
 		return fmt.Errorf("signal %s: %w", p.spec.Name, err)
 	}
 	return nil
-}
-
-func (p *Process) wasAsked() bool {
-	select {
-	case <-p.asked:
-		return true
-	default:
-		return false
-	}
 }
 
 // Command is a program to run to its end.
