@@ -1,12 +1,15 @@
 package kind
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
 
 	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
 	"sigs.k8s.io/yaml"
+
+	kindconfigs "github.com/netassay/netassay/kind-configs"
 )
 
 // Config is the cluster that is wanted.
@@ -23,25 +26,16 @@ type Config struct {
 	LogDir string
 	// Progress, if not nil, is told of what was done, a line at a time.
 	Progress func(string)
-	// Patience bounds the making of the cluster, without its images; 20 min when 0.
-	Patience time.Duration
 }
 
-const (
-	defaultTopology = "dual"
-	defaultPatience = 20 * time.Minute
-)
+// patience bounds the making of a cluster, without its images.
+const patience = 20 * time.Minute
 
 func (c Config) withDefaults() Config {
 	if c.ID == "" {
 		c.ID = randomID()
 	}
-	if c.Topology == "" {
-		c.Topology = defaultTopology
-	}
-	if c.Patience <= 0 {
-		c.Patience = defaultPatience
-	}
+	c.Topology = cmp.Or(c.Topology, kindconfigs.Default)
 	if c.Progress == nil {
 		c.Progress = func(string) {}
 	}

@@ -139,7 +139,7 @@ func openLog(dir string) (*os.File, error) {
 
 // up makes everything that is in Docker.
 func (c *Cluster) up(ctx context.Context, m materials) error {
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.Patience)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	began := time.Now()
 	if err := c.docker.makeNetwork(ctx, c.name, c.claim.dir, hasIPv6(c.spec)); err != nil {

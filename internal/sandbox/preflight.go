@@ -7,7 +7,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
+
+	"github.com/vishvananda/netlink"
 )
 
 // Problem is a missing prerequisite and its cure, one line each.
@@ -58,19 +61,10 @@ func missingTools() []Problem {
 }
 
 func inPath(tool string) bool {
-	for _, kv := range environ() {
-		path, ok := strings.CutPrefix(kv, "PATH=")
-		if !ok {
-			continue
-		}
-		for _, dir := range filepath.SplitList(path) {
-			info, err := os.Stat(filepath.Join(dir, tool))
-			if err == nil && !info.IsDir() && info.Mode()&0o111 != 0 {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(filepath.SplitList(searchPath()), func(dir string) bool {
+		_, err := exec.LookPath(filepath.Join(dir, tool))
+		return err == nil
+	})
 }
 
 func namespaceCure() string {
@@ -132,4 +126,22 @@ func runTrial() int {
 		fmt.Printf("%s\t%s\n", p.What, p.Cure)
 	}
 	return 0
+}
+
+// tryLinks tries the kinds of links that a lab is made of.
+func tryLinks() []Problem {
+	var problems []Problem
+	links := []netlink.Link{
+		&netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: "try-bridge"}},
+		&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "try-veth0"}, PeerName: "try-veth1"},
+	}
+	for _, link := range links {
+		if err := netlink.LinkAdd(link); err != nil {
+			problems = append(problems, Problem{
+				What: "link type " + link.Type() + " refused (" + err.Error() + ")",
+				Cure: "a kernel with it (modprobe " + link.Type() + ")",
+			})
+		}
+	}
+	return problems
 }

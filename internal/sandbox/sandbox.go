@@ -119,16 +119,19 @@ func command(opts Options) *exec.Cmd {
 	return cmd
 }
 
-// environ is the environment with the directories of the system's tools in PATH, which an
-// unprivileged user often lacks.
-func environ() []string {
+// environ is the environment with searchPath as its PATH.
+func environ() []string { return append(os.Environ(), "PATH="+searchPath()) }
+
+// searchPath is PATH with the directories of the system's tools, which an unprivileged user
+// often lacks.
+func searchPath() string {
 	path := os.Getenv("PATH")
 	for _, dir := range []string{"/usr/local/sbin", "/usr/sbin", "/sbin"} {
 		if !strings.Contains(":"+path+":", ":"+dir+":") {
 			path += ":" + dir
 		}
 	}
-	return append(os.Environ(), "PATH="+path)
+	return path
 }
 
 func namespaces() *syscall.SysProcAttr {
