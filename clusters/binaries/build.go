@@ -161,32 +161,20 @@ func orAssets(name string) string {
 // explain turns a failed build into one line that names the cure, where the cause is one
 // that has a cure.
 func explain(name, output string, err error) error {
-	last := lastLine(output)
+	output = strings.TrimSpace(output)
+	last := output[strings.LastIndexByte(output, '\n')+1:]
+	says := func(sub string) bool { return strings.Contains(output, sub) }
 	switch {
-	case containsAny(output, "requires go >= ", "toolchain not available"):
+	case slices.ContainsFunc([]string{"requires go >= ", "toolchain not available"}, says):
 		return fmt.Errorf("build %s: the Go toolchain is too old: %s: install a newer Go from https://go.dev/dl", name, last)
-	case containsAny(output, "dial tcp", "no such host", "i/o timeout", "TLS handshake timeout", "network is unreachable", "module lookup disabled"):
+	case slices.ContainsFunc([]string{"dial tcp", "no such host", "i/o timeout", "TLS handshake timeout", "network is unreachable", "module lookup disabled"}, says):
 		return fmt.Errorf("build %s: the Go module proxy can't be reached: %s: connect to the network, or set GOPROXY%s",
 			name, last, orAssets(name))
-	case strings.Contains(output, "no space left on device"):
+	case says("no space left on device"):
 		return fmt.Errorf("build %s: no space left on device: free some, or set GOCACHE and NETASSAY_CACHE elsewhere", name)
 	default:
 		return fmt.Errorf("build %s: %w: %s", name, err, output)
 	}
-}
-
-func containsAny(s string, subs ...string) bool {
-	for _, sub := range subs {
-		if strings.Contains(s, sub) {
-			return true
-		}
-	}
-	return false
-}
-
-func lastLine(s string) string {
-	s = strings.TrimSpace(s)
-	return s[strings.LastIndexByte(s, '\n')+1:]
 }
 
 // elapsed is the time since start, in whole seconds.
