@@ -178,9 +178,6 @@ func (l *Lab) Died() <-chan error { return l.processes.Died() }
 // ReadyAfter is how long Start took.
 func (l *Lab) ReadyAfter() time.Duration { return l.phases.total() }
 
-// LogDir is the directory of the lab's logs.
-func (l *Lab) LogDir() string { return l.cfg.LogDir }
-
 // Close ends the lab's programs and its network. What is left ends with the sandbox.
 func (l *Lab) Close() error {
 	var errs []error
