@@ -15,8 +15,8 @@ import (
 	"github.com/netassay/netassay/reports/render"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/suites/chaos"
-	"github.com/netassay/netassay/suites/chaos/account"
 	"github.com/netassay/netassay/suites/runner"
+	"github.com/netassay/netassay/suites/steady/account"
 	"github.com/netassay/netassay/testbed"
 )
 

@@ -69,8 +69,8 @@ func experiments() []directory {
 	below := []string{"leaves", "model", "probe", "engines", "clusters", "testbed", "reports"}
 	return []directory{
 		{name: "suites", sees: below, rows: [][]string{
-			{"suites", "suites/oracle", "suites/judge", "suites/internal/testmain", "suites/kindtest"},
-			{"suites/cases", "suites/chaos/account", "suites/verify"},
+			{"suites", "suites/oracle", "suites/judge", "suites/internal/fakenode", "suites/internal/testmain", "suites/kindtest", "suites/steady/account"},
+			{"suites/cases", "suites/steady", "suites/verify"},
 			{"suites/fixture", "suites/chaos"},
 			{"suites/runner"},
 			{"suites/conformance"},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/netassay/netassay/probe/flows"
+	"github.com/netassay/netassay/suites/steady"
 )
 
 // An action is what one phase does to the cluster while packets flow.
@@ -192,7 +193,7 @@ func (a *editRest) Execute(ctx context.Context) error {
 // takes too long, the verdict says that it was not enough.
 type editEnough struct {
 	want     uint64
-	load     *load
+	load     *steady.Load
 	policies *policies
 	pace     *rand.Rand
 }
@@ -205,10 +206,10 @@ const (
 // Execute implements action.
 func (a *editEnough) Execute(ctx context.Context) error {
 	for end := time.Now().Add(enoughLimit); ; {
-		if _, err := a.load.rotate(ctx, "enough packets", false); err != nil {
+		if _, err := a.load.Rotate(ctx, "enough packets", false); err != nil {
 			return err
 		}
-		if a.load.mustDrop() >= a.want || time.Now().After(end) {
+		if a.load.MustDrop() >= a.want || time.Now().After(end) {
 			return nil
 		}
 		if err := a.policies.editing(ctx, a.pace, pausing(enoughLook)); err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	v1 "github.com/netassay/netassay/reports/v1"
+	"github.com/netassay/netassay/suites/internal/fakenode"
 )
 
 // An agent that was ended is started at once, one that has to be settled was in sync first,
@@ -98,13 +99,13 @@ func TestStopAPI(t *testing.T) {
 func TestHoldLock(t *testing.T) {
 	p, _ := newFakePolicies(t)
 	all, log := newEnforcers()
-	n, j := &fakeNode{}, newJournal()
+	n, j := &fakenode.Node{}, newJournal()
 	a := &holdLock{length: 4 * time.Second, node: n, agents: all, policies: p, pace: source(1, 1), journal: j}
 	if err := a.Execute(t.Context()); err != nil || j.result.Done.LockHolds != 1 || len(*log) != 2 {
 		t.Errorf("%v, done %+v, %v", err, j.result.Done, *log)
 	}
-	if want := []string{`sh -c exec flock "$XTABLES_LOCKFILE" sleep 4`}; !slices.Equal(n.ran, want) {
-		t.Errorf("ran %q", n.ran)
+	if want := []string{`sh -c exec flock "$XTABLES_LOCKFILE" sleep 4`}; !slices.Equal(n.Ran(), want) {
+		t.Errorf("ran %q", n.Ran())
 	}
 }
 
@@ -122,12 +123,12 @@ func TestEditRest(t *testing.T) {
 
 func TestEditEnough(t *testing.T) {
 	p, client := newFakePolicies(t)
-	l := newLoad(&fakeNode{})
-	if err := l.start(t.Context()); err != nil {
+	l := newLoad(&fakenode.Node{})
+	if err := l.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	a := &editEnough{want: 0, load: l, policies: p, pace: source(1, 1)}
-	if err := errors.Join(a.Execute(t.Context()), l.end(t.Context())); err != nil || len(asked(client)) != 1 {
+	if err := errors.Join(a.Execute(t.Context()), l.End(t.Context())); err != nil || len(asked(client)) != 1 {
 		t.Errorf("enough already: %v, asked %v", err, asked(client))
 	}
 }
@@ -144,24 +145,24 @@ func TestRepairTime(t *testing.T) {
 
 // What leaks from a destruction to its repair is counted apart, and timed.
 func TestDrifts(t *testing.T) {
-	n := &fakeNode{repairAfter: 60 * time.Millisecond}
+	n := &fakenode.Node{RepairAfter: 60 * time.Millisecond}
 	var run v1.ChaosRun
 	l, j := newLoad(n), journalOf(&run)
-	if err := l.start(t.Context()); err != nil {
+	if err := l.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	a := &drifts{
 		plan: []drift{{pause: poll}, {pause: poll, sets: true}}, backend: "nft", verify: 40 * time.Millisecond,
 		node: n, load: l, journal: j,
 	}
-	if err := errors.Join(a.Execute(t.Context()), l.end(t.Context())); err != nil {
+	if err := errors.Join(a.Execute(t.Context()), l.End(t.Context())); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"iptables-nft -w 5 -t mangle -F", "ip6tables-nft -w 5 -t mangle -F", "ipset flush"}
-	if diff := cmp.Diff(want, n.ran); diff != "" {
+	if diff := cmp.Diff(want, n.Ran()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	c := l.tally
+	c := l.Tally()
 	if c.Drift.Leaked == 0 || c.Drift.Lost > 0 || c.UDP.Leaked+c.UDP.Lost+c.TCP.Leaked+c.TCP.Lost > 0 {
 		t.Errorf("counted %+v", c)
 	}

@@ -6,10 +6,10 @@
 //
 //	seed ─▶ schedule ─▶ actions, one per phase ─▶ agents, policies, nodes
 //	                          │ under
-//	                        load ─▶ probe/flows ─▶ segments ─▶ account ─▶ verdict
+//	                        steady ─▶ probe/flows ─▶ segments ─▶ account ─▶ verdict
 //
 // It decides what is done when (schedule, pure, from a seed) and to whom. What the packets
-// say is decided by account. Each phase is an action with the parts that it needs.
+// say is decided by steady/account. Each phase is an action with the parts that it needs.
 //
 // It must never start a fault before the flows are seen to be right, change what decides a
 // must-drop or must-pass flow, or send a packet itself. It works on a lab only: it kills

@@ -8,6 +8,7 @@ import (
 	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/probe/flows"
 	v1 "github.com/netassay/netassay/reports/v1"
+	"github.com/netassay/netassay/suites/steady"
 )
 
 // drifts destroys what the enforcer made on the server's node, in turn: its chains, its
@@ -17,7 +18,7 @@ type drifts struct {
 	backend string
 	verify  time.Duration // between the agents' own checks
 	node    commander
-	load    *load
+	load    *steady.Load
 	journal *journal
 }
 
@@ -25,7 +26,7 @@ type drifts struct {
 func (a *drifts) Execute(ctx context.Context) error {
 	for i, d := range a.plan {
 		phase := fmt.Sprintf("drift %d", i+1)
-		if _, err := a.load.rotate(ctx, phase, true); err != nil {
+		if _, err := a.load.Rotate(ctx, phase, true); err != nil {
 			return err
 		}
 		if err := flows.Pause(ctx, d.pause); err != nil {
@@ -38,7 +39,7 @@ func (a *drifts) Execute(ctx context.Context) error {
 		if err := a.repaired(ctx); err != nil {
 			return err
 		}
-		seen, err := a.load.rotate(ctx, "after "+phase, false)
+		seen, err := a.load.Rotate(ctx, "after "+phase, false)
 		if err != nil {
 			return err
 		}
@@ -71,7 +72,7 @@ func (a *drifts) repaired(ctx context.Context) error {
 		return err
 	}
 	for range 3 {
-		if err := a.load.await(ctx); err != nil {
+		if err := a.load.Await(ctx); err != nil {
 			return err
 		}
 	}

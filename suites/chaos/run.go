@@ -13,6 +13,7 @@ import (
 
 	"github.com/netassay/netassay/probe/flows"
 	v1 "github.com/netassay/netassay/reports/v1"
+	"github.com/netassay/netassay/suites/steady"
 )
 
 // run is one run on one backend: the parts of which its phases take what they need.
@@ -22,7 +23,7 @@ type run struct {
 	processes []*agent
 	agents    enforcers
 	policies  *policies
-	load      *load
+	load      *steady.Load
 	journal   *journal
 }
 
@@ -48,11 +49,11 @@ func (r *run) all(ctx context.Context) error {
 	if err := r.journal.during("set up", func() error { return r.setUp(ctx) }); err != nil {
 		return err
 	}
-	if err := r.load.start(ctx); err != nil {
+	if err := r.load.Start(ctx); err != nil {
 		return err
 	}
-	err := errors.Join(r.faults(ctx), r.load.end(context.WithoutCancel(ctx)))
-	r.journal.result.Tally = r.load.tally.Tally
+	err := errors.Join(r.faults(ctx), r.load.End(context.WithoutCancel(ctx)))
+	r.journal.result.Tally = r.load.Tally().Tally
 	return err
 }
 
@@ -62,10 +63,10 @@ func (r *run) setUp(ctx context.Context) error {
 		return err
 	}
 	t := r.cfg.Timing
-	r.load = &load{
-		backend: r.cfg.Backend, timing: t, record: r.cfg.Record,
-		watcher: flows.Watcher{Fleet: r.place.fleet, Silence: t.Silence, Deadline: t.Deadline},
-		pass:    r.place.flows(near, far), drop: r.place.flows(badNear, badFar),
+	r.load = &steady.Load{
+		Backend: r.cfg.Backend, Interval: t.Interval, Connect: t.Connect, Record: r.cfg.Record,
+		Watcher: flows.Watcher{Fleet: r.place.fleet, Silence: t.Silence, Deadline: t.Deadline},
+		Pass:    r.place.flows(near, far), Drop: r.place.flows(badNear, badFar),
 	}
 	r.policies = newPolicies(r.cfg.Client.NetworkingV1().NetworkPolicies(r.place.namespace), r.cfg.Sizes.CIDRs, r.friends()...)
 	if err := r.policies.create(ctx); err != nil {
@@ -74,7 +75,7 @@ func (r *run) setUp(ctx context.Context) error {
 	if err := r.agents.start(ctx); err != nil {
 		return err
 	}
-	return r.load.watcher.Await(ctx, r.load.drop, false)
+	return r.load.Watcher.Await(ctx, r.load.Drop, false)
 }
 
 // friends are the addresses of the clients that must pass.
@@ -105,7 +106,7 @@ func (r *run) phases(s schedule) []phase {
 func (r *run) faults(ctx context.Context) error {
 	s := draw(r.cfg.Seed, r.cfg.Sizes, len(r.agents), r.cfg.Timing.Verify)
 	for _, p := range r.phases(s) {
-		err := r.journal.during(p.name, func() error { return r.load.under(ctx, p.name, p.do.Execute) })
+		err := r.journal.during(p.name, func() error { return r.load.Under(ctx, p.name, p.do.Execute) })
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}

@@ -2,7 +2,7 @@ package chaos
 
 import (
 	v1 "github.com/netassay/netassay/reports/v1"
-	"github.com/netassay/netassay/suites/chaos/account"
+	"github.com/netassay/netassay/suites/steady/account"
 )
 
 // Summarize puts what was seen on the backends together. A run that could not be finished is

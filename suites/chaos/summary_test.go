@@ -8,7 +8,7 @@ import (
 
 	"github.com/netassay/netassay/reports/render"
 	v1 "github.com/netassay/netassay/reports/v1"
-	"github.com/netassay/netassay/suites/chaos/account"
+	"github.com/netassay/netassay/suites/steady/account"
 )
 
 func TestSummarize(t *testing.T) {

@@ -1,4 +1,4 @@
-package chaos
+package steady
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/probe/flows"
 	v1 "github.com/netassay/netassay/reports/v1"
-	"github.com/netassay/netassay/suites/chaos/account"
+	"github.com/netassay/netassay/suites/steady/account"
 )
 
 // segmentLength bounds how much a stream's report has to hold.
@@ -20,13 +20,17 @@ const segmentLength = 45 * time.Second
 // connectPace is the time between rounds of new TCP connections of one client.
 const connectPace = 20 * time.Millisecond
 
-// load is what flows all the time while faults happen: flows whose verdict never changes.
-type load struct {
-	backend    string
-	watcher    flows.Watcher
-	timing     Timing
-	record     func(...v1.Record)
-	pass, drop []flows.Flow
+// Load is what flows all the time while something else happens: flows whose verdict never
+// changes. The fields are set before Start.
+type Load struct {
+	Backend    string
+	Watcher    flows.Watcher
+	Interval   time.Duration // between packets of a stream
+	Connect    time.Duration // that a TCP connection may take
+	Record     func(...v1.Record)
+	Pass, Drop []flows.Flow
+	// Seen, if not nil, is told of each new connection, one at a time.
+	Seen func(f flows.Flow, blocked bool, o probe.Observation)
 
 	mu       sync.Mutex
 	segment  account.Segment // Streams is empty while they run
@@ -38,24 +42,24 @@ type load struct {
 	failed   error // the first error of a client
 }
 
-// start waits until all flows are right, and then starts them.
-func (l *load) start(ctx context.Context) error {
-	if err := l.await(ctx); err != nil {
+// Start waits until all flows are right, and then starts them.
+func (l *Load) Start(ctx context.Context) error {
+	if err := l.Await(ctx); err != nil {
 		return err
 	}
-	if _, err := l.rotate(ctx, "start", false); err != nil {
+	if _, err := l.Rotate(ctx, "start", false); err != nil {
 		return err
 	}
 	running, stop := context.WithCancel(ctx)
 	l.stop = stop
 	byClient := map[string]*client{}
-	for _, f := range slices.Concat(l.pass, l.drop) {
+	for _, f := range slices.Concat(l.Pass, l.Drop) {
 		c := byClient[f.Client]
 		if c == nil {
 			c = &client{load: l, name: f.Client}
 			byClient[f.Client] = c
 		}
-		c.add(f, slices.Contains(l.drop, f))
+		c.add(f, slices.Contains(l.Drop, f))
 	}
 	for _, c := range byClient {
 		l.stopped.Go(func() { c.connect(running) })
@@ -63,31 +67,31 @@ func (l *load) start(ctx context.Context) error {
 	return nil
 }
 
-// await waits until all flows are right.
-func (l *load) await(ctx context.Context) error {
-	if err := l.watcher.Await(ctx, l.pass, true); err != nil {
+// Await waits until all flows are right.
+func (l *Load) Await(ctx context.Context) error {
+	if err := l.Watcher.Await(ctx, l.Pass, true); err != nil {
 		return err
 	}
-	return l.watcher.Await(ctx, l.drop, false)
+	return l.Watcher.Await(ctx, l.Drop, false)
 }
 
-// rotate begins a new segment and gives what was seen in the last one: its streams start
+// Rotate begins a new segment and gives what was seen in the last one: its streams start
 // before those of the last one stop, so that no time is unwatched.
-func (l *load) rotate(ctx context.Context, phase string, drift bool) (account.Tally, error) {
+func (l *Load) Rotate(ctx context.Context, phase string, drift bool) (account.Tally, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	next, err := flows.Start(ctx, l.watcher.Fleet, l.pass, probe.Stream{Interval: l.timing.Interval})
+	next, err := flows.Start(ctx, l.Watcher.Fleet, l.Pass, probe.Stream{Interval: l.Interval})
 	if err == nil {
-		err = next.Start(ctx, l.drop, probe.Stream{Interval: l.timing.Interval, Blocked: true})
+		err = next.Start(ctx, l.Drop, probe.Stream{Interval: l.Interval, Blocked: true})
 	}
 	if err != nil {
 		return account.Tally{}, err
 	}
-	return l.replace(ctx, next, account.Segment{Backend: l.backend, Phase: phase, Drift: drift})
+	return l.replace(ctx, next, account.Segment{Backend: l.Backend, Phase: phase, Drift: drift})
 }
 
 // replace ends the present segment. It is called with mu held.
-func (l *load) replace(ctx context.Context, next *flows.Streams, segment account.Segment) (account.Tally, error) {
+func (l *Load) replace(ctx context.Context, next *flows.Streams, segment account.Segment) (account.Tally, error) {
 	old, streams := l.segment, l.streams
 	l.segment, l.streams = segment, next
 	var err error
@@ -96,13 +100,13 @@ func (l *load) replace(ctx context.Context, next *flows.Streams, segment account
 	seen.Segment(old)
 	l.tally.Add(seen)
 	for ; l.recorded < len(l.tally.Findings); l.recorded++ {
-		l.record(&l.tally.Findings[l.recorded])
+		l.Record(&l.tally.Findings[l.recorded])
 	}
 	return seen, err
 }
 
-// end stops all flows.
-func (l *load) end(ctx context.Context) error {
+// End stops all flows.
+func (l *Load) End(ctx context.Context) error {
 	l.stop()
 	l.stopped.Wait()
 	l.mu.Lock()
@@ -111,23 +115,32 @@ func (l *load) end(ctx context.Context) error {
 	return errors.Join(err, l.failed)
 }
 
-// now is the present segment's name and kind.
-func (l *load) now() account.Segment {
+// Now is the present segment's name and kind.
+func (l *Load) Now() account.Segment {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.segment
 }
 
-// mustDrop is how many packets that had to be dropped were counted until now.
-func (l *load) mustDrop() uint64 {
+// Tally is what was counted until now.
+func (l *Load) Tally() account.Tally {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t := l.tally
+	t.Findings = slices.Clone(t.Findings)
+	return t
+}
+
+// MustDrop is how many packets that had to be dropped were counted until now.
+func (l *Load) MustDrop() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.tally.UDP.MustDrop
 }
 
-// under runs a phase under load, in segments.
-func (l *load) under(ctx context.Context, phase string, do func(context.Context) error) error {
-	if _, err := l.rotate(ctx, phase, false); err != nil {
+// Under runs a phase under load, in segments.
+func (l *Load) Under(ctx context.Context, phase string, do func(context.Context) error) error {
+	if _, err := l.Rotate(ctx, phase, false); err != nil {
 		return err
 	}
 	done := make(chan error, 1)
@@ -140,7 +153,7 @@ func (l *load) under(ctx context.Context, phase string, do func(context.Context)
 		case err := <-done:
 			return errors.Join(err, failed)
 		case <-tick.C:
-			if _, err := l.rotate(ctx, phase, false); err != nil && failed == nil {
+			if _, err := l.Rotate(ctx, phase, false); err != nil && failed == nil {
 				failed = err
 			}
 		}
@@ -149,7 +162,7 @@ func (l *load) under(ctx context.Context, phase string, do func(context.Context)
 
 // client makes new connections from one client, over and over.
 type client struct {
-	load    *load
+	load    *Load
 	name    string
 	flows   []flows.Flow
 	blocked []bool
@@ -157,7 +170,7 @@ type client struct {
 }
 
 func (c *client) add(f flows.Flow, blocked bool) {
-	c.targets = append(c.targets, probe.Target{Cell: len(c.targets), Addr: f.Addr, Protocol: "TCP", Timeout: c.load.timing.Connect})
+	c.targets = append(c.targets, probe.Target{Cell: len(c.targets), Addr: f.Addr, Protocol: "TCP", Timeout: c.load.Connect})
 	c.flows, c.blocked = append(c.flows, f), append(c.blocked, blocked)
 }
 
@@ -165,8 +178,8 @@ func (c *client) connect(ctx context.Context) {
 	tick := time.NewTicker(connectPace)
 	defer tick.Stop()
 	for {
-		before := c.load.now()
-		obs, err := c.load.watcher.Fleet.Probe(ctx, c.name, c.targets)
+		before := c.load.Now()
+		obs, err := c.load.Watcher.Fleet.Probe(ctx, c.name, c.targets)
 		if ctx.Err() != nil {
 			return
 		}
@@ -191,5 +204,8 @@ func (c *client) count(begun account.Segment, obs []probe.Observation, err error
 	begun.Drift = begun.Drift || l.segment.Drift
 	for i, o := range obs {
 		l.tally.Connect(begun, c.flows[i], c.blocked[i], o)
+		if l.Seen != nil {
+			l.Seen(c.flows[i], c.blocked[i], o)
+		}
 	}
 }

@@ -1,4 +1,4 @@
-// Package account decides what the packets of a chaos run say: how many that had to be
+// Package account decides what the packets of flows say whose verdict never changes: how many that had to be
 // dropped got through, how many that had to pass were lost, and whether the harness saw
 // enough to say so.
 //
