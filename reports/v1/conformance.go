@@ -1,9 +1,6 @@
 package v1
 
-import (
-	"cmp"
-	"time"
-)
+import "time"
 
 // Schema names the version of these types in every file that carries them.
 const Schema = "netassay.dev/reports/v1"
@@ -68,20 +65,6 @@ type Case struct {
 	FixtureSet string   `json:"fixture_set,omitempty"`
 	Seconds    float64  `json:"seconds"`
 	Steps      []Step   `json:"steps,omitempty"`
-}
-
-// UnmarshalJSON also reads what was written when a fixture set was called an arena.
-func (c *Case) UnmarshalJSON(text []byte) error {
-	type plain Case
-	old := struct {
-		*plain
-		Arena string `json:"arena"`
-	}{plain: (*plain)(c)}
-	if err := Strictly(text, &old); err != nil {
-		return err
-	}
-	c.FixtureSet = cmp.Or(c.FixtureSet, old.Arena)
-	return nil
 }
 
 // Step is one change to the cluster and the cells that were judged after it. "baseline"

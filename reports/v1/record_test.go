@@ -1,7 +1,6 @@
 package v1
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 
@@ -54,7 +53,7 @@ func FuzzDecodeRecord(f *testing.F) {
 		}
 		f.Add(line)
 	}
-	f.Add([]byte(`{"v":1,"kind":"case","data":{"name":"c","arena":"a"}}`))
+	f.Add([]byte(`{"v":1,"kind":"case","data":{"name":"c","fixture_set":"f"}}`))
 	f.Add([]byte(`{"v":2,"kind":"note","data":null}`))
 	f.Fuzz(func(t *testing.T, line []byte) {
 		r, err := DecodeRecord(line)
@@ -80,21 +79,6 @@ func FuzzDecodeRecord(f *testing.F) {
 			t.Errorf("(-first +second):\n%s", diff)
 		}
 	})
-}
-
-// Cases were written with an arena before they had a fixture set.
-func TestCaseReadsArena(t *testing.T) {
-	for _, tc := range []struct{ text, want, wantErr string }{
-		{`{"name":"c","fixture_set":"f1"}`, "f1", ""},
-		{`{"name":"c","arena":"a1"}`, "a1", ""},
-		{`{"name":"c","ring":"a1"}`, "", `unknown field "ring"`},
-	} {
-		var c Case
-		err := json.Unmarshal([]byte(tc.text), &c)
-		if c.FixtureSet != tc.want || (err == nil) != (tc.wantErr == "") || (err != nil && !strings.Contains(err.Error(), tc.wantErr)) {
-			t.Errorf("%s: fixture set %q, error %v", tc.text, c.FixtureSet, err)
-		}
-	}
 }
 
 func TestCellsNeedTheirCase(t *testing.T) {

@@ -19,18 +19,16 @@ import (
 type Metric struct {
 	Engine string
 	Name   string // "policy-create/p50"; those that begin with "floor/" are controls
-	Unit   string // Millis, Bytes, …
+	Unit   string // Millis, v1.UnitBytes, …
 	// Values are in order of the repeats. +Inf is beyond the deadline: later than all
 	// that ended.
 	Values []float64
 }
 
-// The units that metrics have.
+// The units that metrics have beside those of readings.
 const (
 	Millis  = "ms"
-	Bytes   = "B"
 	Packets = "packets"
-	CPU     = "cpu-ms/change"
 )
 
 // The parts of a metric's name that mean something here.
@@ -70,7 +68,7 @@ func DefaultOptions() Options {
 		Alpha: 0.01, MinEffect: 0.05, MinRepeats: 10, Resamples: stats.Resamples, Seed: 1,
 		// The prober sends a packet each millisecond; a page cache and a collector move
 		// memory by some pages.
-		Resolution: map[string]float64{Millis: 1, Bytes: 64 << 10, Packets: 1},
+		Resolution: map[string]float64{Millis: 1, v1.UnitBytes: 64 << 10, Packets: 1},
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	v1 "github.com/netassay/netassay/reports/v1"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -41,7 +43,7 @@ func side(name string, turn int64, medians map[string]float64) Side {
 		m := Metric{Engine: "reference", Name: name, Unit: Millis}
 		switch name {
 		case "memory/hwm":
-			m.Unit = Bytes
+			m.Unit = v1.UnitBytes
 		case "leak/packets":
 			m.Unit = Packets
 		}

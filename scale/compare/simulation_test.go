@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/scale/stats"
 )
 
@@ -62,7 +63,7 @@ func (h *host) measure(name string, slower, larger float64, turn func(i int) int
 			add(tr.name+"/p50", Millis, stats.At(values, 0.5))
 			add(tr.name+"/p90", Millis, stats.At(values, 0.9))
 		}
-		add("memory/hwm", Bytes, 40e6*larger*math.Exp(0.02*h.r.NormFloat64()))
+		add("memory/hwm", v1.UnitBytes, 40e6*larger*math.Exp(0.02*h.r.NormFloat64()))
 		add("leak/packets", Packets, 0)
 		add("floor/p50", Millis, math.Ceil(2*f*math.Exp(0.1*h.r.NormFloat64())))
 	}

@@ -6,6 +6,8 @@ import (
 	"math"
 	"strings"
 	"text/tabwriter"
+
+	v1 "github.com/netassay/netassay/reports/v1"
 )
 
 // Text writes the comparison for people.
@@ -61,14 +63,10 @@ func repeats(n [2]int) string {
 }
 
 func value(v float64, unit string) string {
-	switch {
-	case math.IsInf(v, 1):
+	if math.IsInf(v, 1) {
 		return "> deadline"
-	case unit == Bytes:
-		return fmt.Sprintf("%.1f MiB", v/(1<<20))
-	default:
-		return fmt.Sprintf("%.4g %s", v, unit)
 	}
+	return v1.Quantity(v, unit)
 }
 
 // percent is a ratio as a change: 1.2 is +20.0 %.

@@ -38,52 +38,21 @@ const Resamples = 2000
 // seed makes it the same each time.
 func RatioOfMedians(base, head []float64, resamples int, seed uint64) Estimate {
 	r := rand.New(rand.NewPCG(seed, 0x6d656469616e))
-	a, b := newBag(base), newBag(head)
+	a, b := slices.Sorted(slices.Values(base)), slices.Sorted(slices.Values(head))
+	resample := func(values []float64) float64 {
+		out := make([]float64, len(values))
+		for i := range out {
+			out[i] = values[r.IntN(len(values))]
+		}
+		return Median(out)
+	}
 	ratios := make([]float64, resamples)
 	for i := range ratios {
-		ratios[i] = Ratio(a.median(r), b.median(r))
+		ratios[i] = Ratio(resample(a), resample(b))
 	}
 	slices.Sort(ratios)
 	tail := int(float64(resamples) * (1 - Confidence) / 2)
-	return Estimate{
-		Value: Ratio(Median(a.values), Median(b.values)),
-		Lo:    ratios[tail], Hi: ratios[resamples-1-tail],
-	}
-}
-
-// bag draws resamples of values. They are in ascending order, so that a resample is no more
-// than how often each was drawn.
-type bag struct {
-	values []float64
-	times  []int
-}
-
-func newBag(values []float64) *bag {
-	return &bag{values: slices.Sorted(slices.Values(values)), times: make([]int, len(values))}
-}
-
-// median is that of a fresh resample.
-func (b *bag) median(r *rand.Rand) float64 {
-	clear(b.times)
-	n := len(b.values)
-	for range n {
-		b.times[r.IntN(n)]++
-	}
-	low, high := b.at((n-1)/2), b.at(n/2)
-	if low == high {
-		return low
-	}
-	return (low + high) / 2
-}
-
-// at is the value of rank k, from 0, of the resample.
-func (b *bag) at(k int) float64 {
-	for i, times := range b.times {
-		if k -= times; k < 0 {
-			return b.values[i]
-		}
-	}
-	return b.values[len(b.values)-1]
+	return Estimate{Value: Ratio(Median(a), Median(b)), Lo: ratios[tail], Hi: ratios[resamples-1-tail]}
 }
 
 // CliffsDelta is how often a value of head is above one of base, less how often it is

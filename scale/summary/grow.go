@@ -1,6 +1,7 @@
 package summary
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -20,15 +21,7 @@ type Sized struct {
 // readings of the loaded engine. Void figures are left out.
 func Grow(runs []Sized) (sizes []float64, out []v1.Grown, err error) {
 	runs = slices.Clone(runs)
-	slices.SortStableFunc(runs, func(a, b Sized) int {
-		switch {
-		case a.Pods < b.Pods:
-			return -1
-		case a.Pods > b.Pods:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(runs, func(a, b Sized) int { return cmp.Compare(a.Pods, b.Pods) })
 	for i, r := range runs {
 		if i > 0 && r.Pods == sizes[i-1] {
 			return nil, nil, fmt.Errorf("%s and %s are of the same size, %g pods: give one run of each size", runs[i-1].Name, r.Name, r.Pods)

@@ -72,11 +72,7 @@ func (d data) weights(engine string, repeats []int) []compare.Metric {
 		}
 		if at[r.Name] == nil {
 			at[r.Name] = map[int]float64{}
-			unit := r.Unit
-			if unit == v1.UnitBytes {
-				unit = compare.Bytes
-			}
-			out = append(out, compare.Metric{Engine: engine, Name: "cost/" + r.Name, Unit: unit})
+			out = append(out, compare.Metric{Engine: engine, Name: "cost/" + r.Name, Unit: r.Unit})
 		}
 		if v, ok := at[r.Name][r.Repeat]; !ok || r.Value > v {
 			at[r.Name][r.Repeat] = r.Value

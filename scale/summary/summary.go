@@ -142,7 +142,6 @@ func median(samples []stats.Sample) *float64 {
 
 // change is one change: as slow as its slowest pair, void when one of its pairs is.
 type change struct {
-	repeat         int
 	due, call, ack float64
 	stable         float64 // +Inf when censored
 	seen, commit   *float64
@@ -165,7 +164,7 @@ func (d data) changes(engine, transition string, counts map[int]bool) []*change 
 		key := [2]int{s.Repeat, s.Change}
 		c := at[key]
 		if c == nil {
-			c = &change{repeat: s.Repeat, due: s.Due, call: s.Call, ack: s.Ack, stable: math.Inf(-1), seen: s.Seen, commit: s.Commit}
+			c = &change{due: s.Due, call: s.Call, ack: s.Ack, stable: math.Inf(-1), seen: s.Seen, commit: s.Commit}
 			at[key] = c
 			out = append(out, c)
 		}
