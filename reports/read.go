@@ -27,29 +27,32 @@ func Read(dir string, into v1.Experiment) (whole bool, err error) {
 // ReadScale reads a scale run's result directory, or a directory of such directories: their
 // runs are then repeats of one. It also reads what was written before there were records.
 func ReadScale(dir string) (*v1.ScaleData, error) {
-	read := reader(dir)
-	if read != nil {
-		return read(dir)
+	dirs := []string{dir}
+	if !holdsResults(dir) {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			return nil, fmt.Errorf("read results: %w", err)
+		}
+		dirs = nil
+		for _, e := range entries {
+			if sub := filepath.Join(dir, e.Name()); holdsResults(sub) {
+				dirs = append(dirs, sub)
+			}
+		}
 	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, fmt.Errorf("read results: %w", err)
+	if len(dirs) == 0 {
+		return nil, fmt.Errorf("%s has no %s, nor a directory that has: give a result directory of netassay scale", dir, RecordsFile)
 	}
 	var all []*v1.ScaleData
-	for _, e := range entries {
-		sub := filepath.Join(dir, e.Name())
-		read := reader(sub)
-		if read == nil {
-			continue
-		}
-		d, err := read(sub)
+	for _, dir := range dirs {
+		d, err := readScale(dir)
 		if err != nil {
 			return nil, err
 		}
+		if err := d.Check(); err != nil {
+			return nil, fmt.Errorf("%s: %w", dir, err)
+		}
 		all = append(all, d)
-	}
-	if len(all) == 0 {
-		return nil, fmt.Errorf("%s has no %s, nor a directory that has: give a result directory of netassay scale", dir, RecordsFile)
 	}
 	d, err := v1.JoinScale(all)
 	if err != nil {
@@ -58,33 +61,24 @@ func ReadScale(dir string) (*v1.ScaleData, error) {
 	return d, nil
 }
 
-// reader is how a directory is read, nil when it holds no results.
-func reader(dir string) func(dir string) (*v1.ScaleData, error) {
-	if _, err := os.Stat(filepath.Join(dir, RecordsFile)); err == nil {
-		return readScale
-	}
-	if _, err := os.Stat(filepath.Join(dir, RunFile)); err == nil {
-		return readListedScale
-	}
-	return nil
+func holdsResults(dir string) bool { return exists(dir, RecordsFile) || exists(dir, RunFile) }
+
+func exists(dir, name string) bool {
+	_, err := os.Stat(filepath.Join(dir, name))
+	return err == nil
 }
 
+// readScale reads one run. What was written before there were records has conditions in
+// run.json, and a file for each list.
 func readScale(dir string) (*v1.ScaleData, error) {
 	var d v1.ScaleData
-	whole, err := Read(dir, &d)
-	switch {
-	case err != nil:
-		return nil, err
-	case !whole:
-		return nil, fmt.Errorf("%s ends without a verdict: the run was killed or goes on, give one that came to its end", filepath.Join(dir, RecordsFile))
+	if exists(dir, RecordsFile) {
+		whole, err := Read(dir, &d)
+		if err == nil && !whole {
+			err = fmt.Errorf("%s ends without a verdict: the run was killed or goes on, give one that came to its end", filepath.Join(dir, RecordsFile))
+		}
+		return &d, err
 	}
-	return checked(dir, &d)
-}
-
-// readListedScale reads what was written before there were records: conditions in run.json,
-// and a file for each list.
-func readListedScale(dir string) (*v1.ScaleData, error) {
-	var d v1.ScaleData
 	text, err := os.ReadFile(filepath.Join(dir, RunFile))
 	if err != nil {
 		return nil, fmt.Errorf("read results: %w", err)
@@ -92,21 +86,11 @@ func readListedScale(dir string) (*v1.ScaleData, error) {
 	if err := v1.Strictly(text, &d.Run); err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, RunFile), err)
 	}
-	if err := errors.Join(
+	return &d, errors.Join(
 		readList(filepath.Join(dir, "samples.jsonl"), &d.Samples),
 		readList(filepath.Join(dir, "readings.jsonl"), &d.Readings),
 		readList(filepath.Join(dir, "points.jsonl"), &d.Points),
-	); err != nil {
-		return nil, err
-	}
-	return checked(dir, &d)
-}
-
-func checked(dir string, d *v1.ScaleData) (*v1.ScaleData, error) {
-	if err := d.Check(); err != nil {
-		return nil, fmt.Errorf("%s: %w", dir, err)
-	}
-	return d, nil
+	)
 }
 
 func readList[T any](path string, into *[]T) error {

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/netassay/netassay/internal/suggest"
+	"github.com/netassay/netassay/reports/render"
 	"github.com/netassay/netassay/suites/cases"
 )
 
@@ -61,9 +61,7 @@ func printCases(w io.Writer, output string, all []cases.Case) error {
 		}
 		return nil
 	case "json":
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", "  ")
-		return enc.Encode(all)
+		return render.JSON(w, all)
 	default:
 		return suggest.Unknown("output format", output, []string{"table", "name", "json"})
 	}
@@ -73,7 +71,12 @@ func newCasesShow(stdio IO) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show NAME",
 		Short: "Print the file of a case",
-		Args:  exactlyOne("the name of a case"),
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return fmt.Errorf("%s wants the name of a case: %s", c.CommandPath(), c.UseLine())
+			}
+			return nil
+		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			text, err := cases.Source(args[0])
 			if err != nil {
@@ -98,15 +101,5 @@ func newCasesFeatures(stdio IO) *cobra.Command {
 			}
 			return tw.Flush()
 		},
-	}
-}
-
-// exactlyOne is the argument check of commands with one argument.
-func exactlyOne(what string) cobra.PositionalArgs {
-	return func(c *cobra.Command, args []string) error {
-		if len(args) != 1 {
-			return fmt.Errorf("%s wants %s: %s", c.CommandPath(), what, c.UseLine())
-		}
-		return nil
 	}
 }

@@ -5,8 +5,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/utils/ptr"
 
-	scalerun "github.com/netassay/netassay/scale/run"
+	v1 "github.com/netassay/netassay/reports/v1"
 )
 
 // footprintFlags are what netassay footprint has beside the load and the place.
@@ -77,9 +78,9 @@ func (own *footprintFlags) complete(f *scaleFlags) error {
 		return fmt.Errorf("--max-vmhwm-mib %v, --max-churn-cpu %v: give bounds above 0", own.hwm, own.busy)
 	}
 	f.cfg.PodChurn.For = time.Duration(own.seconds * float64(time.Second))
-	f.footprint = scalerun.FootprintLimits(own.hwm*(1<<20), own.busy)
-	if own.seconds == 0 {
-		f.footprint.CPUShare = nil
+	f.footprint = &v1.Limits{HWM: ptr.To(own.hwm * (1 << 20))}
+	if own.seconds > 0 {
+		f.footprint.CPUShare = &own.busy
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +13,7 @@ import (
 	"github.com/netassay/netassay/clusters/kind"
 	"github.com/netassay/netassay/clusters/lab"
 	"github.com/netassay/netassay/internal/suggest"
+	"github.com/netassay/netassay/reports/render"
 	"github.com/netassay/netassay/testbed"
 )
 
@@ -113,9 +113,7 @@ func newLabStatus(stdio IO) *cobra.Command {
 func printLabs(w io.Writer, output string, all []lab.Status) error {
 	switch output {
 	case "json":
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", "  ")
-		return enc.Encode(all)
+		return render.JSON(w, all)
 	case "table":
 	default:
 		return suggest.Unknown("output format", output, []string{"table", "json"})
@@ -190,9 +188,6 @@ unless --all is given. Clusters that this program has not made are never touched
 	return c
 }
 
-// errNotLive is for commands that need a lab that runs.
-var errNotLive = errors.New("the lab is not running: netassay lab up")
-
 // liveLab is the status of the lab called name, which must be running.
 func liveLab(name string) (lab.Status, error) {
 	labs, err := lab.DefaultLabs()
@@ -204,7 +199,7 @@ func liveLab(name string) (lab.Status, error) {
 		return s, err
 	}
 	if s.State == lab.Dead {
-		return s, fmt.Errorf("%s: %w", name, errNotLive)
+		return s, fmt.Errorf("%s: the lab is not running: netassay lab up", name)
 	}
 	return s, nil
 }

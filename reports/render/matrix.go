@@ -180,38 +180,15 @@ func signOf(c *v1.Cell, sign func(*v1.Cell) string) string {
 }
 
 func expected(c *v1.Cell) string {
-	switch c.Want {
-	case "Allow":
-		return "."
-	case "Deny":
-		return "X"
-	}
-	return "-"
+	return cmp.Or(map[string]string{"Allow": ".", "Deny": "X"}[c.Want], "-")
 }
 
 func observed(c *v1.Cell) string {
-	switch c.Seen {
-	case "Connected":
-		return "."
-	case "Dropped":
-		return "X"
-	case "Refused", "Unreachable":
-		return "R"
-	}
-	return "?"
+	return cmp.Or(map[string]string{"Connected": ".", "Dropped": "X", "Refused": "R", "Unreachable": "R"}[c.Seen], "?")
 }
 
 func verdict(c *v1.Cell) string {
-	switch c.Outcome {
-	case v1.Pass:
-		return "."
-	case v1.Fail:
-		return "X"
-	case v1.Skipped, v1.NotSupported:
-		return "-"
-	case v1.Inconclusive, v1.Error, v1.Unfinished:
-	}
-	return "?"
+	return cmp.Or(map[v1.Outcome]string{v1.Pass: ".", v1.Fail: "X", v1.Skipped: "-", v1.NotSupported: "-"}[c.Outcome], "?")
 }
 
 // wrongCells lists the cells that did not pass, with their evidence.

@@ -17,11 +17,8 @@ func (r *ScaleRun) Conditions() map[string]string {
 }
 
 // JoinScale puts results of one kind together: each becomes more repeats of the first. Their
-// conditions must be equal, but for the time.
+// conditions must be equal, but for the time. There must be one at least.
 func JoinScale(all []*ScaleData) (*ScaleData, error) {
-	if len(all) == 0 {
-		return nil, fmt.Errorf("no results to join")
-	}
 	slices.SortStableFunc(all, func(a, b *ScaleData) int { return a.Run.Started.Compare(b.Run.Started) })
 	out := &ScaleData{Run: all[0].Run}
 	out.Run.Turns, out.Run.Notes = nil, nil

@@ -1,6 +1,11 @@
 package compare
 
-import "math"
+import (
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/stat"
+)
 
 // Together is the name of the sum over an engine's transitions.
 const Together = "all-transitions/p50"
@@ -66,12 +71,8 @@ func geomeans(pairs [][2]*Metric) (base, head []float64) {
 
 // geomean is NaN when a value is not above 0.
 func geomean(values []float64) float64 {
-	sum := 0.0
-	for _, v := range values {
-		if v <= 0 {
-			return math.NaN()
-		}
-		sum += math.Log(v)
+	if slices.Min(values) <= 0 {
+		return math.NaN()
 	}
-	return math.Exp(sum / float64(len(values)))
+	return stat.GeometricMean(values, nil)
 }

@@ -8,6 +8,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 )
 
@@ -47,20 +48,16 @@ func progressLine(kind string, done, total int, took float64) string {
 
 // AwaitLocal waits until so many real pods of a node run, the hollow ones' companions.
 func AwaitLocal(ctx context.Context, client kubernetes.Interface, node string, want int, report Progress) error {
-	tick := time.NewTicker(500 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		have, err := running(ctx, client, node)
+	have, last := 0, error(nil)
+	err := wait.PollUntilContextCancel(ctx, 500*time.Millisecond, true, func(ctx context.Context) (bool, error) {
+		have, last = running(ctx, client, node)
 		report("local pods running", have, want)
-		if have >= want {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait for local pods: %d of %d run (last error: %w): %w", have, want, err, ctx.Err())
-		case <-tick.C:
-		}
+		return have >= want, nil
+	})
+	if err != nil {
+		return fmt.Errorf("wait for local pods: %d of %d run (last error: %v): %w", have, want, last, err)
 	}
+	return nil
 }
 
 // running counts the node's pods that run and have addresses, but for the cluster's own.

@@ -10,6 +10,7 @@ import (
 	netv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
@@ -27,14 +28,15 @@ type Writer struct {
 	played   map[string]bool // nodes whose pods KWOK has run
 }
 
-// NewWriter returns a Writer whose client has no rate limit of its own.
+// NewWriter returns a Writer whose client speaks protobuf and has no rate limit of its own.
 func NewWriter(cfg *rest.Config, progress Progress) (*Writer, error) {
-	client, err := newClient(cfg)
+	cfg = rest.CopyConfig(cfg)
+	cfg.QPS, cfg.Burst = -1, -1
+	cfg.ContentType = "application/vnd.kubernetes.protobuf"
+	cfg.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
+	client, err := kubernetes.NewForConfig(cfg)
 	if err != nil {
-		return nil, err
-	}
-	if progress == nil {
-		progress = func(string, int, int) {}
+		return nil, fmt.Errorf("make client: %w", err)
 	}
 	return &Writer{Client: client, Progress: progress}, nil
 }
@@ -158,20 +160,11 @@ func gone(err error) error {
 // KeepLeases renews the leases of hollow nodes until ctx ends, as their kubelets would: all
 // once per interval, spread over it. A renewal that fails is made again when its turn comes.
 func (w *Writer) KeepLeases(ctx context.Context, nodes []corev1.Node, interval time.Duration) {
-	if len(nodes) == 0 {
-		return
-	}
-	tick := time.NewTicker(max(time.Millisecond, interval/time.Duration(len(nodes))))
-	defer tick.Stop()
-	leases := w.Client.CoordinationV1().Leases(corev1.NamespaceNodeLease)
-	for i := 0; ; i = (i + 1) % len(nodes) {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			_, _ = leases.Update(ctx, lease(nodes[i].Name), metav1.UpdateOptions{})
-		}
-	}
+	next, leases := 0, w.Client.CoordinationV1().Leases(corev1.NamespaceNodeLease)
+	wait.NonSlidingUntilWithContext(ctx, func(ctx context.Context) {
+		_, _ = leases.Update(ctx, lease(nodes[next].Name), metav1.UpdateOptions{})
+		next = (next + 1) % len(nodes)
+	}, max(time.Millisecond, interval/time.Duration(len(nodes))))
 }
 
 // lease is a node's, renewed now, for as long as a kubelet asks for.

@@ -148,14 +148,6 @@ func room(r *rand.Rand, b netv1.IPBlock) (string, bool) {
 	return "", false
 }
 
-// EncodedSize is how many bytes the API server stores of a policy, without what it adds
-// itself (times, managed fields: some hundred bytes, whatever the policy's size).
-func EncodedSize(p *netv1.NetworkPolicy) int { return p.Size() }
-
-// ObjectLimit is what etcd takes in one request by default: 1.5 MiB. A policy whose
-// EncodedSize is above it can't be created; the API server must say so.
-const ObjectLimit = 3 << 19
-
 // CIDRs is how many ipBlocks a policy has.
 func CIDRs(p *netv1.NetworkPolicy) int { return len(ipBlocks(p)) }
 

@@ -121,11 +121,11 @@ func (g *Cgroup) Wrap(argv []string) []string {
 // Peak is the most memory that the group was ever charged for, in bytes: processes, page
 // cache, and what the kernel accounts to them. Buckets of ipsets are not accounted.
 func (g *Cgroup) Peak() (int64, error) {
-	text, err := os.ReadFile(g.peak)
+	n, err := readNumber(g.peak)
 	if err != nil {
 		return 0, fmt.Errorf("read cgroup peak: %w", err)
 	}
-	return strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+	return n, nil
 }
 
 // Usage is what the group is charged for now, in bytes.

@@ -1,11 +1,8 @@
 package measure
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"fmt"
-	"os/exec"
 	"strconv"
 	"strings"
 )
@@ -21,42 +18,30 @@ type Sets struct {
 
 const pointerSize = 8
 
-// ReadSets lists the sets whose names start with prefix. do runs a function in the network
-// namespace.
-func ReadSets(ctx context.Context, do func(func() error) error, prefix string) (Sets, error) {
-	var out, errs bytes.Buffer
-	cmd := exec.CommandContext(ctx, "ipset", "list", "-t")
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	if err := do(cmd.Run); err != nil {
-		return Sets{}, fmt.Errorf("list ipsets: %w: %s", err, strings.TrimSpace(errs.String()))
+// ReadSets lists the sets. do runs a function in the network namespace.
+func ReadSets(ctx context.Context, do func(func() error) error) (Sets, error) {
+	text, err := Output(ctx, do, "ipset", "list", "-t")
+	if err != nil {
+		return Sets{}, fmt.Errorf("list ipsets: %w", err)
 	}
-	return parseSets(out.String(), prefix)
+	return parseSets(text)
 }
 
-func parseSets(text, prefix string) (Sets, error) {
+func parseSets(text string) (Sets, error) {
 	var s Sets
-	ours := false
-	lines := bufio.NewScanner(strings.NewReader(text))
-	for lines.Scan() {
-		name, value, _ := strings.Cut(lines.Text(), ": ")
-		if name == "Name" {
-			ours = strings.HasPrefix(value, prefix)
-			if ours {
-				s.Sets++
-			}
-		}
-		if !ours {
-			continue
-		}
+	for line := range strings.Lines(text) {
+		name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
 		if err := s.add(name, value); err != nil {
 			return s, fmt.Errorf("read ipset listing: %s: %w", name, err)
 		}
 	}
-	return s, lines.Err()
+	return s, nil
 }
 
 func (s *Sets) add(name, value string) error {
 	switch name {
+	case "Name":
+		s.Sets++
 	case "Size in memory":
 		n, err := strconv.ParseInt(value, 10, 64)
 		s.Bytes += n

@@ -66,15 +66,15 @@ Number of entries: 30
 `
 
 func TestParseSets(t *testing.T) {
-	got, err := parseSets(listing, "npe-")
+	got, err := parseSets(listing)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Sets{Sets: 2, Entries: 30, Bytes: 456 + 2000 + 8*(1024+2048)}
+	want := Sets{Sets: 3, Entries: 39, Bytes: 456 + 1000 + 2000 + 8*(1024+64+2048)}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if _, err := parseSets(strings.ReplaceAll(listing, "456", "many"), "npe-"); err == nil {
+	if _, err := parseSets(strings.ReplaceAll(listing, "456", "many")); err == nil {
 		t.Error("no error for a size that is no number")
 	}
 }

@@ -108,22 +108,20 @@ func (c *cluster) measured(ips []netip.Addr) []netip.Addr {
 }
 
 func (c *cluster) create(ctx context.Context, p *netv1.NetworkPolicy) error {
-	if _, err := c.client.NetworkingV1().NetworkPolicies(p.Namespace).Create(ctx, p, metav1.CreateOptions{}); err != nil {
-		return fmt.Errorf("create policy %s: %w", p.Name, err)
-	}
-	return nil
+	return c.write(ctx, load.Create, p)
 }
 
 func (c *cluster) update(ctx context.Context, p *netv1.NetworkPolicy) error {
-	if _, err := c.client.NetworkingV1().NetworkPolicies(p.Namespace).Update(ctx, p, metav1.UpdateOptions{}); err != nil {
-		return fmt.Errorf("update policy %s: %w", p.Name, err)
-	}
-	return nil
+	return c.write(ctx, load.Update, p)
 }
 
 func (c *cluster) delete(ctx context.Context, p *netv1.NetworkPolicy) error {
-	if err := c.client.NetworkingV1().NetworkPolicies(p.Namespace).Delete(ctx, p.Name, metav1.DeleteOptions{}); err != nil {
-		return fmt.Errorf("delete policy %s: %w", p.Name, err)
+	return c.write(ctx, load.Delete, p)
+}
+
+func (c *cluster) write(ctx context.Context, verb load.Verb, p *netv1.NetworkPolicy) error {
+	if err := c.writer.Write(ctx, load.Write{Verb: verb, Policy: p}); err != nil {
+		return fmt.Errorf("%s policy %s: %w", verb, p.Name, err)
 	}
 	return nil
 }

@@ -128,12 +128,6 @@ func HeadlineLimits() *v1.Limits {
 	}
 }
 
-// FootprintLimits are what an agent may cost: most memory that was ever resident, in bytes,
-// and processor time under pod churn in percent of one core.
-func FootprintLimits(hwm, busy float64) *v1.Limits {
-	return &v1.Limits{HWM: &hwm, CPUShare: &busy}
-}
-
 // SmokeLimits hold on a small machine that is busy with other things.
 func SmokeLimits() *v1.Limits {
 	return &v1.Limits{

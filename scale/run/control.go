@@ -6,6 +6,7 @@ import (
 
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/probe/flows"
+	v1 "github.com/netassay/netassay/reports/v1"
 )
 
 // nullControl shows that the method sees an engine that does nothing: policies that deny
@@ -53,11 +54,11 @@ func (p floor) Execute(ctx context.Context) error {
 		return func(ctx context.Context) error { return p.rule(ctx, action, f[0]) }
 	}
 	err := p.flipAll(ctx, flip{
-		phase: "floor", flows: f, n: p.samples, kinds: [2]Kind{Floor, ""}, allowed: true,
+		phase: "floor", flows: f, n: p.samples, kinds: [2]string{v1.Floor, ""}, allowed: true,
 		allow: rule("-D"), deny: rule("-I"),
 	})
 	for _, s := range p.Samples {
-		p.Controls.Floor = p.Controls.Floor || s.Transition == string(Floor) && s.Void == "" && s.Stable != nil
+		p.Controls.Floor = p.Controls.Floor || s.Transition == v1.Floor && s.Void == "" && s.Stable != nil
 	}
 	return err
 }

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/util/wait"
+
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/engines/agents"
 	v1 "github.com/netassay/netassay/reports/v1"
@@ -48,16 +50,7 @@ func newMeter(n *watchedNode, e engines.Engine) *meter {
 
 // follow looks at the agent's connections until ctx ends, so that none is missed for long.
 func (m *meter) follow(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		m.look()
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
+	wait.UntilWithContext(ctx, func(context.Context) { m.look() }, time.Second)
 }
 
 func (m *meter) look() {
@@ -100,7 +93,7 @@ func (m *meter) read(ctx context.Context) ([]figure, error) {
 		}
 		out = append(out, bytesOf("cgroup-working-set", usage.WorkingSet), bytesOf("cgroup-kernel", usage.Kernel), bytesOf("cgroup-peak", peak))
 	}
-	sets, err := measure.ReadSets(ctx, m.node.Do, "")
+	sets, err := measure.ReadSets(ctx, m.node.Do)
 	if err != nil {
 		return nil, err
 	}
@@ -166,26 +159,14 @@ func (m *meter) process() ([]figure, error) {
 // what is read then is a state and not a moment. It gives up after a minute, and says so.
 func (m *meter) settled(ctx context.Context, quiet time.Duration) (bool, error) {
 	const poll, patience = 200 * time.Millisecond, time.Minute
-	tick := time.NewTicker(poll)
-	defer tick.Stop()
-	start := time.Now()
-	since, last := start, measure.CPU{}
-	for {
+	since, last := time.Now(), measure.CPU{}
+	err := wait.PollUntilContextTimeout(ctx, poll, patience, true, func(context.Context) (bool, error) {
 		now, ok := m.cpu()
 		if ok && now.Total()-last.Total() > poll/20 {
 			since = time.Now()
 		}
 		last = now
-		switch {
-		case !ok || time.Since(since) >= quiet:
-			return true, nil
-		case time.Since(start) > patience:
-			return false, nil
-		}
-		select {
-		case <-ctx.Done():
-			return false, ctx.Err()
-		case <-tick.C:
-		}
-	}
+		return !ok || time.Since(since) >= quiet, nil
+	})
+	return err == nil, ctx.Err()
 }

@@ -41,7 +41,7 @@ func TestJudgeNeedsEveryStream(t *testing.T) {
 		{Flow: flows.Flow{Client: near, Server: server}, Report: streamOf([2]int{0, 400})},
 		{Flow: flows.Flow{Client: far, Server: server}, Report: streamOf([2]int{0, 1000})},
 	}
-	got := judge(Revoke, c, toldTimes{seen: at(320), enforced: at(390)}, watched, time.Second)
+	got := judge(v1.Revoke, c, toldTimes{seen: at(320), enforced: at(390)}, watched, time.Second)
 	if len(got) != 2 || got[0].Stable == nil || *got[0].Stable != 400.5 || got[1].Stable != nil || got[1].Void != "" {
 		t.Errorf("got %+v", got)
 	}
@@ -51,7 +51,7 @@ func TestJudgeNeedsEveryStream(t *testing.T) {
 	blind := streamOf([2]int{0, 400})
 	blind.Sender.Outages = []wire.Outage{{From: at(401), To: at(431), Count: 30}}
 	watched[0].Report = blind
-	if got := judge(Revoke, c, toldTimes{}, watched[:1], at(20)); got[0].Void == "" || got[0].Stable != nil || got[0].Seen != nil {
+	if got := judge(v1.Revoke, c, toldTimes{}, watched[:1], at(20)); got[0].Void == "" || got[0].Stable != nil || got[0].Seen != nil {
 		t.Errorf("a blind sender gave %+v", got[0])
 	}
 }
@@ -94,7 +94,7 @@ func TestDoubts(t *testing.T) {
 func TestConclude(t *testing.T) {
 	for _, judged := range []bool{true, false} {
 		r := Result{Finished: true, Ticks: 1000, Controls: Controls{NullConvicted: true, Floor: true}}
-		r.Samples = judge(Revoke, flows.Change{}, toldTimes{}, make([]flows.Watched, 1), time.Second)
+		r.Samples = judge(v1.Revoke, flows.Change{}, toldTimes{}, make([]flows.Watched, 1), time.Second)
 		if unseen := r.conclude(DefaultLimits(), judged); len(unseen) != 1 || (len(r.Turn.Void) == 1) != judged {
 			t.Errorf("judged %t: unseen %+v, void %q", judged, unseen, r.Turn.Void)
 		}
@@ -145,7 +145,7 @@ add c 10.0.0.3,tcp:80
 		for _, ip := range strings.Fields(tc.want) {
 			want[ip] = true
 		}
-		if got := holds([]byte(text), want); got != tc.ok {
+		if got := holds(text, want); got != tc.ok {
 			t.Errorf("%s: %v", tc.want, got)
 		}
 	}

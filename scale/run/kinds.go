@@ -11,7 +11,6 @@ import (
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/probe/podspec"
 	v1 "github.com/netassay/netassay/reports/v1"
-	"github.com/netassay/netassay/scale/load"
 )
 
 // called is the label by which a policy's peer selects what label changes and puppets are
@@ -61,7 +60,7 @@ type policyCreation struct {
 
 func (p policyCreation) Execute(ctx context.Context) error {
 	return p.flipAll(ctx, flip{
-		phase: "policy", flows: p.to(server, near, far), n: p.samples, kinds: [2]Kind{PolicyCreate, PolicyDelete}, allowed: true,
+		phase: "policy", flows: p.to(server, near, far), n: p.samples, kinds: [2]string{v1.PolicyCreate, v1.PolicyDelete}, allowed: true,
 		deny:  func(ctx context.Context) error { return p.create(ctx, isolatePolicy()) },
 		allow: func(ctx context.Context) error { return p.delete(ctx, isolatePolicy()) },
 	})
@@ -87,10 +86,10 @@ func (p blockEdits) Execute(ctx context.Context) error {
 		}
 		policies[open] = ingress("blocks", server, peers)
 	}
-	p.reading("ipblocks", 0, "policy-size", v1.UnitBytes, float64(load.EncodedSize(policies[true])))
+	p.reading("ipblocks", 0, "policy-size", v1.UnitBytes, float64(policies[true].Size()))
 	return p.under(ctx, policies[false], func() error {
 		return p.flipAll(ctx, flip{
-			phase: "ipBlocks", flows: p.to(server, near, far), n: p.samples, kinds: [2]Kind{IPBlockEdit, IPBlockEdit},
+			phase: "ipBlocks", flows: p.to(server, near, far), n: p.samples, kinds: [2]string{v1.IPBlockEdit, v1.IPBlockEdit},
 			deny:  func(ctx context.Context) error { return p.update(ctx, policies[false]) },
 			allow: func(ctx context.Context) error { return p.update(ctx, policies[true]) },
 		})
@@ -142,7 +141,7 @@ func (p revocation) Execute(ctx context.Context) error {
 	open, closed := ingress("peers", server, peers(near, far, stranger)), ingress("peers", server, peers(stranger))
 	return p.under(ctx, open, func() error {
 		return p.flipAll(ctx, flip{
-			phase: "peers", flows: p.to(server, near, far), n: p.samples, kinds: [2]Kind{Revoke, Grant}, allowed: true,
+			phase: "peers", flows: p.to(server, near, far), n: p.samples, kinds: [2]string{v1.Revoke, Grant}, allowed: true,
 			deny:  func(ctx context.Context) error { return p.update(ctx, closed) },
 			allow: func(ctx context.Context) error { return p.update(ctx, open) },
 		})
@@ -159,7 +158,7 @@ func (p relabelling) Execute(ctx context.Context) error {
 	policy := ingress("labelled", server, []netv1.NetworkPolicyPeer{withLabel("", called, "yes")})
 	return p.under(ctx, policy, func() error {
 		return p.flipAll(ctx, flip{
-			phase: "labels", flows: p.to(server, far), n: p.samples, kinds: [2]Kind{LabelChange, LabelChange},
+			phase: "labels", flows: p.to(server, far), n: p.samples, kinds: [2]string{v1.LabelChange, v1.LabelChange},
 			deny:  func(ctx context.Context) error { return p.label(ctx, clientsNS, far, "no") },
 			allow: func(ctx context.Context) error { return p.label(ctx, clientsNS, far, "yes") },
 		})

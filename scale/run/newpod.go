@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,11 +19,15 @@ import (
 	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/probe/flows"
 	"github.com/netassay/netassay/probe/pods"
+	"github.com/netassay/netassay/scale/measure"
 )
 
 // newborn is what reached a new pod, of which a policy that was there before it says that
 // nothing may.
 type newborn struct {
+	name    string
+	ips     []netip.Addr
+	before  int           // packets to these that were counted before
 	at      time.Duration // of the request for it
 	leaked  int           // packets that the node handed to the pod
 	flows   int           // that packets were sent in all the time
@@ -96,20 +99,12 @@ func (t tap) count(ctx context.Context, ips []netip.Addr) (int, error) {
 		if ip.Is6() {
 			set = "six"
 		}
-		var out []byte
-		err := t.node.Do(func() (err error) {
-			// An address that is not in the set has had no packet: an error of nft's.
-			out, err = exec.CommandContext(ctx, "nft", "get", "element", "inet", "netassay_tap", set, "{ "+ip.String()+" }").Output()
-			var exit *exec.ExitError
-			if errors.As(err, &exit) && strings.Contains(string(exit.Stderr), "No such file") {
-				return nil
-			}
-			return err
-		})
-		if err != nil {
+		text, err := measure.Output(ctx, t.node.Do, "nft", "get", "element", "inet", "netassay_tap", set, "{ "+ip.String()+" }")
+		// An address that is not in the set has had no packet: an error of nft's.
+		if err != nil && !strings.Contains(err.Error(), "No such file") {
 			return 0, fmt.Errorf("read the tap: %w", err)
 		}
-		total += packets(string(out))
+		total += packets(text)
 	}
 	return total, nil
 }
@@ -168,18 +163,17 @@ func (b *births) newPod(ctx context.Context, name string, patience time.Duration
 	b.pool.ReuseSoon(true) // the next pod gets what is released now
 	defer b.pool.ReuseSoon(false)
 	b.pool.Release(n)
-	ips := b.measured(b.pool.Addrs(n))
-	all := flows.To(probe.Pod{Name: name, Addrs: ips}, port, b.pods[near], b.pods[far])
+	s.name, s.ips = name, b.measured(b.pool.Addrs(n))
+	all := flows.To(probe.Pod{Name: name, Addrs: s.ips}, port, b.pods[near], b.pods[far])
 	s.flows = len(all)
-	before, err := b.tap.count(ctx, ips)
-	if err != nil {
+	if s.before, err = b.tap.count(ctx, s.ips); err != nil {
 		return s, err
 	}
 	streams, err := flows.Start(ctx, b.fleet, all, probe.Stream{Interval: b.timing.Interval})
 	if err != nil {
 		return s, err
 	}
-	err = b.bear(ctx, birth{name, ips, before, patience}, &s)
+	err = b.bear(ctx, &s, patience)
 	watched, stopErr := b.stop(context.WithoutCancel(ctx), streams)
 	for _, w := range watched {
 		if w.Report.Sender.Sent == 0 {
@@ -189,36 +183,28 @@ func (b *births) newPod(ctx context.Context, name string, patience time.Duration
 	return s, errors.Join(err, stopErr, b.bury(ctx, name))
 }
 
-// birth is a pod to be: with which addresses, how many packets to these were counted
-// before, and how long to wait for quiet.
-type birth struct {
-	name     string
-	ips      []netip.Addr
-	before   int
-	patience time.Duration
-}
-
-// bear creates the pod and counts until no packet has got through for a while.
-func (b *births) bear(ctx context.Context, to birth, s *newborn) error {
+// bear creates the pod and counts until no packet has got through for a while, or patience is at
+// its end.
+func (b *births) bear(ctx context.Context, s *newborn, patience time.Duration) error {
 	start := time.Now()
 	s.at = probe.Now()
-	if _, err := b.client.CoreV1().Pods(newNS).Create(ctx, b.proberPod(newNS, to.name, 0, nil), metav1.CreateOptions{}); err != nil {
-		return fmt.Errorf("create pod %s: %w", to.name, err)
+	if _, err := b.client.CoreV1().Pods(newNS).Create(ctx, b.proberPod(newNS, s.name, 0, nil), metav1.CreateOptions{}); err != nil {
+		return fmt.Errorf("create pod %s: %w", s.name, err)
 	}
 	runCtx, cancel := context.WithTimeout(ctx, podPatience)
 	defer cancel()
-	p, err := pods.AwaitRunning(runCtx, b.client, newNS, to.name)
+	p, err := pods.AwaitRunning(runCtx, b.client, newNS, s.name)
 	if err != nil {
 		return err
 	}
 	s.running = ms(time.Since(start))
-	if !slices.ContainsFunc(to.ips, func(ip netip.Addr) bool { return slices.Contains(p.Addrs, ip) }) {
+	if !slices.ContainsFunc(s.ips, func(ip netip.Addr) bool { return slices.Contains(p.Addrs, ip) }) {
 		s.void = "the pod got another address than foreseen"
 		return nil
 	}
 	quiet, last, ran := time.Now(), -1, time.Now()
-	for time.Since(quiet) < newPodQuiet && time.Since(ran) < to.patience {
-		now, err := b.tap.count(ctx, to.ips)
+	for time.Since(quiet) < newPodQuiet && time.Since(ran) < patience {
+		now, err := b.tap.count(ctx, s.ips)
 		if err != nil {
 			return err
 		}
@@ -229,7 +215,7 @@ func (b *births) bear(ctx context.Context, to birth, s *newborn) error {
 			return err
 		}
 	}
-	s.leaked = max(0, last-to.before)
+	s.leaked = max(0, last-s.before)
 	return nil
 }
 

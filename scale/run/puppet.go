@@ -15,6 +15,7 @@ import (
 
 	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/probe/flows"
+	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/scale/load"
 )
 
@@ -77,7 +78,7 @@ func (p podLife) Execute(ctx context.Context) error {
 	return p.under(ctx, callPolicy(), func() error {
 		pod := p.puppet(0)
 		err := p.flipAll(ctx, flip{
-			phase: "pods", flows: p.calls(0), n: p.samples, kinds: [2]Kind{PodDelete, PodCreate},
+			phase: "pods", flows: p.calls(0), n: p.samples, kinds: [2]string{PodDelete, v1.PodCreate},
 			deny:  func(ctx context.Context) error { return p.writer.EndPod(ctx, pod.Namespace, pod.Name) },
 			allow: func(ctx context.Context) error { return p.writer.StartPod(ctx, pod) },
 		})
@@ -187,9 +188,9 @@ func (w *puppets) end(ctx context.Context, phase string, err error) error {
 		for _, c := range changes {
 			kind := PodDelete
 			if c.Allow {
-				kind = PodCreate
+				kind = v1.PodCreate
 			}
-			w.keep(judge(Kind(phase+"/"+string(kind)), c, toldTimes{}, mine, w.maxBlind+churnStep)...)
+			w.keep(judge(phase+"/"+kind, c, toldTimes{}, mine, w.maxBlind+churnStep)...)
 		}
 		errs = append(errs, w.writer.EndPod(ctx, p.Namespace, p.Name))
 	}

@@ -82,9 +82,9 @@ func enforcer(t *testing.T) *reference.Engine {
 
 // count is how many samples of a kind there are, how many of them have a time, and how many
 // packets leaked.
-func (r *Result) count(kind Kind) (n, timed int, leaked uint64) {
+func (r *Result) count(kind string) (n, timed int, leaked uint64) {
 	for _, s := range r.Samples {
-		if s.Transition != string(kind) {
+		if s.Transition != kind {
 			continue
 		}
 		n++
@@ -106,17 +106,17 @@ func TestRunSmall(t *testing.T) {
 		t.Errorf("the turn is void: %v", r.Turn.Void)
 	}
 	for _, tc := range []struct {
-		kind  Kind
+		kind  string
 		pairs int // in all samples
 	}{
-		{Floor, 3},
-		{PolicyCreate, 3 * 4},
-		{PolicyDelete, 3 * 4},
-		{IPBlockEdit, 6 * 4},
-		{Revoke, 3 * 4},
+		{v1.Floor, 3},
+		{v1.PolicyCreate, 3 * 4},
+		{v1.PolicyDelete, 3 * 4},
+		{v1.IPBlockEdit, 6 * 4},
+		{v1.Revoke, 3 * 4},
 		{Grant, 3 * 4},
-		{LabelChange, 6 * 2},
-		{PodCreate, 3 * 2},
+		{v1.LabelChange, 6 * 2},
+		{v1.PodCreate, 3 * 2},
 		{PodDelete, 3 * 2},
 		{NewPod, 2},
 		{Restart, 6},
@@ -132,7 +132,7 @@ func TestRunSmall(t *testing.T) {
 		}
 	}
 	for _, s := range r.Samples {
-		if s.Transition == string(PolicyCreate) && (s.Seen == nil || *s.Seen < s.Call || *s.Commit < *s.Seen) {
+		if s.Transition == v1.PolicyCreate && (s.Seen == nil || *s.Seen < s.Call || *s.Commit < *s.Seen) {
 			t.Errorf("the enforcer does not tell of %+v", s)
 		}
 	}
@@ -188,11 +188,11 @@ func TestFootprint(t *testing.T) {
 
 // least is the shortest time after the call of a kind of change, in milliseconds: what other
 // work on the machine adds is not in it.
-func least(t *testing.T, r *Result, kind Kind, want string) float64 {
+func least(t *testing.T, r *Result, kind string, want string) float64 {
 	t.Helper()
 	var all []float64
 	for _, s := range r.Samples {
-		if s.Transition == string(kind) && s.Want == want && s.Stable != nil {
+		if s.Transition == kind && s.Want == want && s.Stable != nil {
 			all = append(all, *s.Stable-s.Call)
 		}
 	}
@@ -263,22 +263,22 @@ func TestFlawsAreMeasured(t *testing.T) {
 		enforcer(t),
 		&flawed.Engine{Label: "late", Inner: enforcer(t), Delay: 100 * time.Millisecond},
 		&flawed.Engine{Label: "leaky", Inner: enforcer(t), Leak: 300 * time.Millisecond})
-	if n, timed, _ := seen["none"].count(PolicyCreate); n == 0 || timed != 0 {
+	if n, timed, _ := seen["none"].count(v1.PolicyCreate); n == 0 || timed != 0 {
 		t.Errorf("the null engine: %d samples of a new policy, %d in time", n, timed)
 	}
 	right, late, leaky := seen["reference"], seen["late"], seen["leaky"]
 	const tolerance = 60 // ms: what the least of the samples may differ by on a busy machine
 	for _, kind := range []struct {
-		name Kind
+		name string
 		want string
-	}{{PolicyCreate, "deny"}, {PolicyDelete, "allow"}, {Revoke, "deny"}, {Grant, "allow"}} {
+	}{{v1.PolicyCreate, "deny"}, {v1.PolicyDelete, "allow"}, {v1.Revoke, "deny"}, {Grant, "allow"}} {
 		base, got := least(t, right, kind.name, kind.want), least(t, late, kind.name, kind.want)
 		t.Logf("%s: %.1f ms, late %.1f ms", kind.name, base, got)
 		if got < 100 || got > base+100+tolerance {
 			t.Errorf("%s: the late engine's least time is %.1f ms, the right one's %.1f ms: want 100 ms more", kind.name, got, base)
 		}
 	}
-	for _, kind := range []Kind{PolicyCreate, Revoke} {
+	for _, kind := range []string{v1.PolicyCreate, v1.Revoke} {
 		base, got := least(t, right, kind, "deny"), least(t, leaky, kind, "deny")
 		t.Logf("%s: %.1f ms, leaky %.1f ms", kind, base, got)
 		if got < 300 || got > base+300+tolerance {

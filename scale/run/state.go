@@ -1,11 +1,9 @@
 package run
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net/netip"
-	"os/exec"
 	"strings"
 	"time"
 
@@ -16,6 +14,7 @@ import (
 	"github.com/netassay/netassay/probe/flows"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/scale/load"
+	"github.com/netassay/netassay/scale/measure"
 )
 
 const (
@@ -72,7 +71,7 @@ func (p state) Execute(ctx context.Context) error {
 
 // stateStep is a change of many pods, and those that are there then.
 type stateStep struct {
-	kind          Kind
+	kind          string
 	write         func(context.Context, []load.Pod) error
 	changed, left []load.Pod
 }
@@ -85,7 +84,7 @@ func (p state) step(ctx context.Context, step stateStep, known bool) (bool, erro
 		return false, err
 	}
 	s := v1.Sample{
-		Transition: string(step.kind), Pair: fmt.Sprintf("%d pods", len(step.changed)), Want: "allow", Due: call, Call: call, Ack: ms(probe.Now()),
+		Transition: step.kind, Pair: fmt.Sprintf("%d pods", len(step.changed)), Want: "allow", Due: call, Call: call, Ack: ms(probe.Now()),
 	}
 	want := members(step.left)
 	for {
@@ -128,16 +127,12 @@ func members(pods []load.Pod) map[model.Family]map[string]bool {
 
 // setsHold reports whether there is a set for each family with exactly these members.
 func (p state) setsHold(ctx context.Context, want map[model.Family]map[string]bool) (bool, error) {
-	var out []byte
-	err := p.node.Do(func() (err error) {
-		out, err = exec.CommandContext(ctx, "ipset", "save").Output()
-		return err
-	})
+	text, err := measure.Output(ctx, p.node.Do, "ipset", "save")
 	if err != nil {
 		return false, fmt.Errorf("read sets: %w", err)
 	}
 	for _, members := range want {
-		if len(members) > 0 && !holds(out, members) {
+		if len(members) > 0 && !holds(text, members) {
 			return false, nil
 		}
 	}
@@ -145,17 +140,17 @@ func (p state) setsHold(ctx context.Context, want map[model.Family]map[string]bo
 }
 
 // holds looks in the text of ipset save for a set with exactly these members.
-func holds(text []byte, want map[string]bool) bool {
+func holds(text string, want map[string]bool) bool {
 	good, n := true, 0
-	for line := range bytes.Lines(text) {
+	for line := range strings.Lines(text) {
 		switch {
-		case bytes.HasPrefix(line, []byte("create ")):
+		case strings.HasPrefix(line, "create "):
 			if good && n == len(want) {
 				return true
 			}
 			good, n = true, 0
-		case good && bytes.HasPrefix(line, []byte("add ")):
-			fields := strings.Fields(string(line))
+		case good && strings.HasPrefix(line, "add "):
+			fields := strings.Fields(line)
 			n++
 			good = len(fields) == 3 && want[bare(fields[2])]
 		}

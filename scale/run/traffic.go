@@ -46,7 +46,7 @@ type flip struct {
 	phase       string
 	flows       []flows.Flow
 	allow, deny func(context.Context) error // the change, ended when it was acknowledged
-	kinds       [2]Kind                     // of deny and of allow; "" is not measured
+	kinds       [2]string                   // of deny and of allow; "" is not measured
 	allowed     bool                        // as it is at first
 	n           int                         // samples of each direction
 }
@@ -149,7 +149,7 @@ func (t *traffic) watchBystanders(ctx context.Context) (*bystanders, error) {
 
 // end stops the streams and keeps what became of them: a sample per flow, of a flow that was
 // wrong for as long as its packets say.
-func (b *bystanders) end(ctx context.Context, kind Kind) error {
+func (b *bystanders) end(ctx context.Context, kind string) error {
 	if b == nil {
 		return nil
 	}

@@ -11,40 +11,28 @@ import (
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
+
+	v1 "github.com/netassay/netassay/reports/v1"
 )
 
 // MinSizes is how many different sizes a regression needs: with fewer, any line fits.
 const MinSizes = 4
-
-// Term is what one more of something costs.
-type Term struct {
-	Name   string
-	Value  float64
-	Lo, Hi float64
-}
-
-// Fit is a linear model of cost: an intercept and a term per variable.
-type Fit struct {
-	Intercept Term
-	Terms     []Term
-	R2        float64 // share of the variance that the model explains
-	N         int
-}
 
 // ErrTooFew says that the data can't support the figure, however it is computed.
 var ErrTooFew = errors.New("too few sizes")
 
 // Linear fits y = a + b·x by least squares. Each row of x has a value per name. Every
 // variable must have MinSizes different values, and no variable may follow from the others:
-// pods and policies that always grow together can't be told apart.
-func Linear(names []string, x [][]float64, y []float64) (Fit, error) {
+// pods and policies that always grow together can't be told apart. The first term is the
+// intercept, per "nothing".
+func Linear(names []string, x [][]float64, y []float64) (v1.Cost, error) {
 	n, k := len(y), len(names)+1
 	if len(x) != n || n < max(MinSizes, k+1) {
-		return Fit{}, fmt.Errorf("%w: %d measurements for %d terms, give at least %d", ErrTooFew, n, k, max(MinSizes, k+1))
+		return v1.Cost{}, fmt.Errorf("%w: %d measurements for %d terms, give at least %d", ErrTooFew, n, k, max(MinSizes, k+1))
 	}
 	rows, scale, err := design(names, x)
 	if err != nil {
-		return Fit{}, err
+		return v1.Cost{}, err
 	}
 	var qr mat.QR
 	qr.Factorize(rows)
@@ -52,29 +40,28 @@ func Linear(names []string, x [][]float64, y []float64) (Fit, error) {
 	qr.RTo(&r)
 	for j := range k { // what is left of a column beside those before it
 		if left, all := r.At(j, j), mat.Norm(rows.ColView(j), 2); left*left <= 1e-9*all*all {
-			return Fit{}, fmt.Errorf("%s follows from the other variables: vary it by itself", names[j-1])
+			return v1.Cost{}, fmt.Errorf("%s follows from the other variables: vary it by itself", names[j-1])
 		}
 	}
 	var b, fitted mat.VecDense
 	if err := qr.SolveVecTo(&b, false, mat.NewVecDense(n, y)); err != nil {
-		return Fit{}, fmt.Errorf("fit %v: %w", names, err)
+		return v1.Cost{}, fmt.Errorf("fit %v: %w", names, err)
 	}
 	fitted.MulVec(rows, &b)
 	residual := floats.Distance(y, fitted.RawVector().Data, 2)
 	spread, err := spreads(&r, k)
 	if err != nil {
-		return Fit{}, fmt.Errorf("fit %v: %w", names, err)
+		return v1.Cost{}, fmt.Errorf("fit %v: %w", names, err)
 	}
-	f := Fit{N: n, R2: 1}
+	f := v1.Cost{N: n, R2: 1}
 	if floats.Max(y) > floats.Min(y) {
 		f.R2 = stat.RSquaredFrom(fitted.RawVector().Data, y, nil)
 	}
 	half := studentT(n-k) * residual / math.Sqrt(float64(n-k))
-	for j, name := range append([]string{"intercept"}, names...) {
+	for j, name := range append([]string{"nothing"}, names...) {
 		v, h := b.AtVec(j), half*spread[j]
-		f.Terms = append(f.Terms, Term{Name: name, Value: v / scale[j], Lo: (v - h) / scale[j], Hi: (v + h) / scale[j]})
+		f.Terms = append(f.Terms, v1.Term{Per: name, Value: v / scale[j], Lo: (v - h) / scale[j], Hi: (v + h) / scale[j]})
 	}
-	f.Intercept, f.Terms = f.Terms[0], f.Terms[1:]
 	return f, nil
 }
 
@@ -127,53 +114,33 @@ func studentT(freedom int) float64 {
 	return distuv.StudentsT{Sigma: 1, Nu: float64(freedom)}.Quantile((1 + Confidence) / 2)
 }
 
-// Growth is how cost grows with size: cost ∝ size^Exponent. 1 is proportional, 0 is not at
-// all, 2 is four times the cost at twice the size.
-type Growth struct {
-	Exponent float64
-	Lo, Hi   float64
-	R2       float64
-	N        int
-}
-
 // Exponent fits a power law by least squares of the logarithms. Sizes and costs must be
 // above 0, and the sizes MinSizes different ones.
-func Exponent(sizes, costs []float64) (Growth, error) {
+func Exponent(sizes, costs []float64) (v1.Growth, error) {
 	x, y := make([][]float64, len(sizes)), make([]float64, len(costs))
 	for i := range min(len(sizes), len(costs)) {
 		if !(sizes[i] > 0) || !(costs[i] > 0) || math.IsInf(sizes[i], 0) || math.IsInf(costs[i], 0) {
-			return Growth{}, fmt.Errorf("size %g costs %g: a power law needs finite values above 0", sizes[i], costs[i])
+			return v1.Growth{}, fmt.Errorf("size %g costs %g: a power law needs finite values above 0", sizes[i], costs[i])
 		}
 		x[i], y[i] = []float64{math.Log(sizes[i])}, math.Log(costs[i])
 	}
 	f, err := Linear([]string{"size"}, x, y)
 	if err != nil {
-		return Growth{}, err
+		return v1.Growth{}, err
 	}
-	b := f.Terms[0]
-	return Growth{Exponent: b.Value, Lo: b.Lo, Hi: b.Hi, R2: f.R2, N: f.N}, nil
+	b := f.Terms[1]
+	return v1.Growth{Exponent: b.Value, Lo: b.Lo, Hi: b.Hi, R2: f.R2, N: f.N}, nil
 }
 
 // MinCycles is how many cycles a leak's slope needs.
 const MinCycles = 20
 
-// Slope is growth per cycle.
-type Slope struct {
-	Value  float64 // per unit of x
-	Lo, Hi float64
-	Level  float64 // median of y
-	N      int
-}
-
-// Differs says that the slope is not 0, at Confidence.
-func (s Slope) Differs() bool { return s.Lo > 0 || s.Hi < 0 }
-
 // TheilSen is the median of the slopes of all pairs of points, with Sen's interval. One
 // odd reading, or ten of forty, move it little; least squares would follow them.
-func TheilSen(x, y []float64) (Slope, error) {
+func TheilSen(x, y []float64) (v1.Slope, error) {
 	n := len(x)
 	if n != len(y) || n < MinCycles {
-		return Slope{}, fmt.Errorf("%d cycles are too few for a slope: give at least %d", n, MinCycles)
+		return v1.Slope{}, fmt.Errorf("%d cycles are too few for a slope: give at least %d", n, MinCycles)
 	}
 	var slopes []float64
 	for i := range x {
@@ -184,7 +151,7 @@ func TheilSen(x, y []float64) (Slope, error) {
 		}
 	}
 	if len(slopes) == 0 {
-		return Slope{}, errors.New("all cycles are one: number them")
+		return v1.Slope{}, errors.New("all cycles are one: number them")
 	}
 	slices.Sort(slopes)
 	m := len(slopes)
@@ -192,7 +159,10 @@ func TheilSen(x, y []float64) (Slope, error) {
 	half := distuv.UnitNormal.Quantile((1+Confidence)/2) * math.Sqrt(kendallVariance(y)) / 2
 	lo := max(int(math.Round(float64(m)/2-half)), 1)
 	hi := min(int(math.Round(float64(m)/2+half))+1, m)
-	return Slope{Value: Median(slopes), Lo: slopes[lo-1], Hi: slopes[hi-1], Level: Median(slices.Clone(y)), N: n}, nil
+	low, high := slopes[lo-1], slopes[hi-1]
+	return v1.Slope{
+		Slope: Median(slopes), Lo: low, Hi: high, Level: Median(slices.Clone(y)), Cycles: n, Differs: low > 0 || high < 0,
+	}, nil
 }
 
 func kendallVariance(y []float64) float64 {

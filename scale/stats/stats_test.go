@@ -162,7 +162,7 @@ func TestLinearRecoversTheCosts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		pod := f.Terms[0]
+		pod := f.Terms[1]
 		if pod.Lo <= 1300 && 1300 <= pod.Hi {
 			hits++
 		}
@@ -253,10 +253,10 @@ func TestTheilSenFindsLeaks(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if s.Lo > s.Value || s.Hi < s.Value {
+			if s.Lo > s.Slope || s.Hi < s.Slope {
 				t.Fatalf("%+v", s)
 			}
-			if s.Differs() {
+			if s.Differs {
 				differ++
 			}
 		}
@@ -273,10 +273,10 @@ func TestTheilSenOfPlainLines(t *testing.T) {
 	for i := range 25 {
 		x, flat, up = append(x, float64(i)), append(flat, 5), append(up, float64(2*i))
 	}
-	if s, err := TheilSen(x, flat); err != nil || s.Differs() || s.Value != 0 || s.Level != 5 {
+	if s, err := TheilSen(x, flat); err != nil || s.Differs || s.Slope != 0 || s.Level != 5 {
 		t.Errorf("flat: %+v, %v", s, err)
 	}
-	if s, err := TheilSen(x, up); err != nil || !s.Differs() || s.Value != 2 || s.N != 25 {
+	if s, err := TheilSen(x, up); err != nil || !s.Differs || s.Slope != 2 || s.Cycles != 25 {
 		t.Errorf("up: %+v, %v", s, err)
 	}
 	if _, err := TheilSen(x[:19], up[:19]); err == nil || !strings.Contains(err.Error(), "give at least 20") {

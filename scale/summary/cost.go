@@ -83,10 +83,9 @@ func (d data) slopes(engine string, counts map[int]bool) []v1.Slope {
 		if err != nil {
 			continue
 		}
-		out = append(out, v1.Slope{
-			Name: s.name, Unit: s.unit, Slope: round(fit.Value), Lo: round(fit.Lo), Hi: round(fit.Hi),
-			Level: round(fit.Level), Cycles: fit.N, Differs: fit.Differs(),
-		})
+		fit.Name, fit.Unit = s.name, s.unit
+		fit.Slope, fit.Lo, fit.Hi, fit.Level = round(fit.Slope), round(fit.Lo), round(fit.Hi), round(fit.Level)
+		out = append(out, fit)
 	}
 	return out
 }
@@ -144,7 +143,6 @@ func (d data) costs(engine string) []v1.Cost {
 }
 
 func fit(name string, dims []dimension, points []*v1.Point) v1.Cost {
-	c := v1.Cost{Name: name, Unit: points[0].Unit, N: len(points)}
 	terms := make([]string, len(dims))
 	for j, dim := range dims {
 		terms[j] = dim.name
@@ -158,15 +156,16 @@ func fit(name string, dims []dimension, points []*v1.Point) v1.Cost {
 		}
 		x, y = append(x, row), append(y, p.Value)
 	}
-	f, err := stats.Linear(terms, x, y)
+	c, err := stats.Linear(terms, x, y)
+	c.Name, c.Unit, c.N = name, points[0].Unit, len(points)
 	if err != nil {
 		c.Why = err.Error()
 		return c
 	}
-	c.R2 = round(f.R2)
-	f.Intercept.Name = "nothing"
-	for _, t := range append([]stats.Term{f.Intercept}, f.Terms...) {
-		c.Terms = append(c.Terms, v1.Term{Per: t.Name, Value: round(t.Value), Lo: round(t.Lo), Hi: round(t.Hi)})
+	c.R2 = round(c.R2)
+	for i := range c.Terms {
+		t := &c.Terms[i]
+		t.Value, t.Lo, t.Hi = round(t.Value), round(t.Lo), round(t.Hi)
 	}
 	return c
 }
@@ -183,7 +182,9 @@ func (d data) growth(engine string) []v1.Growth {
 			if err != nil {
 				continue
 			}
-			out = append(out, v1.Growth{Name: name, In: dim.name, Exponent: round(g.Exponent), Lo: round(g.Lo), Hi: round(g.Hi), R2: round(g.R2), N: g.N})
+			g.Name, g.In = name, dim.name
+			g.Exponent, g.Lo, g.Hi, g.R2 = round(g.Exponent), round(g.Lo), round(g.Hi), round(g.R2)
+			out = append(out, g)
 		}
 	}
 	return out

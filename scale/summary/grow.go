@@ -81,5 +81,6 @@ func fitGrowth(g *v1.Grown, sizes []float64) {
 		g.Why = err.Error()
 		return
 	}
-	g.Growth = &v1.Growth{Name: g.Name, In: "pod", Exponent: fit.Exponent, Lo: fit.Lo, Hi: fit.Hi, R2: fit.R2, N: fit.N}
+	fit.Name, fit.In = g.Name, "pod"
+	g.Growth = &fit
 }
