@@ -107,24 +107,12 @@ func (f *conformanceFlags) run(ctx context.Context, stdio IO, t *testbed.Testbed
 	if report == nil {
 		return runErr
 	}
-	if err := r.Write(report); err != nil {
-		return errors.Join(runErr, err)
-	}
-	if err := printReport(stdio.Out, f.settings.Out, report); err != nil {
-		return errors.Join(runErr, err)
-	}
-	if runErr != nil {
-		return runErr
-	}
-	return withCode(v1.ExitCode(report.Verdict()))
-}
-
-func printReport(w io.Writer, dir string, run *v1.Run) error {
-	if err := render.Text(w, run); err != nil {
+	err = errors.Join(r.Write(report), render.Text(stdio.Out, report))
+	fmt.Fprintf(stdio.Out, "\nresults: %s\n", f.settings.Out)
+	if err := errors.Join(runErr, err); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\nresults: %s\n", dir)
-	return err
+	return withCode(v1.ExitCode(report.Verdict()))
 }
 
 // printEvent prints a line for what only a run of the command line shows.

@@ -271,7 +271,7 @@ func scaleAll(ctx context.Context, stdio IO, f scaleFlags) error {
 	for i := range f.repeats * len(f.engines) {
 		name, repeat := f.engines[i%len(f.engines)], i/len(f.engines)
 		fmt.Fprintf(stdio.Err, "=== %s, turn %d of %d\n", name, i+1, f.repeats*len(f.engines))
-		err := scaleOne(ctx, stdio, f, record, turn{name, repeat})
+		err := scaleOne(ctx, stdio, f, record, v1.Turn{Engine: name, Repeat: repeat})
 		if err != nil && failed == nil {
 			failed = fmt.Errorf("%s: %w", name, err)
 		}

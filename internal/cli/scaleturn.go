@@ -16,12 +16,6 @@ import (
 	"github.com/netassay/netassay/testbed"
 )
 
-// turn is one engine, once.
-type turn struct {
-	engine string
-	repeat int
-}
-
 // referenceIn is the reference enforcer that an engine is or has inside, nil when there is none.
 func referenceIn(e engines.Engine) *reference.Engine {
 	if f, ok := e.(*flawed.Engine); ok {
@@ -32,8 +26,8 @@ func referenceIn(e engines.Engine) *reference.Engine {
 }
 
 // scaleOne measures one engine in a lab of its own and records what it saw.
-func scaleOne(ctx context.Context, stdio IO, f scaleFlags, record func(...v1.Record), t turn) error {
-	entry, err := registry.Lookup(t.engine)
+func scaleOne(ctx context.Context, stdio IO, f scaleFlags, record func(...v1.Record), t v1.Turn) error {
+	entry, err := registry.Lookup(t.Engine)
 	if err != nil {
 		return err
 	}
@@ -41,7 +35,7 @@ func scaleOne(ctx context.Context, stdio IO, f scaleFlags, record func(...v1.Rec
 	if err != nil {
 		return err
 	}
-	described := v1.Engine{Name: t.engine, Version: entry.Version, Limits: f.limitsOf(t.engine)}
+	described := v1.Engine{Name: t.Engine, Version: entry.Version, Limits: f.limitsOf(t.Engine)}
 	if described.Version == "" {
 		described.Version = version
 	}
@@ -56,17 +50,17 @@ func scaleOne(ctx context.Context, stdio IO, f scaleFlags, record func(...v1.Rec
 	for _, u := range engine.Unsupported() {
 		described.Lacks = append(described.Lacks, v1.Lack{What: u.Feature + string(u.Family), Reason: u.Reason})
 	}
-	if t.repeat == 0 {
+	if t.Repeat == 0 {
 		record(&described)
 	}
-	logs := filepath.Join(f.out, "logs", fmt.Sprintf("%s-%d", t.engine, t.repeat+1))
+	logs := filepath.Join(f.out, "logs", fmt.Sprintf("%s-%d", t.Engine, t.Repeat+1))
 	return f.bed.run(ctx, stdio, logs, func(ctx context.Context, b *testbed.Testbed) (err error) {
 		cfg := f.cfg
 		cfg.Lab, cfg.Dir, cfg.Kwok = b.Cluster.(testbed.ByNode), logs, f.kwok
 		if b.Lab != nil {
 			cfg.Pool, cfg.Sandboxed = b.Lab.Network().Nodes()[0].Pool(), true
 		}
-		cfg.Engine, cfg.Name, cfg.Repeat = engine, t.engine, t.repeat
+		cfg.Engine, cfg.Name, cfg.Repeat = engine, t.Engine, t.Repeat
 		cfg.Judged = described.Limits != nil
 		cfg.Record, cfg.Log = record, stdio.say
 		_, err = scalerun.Run(ctx, cfg)

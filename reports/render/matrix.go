@@ -114,7 +114,12 @@ func draw(cells []*v1.Cell) string {
 	g.header(&b)
 	signs := []func(*v1.Cell) string{expected, observed, verdict}
 	for _, client := range clients {
-		g.row(&b, client, func(matrix, server int) string { return signOf(at[[2]string{client, servers[server]}], signs[matrix]) })
+		g.row(&b, client, func(matrix, server int) string {
+			if c := at[[2]string{client, servers[server]}]; c != nil {
+				return signs[matrix](c)
+			}
+			return ""
+		})
 	}
 	return b.String()
 }
@@ -170,13 +175,6 @@ func names(cells []*v1.Cell, of func(*v1.Cell) string) []string {
 		set[of(c)] = true
 	}
 	return slices.Sorted(maps.Keys(set))
-}
-
-func signOf(c *v1.Cell, sign func(*v1.Cell) string) string {
-	if c == nil {
-		return ""
-	}
-	return sign(c)
 }
 
 func expected(c *v1.Cell) string {

@@ -52,7 +52,6 @@ func ReadBench(r io.Reader, name string) (Side, error) {
 	reader := benchfmt.NewReader(r, name)
 	at := map[string]int{}
 	for reader.Scan() {
-		var wrong *benchfmt.SyntaxError
 		switch rec := reader.Result().(type) {
 		case *benchfmt.Result:
 			if err := s.add(rec, at); err != nil {
@@ -60,10 +59,7 @@ func ReadBench(r io.Reader, name string) (Side, error) {
 				return Side{}, fmt.Errorf("%s:%d: %w", file, line, err)
 			}
 		case *benchfmt.SyntaxError:
-			wrong = rec
-		}
-		if wrong != nil {
-			return Side{}, wrong
+			return Side{}, rec
 		}
 	}
 	if err := reader.Err(); err != nil {

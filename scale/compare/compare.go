@@ -144,14 +144,10 @@ func Compare(base, head Side, o Options) Result {
 // problems are what makes a comparison void before it is begun.
 func problems(base, head Side, o Options) []string {
 	var out []string
-	keys := slices.Sorted(maps.Keys(base.Conditions))
-	for key := range head.Conditions {
-		if _, ok := base.Conditions[key]; !ok {
-			keys = append(keys, key)
-		}
-	}
-	slices.Sort(keys)
-	for _, key := range keys {
+	either := map[string]string{}
+	maps.Copy(either, base.Conditions)
+	maps.Copy(either, head.Conditions)
+	for _, key := range slices.Sorted(maps.Keys(either)) {
 		if b, h := base.Conditions[key], head.Conditions[key]; b != h {
 			out = append(out, fmt.Sprintf("%s differs: base has %q, head has %q; repeat one of them as the other", key, b, h))
 		}

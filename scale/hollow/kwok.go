@@ -3,10 +3,10 @@ package hollow
 import (
 	"context"
 	_ "embed"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -73,7 +73,7 @@ func (k *Kwok) AwaitPlayed(ctx context.Context, client kubernetes.Interface, n i
 		}
 		pods, err := client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{FieldSelector: "status.phase=" + string(corev1.PodPending)})
 		if err != nil {
-			return false, ignoreBusy(err)
+			return false, fatal(err)
 		}
 		left = len(pods.Items)
 		progress("pods that KWOK has run", max(0, n-left), n)
@@ -83,14 +83,6 @@ func (k *Kwok) AwaitPlayed(ctx context.Context, client kubernetes.Interface, n i
 		return fmt.Errorf("wait for KWOK to have pods run (%d are pending): %w", left, err)
 	}
 	return nil
-}
-
-// ignoreBusy is nil for what an API server under load may answer.
-func ignoreBusy(err error) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return err
-	}
-	return fatal(err)
 }
 
 // PlayedNodes creates hollow nodes whose kubelets KWOK plays: from now on w leaves the
@@ -161,18 +153,9 @@ func keepOff(pod *corev1.PodSpec) bool {
 	}
 	terms, changed := affinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms, false
 	for i := range terms { // one of them has to hold, so each must say it
-		if !has(terms[i].MatchExpressions, off) {
+		if !slices.ContainsFunc(terms[i].MatchExpressions, func(r corev1.NodeSelectorRequirement) bool { return r.Key == off.Key && r.Operator == off.Operator }) {
 			terms[i].MatchExpressions, changed = append(terms[i].MatchExpressions, off), true
 		}
 	}
 	return changed
-}
-
-func has(all []corev1.NodeSelectorRequirement, want corev1.NodeSelectorRequirement) bool {
-	for _, r := range all {
-		if r.Key == want.Key && r.Operator == want.Operator {
-			return true
-		}
-	}
-	return false
 }

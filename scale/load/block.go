@@ -3,6 +3,7 @@ package load
 import (
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 
 	netv1 "k8s.io/api/networking/v1"
 
@@ -136,12 +137,8 @@ func room(r *rand.Rand, b netv1.IPBlock) (string, bool) {
 	if err != nil || p.Bits() > 28 && p.Addr().Is4() || p.Bits() > 96 {
 		return "", false
 	}
-	taken := map[string]bool{}
-	for _, e := range b.Except {
-		taken[e] = true
-	}
 	for _, k := range r.Perm(slots) {
-		if s := slot(p, k).String(); !taken[s] {
+		if s := slot(p, k).String(); !slices.Contains(b.Except, s) {
 			return s, true
 		}
 	}

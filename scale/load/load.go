@@ -1,8 +1,10 @@
 package load
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
@@ -94,21 +96,16 @@ func shares(r *rand.Rand, n int, weights ...int) []int {
 	}
 	out := make([]int, 0, n)
 	type rest struct{ kind, rest int }
-	var rests []rest
+	var rests []*rest
 	for kind, w := range weights {
 		for range n * w / total {
 			out = append(out, kind)
 		}
-		rests = append(rests, rest{kind, n * w % total})
+		rests = append(rests, &rest{kind, n * w % total})
 	}
 	for len(out) < n { // at most len(weights)-1 times
-		best := 0
-		for i := range rests {
-			if rests[i].rest > rests[best].rest {
-				best = i
-			}
-		}
-		out, rests[best].rest = append(out, rests[best].kind), -1
+		best := slices.MaxFunc(rests, func(a, b *rest) int { return cmp.Compare(a.rest, b.rest) })
+		out, best.rest = append(out, best.kind), -1
 	}
 	r.Shuffle(n, func(i, j int) { out[i], out[j] = out[j], out[i] })
 	return out

@@ -48,12 +48,8 @@ func newMeter(n *watchedNode, e engines.Engine) *meter {
 	return m
 }
 
-// follow looks at the agent's connections until ctx ends, so that none is missed for long.
-func (m *meter) follow(ctx context.Context) {
-	wait.UntilWithContext(ctx, func(context.Context) { m.look() }, time.Second)
-}
-
-func (m *meter) look() {
+// look looks at the agent's connections; often enough, so that none is missed for long.
+func (m *meter) look(context.Context) {
 	p := m.node.agent()
 	if p == nil {
 		return
@@ -103,7 +99,7 @@ func (m *meter) read(ctx context.Context) ([]figure, error) {
 	}
 	out = append(out, bytesOf("ipset", sets.Bytes), figure{"ipsets", "", float64(sets.Sets)}, figure{"ipset-entries", "", float64(sets.Entries)},
 		figure{"iptables-rules", "", float64(rules.Rules - m.bare.Rules)}, bytesOf("iptables-text", int64(rules.Bytes-m.bare.Bytes)), figure{"nft-lines", "", float64(rules.NFT - m.bare.NFT)})
-	m.look()
+	m.look(ctx)
 	m.mu.Lock()
 	bytes, _ := m.traffic.Total()
 	m.mu.Unlock()

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/util/wait"
+
 	"github.com/netassay/netassay/probe"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/scale/hollow"
@@ -69,7 +71,7 @@ func runPhases(ctx context.Context, cfg Config, rec *recorder, phases func(*env)
 	if err != nil {
 		return err
 	}
-	go e.engine.meter.follow(life)
+	go wait.UntilWithContext(life, e.engine.meter.look, time.Second)
 	err = perform(ctx, rec, phases(e), cfg.Skip)
 	after, pressureErr := measure.ReadPressure()
 	rec.Host = after.Since(before)

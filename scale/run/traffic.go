@@ -7,6 +7,8 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/util/retry"
 
 	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/probe/flows"
@@ -107,19 +109,17 @@ func (t *traffic) flipAll(ctx context.Context, f flip) error {
 // time counts from the first call. What is there, or gone, already was the first call's doing.
 func persistent(do func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
-		for tries := 1; ; tries++ {
-			err := do(ctx)
-			again := tries > 1 && (apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err))
-			switch {
-			case err == nil || again:
-				return nil
-			case tries == 5 || ctx.Err() != nil || apierrors.IsInvalid(err) || apierrors.IsRequestEntityTooLargeError(err):
-				return err
-			}
-			if err := flows.Pause(ctx, 50*time.Millisecond); err != nil {
-				return err
-			}
+		again := func(err error) bool {
+			return ctx.Err() == nil && !apierrors.IsInvalid(err) && !apierrors.IsRequestEntityTooLargeError(err)
 		}
+		tries := 0
+		return retry.OnError(wait.Backoff{Duration: 50 * time.Millisecond, Steps: 5}, again, func() error {
+			err := do(ctx)
+			if tries++; tries > 1 && (apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err)) {
+				return nil
+			}
+			return err
+		})
 	}
 }
 

@@ -57,7 +57,7 @@ func Linear(names []string, x [][]float64, y []float64) (v1.Cost, error) {
 	if floats.Max(y) > floats.Min(y) {
 		f.R2 = stat.RSquaredFrom(fitted.RawVector().Data, y, nil)
 	}
-	half := studentT(n-k) * residual / math.Sqrt(float64(n-k))
+	half := distuv.StudentsT{Sigma: 1, Nu: float64(n - k)}.Quantile((1+Confidence)/2) * residual / math.Sqrt(float64(n-k))
 	for j, name := range append([]string{"nothing"}, names...) {
 		v, h := b.AtVec(j), half*spread[j]
 		f.Terms = append(f.Terms, v1.Term{Per: name, Value: v / scale[j], Lo: (v - h) / scale[j], Hi: (v + h) / scale[j]})
@@ -107,11 +107,6 @@ func spreads(r *mat.Dense, k int) ([]float64, error) {
 		out[i] = floats.Norm(mat.Row(nil, i, &inverse), 2)
 	}
 	return out, nil
-}
-
-// studentT is the two-sided quantile of Student's distribution at Confidence.
-func studentT(freedom int) float64 {
-	return distuv.StudentsT{Sigma: 1, Nu: float64(freedom)}.Quantile((1 + Confidence) / 2)
 }
 
 // Exponent fits a power law by least squares of the logarithms. Sizes and costs must be
