@@ -17,7 +17,7 @@ import (
 func run(t *testing.T, args ...string) (code int, out, errs string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	code = Main(t.Context(), args, IO{In: strings.NewReader(""), Out: &stdout, Err: &stderr})
+	code = Main(t.Context(), args, IO{Out: &stdout, Err: &stderr})
 	return code, stdout.String(), stderr.String()
 }
 

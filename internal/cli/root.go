@@ -12,9 +12,8 @@ import (
 	"github.com/netassay/netassay/internal/suggest"
 )
 
-// IO is where a command reads and writes: results to Out, progress and errors to Err.
+// IO is where a command writes: results to Out, progress and errors to Err.
 type IO struct {
-	In  io.Reader
 	Out io.Writer
 	Err io.Writer
 }
@@ -50,7 +49,6 @@ into a cache; later ones start in seconds.`,
 	}
 	root.SetOut(stdio.Out)
 	root.SetErr(stdio.Err)
-	root.SetIn(stdio.In)
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
 		newConformance(stdio),

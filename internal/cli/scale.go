@@ -295,7 +295,7 @@ func scaleAll(ctx context.Context, stdio IO, f scaleFlags) error {
 // writeScale ends the result directory of a run with what is derived from its records.
 func writeScale(dir *reports.Directory, d *v1.ScaleData) (v1.ScaleSummary, error) {
 	sum := summary.Of(d)
-	return sum, dir.Scale(d, &sum, func(w io.Writer) error { return compare.WriteBench(w, summary.Side("", d)) })
+	return sum, dir.Scale(d, &sum, func(w io.Writer) error { return compare.WriteBench(w, summary.Side(d)) })
 }
 
 // conditions are what the run is made under.

@@ -61,7 +61,6 @@ func scaleCompare(stdio IO, basePath, headPath string, o compare.Options) error 
 	if err != nil {
 		return err
 	}
-	base.Name, head.Name = "base", "head"
 	r := compare.Compare(base, head, o)
 	if err := r.Text(stdio.Out, basePath, headPath); err != nil {
 		return fmt.Errorf("write comparison: %w", err)
@@ -80,7 +79,7 @@ func scaleSide(path string) (compare.Side, error) {
 		if err != nil {
 			return compare.Side{}, err
 		}
-		return summary.Side(path, d), nil
+		return summary.Side(d), nil
 	}
 	f, err := os.Open(path)
 	if err != nil {

@@ -40,7 +40,13 @@ type kind struct {
 	port                   uint16
 }
 
-func (k kind) String() string { return fmt.Sprintf("%d/%s %s", k.port, k.protocol, k.family) }
+func (k kind) String() string {
+	name := fmt.Sprintf("%d/%s %s", k.port, k.protocol, k.family)
+	if k.path != "pod" {
+		name += " by " + k.path
+	}
+	return name
+}
 
 func kindOf(c *v1.Cell) kind { return kind{c.Path, c.Family, c.Protocol, c.Port} }
 
@@ -85,11 +91,7 @@ func (t *text) matrices(s *v1.Step) {
 func title(kinds []kind) string {
 	var parts []string
 	for _, k := range kinds {
-		name := k.String()
-		if k.path != "pod" {
-			name += " by " + k.path
-		}
-		parts = append(parts, name)
+		parts = append(parts, k.String())
 	}
 	return strings.Join(parts, ", ") + ":"
 }

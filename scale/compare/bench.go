@@ -48,7 +48,7 @@ func WriteBench(w io.Writer, s Side) error {
 // ReadBench reads what WriteBench wrote. The order in which repeats were taken is not in
 // it. Lines of other benchmarks are refused: what is left out silently is compared wrongly.
 func ReadBench(r io.Reader, name string) (Side, error) {
-	s := Side{Name: name, Conditions: map[string]string{}}
+	s := Side{Conditions: map[string]string{}}
 	reader := benchfmt.NewReader(r, name)
 	at := map[string]int{}
 	for reader.Scan() {

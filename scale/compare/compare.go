@@ -45,7 +45,6 @@ func (m *Metric) latency() bool { return !m.control() && strings.HasSuffix(m.Nam
 
 // Side is one of the two that are compared.
 type Side struct {
-	Name       string            // for people
 	Conditions map[string]string // what must be equal: profile, nodes, kernel, …
 	Starts     []time.Time       // of the repeats, when they are known
 	Metrics    []Metric
@@ -154,16 +153,17 @@ func problems(base, head Side, o Options) []string {
 	}
 	b, h := index(base.Metrics), index(head.Metrics)
 	for _, side := range []struct {
-		s     *Side
-		other map[string]*Metric
-	}{{&base, h}, {&head, b}} {
-		for i := range side.s.Metrics {
-			m := &side.s.Metrics[i]
+		name    string
+		metrics []Metric
+		other   map[string]*Metric
+	}{{"base", base.Metrics, h}, {"head", head.Metrics, b}} {
+		for i := range side.metrics {
+			m := &side.metrics[i]
 			if side.other[m.key()] == nil {
-				out = append(out, fmt.Sprintf("%s: only %s has it", m.key(), side.s.Name))
+				out = append(out, fmt.Sprintf("%s: only %s has it", m.key(), side.name))
 			}
 			if len(m.Values) < o.MinRepeats {
-				out = append(out, fmt.Sprintf("%s: %s has %d repeats, give at least %d", m.key(), side.s.Name, len(m.Values), o.MinRepeats))
+				out = append(out, fmt.Sprintf("%s: %s has %d repeats, give at least %d", m.key(), side.name, len(m.Values), o.MinRepeats))
 			}
 		}
 	}

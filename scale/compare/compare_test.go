@@ -34,8 +34,8 @@ func golden(t *testing.T, name, got string) {
 }
 
 // side has ten repeats of values around the given medians, taken in turn with another's.
-func side(name string, turn int64, medians map[string]float64) Side {
-	s := Side{Name: name, Conditions: map[string]string{"profile": "smoke", "kernel": "6.18"}}
+func side(turn int64, medians map[string]float64) Side {
+	s := Side{Conditions: map[string]string{"profile": "smoke", "kernel": "6.18"}}
 	for i := range int64(10) {
 		s.Starts = append(s.Starts, time.Unix(2*i+turn, 0))
 	}
@@ -95,7 +95,7 @@ func TestVerdict(t *testing.T) {
 		{name: "beyond the deadline", head: changed("revoke/p50", math.Inf(1)), want: Regression, reason: "revoke/p50: ∞"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			base, head, o := side("base", 0, usual()), side("head", 1, tc.head), DefaultOptions()
+			base, head, o := side(0, usual()), side(1, tc.head), DefaultOptions()
 			if tc.spoil != nil {
 				tc.spoil(&base, &head, &o)
 			}
@@ -108,7 +108,7 @@ func TestVerdict(t *testing.T) {
 }
 
 func TestASideEqualsItself(t *testing.T) {
-	s := side("one", 0, usual())
+	s := side(0, usual())
 	r := Compare(s, s, DefaultOptions())
 	if r.Conclusion != NoChange {
 		t.Errorf("%s: %q", r.Conclusion, r.Reasons)
@@ -123,7 +123,7 @@ func TestASideEqualsItself(t *testing.T) {
 func TestText(t *testing.T) {
 	var b strings.Builder
 	for _, head := range []map[string]float64{usual(), changed("policy-create/p50", 54), changed("revoke/p50", math.Inf(1)), changed("floor/p50", 9)} {
-		r := Compare(side("base", 0, usual()), side("head", 1, head), DefaultOptions())
+		r := Compare(side(0, usual()), side(1, head), DefaultOptions())
 		if err := r.Text(&b, "results/a", "results/b"); err != nil {
 			t.Fatal(err)
 		}
@@ -133,7 +133,7 @@ func TestText(t *testing.T) {
 }
 
 func TestBench(t *testing.T) {
-	s := side("base", 0, changed("revoke/p50", math.Inf(1)))
+	s := side(0, changed("revoke/p50", math.Inf(1)))
 	for i := range s.Metrics {
 		s.Metrics[i].Values = s.Metrics[i].Values[:2]
 	}

@@ -36,8 +36,8 @@ func (h *host) latency(median float64) float64 {
 
 // measure takes repeats of a side, times being slower by a factor; turn says which place
 // in the sequence of all repeats each has.
-func (h *host) measure(name string, slower, larger float64, turn func(i int) int) Side {
-	s := Side{Name: name, Conditions: map[string]string{"profile": "headline"}}
+func (h *host) measure(slower, larger float64, turn func(i int) int) Side {
+	s := Side{Conditions: map[string]string{"profile": "headline"}}
 	metrics := map[string]*Metric{}
 	var order []string
 	add := func(name, unit string, v float64) {
@@ -88,7 +88,7 @@ func verdicts(seed uint64, trials, repeats, samples int, drift, slower, larger f
 	}
 	count := map[Conclusion]int{}
 	for range trials {
-		r := Compare(h.measure("base", 1, 1, first), h.measure("head", slower, larger, second), o)
+		r := Compare(h.measure(1, 1, first), h.measure(slower, larger, second), o)
 		count[r.Conclusion]++
 	}
 	return count

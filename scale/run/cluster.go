@@ -2,7 +2,6 @@ package run
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -140,10 +139,7 @@ func (c *cluster) under(ctx context.Context, p *netv1.NetworkPolicy, do func() e
 
 // label sets the label of a pod that a policy selects by.
 func (c *cluster) label(ctx context.Context, namespace, name, value string) error {
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"labels": map[string]string{called: value}}})
-	if err != nil {
-		return fmt.Errorf("label pod %s: %w", name, err)
-	}
+	patch := fmt.Appendf(nil, `{"metadata":{"labels":{%q:%q}}}`, called, value)
 	if _, err := c.client.CoreV1().Pods(namespace).Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
 		return fmt.Errorf("label pod %s: %w", name, err)
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -68,15 +67,11 @@ func defaultDeny() *netv1.NetworkPolicy {
 type births struct {
 	*traffic
 	pool Pool
-	tap  tap
 }
 
-// tap counts the packets that the node hands to pods.
-type tap struct{ node *watchedNode }
-
-// open sets up the tap, and makes packets to addresses of nobody die on the node.
-func (t tap) open(ctx context.Context, podCIDRs []string) error {
-	if err := t.node.Run(ctx, tapRules, "nft", "-f", "-"); err != nil {
+// openTap sets up the tap, and makes packets to addresses of nobody die on the node.
+func (b *births) openTap(ctx context.Context, podCIDRs []string) error {
+	if err := b.node.Run(ctx, tapRules, "nft", "-f", "-"); err != nil {
 		return fmt.Errorf("set up the tap: %w", err)
 	}
 	for _, cidr := range podCIDRs {
@@ -84,22 +79,22 @@ func (t tap) open(ctx context.Context, podCIDRs []string) error {
 		if strings.Contains(cidr, ":") {
 			family = "-6"
 		}
-		if err := t.node.Run(ctx, "", "ip", family, "route", "replace", "blackhole", cidr); err != nil {
+		if err := b.node.Run(ctx, "", "ip", family, "route", "replace", "blackhole", cidr); err != nil {
 			return fmt.Errorf("set up the tap: %w", err)
 		}
 	}
 	return nil
 }
 
-// count is how many packets to any of the addresses the tap has seen.
-func (t tap) count(ctx context.Context, ips []netip.Addr) (int, error) {
+// tapped is how many packets to any of the addresses the tap has seen.
+func (b *births) tapped(ctx context.Context, ips []netip.Addr) (int, error) {
 	total := 0
 	for _, ip := range ips {
 		set := "four"
 		if ip.Is6() {
 			set = "six"
 		}
-		text, err := measure.Output(ctx, t.node.Do, "nft", "get", "element", "inet", "netassay_tap", set, "{ "+ip.String()+" }")
+		text, err := measure.Output(ctx, b.node.Do, "nft", "get", "element", "inet", "netassay_tap", set, "{ "+ip.String()+" }")
 		// An address that is not in the set has had no packet: an error of nft's.
 		if err != nil && !strings.Contains(err.Error(), "No such file") {
 			return 0, fmt.Errorf("read the tap: %w", err)
@@ -109,13 +104,10 @@ func (t tap) count(ctx context.Context, ips []netip.Addr) (int, error) {
 	return total, nil
 }
 
-// packets reads "counter packets N bytes M".
-func packets(text string) int {
-	_, after, ok := strings.Cut(text, "packets ")
-	if !ok {
-		return 0
-	}
-	n, _ := strconv.Atoi(strings.Fields(after)[0])
+// packets reads "counter packets N bytes M"; 0 when there is no counter.
+func packets(text string) (n int) {
+	_, after, _ := strings.Cut(text, "packets ")
+	_, _ = fmt.Sscan(after, &n)
 	return n
 }
 
@@ -166,7 +158,7 @@ func (b *births) newPod(ctx context.Context, name string, patience time.Duration
 	s.name, s.ips = name, b.measured(b.pool.Addrs(n))
 	all := flows.To(probe.Pod{Name: name, Addrs: s.ips}, port, b.pods[near], b.pods[far])
 	s.flows = len(all)
-	if s.before, err = b.tap.count(ctx, s.ips); err != nil {
+	if s.before, err = b.tapped(ctx, s.ips); err != nil {
 		return s, err
 	}
 	streams, err := flows.Start(ctx, b.fleet, all, probe.Stream{Interval: b.timing.Interval})
@@ -204,7 +196,7 @@ func (b *births) bear(ctx context.Context, s *newborn, patience time.Duration) e
 	}
 	quiet, last, ran := time.Now(), -1, time.Now()
 	for time.Since(quiet) < newPodQuiet && time.Since(ran) < patience {
-		now, err := b.tap.count(ctx, s.ips)
+		now, err := b.tapped(ctx, s.ips)
 		if err != nil {
 			return err
 		}

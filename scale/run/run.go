@@ -94,7 +94,7 @@ func newEnv(life context.Context, cfg *Config, rec *recorder) (*env, error) {
 	t := &traffic{recorder: rec, cluster: c, underTest: u, maxBlind: cfg.Limits.MaxBlind}
 	return &env{
 		cfg: cfg, life: life, rec: rec, cluster: c, engine: u, traffic: t,
-		load: &population{objects: load.Generate(cfg.Profile)}, births: &births{traffic: t, pool: cfg.Pool, tap: tap{u.node}},
+		load: &population{objects: load.Generate(cfg.Profile)}, births: &births{traffic: t, pool: cfg.Pool},
 	}, nil
 }
 

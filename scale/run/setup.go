@@ -31,7 +31,7 @@ func (p setUp) Execute(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := p.births.tap.open(ctx, node.Spec.PodCIDRs); err != nil {
+		if err := p.births.openTap(ctx, node.Spec.PodCIDRs); err != nil {
 			return err
 		}
 	}

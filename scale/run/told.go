@@ -23,23 +23,15 @@ func (m *meter) tell(ctx context.Context, c flows.Change) toldTimes {
 	if m.told == "" || m.node.agent() == nil {
 		return toldTimes{}
 	}
-	t, ok := m.lastChange(ctx)
-	if !ok || t.seen < c.Call || t.enforced < t.seen {
+	text, err := m.pages.Get(ctx, m.told)
+	var last struct{ Seen, Enforced time.Time }
+	if err != nil || json.Unmarshal(text, &last) != nil {
+		return toldTimes{}
+	}
+	mono, wall := probe.Now(), time.Now() // the agent's clock is of this machine too
+	t := toldTimes{mono - wall.Sub(last.Seen), mono - wall.Sub(last.Enforced)}
+	if t.seen < c.Call || t.enforced < t.seen {
 		return toldTimes{}
 	}
 	return t
-}
-
-// lastChange gives the agent's times by the harness's clock: both are of one machine.
-func (m *meter) lastChange(ctx context.Context) (t toldTimes, ok bool) {
-	text, err := m.pages.Get(ctx, m.told)
-	if err != nil {
-		return t, false
-	}
-	var last struct{ Seen, Enforced time.Time }
-	if json.Unmarshal(text, &last) != nil {
-		return t, false
-	}
-	mono, wall := probe.Now(), time.Now()
-	return toldTimes{mono - wall.Sub(last.Seen), mono - wall.Sub(last.Enforced)}, true
 }

@@ -1,60 +1,59 @@
 package summary
 
 import (
+	"maps"
 	"slices"
 
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/scale/stats"
 )
 
-// cell is a reading in one phase of one repeat.
-type cell struct {
-	name, phase string
-	repeat      int
+// cost is a reading of an engine: the largest value of each repeat.
+type cost struct {
+	name, unit string
+	largest    map[int]float64
+}
+
+// readings are those of an engine in some phases, in the order of the first of each.
+func (d data) readings(engine string, repeats []int, phases ...string) []cost {
+	var out []cost
+	for _, r := range d.Readings {
+		if r.Engine != engine || !slices.Contains(repeats, r.Repeat) || !slices.Contains(phases, r.Phase) {
+			continue
+		}
+		i := slices.IndexFunc(out, func(c cost) bool { return c.name == r.Name })
+		if i < 0 {
+			i = len(out)
+			out = append(out, cost{r.Name, r.Unit, map[int]float64{}})
+		}
+		if v, ok := out[i].largest[r.Repeat]; !ok || r.Value > v {
+			out[i].largest[r.Repeat] = r.Value
+		}
+	}
+	return out
 }
 
 // memory are the readings by phase: per repeat the largest of the phase, of these the
 // median.
 func (d data) memory(engine string, counts map[int]bool) []v1.MemoryRow {
-	rows := []v1.MemoryRow{}
-	largest := map[cell]float64{}
-	for _, r := range d.Readings {
-		if r.Engine != engine || !counts[r.Repeat] || !slices.Contains(v1.Phases(), r.Phase) {
-			continue
-		}
-		if !slices.ContainsFunc(rows, func(row v1.MemoryRow) bool { return row.Name == r.Name }) {
-			rows = append(rows, v1.MemoryRow{Name: r.Name, Unit: r.Unit})
-		}
-		c := cell{r.Name, r.Phase, r.Repeat}
-		if v, ok := largest[c]; !ok || r.Value > v {
-			largest[c] = r.Value
+	rows, repeats := []v1.MemoryRow{}, slices.Collect(maps.Keys(counts))
+	for _, c := range d.readings(engine, repeats, v1.Phases()...) {
+		rows = append(rows, v1.MemoryRow{Name: c.name, Unit: c.unit, Phases: make([]*float64, len(v1.Phases()))})
+	}
+	for i, phase := range v1.Phases() {
+		for _, c := range d.readings(engine, repeats, phase) {
+			at := slices.IndexFunc(rows, func(row v1.MemoryRow) bool { return row.Name == c.name })
+			rows[at].Phases[i] = finite(stats.Median(slices.Collect(maps.Values(c.largest))))
 		}
 	}
 	for i := range rows {
-		fill(&rows[i], largest, counts)
+		row := &rows[i]
+		first, last := row.At(v1.PhaseBaseline), row.At(v1.PhaseDeleted)
+		if first != nil && last != nil && *first > 0 && row.Name != v1.HWM { // the most that was ever never comes back
+			row.Return = finite(*last / *first)
+		}
 	}
 	return rows
-}
-
-// fill takes the median over repeats for each phase.
-func fill(row *v1.MemoryRow, largest map[cell]float64, counts map[int]bool) {
-	for _, phase := range v1.Phases() {
-		var values []float64
-		for repeat := range counts {
-			if v, ok := largest[cell{row.Name, phase, repeat}]; ok {
-				values = append(values, v)
-			}
-		}
-		var median *float64
-		if len(values) > 0 {
-			median = finite(stats.Median(values))
-		}
-		row.Phases = append(row.Phases, median)
-	}
-	first, last := row.At(v1.PhaseBaseline), row.At(v1.PhaseDeleted)
-	if first != nil && last != nil && *first > 0 && row.Name != v1.HWM { // the most that was ever never comes back
-		row.Return = finite(*last / *first)
-	}
 }
 
 // slopes are the growth of each reading over the cycles. Repeats that have too few cycles

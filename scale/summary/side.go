@@ -1,8 +1,6 @@
 package summary
 
 import (
-	"slices"
-
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/scale/compare"
 	"github.com/netassay/netassay/scale/stats"
@@ -11,9 +9,9 @@ import (
 // Side is the run as one side of a comparison: a value per engine, metric and repeat that
 // counts. Of each transition the median and the 90th percentile; of one repeat, a 99th is
 // its worst sample or two, and no figure to judge by.
-func Side(name string, raw *v1.ScaleData) compare.Side {
+func Side(raw *v1.ScaleData) compare.Side {
 	d := data{raw}
-	s := compare.Side{Name: name, Conditions: d.Run.Conditions()}
+	s := compare.Side{Conditions: d.Run.Conditions()}
 	for _, t := range d.Run.Turns {
 		if len(t.Void) == 0 {
 			s.Starts = append(s.Starts, t.Started)
@@ -65,26 +63,14 @@ func (d data) latencies(engine, transition string, repeats []int) []compare.Metr
 // weights are the readings: of each, the largest of a repeat's phases.
 func (d data) weights(engine string, repeats []int) []compare.Metric {
 	var out []compare.Metric
-	at := map[string]map[int]float64{}
-	for _, r := range d.Readings {
-		if r.Engine != engine || !slices.Contains(repeats, r.Repeat) || !slices.Contains(v1.ComparedPhases(), r.Phase) {
-			continue
-		}
-		if at[r.Name] == nil {
-			at[r.Name] = map[int]float64{}
-			out = append(out, compare.Metric{Engine: engine, Name: "cost/" + r.Name, Unit: r.Unit})
-		}
-		if v, ok := at[r.Name][r.Repeat]; !ok || r.Value > v {
-			at[r.Name][r.Repeat] = r.Value
-		}
-	}
-	for i := range out {
-		values := at[out[i].Name[len("cost/"):]]
+	for _, c := range d.readings(engine, repeats, v1.ComparedPhases()...) {
+		m := compare.Metric{Engine: engine, Name: "cost/" + c.name, Unit: c.unit}
 		for _, repeat := range repeats {
-			if v, ok := values[repeat]; ok {
-				out[i].Values = append(out[i].Values, v)
+			if v, ok := c.largest[repeat]; ok {
+				m.Values = append(m.Values, v)
 			}
 		}
+		out = append(out, m)
 	}
 	return out
 }

@@ -268,7 +268,7 @@ func TestJoin(t *testing.T) {
 	if err := d.Check(); err != nil {
 		t.Fatal(err)
 	}
-	s := Side("x", d)
+	s := Side(d)
 	for _, m := range s.Metrics {
 		if len(m.Values) != 10 {
 			t.Errorf("%s %s has %d values", m.Engine, m.Name, len(m.Values))
@@ -336,7 +336,7 @@ func TestFiguresOfAnOlderRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	var bench strings.Builder
-	if err := compare.WriteBench(&bench, Side("", d)); err != nil {
+	if err := compare.WriteBench(&bench, Side(d)); err != nil {
 		t.Fatal(err)
 	}
 	written := func(name string) []byte {
