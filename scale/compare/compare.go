@@ -58,13 +58,12 @@ type Options struct {
 	Resolution map[string]float64 // by unit: medians closer than that are equal
 	Sequential bool               // accept repeats that were not taken in turn
 	Resamples  int                // of each interval; verdicts don't depend on it
-	Seed       uint64             // of the resampling
 }
 
 // DefaultOptions convict a change of 5 % and are wrong about equal sides once in a hundred.
 func DefaultOptions() Options {
 	return Options{
-		Alpha: 0.01, MinEffect: 0.05, MinRepeats: 10, Resamples: stats.Resamples, Seed: 1,
+		Alpha: 0.01, MinEffect: 0.05, MinRepeats: 10, Resamples: stats.Resamples,
 		// The prober sends a packet each millisecond; a page cache and a collector move
 		// memory by some pages.
 		Resolution: map[string]float64{Millis: 1, v1.UnitBytes: 64 << 10, Packets: 1},
@@ -232,7 +231,7 @@ func (o Options) row(base, head *Metric) Row {
 		Engine: base.Engine, Name: base.Name, Unit: base.Unit,
 		N:    [2]int{len(b.Values), len(h.Values)},
 		Base: stats.Median(slices.Clone(base.Values)), Head: stats.Median(slices.Clone(head.Values)),
-		Ratio: stats.RatioOfMedians(base.Values, head.Values, max(o.Resamples, 40), o.Seed),
+		Ratio: stats.RatioOfMedians(base.Values, head.Values, max(o.Resamples, 40), 1),
 		Delta: stats.CliffsDelta(base.Values, head.Values),
 		P:     benchmath.AssumeNothing.Compare(b, h).P,
 	}

@@ -17,8 +17,12 @@ func (r *Result) Text(w io.Writer, base, head string) error {
 	fmt.Fprintf(&b, "base  %s\nhead  %s\n\n", base, head)
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "engine\tmetric\tbase\thead\tchange\t95 % interval\tp\tdelta\tn\tverdict")
+	judged := 0
 	for i := range r.Rows {
 		row := &r.Rows[i]
+		if !row.control() {
+			judged++
+		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s to %s\t%s\t%+.2f\t%s\t%s\n", row.Engine, row.Name,
 			value(row.Base, row.Unit), value(row.Head, row.Unit),
 			percent(row.Ratio.Value), percent(row.Ratio.Lo), percent(row.Ratio.Hi),
@@ -32,20 +36,10 @@ func (r *Result) Text(w io.Writer, base, head string) error {
 		fmt.Fprintf(&b, "%s\n", reason)
 	}
 	fmt.Fprintf(&b, "Medians of repeats. Mann-Whitney, corrected for %d metrics, alpha %g; a change counts from %s.\n",
-		r.judged(), r.Options.Alpha, percent(1+r.Options.MinEffect))
+		judged, r.Options.Alpha, percent(1+r.Options.MinEffect))
 	b.WriteString("\"same\" is that no change was shown; the interval says how large one could be.\n")
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-func (r *Result) judged() int {
-	n := 0
-	for i := range r.Rows {
-		if !r.Rows[i].control() {
-			n++
-		}
-	}
-	return n
 }
 
 func (r *Row) word() string {

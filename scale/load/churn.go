@@ -11,6 +11,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/netassay/netassay/scale/profile"
 )
@@ -196,7 +197,7 @@ func (s *state) podLabel() []Write {
 	}
 	i := s.r.IntN(len(s.pods))
 	s.pods[i].Labels = flipped(s.pods[i].Labels, "tier", "frontend", "backend")
-	return []Write{{Verb: Update, Pod: copied(s.pods[i])}}
+	return []Write{{Verb: Update, Pod: ptr.To(s.pods[i])}}
 }
 
 // nsLabel moves a namespace between teams.
@@ -235,8 +236,8 @@ func (s *state) restart() []Write {
 		return []Write{
 			{Verb: Delete, Pod: &a},
 			{Verb: Delete, Pod: &b},
-			{Verb: Create, Pod: copied(s.pods[i])},
-			{Verb: Create, Pod: copied(s.pods[j])},
+			{Verb: Create, Pod: ptr.To(s.pods[i])},
+			{Verb: Create, Pod: ptr.To(s.pods[j])},
 		}
 	}
 	return nil
@@ -248,5 +249,3 @@ func (s *state) reborn(p Pod, ips []netip.Addr) Pod {
 	p.Name = fmt.Sprintf("app-%s-r%06d", p.Labels["app"][len("app-"):], s.lives)
 	return p
 }
-
-func copied(p Pod) *Pod { return &p }
