@@ -21,35 +21,61 @@ func BenchmarkMatrix(b *testing.B) {
 		b.Run(protocol, func(b *testing.B) {
 			n := newNetwork(b, 9)
 			n.start()
-			targets := matrix(n, protocol)
-			before, began := n.cpu(), Now()
-			tick := time.NewTicker(100 * time.Millisecond)
-			defer tick.Stop()
-			rounds, spent, bad := 0, time.Duration(0), 0
-			for b.Loop() {
-				start := Now()
-				bad += n.round(targets)
-				spent += Now() - start
-				rounds++
-				<-tick.C
-			}
-			took := Now() - began
-			used := n.cpu() - before
-			b.ReportMetric(100*float64(used)/float64(took), "%core")
-			b.ReportMetric(float64(used.Microseconds())/float64(rounds*162), "µs/probe")
-			b.ReportMetric(float64(spent.Microseconds())/1000/float64(rounds), "ms/round")
-			b.ReportMetric(float64(bad), "unconnected")
+			n.measure(b, matrix(n, protocol, time.Second), func(o Observation, server string) bool {
+				return o.Result == Connected && o.Answered == server && o.Receiver == server
+			})
 		})
 	}
 }
 
+// The same matrix with everything denied, at the lab's timeout: each probe is a few packets
+// that are not answered.
+func BenchmarkDenied(b *testing.B) {
+	for _, protocol := range protocols {
+		b.Run(protocol, func(b *testing.B) {
+			n := newNetwork(b, 9)
+			n.start()
+			for _, h := range n.hosts {
+				for _, family := range families {
+					h.iptables(family, "-A INPUT -p "+strings.ToLower(protocol)+" --dport 80 -j DROP")
+				}
+			}
+			n.measure(b, matrix(n, protocol, 400*time.Millisecond), func(o Observation, _ string) bool {
+				return o.Result == Dropped && o.Receiver == ""
+			})
+		})
+	}
+}
+
+// measure makes rounds, and reports their cost and how many probes were not as expected.
+func (n *network) measure(b *testing.B, targets map[string][]Target, expected func(o Observation, server string) bool) {
+	b.Helper()
+	before, began := n.cpu(), Now()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	rounds, spent, bad := 0, time.Duration(0), 0
+	for b.Loop() {
+		start := Now()
+		bad += n.round(targets, expected)
+		spent += Now() - start
+		rounds++
+		<-tick.C
+	}
+	took := Now() - began
+	used := n.cpu() - before
+	b.ReportMetric(100*float64(used)/float64(took), "%core")
+	b.ReportMetric(float64(used.Microseconds())/float64(rounds*162), "µs/probe")
+	b.ReportMetric(float64(spent.Microseconds())/1000/float64(rounds), "ms/round")
+	b.ReportMetric(float64(bad), "unexpected")
+}
+
 // matrix is the targets of each host.
-func matrix(n *network, protocol string) map[string][]Target {
+func matrix(n *network, protocol string, timeout time.Duration) map[string][]Target {
 	targets := map[string][]Target{}
 	for _, client := range n.hosts {
 		for i, server := range n.hosts {
 			for _, family := range families {
-				t := server.target(family, protocol, time.Second)
+				t := server.target(family, protocol, timeout)
 				t.Cell = i
 				targets[client.name] = append(targets[client.name], t)
 			}
@@ -58,8 +84,8 @@ func matrix(n *network, protocol string) map[string][]Target {
 	return targets
 }
 
-// round probes everything at once and counts what was not connected, with evidence.
-func (n *network) round(targets map[string][]Target) int {
+// round probes everything at once and counts what was not as expected.
+func (n *network) round(targets map[string][]Target, expected func(o Observation, server string) bool) int {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	bad := 0
@@ -69,9 +95,9 @@ func (n *network) round(targets map[string][]Target) int {
 			mu.Lock()
 			defer mu.Unlock()
 			for i, o := range obs {
-				if want := n.hosts[ts[i].Cell].name; o.Result != Connected || o.Answered != want || o.Receiver != want {
+				if server := n.hosts[ts[i].Cell].name; !expected(o, server) {
 					bad++
-					n.t.Logf("%s to %s: %+v", client, want, o)
+					n.t.Logf("%s to %s: %+v", client, server, o)
 				}
 			}
 		})

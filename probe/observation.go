@@ -52,6 +52,10 @@ type Observation struct {
 	LocalPort uint16
 	Nonce     uint64
 	Answered  string // who answered, by the answer's own word; "" when bare
+	// Packets is how many were sent, from one port to one port, until an answer came: the
+	// first SYN, datagram or INIT and its repetitions. Dropped with fewer than two may be
+	// the loss of one packet, and is no deny.
+	Packets int
 	// Receiver is the prober that reported to have got this probe, "" when none has
 	// (yet). Dropped with a Receiver: the packet got in, its answer did not get out.
 	Receiver   string

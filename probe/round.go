@@ -124,7 +124,7 @@ func (r *round) take(p *prober, first, last int, ev wire.Event, err error) {
 			continue
 		}
 		to := &r.obs[i]
-		to.Result, to.Err, to.Answered = o.Result, o.Err, o.Answered
+		to.Result, to.Err, to.Answered, to.Packets = o.Result, o.Err, o.Answered, o.Packets
 		to.Sent, to.Done = p.translate(o.Sent), p.translate(o.Done)
 		to.Local, to.LocalPort = o.Local.Addr(), o.Local.Port()
 		r.enter(i)

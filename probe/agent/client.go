@@ -44,14 +44,18 @@ type attempt struct {
 	sent     time.Duration
 	deadline time.Duration
 	local    netip.AddrPort
+	sends    sends
 	timers   []*timer
 	over     bool
 }
 
 // protocol is what differs between the protocols.
 type protocol interface {
-	// start sends the first packet.
+	// start gets ready and calls transmit.
 	start(a *attempt)
+	// send sends a packet of the attempt's flow: the first, or one more as the others
+	// have not been answered.
+	send(a *attempt)
 	// lastLook is called at the deadline: an answer that is there counts, and the
 	// attempt is over afterwards.
 	lastLook(a *attempt)
@@ -151,6 +155,12 @@ func (a *attempt) fail(step string, err error) {
 	a.finish(result, "", text)
 }
 
+// silent ends the attempt that nothing came back to.
+func (a *attempt) silent() {
+	result, text := a.sends.silence(a)
+	a.finish(result, "", text)
+}
+
 // finish ends the attempt and reports it, once.
 func (a *attempt) finish(r wire.Result, answered, text string) {
 	if a.over {
@@ -159,6 +169,7 @@ func (a *attempt) finish(r wire.Result, answered, text string) {
 	a.release()
 	a.c.done[a.id] = append(a.c.done[a.id], wire.Observation{
 		Index: a.index, Result: r, Err: text, Sent: a.sent, Done: wire.Now(), Local: a.local, Answered: answered,
+		Packets: a.sends.packets(),
 	})
 }
 

@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"os"
 	"syscall"
-	"time"
 
 	"github.com/netassay/netassay/probe/agent/sctp"
 	"github.com/netassay/netassay/probe/wire"
@@ -41,14 +40,13 @@ func openSCTPClient(c *client, f family) (*sctpClient, error) {
 	return s, c.loop.add(fd, evIn, func(uint32) { s.ready() })
 }
 
-// sctpProbe sends an INIT, again a few times, and waits for INIT ACK or ABORT.
+// sctpProbe sends an INIT and waits for INIT ACK or ABORT.
 type sctpProbe struct {
 	socket *sctpClient
 	key    association
 	tag    uint32
 	packet []byte
 	oob    []byte
-	sends  sends
 }
 
 func (p *sctpProbe) start(a *attempt) {
@@ -71,7 +69,7 @@ func (p *sctpProbe) start(a *attempt) {
 	p.oob = fromAddr(local)
 	p.socket.waiting[p.key] = a
 	a.arm()
-	p.send(a, firstResend, maxResends)
+	a.transmit()
 }
 
 // routeTo is the address that packets to addr leave from. No packet is sent.
@@ -87,17 +85,10 @@ func routeTo(addr netip.AddrPort) (netip.Addr, error) {
 	return localAddr(fd).Addr(), nil
 }
 
-func (p *sctpProbe) send(a *attempt, wait time.Duration, again int) {
-	if a.over {
-		return
-	}
+func (p *sctpProbe) send(a *attempt) {
 	err := p.socket.send(p.packet, p.oob, a.target.Addr.Addr())
-	if err = p.sends.note(os.NewSyscallError("send", err)); err != nil {
+	if err = a.sends.note(os.NewSyscallError("send", err)); err != nil {
 		a.fail("send", err)
-		return
-	}
-	if next := wire.Now() + wait; again > 0 && next < a.deadline {
-		a.at(next, func() { p.send(a, 2*wait, again-1) })
 	}
 }
 
@@ -117,8 +108,7 @@ func (s *sctpClient) send(packet, oob []byte, to netip.Addr) error {
 
 func (p *sctpProbe) lastLook(a *attempt) {
 	if p.socket.ready(); !a.over {
-		r, text := p.sends.silence(a)
-		a.finish(r, "", text)
+		a.silent()
 	}
 }
 

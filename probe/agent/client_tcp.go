@@ -14,31 +14,74 @@ type tcpProbe struct {
 }
 
 func (p *tcpProbe) start(a *attempt) {
-	fd, err := newSocket(familyOf(a.target.Addr.Addr()), syscall.SOCK_STREAM, 0)
+	fd, err := tcpSocket(a)
 	if err != nil {
 		a.finish(wire.Inconclusive, "", err.Error())
 		return
 	}
 	a.fd = fd
-	if err := resetOnClose(fd); err != nil {
-		a.finish(wire.Inconclusive, "", err.Error())
-		return
+	a.arm()
+	a.transmit()
+}
+
+// tcpSocket is a socket whose connections end with RST, and whose port another one may use.
+func tcpSocket(a *attempt) (int, error) {
+	fd, err := newSocket(familyOf(a.target.Addr.Addr()), syscall.SOCK_STREAM, 0)
+	if err != nil {
+		return -1, err
+	}
+	if err = resetOnClose(fd); err == nil {
+		err = sharePort(fd)
+	}
+	if err != nil {
+		_ = syscall.Close(fd)
+		return -1, err
 	}
 	if !a.target.Bare {
 		// The handshake's last ACK travels with the nonce, and none is sent for the
 		// answer: two packets less of eight. Where it can't be had, it is done without.
 		_ = syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_QUICKACK, 0)
 	}
-	a.arm()
-	err = syscall.Connect(fd, sockaddr(a.target.Addr))
-	a.local = localAddr(fd)
+	return fd, nil
+}
+
+// send sends a SYN. The kernel would repeat it after a second, when a probe is over; so what
+// is sent again is the SYN of a new connection between the same two ports, which the kernel
+// lets anybody make. To a packet filter it is the same flow.
+func (p *tcpProbe) send(a *attempt) {
+	if a.sends.packets() > 0 && !p.replace(a) {
+		return
+	}
+	err := syscall.Connect(a.fd, sockaddr(a.target.Addr))
+	a.local = localAddr(a.fd)
 	if err != nil && !errors.Is(err, syscall.EINPROGRESS) {
 		a.fail("connect", err)
 		return
 	}
-	if err := a.c.loop.add(fd, evIn|evOut|evEdge, func(ev uint32) { p.ready(a, ev) }); err != nil {
+	a.sends.gone++
+	if err := a.c.loop.add(a.fd, evIn|evOut|evEdge, func(ev uint32) { p.ready(a, ev) }); err != nil {
 		a.finish(wire.Inconclusive, "", err.Error())
 	}
+}
+
+// replace puts a new socket with the same address and port in the place of the one that
+// waits, and reports whether it did: not when that one has got its answer, nor when there is
+// no other to be had.
+func (p *tcpProbe) replace(a *attempt) bool {
+	if p.look(a); p.connected || a.over {
+		return false
+	}
+	fd, err := tcpSocket(a)
+	if err != nil {
+		return false
+	}
+	if err := syscall.Bind(fd, sockaddr(a.local)); err != nil {
+		_ = syscall.Close(fd)
+		return false
+	}
+	a.c.loop.close(a.fd)
+	a.fd = fd
+	return true
 }
 
 func (p *tcpProbe) ready(a *attempt, events uint32) {
@@ -108,20 +151,27 @@ func (p *tcpProbe) broken(a *attempt, err error) {
 	a.finish(wire.Inconclusive, "", text)
 }
 
+// look takes in what has become of the handshake.
+func (p *tcpProbe) look(a *attempt) {
+	if p.connected {
+		return
+	}
+	if err := pendingError(a.fd); err != nil {
+		a.fail("connect", err)
+		return
+	}
+	if _, err := syscall.Getpeername(a.fd); err == nil { // else ENOTCONN
+		p.connectedNow(a)
+	}
+}
+
 func (p *tcpProbe) lastLook(a *attempt) {
-	if !p.connected {
-		if err := pendingError(a.fd); err != nil {
-			a.fail("connect", err)
-			return
-		}
-		if _, err := syscall.Getpeername(a.fd); err != nil { // ENOTCONN
-			r, text := silence(a, wire.Now())
-			a.finish(r, "", text)
-			return
-		}
-		if p.connectedNow(a); a.over {
-			return
-		}
+	switch p.look(a); {
+	case a.over:
+		return
+	case !p.connected:
+		a.silent()
+		return
 	}
 	if p.read(a); !a.over {
 		a.finish(wire.Inconclusive, "", "handshake completed, but no answer to the nonce")

@@ -17,6 +17,10 @@
 //   - Deadlines are checked after the sockets: an answer that is there when the process
 //     gets the CPU again counts, and a deadline that is noticed too late gives
 //     Inconclusive, never Dropped.
+//   - Silence is what follows several packets of one flow, sent early enough to be answered,
+//     in every protocol; how many they were is reported. A TCP probe makes another
+//     connection from the same port, which needs no privilege. So a packet that got lost,
+//     or a filter that drops only the first one, is not taken for a deny.
 //   - Source ports walk through their range per destination, so that a probe never meets
 //     the connection tracking entry of an earlier one and inherits its verdict.
 //   - Connections end with RST: no TIME_WAIT, and tracking entries go within seconds.

@@ -35,8 +35,7 @@ func (s *server) listenTCP(f family, port uint16) error {
 	if err != nil {
 		return err
 	}
-	err = os.NewSyscallError("setsockopt SO_REUSEADDR", syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1))
-	if err == nil {
+	if err = sharePort(fd); err == nil {
 		err = bindTo(fd, f, port)
 	}
 	if err == nil {

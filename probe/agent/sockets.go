@@ -84,6 +84,12 @@ func resetOnClose(fd int) error {
 		syscall.SetsockoptLinger(fd, syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1}))
 }
 
+// sharePort lets other sockets of the same kind bind to the port that this one uses, as long
+// as their connections have other ends.
+func sharePort(fd int) error {
+	return os.NewSyscallError("setsockopt SO_REUSEADDR", syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1))
+}
+
 func sockaddr(a netip.AddrPort) syscall.Sockaddr {
 	if a.Addr().Is4() {
 		return &syscall.SockaddrInet4{Port: int(a.Port()), Addr: a.Addr().As4()}

@@ -6,7 +6,7 @@ import (
 )
 
 // Version is the version of the stream; both ends must have the same.
-const Version = 2
+const Version = 3
 
 // Limits of the stream.
 const (
@@ -93,6 +93,7 @@ type Observation struct {
 	Done     time.Duration  `json:"d"` // when the answer was seen, or the wait ended
 	Local    netip.AddrPort `json:"l"`
 	Answered string         `json:"w,omitempty"` // who answered, by its own word
+	Packets  int            `json:"k,omitempty"` // of the probe's flow that were sent until something came back
 }
 
 // ReceiptKind is how a receipt came about.
