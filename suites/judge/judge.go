@@ -37,6 +37,7 @@ type Observation struct {
 	Result     Result
 	Err        string // of the harness, when Result is Inconclusive
 	Sent, Done time.Duration
+	Packets    int     // of one flow, that the probe sent until something came back
 	Delivered  bool    // the receiver reported this probe's packet
 	Answered   string  // who answered, as the answer says; "" when the server cannot say
 	Server     Control // the server, reached from its own node in the same round

@@ -32,7 +32,7 @@ func seen(ms int, r Result) Observation {
 	case Connected:
 		o.Answered, o.Delivered = "x/a", true
 	case Dropped:
-		o.Done = sent + 400*time.Millisecond
+		o.Done, o.Packets = sent+400*time.Millisecond, 2
 	case Inconclusive:
 		o.Err = "exec stream lost"
 	case Refused, Unreachable:
@@ -46,6 +46,7 @@ func with(o Observation, change func(*Observation)) Observation {
 }
 
 func dead(o *Observation)      { o.Server = ControlDead }
+func single(o *Observation)    { o.Packets = 1 }
 func unasked(o *Observation)   { o.Server = ControlMissing }
 func offline(o *Observation)   { o.Client = ControlDead }
 func delivered(o *Observation) { o.Delivered = true }
@@ -98,6 +99,15 @@ func provenCases() []judgeCase {
 			name: "a deny without an answer of the server's control", before: allow, want: deny,
 			obs:     []Observation{with(seen(0, Dropped), dead), with(seen(600, Dropped), dead)},
 			outcome: v1.Inconclusive, reason: "the server's own node did not reach it either",
+		},
+		{
+			name: "a deny seen from one packet each", before: allow, want: deny,
+			obs:     []Observation{with(seen(0, Dropped), single), with(seen(600, Dropped), single)},
+			outcome: v1.Inconclusive, reason: "after fewer than 2 packets",
+		},
+		{
+			name: "an allow of which one packet got lost", before: allow, want: allow,
+			obs: []Observation{seen(0, Connected), with(seen(300, Dropped), single), seen(600, Connected)}, outcome: v1.Pass,
 		},
 		{
 			name: "a deny whose control nobody asked", before: allow, want: deny,

@@ -145,6 +145,8 @@ func whyUnproven(c *Cell, o *Observation) string {
 		return fmt.Sprintf("%s, answered by %q, which is not this cell's server", o.Result, o.Answered)
 	case o.Result == Connected:
 		return "answered only after the end of the step"
+	case o.Result == Dropped && o.Packets < minPackets:
+		return fmt.Sprintf("%s after fewer than %d packets: one can get lost", o.Result, minPackets)
 	case o.Server != ControlLive:
 		return fmt.Sprintf("%s without a live control: the server's own node %s", o.Result, controlSaid(o.Server))
 	case o.Client != ControlLive:

@@ -109,6 +109,10 @@ func (h *history) add(o *Observation, p proof) {
 // to be the step's: longer than any packet is on its way.
 const settle = 50 * time.Millisecond
 
+// minPackets is how many packets of one flow must have gone unanswered for silence to be a
+// block. A filter that drops the first only lets each connection through a second later.
+const minPackets = 2
+
 // prove weighs one observation. The order of the cases is the order of the laws.
 func prove(c *Cell, o *Observation, w Window) proof {
 	switch {
@@ -128,6 +132,8 @@ func prove(c *Cell, o *Observation, w Window) proof {
 		// Refused after it was received: an answer came back, only not the usual one.
 		// Dropped although received is an outage: replies must pass too.
 		return c.proves(model.Allow)
+	case o.Result == Dropped && o.Packets < minPackets:
+		return proofNone // one packet can get lost
 	case o.Server != ControlLive || o.Client != ControlLive:
 		return proofNone
 	case c.Want == model.Allow && w.Ended > 0 && o.Done > w.Ended && w.Ended-o.Sent < settle:

@@ -67,7 +67,7 @@ func (w *world) Interrupted(name string, from, to time.Duration) error {
 func (w *world) Late(uint64, time.Duration) error { return w.late() }
 
 func (w *world) probe(client string, t probe.Target) probe.Observation {
-	o := probe.Observation{Cell: t.Cell, Result: probe.Dropped}
+	o := probe.Observation{Cell: t.Cell, Result: probe.Dropped, Packets: 2}
 	w.mu.Lock()
 	now := w.history[len(w.history)-1]
 	alive := w.probers[client]

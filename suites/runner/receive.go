@@ -110,7 +110,7 @@ func (w *watch) add(got arrival, server, client judge.Control) {
 	c, o := got.cell, got.obs
 	c.judge.Server = got.ends.server
 	c.judge.Observations = append(c.judge.Observations, judge.Observation{
-		Result: judge.Result(o.Result), Err: o.Err, Sent: o.Sent, Done: o.Done,
+		Result: judge.Result(o.Result), Err: o.Err, Sent: o.Sent, Done: o.Done, Packets: o.Packets,
 		Delivered: o.Receiver != "" && o.Receiver == got.ends.server,
 		Answered:  o.Answered,
 		Server:    server,
