@@ -60,7 +60,7 @@ func TestBadInput(t *testing.T) {
 		{"conformance --feature Endport", `unknown feature "Endport": did you mean EndPort?`},
 		{"conformance --case port-nmaed", `unknown case "port-nmaed": did you mean port-named, port-number?`},
 		{"conformance --ip-family ipv5", `unknown --ip-family value "ipv5": did you mean ipv4, ipv6?`},
-		{"conformance --feature SCTP --skip-feature SCTP", `no case is left: --case, --feature and --skip-feature together exclude all 451`},
+		{"conformance --feature SCTP --skip-feature SCTP", `no case is left: --case, --feature and --skip-feature together exclude all 489`},
 		{"verify --proxy-mode ipvs", `unknown --proxy-mode value "ipvs": valid are iptables, nftables`},
 		{"conformance --provider kin", `unknown --provider value "kin": did you mean kind?`},
 		{"conformance --provider kind --topology dula", `unknown --topology value "dula": did you mean dual?`},
@@ -162,8 +162,8 @@ func TestCasesList(t *testing.T) {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}
 	names := strings.Fields(out)
-	if len(names) != 451 {
-		t.Errorf("%d cases, want 451", len(names))
+	if len(names) != 489 {
+		t.Errorf("%d cases, want 489", len(names))
 	}
 	for _, name := range names {
 		if code, text, _ := run(t, "cases", "show", name); code != exitPass || !strings.Contains(text, "-- case.yaml --") {
