@@ -1,8 +1,10 @@
 package agent
 
 import (
+	"encoding/binary"
 	"errors"
 	"syscall"
+	"unsafe"
 
 	"github.com/netassay/netassay/probe/wire"
 )
@@ -48,8 +50,12 @@ func tcpSocket(a *attempt) (int, error) {
 // send sends a SYN. The kernel would repeat it after a second, when a probe is over; so what
 // is sent again is the SYN of a new connection between the same two ports, which the kernel
 // lets anybody make. To a packet filter it is the same flow.
+//
+// Two are enough, unless the other end is heard: it may have answered a SYN whose socket was
+// gone by then. So nothing is sent late to one that is silent.
 func (p *tcpProbe) send(a *attempt) {
-	if a.sends.packets() > 0 && !p.replace(a) {
+	n := a.sends.packets()
+	if n >= 2 && !heard(a.fd) || n > 0 && !p.replace(a) {
 		return
 	}
 	err := syscall.Connect(a.fd, sockaddr(a.target.Addr))
@@ -149,6 +155,16 @@ func (p *tcpProbe) read(a *attempt) {
 func (p *tcpProbe) broken(a *attempt, err error) {
 	_, text := describe("handshake completed, then", err)
 	a.finish(wire.Inconclusive, "", text)
+}
+
+// heard reports whether a segment of any kind has come for the connection.
+func heard(fd int) bool {
+	var info [144]byte
+	n := uint32(len(info))
+	_, _, errno := syscall.Syscall6(syscall.SYS_GETSOCKOPT, uintptr(fd), syscall.IPPROTO_TCP, syscall.TCP_INFO,
+		uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&n)), 0)
+	const segsIn = 140 // tcpi_segs_in, since Linux 4.2
+	return errno == 0 && n >= segsIn+4 && binary.NativeEndian.Uint32(info[segsIn:]) > 0
 }
 
 // look takes in what has become of the handshake.

@@ -19,7 +19,7 @@
 //     Inconclusive, never Dropped.
 //   - Silence is what follows several packets of one flow, sent early enough to be answered,
 //     in every protocol; how many they were is reported. A TCP probe makes another
-//     connection from the same port, which needs no privilege. So a packet that got lost,
+//     connection from the same port, early, which needs no privilege. So a packet that got lost,
 //     or a filter that drops only the first one, is not taken for a deny.
 //   - Source ports walk through their range per destination, so that a probe never meets
 //     the connection tracking entry of an earlier one and inherits its verdict.

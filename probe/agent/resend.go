@@ -10,11 +10,10 @@ import (
 )
 
 // A packet that stays unanswered is sent again, as any user's would be: first after a
-// quarter of the timeout, though soon enough for a user who waits longer, then after twice
-// as long each time. One packet can get lost without any policy, and a filter that drops
-// only the first of a flow denies nothing.
+// sixteenth of the timeout, then after twice as long each time. One packet can get lost
+// without any policy, and a filter that drops only the first of a flow denies nothing.
 const (
-	resendAfter = 4 // one part in that many of the timeout
+	resendAfter = 16 // one part in that many of the timeout
 	maxWait     = 250 * time.Millisecond
 	maxResends  = 5
 )

@@ -270,7 +270,8 @@ func (w *watch) stands(c *cell, now time.Duration) standing {
 }
 
 // mayPresume reports whether a step may end before the last probes of the cell have come back.
-// Datagrams may not: they are sent again, and a copy could meet the next step's policies.
+// Datagrams may not: they are sent again, and a copy could meet the next step's policies. A
+// silent SYN is sent again once, so early that it belongs to the step.
 // Nor may anything while probers lag: what was handed over may not have been sent yet.
 func (w *watch) mayPresume(c *cell) bool {
 	return c.key.Probe.Protocol == corev1.ProtocolTCP && w.lag < prompt && !w.patient
