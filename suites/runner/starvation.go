@@ -10,7 +10,7 @@ const (
 	// the machine to be called starved. It waits for half of its time then.
 	starvedFrom = 2
 	// mostGrace bounds by how much a starved machine moves the deadline.
-	mostGrace = 30 * time.Second
+	mostGrace = 10 * time.Second
 )
 
 // starvation is how long the harness had to wait for a processor during a step.
