@@ -138,6 +138,10 @@ test: deps binaries ## Run all tests: PKGS=./suites/... ARGS="-run Name"
 	@# -count=1: the cache does not know which programs tests build and run, nor what go list tells them.
 	KUBEBUILDER_ASSETS=$(ASSETS) hack/clean-tree.sh go test -count=1 $(PKGS) $(ARGS)
 
+.PHONY: mutants
+mutants: ## Hold all cases against all misreadings of the API, on paper; writes docs/misreadings.md
+	go test ./suites/misread -count=1 -run '^TestEveryMisreadingIsConvicted$$' -update
+
 .PHONY: test-rootless
 test-rootless: deps binaries ## Run the lab's tests as an unprivileged user, when root
 	hack/test-rootless.sh $(ASSETS)

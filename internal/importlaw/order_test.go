@@ -71,7 +71,7 @@ func experiments() []directory {
 		{name: "suites", sees: below, rows: [][]string{
 			{"suites", "suites/oracle", "suites/judge", "suites/internal/fakenode", "suites/internal/testmain", "suites/kindtest", "suites/steady/account"},
 			{"suites/cases", "suites/steady", "suites/verify"},
-			{"suites/fixture", "suites/chaos"},
+			{"suites/fixture", "suites/misread", "suites/chaos"},
 			{"suites/runner"},
 			{"suites/conformance"},
 			{"suites/e2e"},

@@ -1,0 +1,62 @@
+package misread
+
+import (
+	"fmt"
+
+	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/suites/cases"
+)
+
+// Exam is what a case asks on paper: each pinned flow of each step, in the state of a fake
+// cluster after it.
+type Exam struct {
+	Case  string
+	steps []examStep
+}
+
+type examStep struct {
+	state model.Snapshot
+	flows []question
+}
+
+type question struct {
+	flow   model.Flow
+	allows bool
+}
+
+// NewExam prepares a case, in both families.
+func NewExam(c cases.Case) (Exam, error) {
+	exam := Exam{Case: c.Name}
+	c.Paths = []cases.Path{cases.PathPod} // all paths share their pins
+	for i, step := range c.Steps {
+		cluster := cases.NewFakeCluster(model.IPv4, model.IPv6)
+		for _, done := range c.Steps[:i+1] {
+			if err := cluster.Do(done.Do...); err != nil {
+				return Exam{}, fmt.Errorf("case %s, step %q: %w", c.Name, step.Name, err)
+			}
+		}
+		one := examStep{state: cluster.Snapshot}
+		for _, k := range c.Cells(i, cluster.Families()) {
+			flow, ok := k.Flow(cluster)
+			if want := c.Want(i, k); ok && want != model.Undefined {
+				one.flows = append(one.flows, question{flow, want == model.Allow})
+			}
+		}
+		exam.steps = append(exam.steps, one)
+	}
+	return exam, nil
+}
+
+// Convicts reports whether the case tells the reading from the right one: one of its cells is
+// pinned to something else than an engine with that reading would do.
+func (e *Exam) Convicts(r *Reading) bool {
+	for i := range e.steps {
+		s := &e.steps[i]
+		for _, q := range s.flows {
+			if r.Allows(&s.state, q.flow) != q.allows {
+				return true
+			}
+		}
+	}
+	return false
+}

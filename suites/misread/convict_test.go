@@ -1,0 +1,140 @@
+package misread
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/netassay/netassay/suites/cases"
+)
+
+var update = flag.Bool("update", false, "write docs/misreadings.md")
+
+const table = "../../docs/misreadings.md"
+
+func exams(t *testing.T) []Exam {
+	t.Helper()
+	all, err := cases.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []Exam
+	for _, c := range all {
+		e, err := NewExam(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// The right reading does what every case pins, or the wrong ones would be convicted of its
+// faults.
+func TestRightReadingIsConvictedByNoCase(t *testing.T) {
+	for _, e := range exams(t) {
+		if e.Convicts(Right()) {
+			t.Errorf("case %s convicts the right reading", e.Case)
+		}
+	}
+}
+
+func TestNamesAreUnique(t *testing.T) {
+	seen := map[string]bool{}
+	for _, r := range All() {
+		if seen[r.Name] {
+			t.Errorf("%q twice", r.Name)
+		}
+		seen[r.Name] = true
+	}
+}
+
+// enough is how many cases must convict each reading: one alone is one edit from none.
+const enough = 2
+
+// open are misreadings that no case can convict yet: none can ask an address that is known to
+// be just outside of a block, as pods get what addresses they get.
+func open() map[string]bool {
+	out := map[string]bool{}
+	for _, direction := range []string{"ingress", "egress"} {
+		for _, family := range []string{"IPv4", "IPv6"} {
+			for _, where := range []string{"after", "before"} {
+				out[fmt.Sprintf("%s: a block of %s holds the address %s it", direction, family, where)] = true
+			}
+		}
+	}
+	return out
+}
+
+// Every misreading is convicted, by two cases at least, and the table in the documentation says
+// by which.
+func TestEveryMisreadingIsConvicted(t *testing.T) {
+	kills := convictions(exams(t), All())
+	open := open()
+	for i, r := range All() {
+		if convicted := len(kills[i]) >= enough; convicted == open[r.Name] {
+			t.Errorf("%q is convicted by %d cases, listed as open: %t: %s", r.Name, len(kills[i]), open[r.Name], strings.Join(kills[i], ", "))
+		}
+		delete(open, r.Name)
+	}
+	for name := range open {
+		t.Errorf("%q is listed as open and is no misreading", name)
+	}
+	checkTable(t, kills)
+}
+
+// convictions are the cases that convict each of the readings.
+func convictions(all []Exam, readings []*Reading) [][]string {
+	out := make([][]string, len(readings))
+	var wg sync.WaitGroup
+	for i, r := range readings {
+		wg.Go(func() {
+			for _, e := range all {
+				if e.Convicts(r) {
+					out[i] = append(out[i], e.Case)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return out
+}
+
+func checkTable(t *testing.T, kills [][]string) {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString(heading)
+	for i, r := range All() {
+		fmt.Fprintf(&b, "| %s | %d | %s |\n", r.Name, len(kills[i]), strings.Join(kills[i][:min(len(kills[i]), 3)], ", "))
+	}
+	if *update {
+		if err := os.WriteFile(table, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	got, err := os.ReadFile(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(b.String(), string(got)); diff != "" {
+		t.Errorf("%s (-want +got), write it by make mutants:\n%s", table, diff)
+	}
+}
+
+const heading = `# Misreadings, and the cases that convict them
+
+Each line is one way to misread the NetworkPolicy API (suites/misread), with all else read as it is
+meant, and how many cases of the catalogue pin a cell to something else than an engine with that
+misreading would do. At least two must, or the test that writes this table fails ("make mutants");
+it lists those that no case can convict yet. What needs time or state (late, open for a moment,
+forgotten) is not a reading, and not in this table.
+
+| misreading | cases | such as |
+|---|---|---|
+`
