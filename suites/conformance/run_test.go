@@ -45,10 +45,10 @@ func TestConfig(t *testing.T) {
 	}
 	chosen := []cases.Case{{Name: "one"}}
 	got := (&Run{Bed: bed}).Config(s, chosen, "tool v1")
-	if got.RunID == "" || got.Events == nil || got.Cluster != bed.Cluster {
+	if got.RunID == "" || got.Events == nil || got.Processor == nil || got.Cluster != bed.Cluster {
 		t.Errorf("run %q, events %v, cluster %v", got.RunID, got.Events != nil, got.Cluster)
 	}
-	got.RunID, got.Events, got.Cluster = "", nil, nil
+	got.RunID, got.Events, got.Processor, got.Cluster = "", nil, nil, nil
 	want := runner.Config{
 		Cases: chosen, Engine: "kube-router", EngineVersion: "v1.6.1", Unsupported: bed.Unsupported, RunUnsupported: true,
 		Tool: "tool v1", Seed: 7, Parallel: 2, FailFast: true, Restricted: true, PullSecret: []byte("{}"), Keep: true,
