@@ -107,7 +107,7 @@ func WaitReady(ctx context.Context, n engines.Node, p engines.Process, spec Spec
 		case <-p.Done():
 			return fmt.Errorf("%s on %s ended before it was in sync: see the log %s", spec.Name, n.Name(), spec.logName(n))
 		case <-ctx.Done():
-			return fmt.Errorf("wait for %s on %s to be in sync (last: %v): %w", spec.Name, n.Name(), last, ctx.Err())
+			return fmt.Errorf("wait for %s on %s to be in sync (last: %w): %w", spec.Name, n.Name(), last, ctx.Err())
 		case <-tick.C:
 		}
 	}

@@ -2,6 +2,7 @@ package hollow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -55,7 +56,7 @@ func AwaitLocal(ctx context.Context, client kubernetes.Interface, node string, w
 		return have >= want, nil
 	})
 	if err != nil {
-		return fmt.Errorf("wait for local pods: %d of %d run (last error: %v): %w", have, want, last, err)
+		return fmt.Errorf("wait for local pods: %d of %d run: %w", have, want, errors.Join(last, err))
 	}
 	return nil
 }

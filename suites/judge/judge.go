@@ -95,8 +95,9 @@ type Judgement struct {
 	Resolution *time.Duration
 	// Flips counts changes from right to wrong.
 	Flips int
-	// Conclusive counts the observations that prove something.
-	Conclusive int
+	// Conclusive counts the observations that prove something, Wrong those of them that are not
+	// what is wanted.
+	Conclusive, Wrong int
 }
 
 // Progress is where a cell stands while it is still being probed.
@@ -125,7 +126,7 @@ func Look(c *Cell, w Window) Progress {
 // Judge judges one cell.
 func Judge(c *Cell, w Window) Judgement {
 	h := replay(c, w)
-	j := Judgement{Flips: h.flips, Conclusive: h.conclusive}
+	j := Judgement{Flips: h.flips, Conclusive: h.conclusive, Wrong: h.wrongs}
 	if c.Changed() {
 		h.times(&j, w)
 	}

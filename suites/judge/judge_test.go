@@ -400,7 +400,7 @@ func TestTimes(t *testing.T) {
 	want := Judgement{
 		Outcome: v1.Pass, Seen: Dropped, Evidence: "Dropped in 400.0 ms, control live",
 		FirstRight: ptr(30 * time.Millisecond), Stable: ptr(75 * time.Millisecond), Resolution: ptr(25 * time.Millisecond),
-		Flips: 1, Conclusive: 5,
+		Flips: 1, Conclusive: 5, Wrong: 2,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("judgement (-want +got):\n%s", diff)

@@ -131,6 +131,45 @@ func TestAStarvedMachineMovesTheDeadline(t *testing.T) {
 	}
 }
 
+// One lost probe is no outage, until one is lost again when the case is played once more.
+func TestALoneLossIsLookedAtAgain(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		losses int
+		want   v1.Outcome
+	}{
+		{"once", 1, v1.Pass},
+		{"each time", 2, v1.Fail},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				var mu sync.Mutex
+				lost, armed := 0, false
+				correct := w.verdict
+				w.verdict = func(f model.Flow) model.Verdict {
+					v := correct(f)
+					mu.Lock()
+					defer mu.Unlock()
+					policies := len(w.seen(w.delay).snapshot.Policies)
+					armed = armed || policies == 0
+					if policies == 0 || !armed || lost == tc.losses || v != model.Allow || isNode(f.Client) || f.Client == f.Server || w.sinceWrite() < 200*time.Millisecond {
+						return v
+					}
+					lost, armed = lost+1, false
+					return model.Deny
+				}
+				cfg := w.config(loadCases(t, "isolation-deny-ingress")...)
+				cfg.Parallel = 1
+				run := w.run(t, cfg)
+				expectAll(t, run, tc.want)
+				if lost != tc.losses {
+					t.Errorf("%d probes were lost, want %d", lost, tc.losses)
+				}
+			})
+		})
+	}
+}
+
 // A node that is kept from its own pods is no dead pod: they hear themselves.
 func TestANodeThatIsKeptFromItsPodsIsAnOutage(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {

@@ -47,6 +47,21 @@ func (w *watch) takeSuspects(r *round) {
 	clear(r.own)
 }
 
+// doubtLone takes back the conviction of a step by one lost probe: a hole that is the engine's
+// meets more than one, or comes again when the case is played once more, for which it asks by
+// being inconclusive. cells are the reports of w.cells.
+func (w *stepWatch) doubtLone(cells []v1.Cell) {
+	failed := func(c v1.Cell) bool { return c.Outcome == v1.Fail }
+	i := slices.IndexFunc(cells, failed)
+	if w.set.patient || i < 0 || slices.ContainsFunc(cells[i+1:], failed) {
+		return
+	}
+	if c := &cells[i]; c.Kind == v1.Outage && c.Seen == string(judge.Dropped) && w.cells[i].wrong == 1 && !c.Changed {
+		c.Outcome, c.Kind = v1.Inconclusive, ""
+		c.Reason += "; one lost probe alone proves nothing" + w.excuse()
+	}
+}
+
 // convicted are the suspects that were cut off from their own node.
 func (w *stepWatch) convicted() []v1.Cell {
 	var cells []v1.Cell

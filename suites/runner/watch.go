@@ -40,6 +40,7 @@ type cell struct {
 	progress judge.Progress
 	pending  []time.Duration // when the probes that are on their way were handed over
 	flow     model.Flow      // as last probed
+	wrong    int             // observations that were wrong, once the cell is judged
 }
 
 func (c *cell) undefined() bool { return c.judge.Want == model.Undefined }
