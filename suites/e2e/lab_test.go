@@ -52,7 +52,7 @@ func outcomesOf(run *v1.Run) map[string]v1.Outcome {
 // this engine drops nothing, so patience costs nothing.
 func TestLabGivesTheOutcomesOfTheCommandLine(t *testing.T) {
 	requireLab(t)
-	p := perform(t, "lab", "-provider", "lab", "-engine", "none", "--labels", "feature=EndPort,feature=AllowAll", "--parallel",
+	p := perform(t, "lab", "-provider", "lab", "-engine", "none", "--feature", "^(port-range|port-range-just-outside|allow-all)$", "--parallel",
 		"-probe-timeout", "3s")
 	code := p.end(t)
 	got := outcomesOf(p.results(t))
@@ -64,7 +64,7 @@ func TestLabGivesTheOutcomesOfTheCommandLine(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	out := filepath.Join(t.TempDir(), "out")
-	cmd := exec.CommandContext(ctx, program, "conformance", "--engine", "none", "--feature", "EndPort,AllowAll",
+	cmd := exec.CommandContext(ctx, program, "conformance", "--engine", "none", "--case", "port-range,port-range-just-outside,allow-all",
 		"--probe-timeout", "3s", "--out", out)
 	var text bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &text, &text
