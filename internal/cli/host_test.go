@@ -206,7 +206,7 @@ func TestStopped(t *testing.T) {
 			cmd.Env = append(os.Environ(), mark)
 			var errs seen
 			cmd.Stderr = &errs
-			errs.want, errs.found = "[ 1/", make(chan struct{})
+			errs.want, errs.found = " 1/", make(chan struct{})
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
