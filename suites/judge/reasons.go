@@ -79,20 +79,18 @@ func (j *Judgement) wrong(c *Cell, h *history, w Window) {
 		j.Reason += fmt.Sprintf("; nothing was proved in the last %s", millis(blind))
 		return
 	}
-	j.fail(c, h, w)
 	j.show(h.lastProof)
 	j.Reason = fmt.Sprintf("wants %s, still %s %s after the ack (%d of %d probes wrong)",
 		c.Want, seenAs(h.lastProof), millis(h.lastProof.Sent-w.Acked), h.wrongs, h.conclusive)
-	j.excuse(w)
+	j.convict(c, h, w)
 }
 
 // late is the failure of a cell that became stable only after the deadline.
 func (j *Judgement) late(c *Cell, h *history, w Window) {
-	j.fail(c, h, w)
 	j.show(h.lastProof)
 	j.Reason = fmt.Sprintf("right only %s after the ack, the deadline is %s",
 		millis(h.run.first.shownAt()-w.Acked), millis(w.Deadline))
-	j.excuse(w)
+	j.convict(c, h, w)
 }
 
 // tooShort is a right run that ended before the hold window did. It is the cell's fault when
@@ -100,7 +98,7 @@ func (j *Judgement) late(c *Cell, h *history, w Window) {
 func (j *Judgement) tooShort(c *Cell, h *history, w Window) {
 	j.show(h.lastProof)
 	if h.flips > 0 && h.overdue(w) {
-		j.fail(c, h, w)
+		j.Outcome, j.Kind = v1.Fail, kindOf(c)
 		j.show(h.lastWrong)
 		j.Reason = fmt.Sprintf("not stable: flipped %d times, right for only the last %s of the step, must hold %s",
 			h.flips, millis(h.run.held(w.Acked)), millis(w.Hold))
@@ -110,20 +108,16 @@ func (j *Judgement) tooShort(c *Cell, h *history, w Window) {
 	j.Reason = fmt.Sprintf("right, but seen for %s only, must hold %s", millis(h.run.held(w.Acked)), millis(w.Hold))
 }
 
-// fail convicts a cell that had until the deadline, if it was looked at then.
-func (j *Judgement) fail(c *Cell, h *history, w Window) {
-	j.Outcome, j.Kind = v1.Fail, kindOf(c)
-	if !h.overdue(w) {
-		j.Outcome, j.Kind = v1.Inconclusive, ""
+// convict makes a cell that was not right in time fail, if it was looked at when it had had its
+// time; otherwise the reason says that it was not.
+func (j *Judgement) convict(c *Cell, h *history, w Window) {
+	if h.overdue(w) {
+		j.Outcome, j.Kind = v1.Fail, kindOf(c)
+		return
 	}
-}
-
-// excuse says why a cell that is not right was not convicted.
-func (j *Judgement) excuse(w Window) {
-	if j.Outcome == v1.Inconclusive {
-		j.Reason += fmt.Sprintf("; not seen wrong at or after the deadline of %s", millis(w.Deadline))
-	}
-	if j.Outcome == v1.Inconclusive && w.Grace > 0 {
+	j.Outcome = v1.Inconclusive
+	j.Reason += fmt.Sprintf("; not seen wrong at or after the deadline of %s", millis(w.Deadline))
+	if w.Grace > 0 {
 		j.Reason += fmt.Sprintf(" and %s of grace", millis(w.Grace))
 	}
 }

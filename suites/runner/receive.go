@@ -156,23 +156,20 @@ func observation(b batch, i int) probe.Observation {
 	return o
 }
 
-func (r *round) state(k controlKey) judge.Control {
-	switch {
-	case r.live[k]:
-		return judge.ControlLive
-	case r.asked[k]:
-		return judge.ControlDead
-	}
-	return judge.ControlMissing
-}
+func (r *round) state(k controlKey) judge.Control { return stateOf(r.live[k], r.asked[k]) }
 
 // clientState is whether the client's network was up. A node's own prober is as alive as
 // the observation that it gave: nothing stands between it and the network of its node.
 func (r *round) clientState(k cases.Cell) judge.Control {
+	return stateOf(cases.IsNodeKey(k.Client) || r.up[from(k)], r.servers[from(k)])
+}
+
+// stateOf is the state of a control that was seen alive, or was asked at least.
+func stateOf(alive, asked bool) judge.Control {
 	switch {
-	case cases.IsNodeKey(k.Client) || r.up[from(k)]:
+	case alive:
 		return judge.ControlLive
-	case r.servers[from(k)]:
+	case asked:
 		return judge.ControlDead
 	}
 	return judge.ControlMissing

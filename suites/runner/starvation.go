@@ -17,7 +17,7 @@ const (
 type starvation struct {
 	read        func() (had, waited time.Duration) // nil where nobody can say
 	had, waited time.Duration                      // before the step
-	asked       bool
+	measured    bool                               // at the deadline
 	// factor is how many times longer the harness took, from the beginning of the step to its
 	// deadline; 0 when the machine was not starved.
 	factor float64
@@ -31,28 +31,29 @@ func newStarvation(read func() (had, waited time.Duration)) *starvation {
 	return s
 }
 
-// measure sets the factor, once.
-func (s *starvation) measure() {
-	if s.asked || s.read == nil {
-		return
+// measure says how many times longer the harness took since; 0 when the machine was not starved.
+func (s *starvation) measure() float64 {
+	if s.read == nil {
+		return 0
 	}
-	s.asked = true
 	had, waited := s.read()
 	had, waited = max(had-s.had, 1), max(waited-s.waited, 0)
 	if factor := float64(had+waited) / float64(had); factor >= starvedFrom {
-		s.factor = factor
+		return factor
 	}
+	return 0
 }
 
-// stretch moves the deadline of a step that reaches it on a starved machine: by as much as
-// such a machine makes everything longer, the engine too.
+// stretch moves the deadline of a step that reaches it on a starved machine, once: by as much
+// as such a machine makes everything longer, the engine too.
 func (w *watch) stretch(now time.Duration) {
-	if now < w.window.Acked+w.window.Deadline || w.starved.asked {
+	s := w.starved
+	if s.measured || now < w.window.Due() {
 		return
 	}
-	w.starved.measure()
-	if f := w.starved.factor; f > 0 {
-		w.window.Grace = min(time.Duration((f-1)*float64(w.window.Deadline)), mostGrace)
+	s.measured, s.factor = true, s.measure()
+	if s.factor > 0 {
+		w.window.Grace = min(time.Duration((s.factor-1)*float64(w.window.Deadline)), mostGrace)
 	}
 }
 

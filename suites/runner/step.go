@@ -180,7 +180,6 @@ func (w *stepWatch) judged(ctx context.Context, over time.Duration) v1.Step {
 func (w *stepWatch) report(c *cell) v1.Cell {
 	w.doubt(c, 0) // by now it is known what was not when the observations came
 	j := judge.Judge(&c.judge, w.window)
-	c.wrong = j.Wrong
 	r := v1.Cell{
 		Case: w.c.Name, Step: w.name, Client: c.key.Client, Server: c.key.Server, Path: string(c.key.Path),
 		Family: string(c.key.Family), Protocol: string(c.key.Probe.Protocol), Port: c.key.Probe.Port,

@@ -36,13 +36,8 @@ func (w *watch) suspect(r *round, k controlKey, got arrival) {
 // takeSuspects adds what was seen of suspects, once it is known whether they hear themselves.
 func (w *watch) takeSuspects(r *round) {
 	for k, got := range r.own {
-		server := judge.ControlMissing
-		if alive, asked := r.self[k]; alive {
-			server = judge.ControlLive
-		} else if asked {
-			server = judge.ControlDead
-		}
-		w.add(got, server, judge.ControlLive)
+		alive, asked := r.self[k]
+		w.add(got, stateOf(alive, asked), judge.ControlLive)
 	}
 	clear(r.own)
 }
@@ -56,7 +51,8 @@ func (w *stepWatch) doubtLone(cells []v1.Cell) {
 	if w.set.patient || i < 0 || slices.ContainsFunc(cells[i+1:], failed) {
 		return
 	}
-	if c := &cells[i]; c.Kind == v1.Outage && c.Seen == string(judge.Dropped) && w.cells[i].wrong == 1 && !c.Changed {
+	wrong := judge.Judge(&w.cells[i].judge, w.window).Wrong
+	if c := &cells[i]; c.Kind == v1.Outage && c.Seen == string(judge.Dropped) && wrong == 1 && !c.Changed {
 		c.Outcome, c.Kind = v1.Inconclusive, ""
 		c.Reason += "; one lost probe alone proves nothing" + w.excuse()
 	}

@@ -40,7 +40,6 @@ type cell struct {
 	progress judge.Progress
 	pending  []time.Duration // when the probes that are on their way were handed over
 	flow     model.Flow      // as last probed
-	wrong    int             // observations that were wrong, once the cell is judged
 }
 
 func (c *cell) undefined() bool { return c.judge.Want == model.Undefined }
@@ -87,8 +86,11 @@ func (w *watch) run(ctx context.Context, acks <-chan time.Duration) {
 	defer ticker.Stop()
 	for {
 		now := w.now()
-		if w.acked && w.finished(now) {
-			return
+		if w.acked {
+			w.stretch(now)
+			if w.finished(now) {
+				return
+			}
 		}
 		w.launchDue(ctx, now)
 		select {
@@ -147,7 +149,6 @@ func (w *watch) launchDue(ctx context.Context, now time.Duration) {
 			w.launch(ctx, now, newRound(wrong), wrong)
 			return
 		}
-		w.stretch(now)
 		if last := w.lastLook(now); len(last) > 0 {
 			w.launch(ctx, now, newRound(last), last)
 			return
@@ -334,7 +335,6 @@ func (w *watch) heldFrom(s standing) time.Duration { return max(s.since, w.windo
 // are given up when they were seen wrong since; those that are right, or of which nothing is
 // known, have a little longer.
 func (w *watch) finished(now time.Duration) bool {
-	w.stretch(now)
 	due := w.window.Due()
 	hopeful, open := false, false
 	for _, c := range w.cells {
