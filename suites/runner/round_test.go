@@ -2,6 +2,7 @@ package runner
 
 import (
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -92,6 +93,25 @@ func TestEverySliceHasItsControls(t *testing.T) {
 			checkControls(t, slice, 1)
 		}
 	})
+}
+
+// Nothing is presumed of a probe whose second packet may still be to come.
+func TestPresumedAfterTheSecondPacket(t *testing.T) {
+	for _, tc := range []struct {
+		timeout, ago time.Duration
+		want         bool
+	}{
+		{400 * time.Millisecond, 59 * time.Millisecond, false},
+		{400 * time.Millisecond, 60 * time.Millisecond, true},
+		{time.Second, 124 * time.Millisecond, false},
+		{time.Second, 125 * time.Millisecond, true},
+	} {
+		w := watch{timing: Timing{Timeout: tc.timeout}.withDefaults()}
+		c := &cell{judge: judge.Cell{Want: model.Deny}, pending: []time.Duration{time.Second}}
+		if got := w.stands(c, time.Second+tc.ago).right; got != tc.want {
+			t.Errorf("timeout %v, %v ago: presumed %t, want %t", tc.timeout, tc.ago, got, tc.want)
+		}
+	}
 }
 
 func checkControls(t *testing.T, cells []*cell, each int) {

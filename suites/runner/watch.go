@@ -16,10 +16,13 @@ import (
 const (
 	// tick is how often a watch looks at its cells when nothing arrives.
 	tick = 5 * time.Millisecond
-	// silence is how long a probe to a denied cell must go unanswered, beyond what the
-	// probers lag behind, to be presumed dropped. What is presumed steers the probing; it
-	// is never judged.
+	// silence is how long a probe to a denied cell must go unanswered at least, beyond what
+	// the probers lag behind, to be presumed dropped. What is presumed steers the probing;
+	// it is never judged.
 	silence = 60 * time.Millisecond
+	// secondPacket is the part of a probe's time, one in that many, within which its second
+	// packet has gone out: a step that ended before would have it meet the next one's policies.
+	secondPacket = 8
 	// calmAfter is when fast rounds begin to become rarer.
 	calmAfter = 250 * time.Millisecond
 	// calmRound is the longest time between rounds over all cells.
@@ -260,7 +263,7 @@ func (w *watch) stands(c *cell, now time.Duration) standing {
 		from = w.window.Acked
 	}
 	for _, sent := range c.pending {
-		if sent < from || now-sent < silence+2*w.lag || sent <= p.Last {
+		if sent < from || now-sent < w.quiet() || sent <= p.Last {
 			continue
 		}
 		if !s.right {
@@ -270,6 +273,9 @@ func (w *watch) stands(c *cell, now time.Duration) standing {
 	}
 	return s
 }
+
+// quiet is how long a probe to a denied cell must go unanswered to be presumed dropped.
+func (w *watch) quiet() time.Duration { return max(silence, w.timing.Silence/secondPacket) + 2*w.lag }
 
 // mayPresume reports whether a step may end before the last probes of the cell have come back.
 // Datagrams may not: they are sent again, and a copy could meet the next step's policies. A
