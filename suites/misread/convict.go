@@ -2,6 +2,7 @@ package misread
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/suites/cases"
@@ -10,18 +11,13 @@ import (
 // Exam is what a case asks on paper: each pinned flow of each step, in the state of a fake
 // cluster after it.
 type Exam struct {
-	Case  string
-	steps []examStep
-}
-
-type examStep struct {
-	state model.Snapshot
-	flows []question
+	Case      string
+	questions []question
 }
 
 type question struct {
-	flow   model.Flow
-	allows bool
+	client, server side // the flow as seen from each of its ends
+	allows         bool
 }
 
 // NewExam prepares a case, in both families.
@@ -35,14 +31,13 @@ func NewExam(c cases.Case) (Exam, error) {
 				return Exam{}, fmt.Errorf("case %s, step %q: %w", c.Name, step.Name, err)
 			}
 		}
-		one := examStep{state: cluster.Snapshot}
 		for _, k := range c.Cells(i, cluster.Families()) {
 			flow, ok := k.Flow(cluster)
 			if want := c.Want(i, k); ok && want != model.Undefined {
-				one.flows = append(one.flows, question{flow, want == model.Allow})
+				client, server := ends(&cluster.Snapshot, flow)
+				exam.questions = append(exam.questions, question{client, server, want == model.Allow})
 			}
 		}
-		exam.steps = append(exam.steps, one)
 	}
 	return exam, nil
 }
@@ -50,13 +45,7 @@ func NewExam(c cases.Case) (Exam, error) {
 // Convicts reports whether the case tells the reading from the right one: one of its cells is
 // pinned to something else than an engine with that reading would do.
 func (e *Exam) Convicts(r *Reading) bool {
-	for i := range e.steps {
-		s := &e.steps[i]
-		for _, q := range s.flows {
-			if r.Allows(&s.state, q.flow) != q.allows {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(e.questions, func(q question) bool {
+		return (r.passes(q.client) && r.passes(q.server)) != q.allows
+	})
 }

@@ -6,6 +6,7 @@ import (
 	netv1 "k8s.io/api/networking/v1"
 
 	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/suites/oracle"
 )
 
 // ofPeers are the readings that misread how the two selectors of a peer work together.
@@ -55,11 +56,11 @@ func ofIsolation() []*Reading {
 	all := []*Reading{
 		misreadTypes("policyTypes are ignored: all policies are of both", func(*netv1.NetworkPolicySpec) []Direction { return both }),
 		misreadTypes("policyTypes are ignored: rules decide", func(spec *netv1.NetworkPolicySpec) []Direction { return typesOfRules(spec) }),
-		misreadTypes("all policies are of ingress", func(spec *netv1.NetworkPolicySpec) []Direction { return append([]Direction{in}, policyTypes(spec)...) }),
+		misreadTypes("all policies are of ingress", func(spec *netv1.NetworkPolicySpec) []Direction { return append([]Direction{in}, oracle.PolicyTypes(spec)...) }),
 		misreadTypes("egress needs rules", func(spec *netv1.NetworkPolicySpec) []Direction { return withoutRules(spec, out, len(spec.Egress)) }),
 		misreadTypes("ingress needs rules", func(spec *netv1.NetworkPolicySpec) []Direction { return withoutRules(spec, in, len(spec.Ingress)) }),
-		misreadTypes("both types are taken as the first", func(spec *netv1.NetworkPolicySpec) []Direction { return policyTypes(spec)[:1] }),
-		misreadTypes("both types are taken as the last", func(spec *netv1.NetworkPolicySpec) []Direction { t := policyTypes(spec); return t[len(t)-1:] }),
+		misreadTypes("both types are taken as the first", func(spec *netv1.NetworkPolicySpec) []Direction { return oracle.PolicyTypes(spec)[:1] }),
+		misreadTypes("both types are taken as the last", func(spec *netv1.NetworkPolicySpec) []Direction { t := oracle.PolicyTypes(spec); return t[len(t)-1:] }),
 	}
 	for _, d := range directions() {
 		all = append(all, notIsolated(d), otherNamespaces(d), nobodyIsIsolated(d), exempt(d, "traffic of nodes is always allowed", func(s side) bool { return isNode(s, false) }),
@@ -98,7 +99,7 @@ func typesOfRules(spec *netv1.NetworkPolicySpec) []Direction {
 }
 
 func withoutRules(spec *netv1.NetworkPolicySpec, d Direction, rules int) []Direction {
-	return slices.DeleteFunc(slices.Clone(policyTypes(spec)), func(t Direction) bool { return t == d && rules == 0 })
+	return slices.DeleteFunc(slices.Clone(oracle.PolicyTypes(spec)), func(t Direction) bool { return t == d && rules == 0 })
 }
 
 // notIsolated: the rules of a policy allow, and what they don't name is allowed all the same
@@ -107,7 +108,7 @@ func notIsolated(d Direction) *Reading {
 	r := named(d, "a policy without rules isolates nobody")
 	right := r.applies
 	r.applies = func(p *netv1.NetworkPolicy, s side) bool {
-		return right(p, s) && (s.direction != d || len(rulesOf(&p.Spec, d)) > 0)
+		return right(p, s) && (s.direction != d || len(oracle.Rules(&p.Spec, d)) > 0)
 	}
 	return r
 }

@@ -6,6 +6,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
+
+	"github.com/netassay/netassay/suites/oracle"
 )
 
 // partMistake is a way to take only some of a list.
@@ -105,21 +107,21 @@ func joined(d Direction) []*Reading {
 	rules.rules = func(matching []bool, in Direction) bool { return (in != d || all(matching)) && right(matching, in) }
 	return []*Reading{
 		policies, rules,
-		misreadRule(d, "a rule matches by its peers or its ports", func(peer, port bool, r rule) bool {
-			return peer && len(r.peers) > 0 || port && len(r.ports) > 0 || peer && port
+		misreadRule(d, "a rule matches by its peers or its ports", func(peer, port bool, r oracle.Rule) bool {
+			return peer && len(r.Peers) > 0 || port && len(r.Ports) > 0 || peer && port
 		}),
-		misreadRule(d, "a rule's ports are ignored", func(peer, _ bool, _ rule) bool { return peer }),
-		misreadRule(d, "a rule's peers are ignored", func(_, port bool, _ rule) bool { return port }),
+		misreadRule(d, "a rule's ports are ignored", func(peer, _ bool, _ oracle.Rule) bool { return peer }),
+		misreadRule(d, "a rule's peers are ignored", func(_, port bool, _ oracle.Rule) bool { return port }),
 		misreadPeers(d, "all peers of a rule must match", func(r *Reading, peers []netv1.NetworkPolicyPeer, namespace string, s side) bool {
 			return !slices.ContainsFunc(peers, func(p netv1.NetworkPolicyPeer) bool { return !r.peer(&p, namespace, s) })
 		}),
 	}
 }
 
-func misreadRule(d Direction, mistake string, matches func(peer, port bool, r rule) bool) *Reading {
+func misreadRule(d Direction, mistake string, matches func(peer, port bool, r oracle.Rule) bool) *Reading {
 	r := named(d, mistake)
 	right := r.rule
-	r.rule = func(peer, port bool, one rule, in Direction) bool {
+	r.rule = func(peer, port bool, one oracle.Rule, in Direction) bool {
 		if in == d {
 			return matches(peer, port, one)
 		}
@@ -154,7 +156,7 @@ func empty(d Direction) []*Reading {
 		peers("a rule without peers matches nobody", func(string, side) bool { return false }),
 		peers("a rule without peers matches pods only", func(_ string, s side) bool { return s.peer != nil }),
 		peers("a rule without peers matches the policy's namespace only", func(namespace string, s side) bool { return s.peer != nil && s.peer.Namespace == namespace }),
-		misreadRule(d, "a rule without peers and ports matches nothing", func(peer, port bool, r rule) bool { return peer && port && len(r.peers)+len(r.ports) > 0 }),
+		misreadRule(d, "a rule without peers and ports matches nothing", func(peer, port bool, r oracle.Rule) bool { return peer && port && len(r.Peers)+len(r.Ports) > 0 }),
 		misreadNoPorts(d, "a rule without ports matches nothing", func(side) bool { return false }),
 		misreadNoPorts(d, "a rule without ports matches TCP only", func(s side) bool { return s.flow.Protocol == corev1.ProtocolTCP }),
 		misreadNoPorts(d, "a rule without ports does not match SCTP", func(s side) bool { return s.flow.Protocol != corev1.ProtocolSCTP }),

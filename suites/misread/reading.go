@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/suites/oracle"
 )
 
 // Direction is that of a rule.
@@ -22,12 +23,6 @@ const (
 	PeerPod   Role = "pod"
 	Namespace Role = "namespace"
 )
-
-// rule is an ingress or egress rule.
-type rule struct {
-	peers []netv1.NetworkPolicyPeer
-	ports []netv1.NetworkPolicyPort
-}
 
 // side is a flow as seen from one of its ends, and the policies of the cluster.
 type side struct {
@@ -50,7 +45,7 @@ type Reading struct {
 	peer    func(p *netv1.NetworkPolicyPeer, namespace string, s side) bool
 	peers   func(peers []netv1.NetworkPolicyPeer, namespace string, s side) bool
 	ports   func(ports []netv1.NetworkPolicyPort, s side) bool
-	rule    func(peer, port bool, r rule, d Direction) bool
+	rule    func(peer, port bool, r oracle.Rule, d Direction) bool
 	rules   func(matching []bool, d Direction) bool
 	types   func(spec *netv1.NetworkPolicySpec) []Direction
 	applies func(p *netv1.NetworkPolicy, s side) bool
@@ -75,9 +70,9 @@ func Right() *Reading {
 	r.ports = func(ports []netv1.NetworkPolicyPort, s side) bool {
 		return len(ports) == 0 || slices.ContainsFunc(ports, func(p netv1.NetworkPolicyPort) bool { return r.port(&p, s) })
 	}
-	r.rule = func(peer, port bool, _ rule, _ Direction) bool { return peer && port }
+	r.rule = func(peer, port bool, _ oracle.Rule, _ Direction) bool { return peer && port }
 	r.rules = func(matching []bool, _ Direction) bool { return slices.Contains(matching, true) }
-	r.types = policyTypes
+	r.types = oracle.PolicyTypes
 	r.applies = func(p *netv1.NetworkPolicy, s side) bool {
 		return p.Namespace == s.subject.Namespace && slices.Contains(r.types(&p.Spec), s.direction) &&
 			r.selects(Subject, s.direction, &p.Spec.PodSelector, s.subject.Labels)
@@ -87,18 +82,22 @@ func Right() *Reading {
 	return r
 }
 
-// Allows reports whether an engine with this reading lets the flow pass.
-func (r *Reading) Allows(s *model.Snapshot, f model.Flow) bool {
-	client, server := owner(s, f.Client), owner(s, f.Server)
-	return r.passes(side{
-		direction: netv1.PolicyTypeEgress, subject: client, peer: server,
-		client: client, server: server, addr: f.Server, flow: f, state: s,
-	}) && r.passes(side{
-		direction: netv1.PolicyTypeIngress, subject: server, peer: client,
-		client: client, server: server, addr: f.Client, flow: f, state: s,
-	})
+// ends are a flow as seen from its client, which may be isolated for egress, and from its
+// server, which may be for ingress.
+func ends(s *model.Snapshot, f model.Flow) (client, server side) {
+	from, to := owner(s, f.Client), owner(s, f.Server)
+	client = side{
+		direction: netv1.PolicyTypeEgress, subject: from, peer: to,
+		client: from, server: to, addr: f.Server, flow: f, state: s,
+	}
+	server = side{
+		direction: netv1.PolicyTypeIngress, subject: to, peer: from,
+		client: from, server: to, addr: f.Client, flow: f, state: s,
+	}
+	return client, server
 }
 
+// passes reports whether an engine with this reading lets a flow pass at one of its ends.
 func (r *Reading) passes(s side) bool {
 	if s.subject == nil || r.exempt(s) {
 		return true
@@ -115,8 +114,8 @@ func (r *Reading) passes(s side) bool {
 // allows reports whether a policy's rules match the flow.
 func (r *Reading) allows(p *netv1.NetworkPolicy, s side) bool {
 	var matching []bool
-	for _, one := range rulesOf(&p.Spec, s.direction) {
-		matching = append(matching, r.rule(r.peers(one.peers, p.Namespace, s), r.ports(one.ports, s), one, s.direction))
+	for _, one := range oracle.Rules(&p.Spec, s.direction) {
+		matching = append(matching, r.rule(r.peers(one.Peers, p.Namespace, s), r.ports(one.Ports, s), one, s.direction))
 	}
 	return r.rules(matching, s.direction)
 }
@@ -136,30 +135,6 @@ func (r *Reading) matchesPeer(p *netv1.NetworkPolicyPeer, namespace string, s si
 		return false
 	}
 	return p.PodSelector == nil || r.selects(PeerPod, s.direction, p.PodSelector, s.peer.Labels)
-}
-
-func policyTypes(spec *netv1.NetworkPolicySpec) []Direction {
-	switch {
-	case len(spec.PolicyTypes) > 0:
-		return spec.PolicyTypes
-	case len(spec.Egress) > 0:
-		return []Direction{netv1.PolicyTypeIngress, netv1.PolicyTypeEgress}
-	}
-	return []Direction{netv1.PolicyTypeIngress}
-}
-
-func rulesOf(spec *netv1.NetworkPolicySpec, d Direction) []rule {
-	var all []rule
-	if d == netv1.PolicyTypeEgress {
-		for _, r := range spec.Egress {
-			all = append(all, rule{r.To, r.Ports})
-		}
-		return all
-	}
-	for _, r := range spec.Ingress {
-		all = append(all, rule{r.From, r.Ports})
-	}
-	return all
 }
 
 func owner(s *model.Snapshot, addr netip.Addr) *model.Pod {

@@ -163,7 +163,7 @@ func judge(s model.Snapshot, f model.Flow, d side) Decision {
 func unreadable(s model.Snapshot, d side) *netv1.NetworkPolicy {
 	for _, p := range s.Policies {
 		_, err := metav1.LabelSelectorAsSelector(&p.Spec.PodSelector)
-		if err != nil && p.Namespace == d.subject.Namespace && slices.Contains(policyTypes(&p.Spec), d.direction) {
+		if err != nil && p.Namespace == d.subject.Namespace && slices.Contains(PolicyTypes(&p.Spec), d.direction) {
 			return p
 		}
 	}
@@ -179,16 +179,16 @@ func isolates(p *netv1.NetworkPolicy, d side) bool {
 	// An empty selector matches all pods in the policy's namespace."
 	return p.Namespace == d.subject.Namespace &&
 		matchesLabels(&p.Spec.PodSelector, d.subject.Labels) &&
-		slices.Contains(policyTypes(&p.Spec), d.direction)
+		slices.Contains(PolicyTypes(&p.Spec), d.direction)
 }
 
-// policyTypes are the directions that a policy is about.
+// PolicyTypes are the directions that a policy is about.
 //
 // API: "If this field is not specified, it will default based on the existence of ingress
 // or egress rules; policies that contain an egress section are assumed to affect egress,
 // and all policies (whether or not they contain an ingress section) are assumed to affect
 // ingress."
-func policyTypes(spec *netv1.NetworkPolicySpec) []netv1.PolicyType {
+func PolicyTypes(spec *netv1.NetworkPolicySpec) []netv1.PolicyType {
 	if len(spec.PolicyTypes) > 0 {
 		return spec.PolicyTypes
 	}
@@ -198,22 +198,23 @@ func policyTypes(spec *netv1.NetworkPolicySpec) []netv1.PolicyType {
 	return []netv1.PolicyType{netv1.PolicyTypeIngress}
 }
 
-// rule is an ingress or egress rule: both say the same of the other end.
-type rule struct {
-	peers []netv1.NetworkPolicyPeer
-	ports []netv1.NetworkPolicyPort
+// Rule is an ingress or egress rule: both say the same of the other end.
+type Rule struct {
+	Peers []netv1.NetworkPolicyPeer
+	Ports []netv1.NetworkPolicyPort
 }
 
-func rules(spec *netv1.NetworkPolicySpec, direction netv1.PolicyType) []rule {
-	var all []rule
+// Rules are a policy's in one direction.
+func Rules(spec *netv1.NetworkPolicySpec, direction netv1.PolicyType) []Rule {
+	var all []Rule
 	if direction == netv1.PolicyTypeEgress {
 		for _, r := range spec.Egress {
-			all = append(all, rule{r.To, r.Ports})
+			all = append(all, Rule{r.To, r.Ports})
 		}
 		return all
 	}
 	for _, r := range spec.Ingress {
-		all = append(all, rule{r.From, r.Ports})
+		all = append(all, Rule{r.From, r.Ports})
 	}
 	return all
 }
@@ -222,12 +223,12 @@ func rules(spec *netv1.NetworkPolicySpec, direction netv1.PolicyType) []rule {
 //
 // API: "The traffic must match both ports and from." And of egress: "both ports and to".
 func allowingRule(s model.Snapshot, p *netv1.NetworkPolicy, f model.Flow, d side) (string, bool) {
-	for i, r := range rules(&p.Spec, d.direction) {
-		peer, ok := matchingPeer(s, p.Namespace, r.peers, d)
+	for i, r := range Rules(&p.Spec, d.direction) {
+		peer, ok := matchingPeer(s, p.Namespace, r.Peers, d)
 		if !ok {
 			continue
 		}
-		if port, ok := matchingPort(r.ports, f, d.server); ok {
+		if port, ok := matchingPort(r.Ports, f, d.server); ok {
 			return fmt.Sprintf("rule %d%s%s", i, peer, port), true
 		}
 	}
