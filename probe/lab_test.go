@@ -254,3 +254,13 @@ var (
 	families  = []string{"ipv4", "ipv6"}
 	protocols = []string{wire.TCP, wire.UDP, wire.SCTP}
 )
+
+// inEach runs f as a subtest for each family and protocol, whose names follow prefix.
+func inEach(t *testing.T, prefix string, f func(t *testing.T, family, protocol string)) {
+	t.Helper()
+	for _, family := range families {
+		for _, protocol := range protocols {
+			t.Run(prefix+family+"/"+protocol, func(t *testing.T) { f(t, family, protocol) })
+		}
+	}
+}

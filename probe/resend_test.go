@@ -26,25 +26,21 @@ func TestFirstPacketDropped(t *testing.T) {
 	n.start()
 	client, server := n.hosts[0], n.hosts[1]
 	for _, rule := range []string{"INPUT -p P --dport 80", "OUTPUT -p P --sport 80"} {
-		for _, family := range families {
-			for _, protocol := range protocols {
-				t.Run(rule[:6]+"/"+family+"/"+protocol, func(t *testing.T) {
-					p := strings.ToLower(protocol)
-					rule := strings.Replace(rule, "-p P", "-p "+p, 1) + " " + firstOfFlow(p+family[3:]) + " -j DROP"
-					server.iptables(family, "-A "+rule)
-					defer server.iptables(family, "-D "+rule)
-					for _, timeout := range []time.Duration{400 * time.Millisecond, time.Second} {
-						target := server.target(family, protocol, timeout)
-						o := n.probe(client, target)
-						seen{Result: Connected, Answered: server.name, Receiver: server.name}.check(t, o)
-						target.Bare = protocol == wire.TCP
-						if o := n.probe(client, target); o.Result != Connected || o.Packets < 2 || o.Done-o.Sent < timeout/16 {
-							t.Errorf("timeout %v, bare %v: %+v", timeout, target.Bare, o)
-						}
-					}
-				})
+		inEach(t, rule[:6]+"/", func(t *testing.T, family, protocol string) {
+			p := strings.ToLower(protocol)
+			rule := strings.Replace(rule, "-p P", "-p "+p, 1) + " " + firstOfFlow(p+family[3:]) + " -j DROP"
+			server.iptables(family, "-A "+rule)
+			defer server.iptables(family, "-D "+rule)
+			for _, timeout := range []time.Duration{400 * time.Millisecond, time.Second} {
+				target := server.target(family, protocol, timeout)
+				o := n.probe(client, target)
+				seen{Result: Connected, Answered: server.name, Receiver: server.name}.check(t, o)
+				target.Bare = protocol == wire.TCP
+				if o := n.probe(client, target); o.Result != Connected || o.Packets < 2 || o.Done-o.Sent < timeout/16 {
+					t.Errorf("timeout %v, bare %v: %+v", timeout, target.Bare, o)
+				}
 			}
-		}
+		})
 	}
 }
 
@@ -55,29 +51,25 @@ func TestSilenceTakesSeveralPackets(t *testing.T) {
 	n := newNetwork(t, 2)
 	n.start()
 	client, server := n.hosts[0], n.hosts[1]
-	for _, family := range families {
-		for _, protocol := range protocols {
-			t.Run(family+"/"+protocol, func(t *testing.T) {
-				p := strings.ToLower(protocol)
-				rule := "INPUT -p " + p + " --dport 80 "
-				for _, r := range []string{rule + firstOfFlow(p+family[3:]) + " -j DROP", rule + "-j DROP"} {
-					server.iptables(family, "-A "+r)
-					defer server.iptables(family, "-D "+r)
-				}
-				target := server.target(family, protocol, 400*time.Millisecond)
-				until(t, "silence after several packets", func() bool { // a busy machine lets too few be sent
-					flows, others := server.counted(family, p)
-					obs, err := n.fleet.Probe(t.Context(), client.name, []Target{target})
-					must(t, err)
-					flows2, others2 := server.counted(family, p)
-					if o := obs[0]; flows2-flows != 1 || others2-others != o.Packets-1 || o.Result == Connected {
-						t.Errorf("%d flows arrived, and %d packets besides: %+v", flows2-flows, others2-others, o)
-					}
-					return obs[0].Result == Dropped && obs[0].Packets >= 2
-				})
-			})
+	inEach(t, "", func(t *testing.T, family, protocol string) {
+		p := strings.ToLower(protocol)
+		rule := "INPUT -p " + p + " --dport 80 "
+		for _, r := range []string{rule + firstOfFlow(p+family[3:]) + " -j DROP", rule + "-j DROP"} {
+			server.iptables(family, "-A "+r)
+			defer server.iptables(family, "-D "+r)
 		}
-	}
+		target := server.target(family, protocol, 400*time.Millisecond)
+		until(t, "silence after several packets", func() bool { // a busy machine lets too few be sent
+			flows, others := server.counted(family, p)
+			obs, err := n.fleet.Probe(t.Context(), client.name, []Target{target})
+			must(t, err)
+			flows2, others2 := server.counted(family, p)
+			if o := obs[0]; flows2-flows != 1 || others2-others != o.Packets-1 || o.Result == Connected {
+				t.Errorf("%d flows arrived, and %d packets besides: %+v", flows2-flows, others2-others, o)
+			}
+			return obs[0].Result == Dropped && obs[0].Packets >= 2
+		})
+	})
 }
 
 // counted is the packets that the two rules of the protocol have dropped.

@@ -69,23 +69,19 @@ func TestResults(t *testing.T) {
 			return seen{Result: Unreachable, Err: errno}
 		}},
 	} {
-		for _, family := range families {
-			for _, protocol := range protocols {
-				t.Run(tc.name+"/"+family+"/"+protocol, func(t *testing.T) {
-					if tc.rule != "" {
-						prohibited := map[string]string{"ipv4": "icmp-host-prohibited", "ipv6": "icmp6-adm-prohibited"}[family]
-						rule := strings.NewReplacer("-p P", "-p "+strings.ToLower(protocol), "PROHIBITED", prohibited).Replace(tc.rule)
-						server.iptables(family, "-A "+rule)
-						defer server.iptables(family, "-D "+rule)
-					}
-					o := n.probe(client, server.target(family, protocol, tc.timeout))
-					tc.want(family, protocol).check(t, o)
-					if o.Result == Dropped && o.Done-o.Sent < tc.timeout {
-						t.Errorf("dropped after %v, before the timeout of %v", o.Done-o.Sent, tc.timeout)
-					}
-				})
+		inEach(t, tc.name+"/", func(t *testing.T, family, protocol string) {
+			if tc.rule != "" {
+				prohibited := map[string]string{"ipv4": "icmp-host-prohibited", "ipv6": "icmp6-adm-prohibited"}[family]
+				rule := strings.NewReplacer("-p P", "-p "+strings.ToLower(protocol), "PROHIBITED", prohibited).Replace(tc.rule)
+				server.iptables(family, "-A "+rule)
+				defer server.iptables(family, "-D "+rule)
 			}
-		}
+			o := n.probe(client, server.target(family, protocol, tc.timeout))
+			tc.want(family, protocol).check(t, o)
+			if o.Result == Dropped && o.Done-o.Sent < tc.timeout {
+				t.Errorf("dropped after %v, before the timeout of %v", o.Done-o.Sent, tc.timeout)
+			}
+		})
 	}
 }
 
@@ -94,16 +90,12 @@ func TestNobodyListens(t *testing.T) {
 	n := newNetwork(t, 2)
 	n.start()
 	client, server := n.hosts[0], n.hosts[1]
-	for _, family := range families {
-		for _, protocol := range protocols {
-			t.Run(family+"/"+protocol, func(t *testing.T) {
-				target := Target{Addr: netip.AddrPortFrom(server.ip[family], 99), Protocol: protocol, Timeout: long}
-				if o := n.probe(client, target); o.Result != Refused {
-					t.Errorf("got %+v, want %s", o, Refused)
-				}
-			})
+	inEach(t, "", func(t *testing.T, family, protocol string) {
+		target := Target{Addr: netip.AddrPortFrom(server.ip[family], 99), Protocol: protocol, Timeout: long}
+		if o := n.probe(client, target); o.Result != Refused {
+			t.Errorf("got %+v, want %s", o, Refused)
 		}
-	}
+	})
 }
 
 func TestNoRoute(t *testing.T) {
