@@ -56,7 +56,9 @@ func ofIsolation() []*Reading {
 	all := []*Reading{
 		misreadTypes("policyTypes are ignored: all policies are of both", func(*netv1.NetworkPolicySpec) []Direction { return both }),
 		misreadTypes("policyTypes are ignored: rules decide", func(spec *netv1.NetworkPolicySpec) []Direction { return typesOfRules(spec) }),
-		misreadTypes("all policies are of ingress", func(spec *netv1.NetworkPolicySpec) []Direction { return append([]Direction{in}, oracle.PolicyTypes(spec)...) }),
+		misreadTypes("all policies are of ingress", func(spec *netv1.NetworkPolicySpec) []Direction {
+			return append([]Direction{in}, oracle.PolicyTypes(spec)...)
+		}),
 		misreadTypes("egress needs rules", func(spec *netv1.NetworkPolicySpec) []Direction { return withoutRules(spec, out, len(spec.Egress)) }),
 		misreadTypes("ingress needs rules", func(spec *netv1.NetworkPolicySpec) []Direction { return withoutRules(spec, in, len(spec.Ingress)) }),
 		misreadTypes("both types are taken as the first", func(spec *netv1.NetworkPolicySpec) []Direction { return oracle.PolicyTypes(spec)[:1] }),
