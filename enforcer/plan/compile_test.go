@@ -15,7 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
-	"github.com/netassay/netassay/enforcer/gen"
+	"github.com/netassay/netassay/model/gen"
 	"github.com/netassay/netassay/model"
 )
 

@@ -3,7 +3,7 @@ package proof
 import (
 	"testing"
 
-	"github.com/netassay/netassay/enforcer/gen"
+	"github.com/netassay/netassay/model/gen"
 	"github.com/netassay/netassay/enforcer/iptsim"
 	"github.com/netassay/netassay/enforcer/plan"
 	"github.com/netassay/netassay/enforcer/simnet"

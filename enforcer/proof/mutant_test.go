@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/netassay/netassay/enforcer/gen"
+	"github.com/netassay/netassay/model/gen"
 	"github.com/netassay/netassay/enforcer/simnet"
 )
 

@@ -31,7 +31,7 @@ func foundations() []directory {
 		{name: "leaves", rows: [][]string{
 			{"internal/flock", "internal/image", "internal/process", "internal/sandbox", "internal/suggest", "kind-configs"},
 		}},
-		{name: "model", rows: [][]string{{"model"}}},
+		{name: "model", rows: [][]string{{"model"}, {"model/gen"}}},
 		{name: "probe", sees: []string{"model"}, rows: [][]string{
 			{"probe/wire", "probe/podspec"},
 			{"probe/agent/sctp", "probe/agent/seq"},
@@ -89,7 +89,7 @@ func experiments() []directory {
 func programs() []directory {
 	return []directory{
 		{name: "enforcer", sees: []string{"leaves", "model"}, rows: [][]string{
-			{"enforcer/cidr", "enforcer/deploy", "enforcer/gen", "enforcer/host", "enforcer/iptsim", "enforcer/match", "enforcer/watch", "enforcer/watch/fakeapi"},
+			{"enforcer/cidr", "enforcer/deploy", "enforcer/host", "enforcer/iptsim", "enforcer/match", "enforcer/watch", "enforcer/watch/fakeapi"},
 			{"enforcer/plan"},
 			{"enforcer/render"},
 			{"enforcer/explain", "enforcer/kernel", "enforcer/simnet"},

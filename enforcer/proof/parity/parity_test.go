@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/netassay/netassay/enforcer/gen"
+	"github.com/netassay/netassay/model/gen"
 	"github.com/netassay/netassay/enforcer/iptsim"
 	"github.com/netassay/netassay/enforcer/plan"
 	"github.com/netassay/netassay/enforcer/render"

@@ -23,7 +23,7 @@ const nodes = 3
 
 // New draws the scenario of a seed, with that many flows.
 func New(seed uint64, flows int) Scenario {
-	g := &generator{r: rand.New(rand.NewPCG(seed, 0x6e65746173736179)), invalid: seed%8 == 7}
+	g := newGenerator(rand.NewPCG(seed, 0x6e65746173736179), seed%8 == 7)
 	g.stack = stack{v4: seed%4 != 1, v6: seed%4 != 2}
 	s := Scenario{Seed: seed, Snapshot: g.snapshot()}
 	for range flows {
@@ -36,7 +36,8 @@ func New(seed uint64, flows int) Scenario {
 // deleted, relabelled or replaced by another with its address, a namespace relabelled.
 // The given snapshot stays as it is.
 func Edit(s model.Snapshot, seed uint64) model.Snapshot {
-	g := &generator{r: rand.New(rand.NewPCG(seed, 0x65646974)), stack: stack{v4: true, v6: true}}
+	g := newGenerator(rand.NewPCG(seed, 0x65646974), false)
+	g.stack = stack{v4: true, v6: true}
 	return g.edit(s)
 }
 
@@ -44,17 +45,30 @@ func Edit(s model.Snapshot, seed uint64) model.Snapshot {
 type stack struct{ v4, v6 bool }
 
 type generator struct {
-	r       *rand.Rand
-	stack   stack
-	invalid bool // some pieces are such that no API server would take them
-	pods    int  // made so far, for names and addresses
+	Grammar
+	stack stack
+	pods  int // made so far, for names and addresses
 }
 
-// chance is true n times in a hundred.
-func (g *generator) chance(n int) bool { return g.r.IntN(100) < n }
+// newGenerator draws from src; with invalid, some pieces are such that no API server would
+// take them.
+func newGenerator(src rand.Source, invalid bool) *generator {
+	g := &generator{Grammar: Grammar{Rand: rand.New(src), invalid: invalid, Words: Words{
+		PodLabels: []Label{absent, app, app, tier, tier}, NamespaceLabels: []Label{absent, metadataName, metadataName, team, team},
+		PortNames: []string{"web", "dns", "peer", "nobody"}, Ports: portNumbers[:],
+	}}}
+	g.Block = g.block
+	return g
+}
 
-// pick draws one of the choices.
-func pick[T any](g *generator, choices ...T) T { return choices[g.r.IntN(len(choices))] }
+// The labels that selectors are about; nothing has the one that is called absent.
+var (
+	absent       = Label{"absent", []string{"x", "y"}}
+	app          = Label{"app", []string{"a", "b", "c", "d"}}
+	tier         = Label{"tier", []string{"front", "back", ""}}
+	team         = Label{"team", []string{"red", "blue", "green"}}
+	metadataName = Label{"kubernetes.io/metadata.name", []string{"x", "y", "z"}}
+)
 
 func (g *generator) snapshot() model.Snapshot {
 	var s model.Snapshot
@@ -64,13 +78,13 @@ func (g *generator) snapshot() model.Snapshot {
 	for _, name := range []string{"x", "y", "z"} {
 		s.Namespaces = append(s.Namespaces, g.namespace(name))
 	}
-	for range 4 + g.r.IntN(7) {
+	for range 4 + g.IntN(7) {
 		s.Pods = append(s.Pods, g.pod())
 	}
-	for i := range 1 + g.r.IntN(4) {
-		s.Policies = append(s.Policies, g.policy(pick(g, "x", "x", "y", "z"), fmt.Sprintf("p%d", i)))
+	for i := range 1 + g.IntN(4) {
+		s.Policies = append(s.Policies, g.Policy(Pick(g, "x", "x", "y", "z"), fmt.Sprintf("p%d", i)))
 	}
-	g.r.Shuffle(len(s.Pods), func(i, j int) { s.Pods[i], s.Pods[j] = s.Pods[j], s.Pods[i] })
+	g.Shuffle(len(s.Pods), func(i, j int) { s.Pods[i], s.Pods[j] = s.Pods[j], s.Pods[i] })
 	return s
 }
 
@@ -87,28 +101,28 @@ func (g *generator) node(i int) model.Node {
 
 func (g *generator) namespace(name string) model.Namespace {
 	ns := model.Namespace{Name: name, Labels: map[string]string{"kubernetes.io/metadata.name": name, "ns": name}}
-	if g.chance(60) {
-		ns.Labels["team"] = pick(g, "red", "blue")
+	if g.Chance(60) {
+		ns.Labels["team"] = Pick(g, "red", "blue")
 	}
 	return ns
 }
 
 func (g *generator) pod() model.Pod {
 	g.pods++
-	node := 1 + g.r.IntN(nodes)
+	node := 1 + g.IntN(nodes)
 	p := model.Pod{
 		UID:       fmt.Sprintf("uid-%d", g.pods),
-		Namespace: pick(g, "x", "x", "y", "z"),
+		Namespace: Pick(g, "x", "x", "y", "z"),
 		Name:      fmt.Sprintf("pod%d", g.pods),
 		Labels:    g.podLabels(),
 		Node:      fmt.Sprintf("n%d", node),
 		Ports:     g.podPorts(),
 	}
 	switch {
-	case g.chance(8):
+	case g.Chance(8):
 		p.HostNetwork = true
 		p.IPs = g.node(node).IPs
-	case g.chance(5): // pending: no address yet
+	case g.Chance(5): // pending: no address yet
 	default:
 		p.IPs = g.podIPs(node, g.pods)
 	}
@@ -122,9 +136,9 @@ func (g *generator) podIPs(node, n int) []netip.Addr {
 	v6 := netip.AddrFrom16([16]byte{0: 0xfd, 3: 0x10, 5: byte(node), 15: byte(n)})
 	both := g.stack.v4 && g.stack.v6
 	switch {
-	case !g.stack.v6, both && g.chance(5):
+	case !g.stack.v6, both && g.Chance(5):
 		return []netip.Addr{v4}
-	case !g.stack.v4, both && g.chance(5):
+	case !g.stack.v4, both && g.Chance(5):
 		return []netip.Addr{v6}
 	}
 	return []netip.Addr{v4, v6}
@@ -132,11 +146,11 @@ func (g *generator) podIPs(node, n int) []netip.Addr {
 
 func (g *generator) podLabels() map[string]string {
 	labels := map[string]string{}
-	if g.chance(75) {
-		labels["app"] = pick(g, "a", "b", "c")
+	if g.Chance(75) {
+		labels["app"] = Pick(g, "a", "b", "c")
 	}
-	if g.chance(50) {
-		labels["tier"] = pick(g, "front", "back", "")
+	if g.Chance(50) {
+		labels["tier"] = Pick(g, "front", "back", "")
 	}
 	return labels
 }
@@ -147,12 +161,12 @@ func (g *generator) podPorts() []model.Port {
 	var ports []model.Port
 	for _, name := range []string{"web", "dns", "peer"} {
 		for _, protocol := range protocols {
-			if g.chance(35) {
+			if g.Chance(35) {
 				ports = append(ports, model.Port{Name: name, Protocol: protocol, Number: g.port()})
 			}
 		}
 	}
-	if g.chance(30) {
+	if g.Chance(30) {
 		ports = append(ports, model.Port{Number: g.port(), Protocol: corev1.ProtocolTCP})
 	}
 	return ports
@@ -163,7 +177,7 @@ var protocols = [...]corev1.Protocol{corev1.ProtocolTCP, corev1.ProtocolUDP, cor
 // portNumbers are few, so that rules, named ports and flows meet.
 var portNumbers = [...]uint16{1, 53, 79, 80, 81, 443, 8080, 8081, 65535}
 
-func (g *generator) port() uint16 { return portNumbers[g.r.IntN(len(portNumbers))] }
+func (g *generator) port() uint16 { return portNumbers[g.IntN(len(portNumbers))] }
 
 func (g *generator) edit(s model.Snapshot) model.Snapshot {
 	out := model.Snapshot{
@@ -172,18 +186,18 @@ func (g *generator) edit(s model.Snapshot) model.Snapshot {
 		Pods:       append([]model.Pod(nil), s.Pods...),
 		Policies:   append([]*netv1.NetworkPolicy(nil), s.Policies...),
 	}
-	g.pods = 100 + g.r.IntN(150) // names and addresses that New does not use
-	switch n := g.r.IntN(10); {
+	g.pods = 100 + g.IntN(150) // names and addresses that New does not use
+	switch n := g.IntN(10); {
 	case n < 2 || len(out.Policies) == 0:
-		out.Policies = append(out.Policies, g.policy(pick(g, "x", "y", "z"), fmt.Sprintf("q%d", g.pods)))
+		out.Policies = append(out.Policies, g.Policy(Pick(g, "x", "y", "z"), fmt.Sprintf("q%d", g.pods)))
 	case n < 5:
-		i := g.r.IntN(len(out.Policies))
-		out.Policies[i] = g.policy(out.Policies[i].Namespace, out.Policies[i].Name)
+		i := g.IntN(len(out.Policies))
+		out.Policies[i] = g.Policy(out.Policies[i].Namespace, out.Policies[i].Name)
 	case n < 6:
-		i := g.r.IntN(len(out.Policies))
+		i := g.IntN(len(out.Policies))
 		out.Policies = append(out.Policies[:i], out.Policies[i+1:]...)
 	case n < 7:
-		i := g.r.IntN(len(out.Namespaces))
+		i := g.IntN(len(out.Namespaces))
 		out.Namespaces[i] = g.namespace(out.Namespaces[i].Name)
 	case n < 8 || len(out.Pods) == 0:
 		out.Pods = append(out.Pods, g.pod())
@@ -194,9 +208,9 @@ func (g *generator) edit(s model.Snapshot) model.Snapshot {
 }
 
 func (g *generator) editPod(s *model.Snapshot) {
-	i := g.r.IntN(len(s.Pods))
+	i := g.IntN(len(s.Pods))
 	old := s.Pods[i]
-	switch g.r.IntN(3) {
+	switch g.IntN(3) {
 	case 0:
 		s.Pods[i].Labels = g.podLabels()
 	case 1:

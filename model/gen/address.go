@@ -28,33 +28,33 @@ var (
 // be nested, overlapping, outside of it, or all of it.
 func (g *generator) block() *netv1.IPBlock {
 	wide, narrow := wide4, narrow4
-	if !g.stack.v4 || g.stack.v6 && g.chance(50) {
+	if !g.stack.v4 || g.stack.v6 && g.Chance(50) {
 		wide, narrow = wide6, narrow6
 	}
-	b := &netv1.IPBlock{CIDR: pick(g, wide...)}
-	if g.chance(35) {
-		b.CIDR = pick(g, narrow...)
+	b := &netv1.IPBlock{CIDR: Pick(g, wide...)}
+	if g.Chance(35) {
+		b.CIDR = Pick(g, narrow...)
 	}
-	for range pick(g, 0, 0, 1, 1, 2, 4) {
-		b.Except = append(b.Except, pick(g, narrow...))
+	for range Pick(g, 0, 0, 1, 1, 2, 4) {
+		b.Except = append(b.Except, Pick(g, narrow...))
 	}
-	if g.chance(8) {
+	if g.Chance(8) {
 		b.Except = append(b.Except, b.CIDR)
 	}
-	if g.invalid && g.chance(15) {
-		bad := pick(g, "10.0.0.0/33", "10.0.0.0", "", "everything", "fe80::1%eth0/64")
-		if g.chance(50) {
+	if g.invalid && g.Chance(15) {
+		bad := Pick(g, "10.0.0.0/33", "10.0.0.0", "", "everything", "fe80::1%eth0/64")
+		if g.Chance(50) {
 			b.CIDR = bad
 		} else {
 			b.Except = append(b.Except, bad)
 		}
 	}
-	if g.stack.v6 && g.chance(4) { // so many holes that their union cannot be written out
+	if g.stack.v6 && g.Chance(4) { // so many holes that their union cannot be written out
 		b.CIDR, b.Except = "::/0", nil
 		for i := range 16 {
 			b.Except = append(b.Except, netip.AddrFrom16([16]byte{0: byte(i << 4), 15: 1}).String()+"/128")
 		}
-		b.Except = append(b.Except, pick(g, narrow6...))
+		b.Except = append(b.Except, Pick(g, narrow6...))
 	}
 	return b
 }
@@ -76,18 +76,18 @@ func (g *generator) flow(s *model.Snapshot) model.Flow {
 	if len(pods) == 0 {
 		pods = []netip.Addr{others4[0], others6[0]}
 	}
-	one := pick(g, pods...)
+	one := Pick(g, pods...)
 	pods4, pods6 := split(pods, nil, nil)
 	same, foreign := pods4, others4
 	if one.Is6() {
 		same, foreign = pods6, others6
 	}
-	other := pick(g, same...)
-	if g.chance(30) || other == one && g.chance(90) {
-		other = pick(g, foreign...)
+	other := Pick(g, same...)
+	if g.Chance(30) || other == one && g.Chance(90) {
+		other = Pick(g, foreign...)
 	}
-	f := model.Flow{Client: one, Server: other, Protocol: protocols[g.r.IntN(3)], Port: g.port()}
-	if g.chance(50) {
+	f := model.Flow{Client: one, Server: other, Protocol: protocols[g.IntN(3)], Port: g.port()}
+	if g.Chance(50) {
 		f.Client, f.Server = other, one
 	}
 	return g.aim(s, f)
@@ -95,13 +95,13 @@ func (g *generator) flow(s *model.Snapshot) model.Flow {
 
 // aim sometimes takes the port and protocol that the server's pod has a name for.
 func (g *generator) aim(s *model.Snapshot, f model.Flow) model.Flow {
-	if !g.chance(35) {
+	if !g.Chance(35) {
 		return f
 	}
 	for _, p := range s.Pods {
 		for _, ip := range p.IPs {
 			if ip == f.Server && len(p.Ports) > 0 {
-				port := pick(g, p.Ports...)
+				port := Pick(g, p.Ports...)
 				f.Protocol, f.Port = port.Protocol, port.Number
 				return f
 			}
