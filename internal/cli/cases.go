@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 
@@ -44,6 +47,28 @@ func newCasesList(stdio IO) *cobra.Command {
 	}
 	c.Flags().StringVarP(&output, "output", "o", output, "table, name or json")
 	return c
+}
+
+// loadCases reads the cases of files and directories; without any, those of this program.
+func loadCases(paths []string) ([]cases.Case, error) {
+	if len(paths) == 0 {
+		return cases.Load()
+	}
+	var all []cases.Case
+	for _, path := range paths {
+		dir, name := filepath.Split(path)
+		if info, err := os.Stat(path); err != nil {
+			return nil, fmt.Errorf("read cases: %w", err)
+		} else if info.IsDir() {
+			dir, name = path, "*.txtar"
+		}
+		some, err := cases.LoadFS(os.DirFS(cmp.Or(dir, ".")), name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+	}
+	return all, nil
 }
 
 func printCases(w io.Writer, output string, all []cases.Case) error {

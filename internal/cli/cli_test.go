@@ -59,6 +59,7 @@ func TestBadInput(t *testing.T) {
 		{"conformance --engine calico", `unknown engine "calico": valid are reference, azure-npm, kube-router, kube-network-policies, kube-network-policies-xtqueue, none, deny-all, late-100ms, leaky-300ms`},
 		{"conformance --feature Endport", `unknown feature "Endport": did you mean EndPort?`},
 		{"conformance --case port-nmaed", `unknown case "port-nmaed": did you mean port-named, port-number?`},
+		{"conformance --cases nowhere.txtar", `read cases: stat nowhere.txtar: no such file or directory`},
 		{"conformance --ip-family ipv5", `unknown --ip-family value "ipv5": did you mean ipv4, ipv6?`},
 		{"conformance --feature SCTP --skip-feature SCTP", `no case is left: --case, --feature and --skip-feature together exclude all 489`},
 		{"verify --proxy-mode ipvs", `unknown --proxy-mode value "ipvs": valid are iptables, nftables`},
@@ -189,6 +190,19 @@ func TestDryRunRunsNothing(t *testing.T) {
 }
 
 // A command line of the time when chaos measured latencies works on, and is told.
+func TestCasesOfFiles(t *testing.T) {
+	const dir = "../../suites/cases/data"
+	for _, tc := range []struct{ from, want string }{
+		{dir + "/allow-all.txtar", "\nallow-all "},
+		{dir, "\nport-named "},
+	} {
+		code, out, errs := run(t, "conformance", "--dry-run", "--cases", tc.from)
+		if code != 0 || !strings.Contains(out, tc.want) {
+			t.Errorf("--cases %s: exit code %d, %s%s", tc.from, code, out, errs)
+		}
+	}
+}
+
 func TestDeprecatedSamples(t *testing.T) {
 	code, _, errs := run(t, "chaos", "--samples", "8", "--nodes", "1")
 	if code != 2 || !strings.Contains(errs, "latencies are measured by netassay scale") || !strings.Contains(errs, "--nodes 1 is too few") {

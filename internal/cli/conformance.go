@@ -22,6 +22,7 @@ type conformanceFlags struct {
 	bed       bed
 	settings  conformance.Settings
 	selection runner.Selection
+	files     []string
 	dryRun    bool
 }
 
@@ -48,6 +49,7 @@ nothing. 130: interrupted.`,
   netassay conformance --engine none
   netassay conformance --ip-family ipv6 --feature EndPort,NamedPort
   netassay conformance --case 'ipblock-*' --out /tmp/ipblock
+  netassay conformance --cases found.txtar --engine none
   netassay conformance --provider kind --topology ipv6
   netassay conformance --provider existing --context my-cluster
   netassay conformance --dry-run`,
@@ -57,6 +59,7 @@ nothing. 130: interrupted.`,
 	flags := c.Flags()
 	f.bed.register(flags)
 	f.settings.Register(flags, conformance.Parallel)
+	flags.StringSliceVar(&f.files, "cases", nil, "case files, or directories of them, to play instead of the cases of this program")
 	flags.StringSliceVar(&f.selection.Cases, "case", nil, "only these cases: names or globs, may be repeated (see netassay cases list)")
 	flags.StringSliceVar(&f.selection.Features, "feature", nil, "only cases with one of these features (see netassay cases features)")
 	flags.StringSliceVar(&f.selection.SkipFeatures, "skip-feature", nil, "no cases with any of these features")
@@ -68,7 +71,7 @@ func (f *conformanceFlags) judge(ctx context.Context, stdio IO) error {
 	if err := errors.Join(f.bed.check(), f.settings.Check("--"+conformance.Parallel)); err != nil {
 		return err
 	}
-	all, err := cases.Load()
+	all, err := loadCases(f.files)
 	if err != nil {
 		return err
 	}

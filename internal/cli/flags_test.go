@@ -39,6 +39,7 @@ func bedTable(offers ...string) *pflag.FlagSet {
 // not so is here, with its reason.
 func TestGoTestHasTheFlagsOfTheCommandLine(t *testing.T) {
 	onlyCLI := map[string]string{
+		"cases":        "a test plays the cases that its package was built with",
 		"case":         "the framework's -feature is a pattern of case names",
 		"skip-feature": "the framework's -skip-labels feature=… does it",
 		"help":         "go test's -help is Go's own",

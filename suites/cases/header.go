@@ -2,53 +2,53 @@ package cases
 
 // header is case.yaml, as it is written.
 type header struct {
-	Title    string       `json:"title"`
-	Spec     string       `json:"spec"`
-	Upstream []int        `json:"upstream"`
-	Features []string     `json:"features"`
-	Probes   []string     `json:"probes"`
-	Paths    []string     `json:"paths"`
-	Nodes    []string     `json:"nodes"`
-	Steps    []headerStep `json:"steps"`
+	Title    string       `json:"title,omitempty"`
+	Spec     string       `json:"spec,omitempty"`
+	Upstream []int        `json:"upstream,omitempty"`
+	Features []string     `json:"features,omitempty"`
+	Probes   []string     `json:"probes,omitempty"`
+	Paths    []string     `json:"paths,omitempty"`
+	Nodes    []string     `json:"nodes,omitempty"`
+	Steps    []headerStep `json:"steps,omitempty"`
 }
 
 type headerStep struct {
-	Name   string         `json:"name"`
-	Do     []headerAction `json:"do"`
-	Expect string         `json:"expect"`
+	Name   string         `json:"name,omitempty"`
+	Do     []headerAction `json:"do,omitempty"`
+	Expect string         `json:"expect,omitempty"`
 }
 
 // headerAction has exactly one field set.
 type headerAction struct {
-	Apply           *string          `json:"apply"` // a file of the archive
-	Patch           *headerPatch     `json:"patch"`
-	Delete          *string          `json:"delete"` // x/policy
-	LabelPod        *headerPod       `json:"labelPod"`
-	LabelNamespace  *headerNamespace `json:"labelNamespace"`
-	CreatePod       *headerNewPod    `json:"createPod"`
-	DeletePod       *string          `json:"deletePod"` // x/pod
-	CreateNamespace *headerNamespace `json:"createNamespace"`
-	DeleteNamespace *string          `json:"deleteNamespace"`
+	Apply           *string          `json:"apply,omitempty"` // a file of the archive
+	Patch           *headerPatch     `json:"patch,omitempty"`
+	Delete          *string          `json:"delete,omitempty"` // x/policy
+	LabelPod        *headerPod       `json:"labelPod,omitempty"`
+	LabelNamespace  *headerNamespace `json:"labelNamespace,omitempty"`
+	CreatePod       *headerNewPod    `json:"createPod,omitempty"`
+	DeletePod       *string          `json:"deletePod,omitempty"` // x/pod
+	CreateNamespace *headerNamespace `json:"createNamespace,omitempty"`
+	DeleteNamespace *string          `json:"deleteNamespace,omitempty"`
 }
 
 type headerPatch struct {
-	Policy string `json:"policy"` // x/policy
-	File   string `json:"file"`
+	Policy string `json:"policy,omitempty"` // x/policy
+	File   string `json:"file,omitempty"`
 }
 
 type headerPod struct {
-	Pod    string             `json:"pod"` // x/pod
-	Labels map[string]*string `json:"labels"`
+	Pod    string             `json:"pod,omitempty"` // x/pod
+	Labels map[string]*string `json:"labels,omitempty"`
 }
 
 type headerNamespace struct {
-	Namespace string             `json:"namespace"`
-	Labels    map[string]*string `json:"labels"`
+	Namespace string             `json:"namespace,omitempty"`
+	Labels    map[string]*string `json:"labels,omitempty"`
 }
 
 type headerNewPod struct {
-	Pod    string            `json:"pod"` // x/pod
-	Labels map[string]string `json:"labels"`
-	Node   int               `json:"node"`
-	Ports  map[string]string `json:"ports"` // name to 80/TCP
+	Pod    string            `json:"pod,omitempty"` // x/pod
+	Labels map[string]string `json:"labels,omitempty"`
+	Node   int               `json:"node,omitempty"`
+	Ports  map[string]string `json:"ports,omitempty"` // name to 80/TCP
 }

@@ -17,11 +17,11 @@ var files embed.FS
 
 // Load reads the embedded cases, sorted by name. An error names file, line and cure; all
 // errors of all files are reported together, one line each.
-func Load() ([]Case, error) { return LoadFS(files, "data") }
+func Load() ([]Case, error) { return LoadFS(files, "data/*.txtar") }
 
-// LoadFS reads the cases of a directory, as Load does.
-func LoadFS(fsys fs.FS, dir string) ([]Case, error) {
-	names, err := fs.Glob(fsys, path.Join(dir, "*.txtar"))
+// LoadFS reads the case files that a pattern of fs.Glob matches, as Load does.
+func LoadFS(fsys fs.FS, pattern string) ([]Case, error) {
+	names, err := fs.Glob(fsys, pattern)
 	if err != nil {
 		return nil, err
 	}

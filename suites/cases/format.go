@@ -1,0 +1,168 @@
+package cases
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	"golang.org/x/tools/txtar"
+
+	"github.com/netassay/netassay/model"
+)
+
+// Format is the file of a case, which Parse reads as the same case. The error says that it
+// has a policy, or an action, that can't be written down.
+func Format(c Case) ([]byte, error) {
+	f := formatter{contents: map[string][]byte{}}
+	h := header{Title: c.Title, Spec: c.Spec, Upstream: c.Upstream, Features: c.FeatureNames()}
+	h.Probes, h.Paths, h.Nodes = list(c.Probes), list(c.Paths), list(c.Nodes)
+	for _, s := range c.Steps {
+		step := headerStep{Name: s.Name}
+		for _, a := range s.Do {
+			written, err := f.action(a)
+			if err != nil {
+				return nil, fmt.Errorf("format case %s: %s: %w", c.Name, a, err)
+			}
+			step.Do = append(step.Do, written)
+		}
+		for _, e := range s.Expect {
+			step.Expect += e.String() + "\n"
+		}
+		h.Steps = append(h.Steps, step)
+	}
+	text, err := blockYAML(h)
+	if err != nil {
+		return nil, fmt.Errorf("format case %s: %w", c.Name, err)
+	}
+	f.archive.Files = slices.Insert(f.archive.Files, 0, txtar.File{Name: headerName, Data: text})
+	return txtar.Format(&f.archive), nil
+}
+
+// formatter collects the files that actions name.
+type formatter struct {
+	archive  txtar.Archive
+	contents map[string][]byte
+}
+
+func (f *formatter) action(a Action) (h headerAction, err error) {
+	switch a := a.(type) {
+	case ApplyPolicy:
+		policy := a.Policy.DeepCopy()
+		policy.APIVersion, policy.Kind = "networking.k8s.io/v1", "NetworkPolicy"
+		h.Apply = new("")
+		*h.Apply, err = f.file(a.ref(), policy)
+	case PatchPolicy:
+		h.Patch = &headerPatch{Policy: a.Key()}
+		h.Patch.File, err = f.file(Ref{a.Namespace, a.Name + "-patch"}, a.Merge)
+	case DeletePolicy:
+		h.Delete = new(a.Key())
+	case LabelPod:
+		h.LabelPod = &headerPod{Pod: a.Key(), Labels: a.Labels}
+	case LabelNamespace:
+		h.LabelNamespace = &headerNamespace{Namespace: a.Name, Labels: a.Labels}
+	case CreatePod:
+		h.CreatePod = &headerNewPod{Pod: a.Key(), Labels: a.Labels, Node: a.Node, Ports: namedPorts(a.Ports)}
+	case DeletePod:
+		h.DeletePod = new(a.Key())
+	case CreateNamespace:
+		h.CreateNamespace = &headerNamespace{Namespace: a.Name, Labels: labelChanges(nil, a.Labels)}
+	case DeleteNamespace:
+		h.DeleteNamespace = &a.Name
+	default:
+		err = fmt.Errorf("no field of a case file stands for %T", a)
+	}
+	return h, err
+}
+
+// file is the name of a file with this content, which is written once.
+func (f *formatter) file(ref Ref, content any) (name string, err error) {
+	text, err := blockYAML(content)
+	if err != nil {
+		return "", err
+	}
+	base := ref.Namespace + "-" + ref.Name
+	name = base + ".yaml"
+	for n := 2; f.contents[name] != nil && !bytes.Equal(f.contents[name], text); n++ {
+		name = fmt.Sprintf("%s-%d.yaml", base, n)
+	}
+	if f.contents[name] == nil {
+		f.contents[name] = text
+		f.archive.Files = append(f.archive.Files, txtar.File{Name: name, Data: text})
+	}
+	return name, nil
+}
+
+// namedPorts are the ports of a new pod as its action has them: none for those of the fixture.
+func namedPorts(ports []model.Port) map[string]string {
+	if reflect.DeepEqual(ports, DefaultPorts()) {
+		return nil
+	}
+	named := map[string]string{}
+	for _, p := range ports {
+		named[p.Name] = Probe{p.Number, p.Protocol}.String()
+	}
+	return named
+}
+
+// blockYAML writes v with the fields of its JSON, in their order, one to a line.
+func blockYAML(v any) ([]byte, error) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	var node yaml.Node
+	if err := yaml.Unmarshal(text, &node); err != nil { // JSON is YAML
+		return nil, err
+	}
+	plain(&node)
+	var b bytes.Buffer
+	e := yaml.NewEncoder(&b)
+	e.SetIndent(2)
+	err = e.Encode(&node)
+	return b.Bytes(), err
+}
+
+// plain takes the style of JSON from a node and all beneath it, but for words that are
+// something else than strings in YAML 1.1.
+func plain(n *yaml.Node) {
+	if !slices.Contains([]string{"y", "n", "yes", "no", "on", "off"}, strings.ToLower(n.Value)) {
+		n.Style = 0
+	}
+	for _, c := range n.Content {
+		plain(c)
+	}
+}
+
+// String is the line of a case file.
+func (e Expect) String() string {
+	fields := []string{joined(e.Clients), "->", joined(e.Servers), strings.ToLower(string(e.Verdict))}
+	if len(e.Ports) > 0 {
+		fields = append(fields, joined(e.Ports))
+	}
+	return strings.Join(append(fields, list(e.Families)...), " ")
+}
+
+// String prints the pattern as "80/*".
+func (pp PortPattern) String() string {
+	port, protocol := "*", cmp.Or(string(pp.Protocol), "*")
+	if pp.Port != 0 {
+		port = strconv.Itoa(int(pp.Port))
+	}
+	return port + "/" + protocol
+}
+
+func joined[T any](all []T) string { return strings.Join(list(all), ",") }
+
+func list[T any](all []T) []string {
+	var out []string
+	for _, v := range all {
+		out = append(out, fmt.Sprint(v))
+	}
+	return out
+}
