@@ -142,6 +142,10 @@ test: deps binaries ## Run all tests: PKGS=./suites/... ARGS="-run Name"
 mutants: ## Hold all cases against all misreadings of the API, on paper; writes docs/misreadings.md
 	go test ./suites/misread -count=1 -run '^TestEveryMisreadingIsConvicted$$' -update
 
+.PHONY: mutants-live
+mutants-live: deps binaries ## Hold chosen cases against all live mutants on a lab; writes docs/live-mutants.md (half an hour; ARGS="-mutant 'udp-*'" or ARGS="-part 1/10")
+	go test ./suites/mutants -count=1 -run '^TestLiveMutants$$' -v -timeout 3h -mutant '*' -update $(ARGS)
+
 .PHONY: test-rootless
 test-rootless: deps binaries ## Run the lab's tests as an unprivileged user, when root
 	hack/test-rootless.sh $(ASSETS)

@@ -74,7 +74,7 @@ func experiments() []directory {
 			{"suites/fixture", "suites/misread", "suites/chaos"},
 			{"suites/runner"},
 			{"suites/conformance"},
-			{"suites/e2e"},
+			{"suites/e2e", "suites/mutants"},
 		}},
 		{name: "scale", sees: below, rows: [][]string{
 			{"scale/measure", "scale/profile", "scale/stats"},

@@ -133,7 +133,7 @@ Each line is one way to misread the NetworkPolicy API (suites/misread), with all
 meant, and how many cases of the catalogue pin a cell to something else than an engine with that
 misreading would do. At least two must, or the test that writes this table fails ("make mutants");
 it lists those that no case can convict yet. What needs time or state (late, open for a moment,
-forgotten) is not a reading, and not in this table.
+forgotten) is not a reading: see [live mutants](live-mutants.md).
 
 | misreading | cases | such as |
 |---|---|---|

@@ -1,0 +1,150 @@
+//go:build mutants
+
+package mutants
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	netv1 "k8s.io/api/networking/v1"
+	apiwatch "k8s.io/apimachinery/pkg/watch"
+
+	"github.com/netassay/netassay/enforcer/kernel"
+	"github.com/netassay/netassay/enforcer/watch"
+)
+
+// event is one thing that the API server says.
+type event struct {
+	kind    watch.Kind
+	of      apiwatch.EventType
+	object  object
+	was     object // as the API server had it before; nil: it had not
+	initial bool   // part of the first list
+	after   time.Duration
+}
+
+func (e event) pod() *corev1.Pod             { return e.object.(*corev1.Pod) }
+func (e event) policy() *netv1.NetworkPolicy { return e.object.(*netv1.NetworkPolicy) }
+
+// is reports whether e is news of that kind and type.
+func (e event) is(k watch.Kind, t apiwatch.EventType) bool {
+	return !e.initial && e.kind == k && e.of == t
+}
+
+// as is e with another type.
+func (e event) as(t apiwatch.EventType) event {
+	e.of = t
+	return e
+}
+
+// late is e, told later.
+func (e event) late(by time.Duration) event {
+	e.after += by
+	return e
+}
+
+// node is a mutant at work on a node.
+type node struct {
+	name string
+	log  *slog.Logger
+	raw  *raw
+
+	// change says what becomes of an event; nil: nothing. It is called by one at a time.
+	change func(e event) []event
+	// before is called before each command of the enforcer; nil: nothing to do.
+	before func(c kernel.Command) error
+	// widely has pods of the host's network watched too.
+	widely bool
+
+	mu     sync.Mutex
+	seen   map[watch.Kind]map[string]object // by namespace/name
+	queued []func()                         // for when the kernel has been written next
+}
+
+func newNode(name string, log *slog.Logger) *node {
+	return &node{name: name, log: log, raw: &raw{log: log}, seen: map[watch.Kind]map[string]object{
+		watch.Pods: {}, watch.Namespaces: {}, watch.Policies: {},
+	}}
+}
+
+// told passes an event through the fault.
+func (n *node) told(e event) []event {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	key := e.object.GetNamespace() + "/" + e.object.GetName()
+	e.was = n.seen[e.kind][key]
+	if e.of == apiwatch.Deleted {
+		delete(n.seen[e.kind], key)
+	} else {
+		n.seen[e.kind][key] = copyOf(e.object)
+	}
+	if n.change == nil {
+		return []event{e}
+	}
+	return n.change(e)
+}
+
+// enforced has f called once the kernel has been written next. It is for use by change.
+func (n *node) enforced(f func()) { n.queued = append(n.queued, f) }
+
+// written calls what waited for the kernel to be written.
+func (n *node) written() {
+	n.mu.Lock()
+	queued := n.queued
+	n.queued = nil
+	n.mu.Unlock()
+	for _, f := range queued {
+		f()
+	}
+}
+
+// each are the objects of a kind in a namespace; "" is all. It is for use by change.
+func (n *node) each(k watch.Kind, namespace string) []object {
+	var out []object
+	for _, o := range n.seen[k] {
+		if namespace == "" || o.GetNamespace() == namespace {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// addresses are those of a namespace's pods. It is for use by change.
+func (n *node) addresses(namespace string) []string {
+	var out []string
+	for _, o := range n.each(watch.Pods, namespace) {
+		out = append(out, addressesOf(o.(*corev1.Pod))...)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func addressesOf(p *corev1.Pod) []string {
+	var out []string
+	for _, ip := range p.Status.PodIPs {
+		out = append(out, ip.IP)
+	}
+	return out
+}
+
+// Run implements kernel.Runner.
+func (n *node) Run(ctx context.Context, c kernel.Command) ([]byte, error) {
+	if n.before != nil {
+		if err := n.before(c); err != nil {
+			return nil, err
+		}
+	}
+	out, err := kernel.DefaultRunner().Run(ctx, c)
+	if err == nil && c.Stdin != nil {
+		if strings.HasSuffix(c.Argv[0], "-restore") {
+			err = n.raw.hook(ctx, c.Argv[0])
+		}
+		n.written()
+	}
+	return out, err
+}

@@ -1,0 +1,198 @@
+package mutants
+
+import (
+	"flag"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/engines/none"
+	"github.com/netassay/netassay/internal/sandbox"
+	v1 "github.com/netassay/netassay/reports/v1"
+	"github.com/netassay/netassay/suites/cases"
+	"github.com/netassay/netassay/suites/conformance"
+	"github.com/netassay/netassay/suites/runner"
+	"github.com/netassay/netassay/testbed"
+)
+
+var (
+	update = flag.Bool("update", false, "write what was found into docs/live-mutants.md")
+	glob   = flag.String("mutant", "", "glob of the mutants to play; by default a sample of them")
+	part   = flag.String("part", "1/1", "part of them, as I/N")
+)
+
+const (
+	enough   = 2 // cases that must convict a mutant
+	tries    = 3 // runs of a timed one
+	needed   = 2 // of those, that must convict it
+	deadline = 5 * time.Second
+)
+
+// matrix is mutants and cases on one lab.
+type matrix struct {
+	program string
+	nodes   []engines.Node
+	session *runner.Session
+	say     func(string)
+}
+
+// finding is what was seen of a mutant.
+type finding struct {
+	mutant
+	runs, convicting int
+	by               []string // cases that convicted it, those of several runs once
+	odd              []string // outcomes that are neither pass nor fail
+}
+
+func (f finding) convicted() bool {
+	if f.Timed {
+		return f.convicting >= needed
+	}
+	return len(f.by) >= enough
+}
+
+// playName is what a case is called in a session that plays it again and again.
+func playName(m mutant, try int, c string) string { return fmt.Sprintf("%s/%d/%s", m.Name, try, c) }
+
+func (m mutant) tries() int {
+	if m.Timed {
+		return tries
+	}
+	return 1
+}
+
+// plays are the cases under the names by which they are asked for.
+func plays(chosen []mutant, known map[string]cases.Case) []cases.Case {
+	var out []cases.Case
+	for _, m := range chosen {
+		for try := range m.tries() {
+			for _, name := range m.Cases {
+				c := known[name]
+				c.Name = playName(m, try, name)
+				out = append(out, c)
+			}
+		}
+	}
+	return out
+}
+
+// Every mutant is convicted: by two cases, or in two runs of three when its fault comes and
+// goes. The enforcer without a fault is convicted by none, of the same cases in the same lab.
+func TestLiveMutants(t *testing.T) {
+	sandbox.Require(t)
+	program := build(t)
+	all, known := catalogue(t, program)
+	chosen := choose(t, all, *glob, *part)
+	x := &matrix{program: program, say: func(line string) { t.Helper(); t.Log(line) }}
+	x.open(t, plays(chosen, known))
+	for i, m := range chosen {
+		began := time.Now()
+		f := x.hold(t, m)
+		t.Logf("%d/%d %s", i+1, len(chosen), f.line(time.Since(began)))
+		switch {
+		case m.Name == right && len(f.by)+len(f.odd) > 0:
+			t.Fatalf("without a fault: convicted by %v, odd %v", f.by, f.odd)
+		case m.Name != right && !f.convicted():
+			t.Errorf("%s survives (%s): convicted by %v in %d of %d runs", m.Name, m.Says, f.by, f.convicting, f.runs)
+		}
+		if *update && m.Name != right {
+			write(t, all, f)
+		}
+	}
+}
+
+func (f finding) line(took time.Duration) string {
+	verdict := "survives"
+	if f.convicted() {
+		verdict = "convicted"
+	} else if f.Name == right {
+		verdict = "passes"
+	}
+	return fmt.Sprintf("%s %s: %d of %d cases, %d of %d runs, %.0f s: %s; odd: %s",
+		f.Name, verdict, len(f.by), len(f.Cases), f.convicting, f.runs, took.Seconds(), strings.Join(f.by, " "), strings.Join(f.odd, " "))
+}
+
+// open brings up a lab, and a session on it for all that will be played.
+func (x *matrix) open(t *testing.T, all []cases.Case) {
+	t.Helper()
+	o := testbed.Defaults()
+	o.UnderTest = none.Engine{}
+	bed, err := testbed.Up(t.Context(), o, testbed.Log{Dir: t.TempDir(), Say: x.say})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = bed.Down(t.Context(), false) })
+	x.nodes = bed.Cluster.(testbed.ByNode).EngineNodes()
+	settings := conformance.Defaults()
+	settings.Timing.Deadline = deadline
+	cfg := (&conformance.Run{Bed: bed, Say: x.say}).Config(settings, all, "mutants")
+	cfg.Engine, cfg.Events = "mutants", nil
+	free, err := conformance.Connect(&cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = free() })
+	if x.session, err = runner.Open(cfg); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { x.session.Forget(); x.session.Close(t.Context()) })
+	if err := x.session.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// hold holds the cases against one mutant, until it is clear what becomes of it.
+func (x *matrix) hold(t *testing.T, m mutant) finding {
+	t.Helper()
+	e := m.engine(x.program)
+	if err := e.Start(t.Context(), x.nodes); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = e.Stop(t.Context()) }()
+	f := finding{mutant: m}
+	for try := range m.tries() {
+		results := x.play(t, m, try)
+		f.runs++
+		by := len(f.by)
+		for i, r := range results {
+			switch r.Outcome {
+			case v1.Fail:
+				f.by = append(f.by, m.Cases[i])
+			case v1.Pass:
+			default:
+				f.odd = append(f.odd, fmt.Sprintf("%s (%s: %s)", m.Cases[i], r.Outcome, r.Reason))
+			}
+		}
+		if len(f.by) > by {
+			f.convicting++
+		}
+		if f.convicting >= needed || f.runs-f.convicting > tries-needed {
+			break
+		}
+	}
+	slices.Sort(f.by)
+	f.by = slices.Compact(f.by)
+	return f
+}
+
+// play plays all cases of a mutant once, as many at a time as there are fixture sets.
+func (x *matrix) play(t *testing.T, m mutant, try int) []v1.Case {
+	t.Helper()
+	results := make([]v1.Case, len(m.Cases))
+	var g errgroup.Group
+	for i, name := range m.Cases {
+		g.Go(func() (err error) {
+			results[i], err = x.session.Play(t.Context(), playName(m, try, name))
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	return results
+}

@@ -1,0 +1,121 @@
+package mutants
+
+import (
+	"encoding/json"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/netassay/netassay/engines/reference"
+	"github.com/netassay/netassay/internal/sandbox"
+	"github.com/netassay/netassay/internal/suggest"
+	"github.com/netassay/netassay/suites/cases"
+	"github.com/netassay/netassay/suites/internal/testmain"
+)
+
+func TestMain(m *testing.M) {
+	testmain.StandAside()
+	sandbox.TestMain(m)
+}
+
+// mutant is what its program says of one.
+type mutant struct {
+	Name       string
+	Says       string
+	Cases      []string
+	Timed      bool
+	Equivalent string
+}
+
+// right is the mutant without a fault.
+const right = "right"
+
+// build makes the program of all mutants.
+func build(t *testing.T) (program string) {
+	t.Helper()
+	program = filepath.Join(t.TempDir(), "mutants")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-tags", "mutants", "-o", program, "github.com/netassay/netassay/enforcer/mutants/cmd")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build mutants: %v: %s", err, out)
+	}
+	return program
+}
+
+// catalogue is all mutants, whose cases are there.
+func catalogue(t *testing.T, program string) (all []mutant, known map[string]cases.Case) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), program, "--list").Output()
+	if err == nil {
+		err = json.Unmarshal(out, &all)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := cases.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	known = map[string]cases.Case{}
+	var names []string
+	for _, c := range loaded {
+		known[c.Name] = c
+		names = append(names, c.Name)
+	}
+	seen := map[string]bool{}
+	for _, m := range all {
+		if seen[m.Name] {
+			t.Errorf("mutant %s twice", m.Name)
+		}
+		seen[m.Name] = true
+		for _, name := range m.Cases {
+			if _, ok := known[name]; !ok {
+				t.Errorf("mutant %s: %v", m.Name, suggest.Unknown("case", name, names))
+			}
+		}
+	}
+	return all, known
+}
+
+func (m mutant) engine(program string) *reference.Engine {
+	return &reference.Engine{Binary: program, Args: []string{"--mutant=" + m.Name}}
+}
+
+// sample are the mutants of every run of the tests, with two cases each: a family, a direction, a moment, a memory.
+func sample() []string {
+	return []string{"ipv6-open", "udp-egress-open", "second-syn-passes", "policy-removed-at-edits-for-1s", "namespace-labels-missed"}
+}
+
+// choose is those of all that a glob names, or that part "2/5" has of them. An engine without
+// a fault goes first, and plays all their cases.
+func choose(t *testing.T, all []mutant, glob, part string) []mutant {
+	t.Helper()
+	n, of, ok := strings.Cut(part, "/")
+	i, err := strconv.Atoi(n)
+	if parts, err2 := strconv.Atoi(of); !ok || err != nil || err2 != nil || i < 1 || i > parts {
+		t.Fatalf("-part %q: give I/N, the I-th of N parts", part)
+	}
+	parts, _ := strconv.Atoi(of)
+	var chosen []mutant
+	control := all[0]
+	for j, m := range all {
+		match, err := path.Match(glob, m.Name)
+		if err != nil {
+			t.Fatalf("-mutant %q: %v", glob, err)
+		}
+		if glob == "" {
+			match = slices.Contains(sample(), m.Name)
+			m.Cases = m.Cases[:min(enough, len(m.Cases))]
+		}
+		if match && m.Name != right && m.Equivalent == "" && j%parts == i-1 {
+			chosen = append(chosen, m)
+			control.Cases = append(control.Cases, m.Cases...)
+		}
+	}
+	slices.Sort(control.Cases)
+	control.Cases = slices.Compact(control.Cases)
+	return append([]mutant{control}, chosen...)
+}
