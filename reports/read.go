@@ -2,10 +2,12 @@ package reports
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	v1 "github.com/netassay/netassay/reports/v1"
 )
@@ -22,6 +24,42 @@ func Read(dir string, into v1.Experiment) (whole bool, err error) {
 		return into.Add(r)
 	})
 	return whole, err
+}
+
+// ReadUnfinished puts a conformance run together that was stopped or killed. A last line that
+// was cut off is left out, and so is a last case after which nothing was written: whether all
+// of its cells were, nobody knows.
+func ReadUnfinished(dir string) (*v1.Run, error) {
+	var run v1.Run
+	var last string // the case that the last record is of
+	path := filepath.Join(dir, RecordsFile)
+	err := scan(path, wholeLines, func(line []byte) error {
+		r, err := v1.DecodeRecord(line)
+		if err != nil {
+			return err
+		}
+		switch r := r.(type) {
+		case *v1.Case:
+			last = r.Name
+		case *v1.Cell:
+		default:
+			last = ""
+		}
+		return run.Add(r)
+	})
+	if err == nil && run.ID == "" {
+		err = fmt.Errorf("%s has no run of netassay conformance: it was killed at once, begin anew", path)
+	}
+	run.Cases = slices.DeleteFunc(run.Cases, func(c v1.Case) bool { return c.Name == last })
+	return &run, err
+}
+
+// wholeLines is bufio.ScanLines without a last line that has no end.
+func wholeLines(data []byte, atEOF bool) (int, []byte, error) {
+	if atEOF && bytes.IndexByte(data, '\n') < 0 {
+		return len(data), nil, nil
+	}
+	return bufio.ScanLines(data, atEOF)
 }
 
 // ReadScale reads a scale run's result directory, or a directory of such directories: their
@@ -109,6 +147,10 @@ const maxLine = 1 << 20
 
 // readLines calls take with each line of a file.
 func readLines(path string, take func(line []byte) error) error {
+	return scan(path, bufio.ScanLines, take)
+}
+
+func scan(path string, split bufio.SplitFunc, take func(line []byte) error) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("read results: %w", err)
@@ -116,6 +158,7 @@ func readLines(path string, take func(line []byte) error) error {
 	defer f.Close()
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, maxLine)
+	lines.Split(split)
 	n := 0
 	for lines.Scan() {
 		n++

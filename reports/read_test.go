@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	v1 "github.com/netassay/netassay/reports/v1"
 )
@@ -164,4 +165,46 @@ func add(t *testing.T, dir, line string) {
 		t.Fatal(err)
 	}
 	write(t, dir, RecordsFile, string(text)+line+"\n")
+}
+
+// A run that was killed may have left half a line, and half a case before it.
+func TestReadUnfinished(t *testing.T) {
+	var text strings.Builder
+	add := func(records ...v1.Record) int {
+		for _, r := range records {
+			line, err := v1.EncodeRecord(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text.Write(line)
+		}
+		return text.Len()
+	}
+	run := &v1.Run{RunConditions: v1.RunConditions{Schema: v1.Schema, ID: "r"}, Cases: []v1.Case{conformanceRun().Cases[0], conformanceRun().Cases[0]}}
+	run.Cases[1].Name, run.Cases[1].Steps[0].Cells[0].Case = "b", "b"
+	conditions := add(&run.RunConditions)
+	add(run.Cases[0].Records()...)
+	one := add(&v1.Note{Text: "n"})
+	add(run.Cases[1].Records()...)
+	all := add(&v1.Conclusion{})
+	for end := range all + 1 {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, RecordsFile), []byte(text.String()[:end]), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		got, err := ReadUnfinished(dir)
+		if (err != nil) != (end < conditions) {
+			t.Fatalf("%d bytes: %v", end, err)
+		}
+		var want []v1.Case
+		switch {
+		case end == all:
+			want = run.Cases
+		case end >= one:
+			want = run.Cases[:1]
+		}
+		if diff := cmp.Diff(want, got.Cases, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%d of %d bytes (-want +got):\n%s", end, all, diff)
+		}
+	}
 }

@@ -23,7 +23,7 @@ type conformanceFlags struct {
 	settings  conformance.Settings
 	selection runner.Selection
 	files     []string
-	dryRun    bool
+	list      bool
 }
 
 func newConformance(stdio IO) *cobra.Command {
@@ -43,6 +43,10 @@ existing it uses the cluster of a kubeconfig and the engine that is installed th
 Cells whose verdict a step does not change are watched while it does: one wrong packet is
 a failure. A deny counts only while the same server is reachable by a control client.
 
+A run that was stopped or killed is gone on with by --resume and its result directory: what
+was judged counts, the rest is played, and the results, in a directory of their own, are
+those of a run without a break. Place, engine, versions and timing must be the same.
+
 Exit code 0: all cases pass. 1: the engine failed some. 2: the run itself failed, or says
 nothing. 130: interrupted.`,
 		Example: `  netassay conformance
@@ -52,7 +56,9 @@ nothing. 130: interrupted.`,
   netassay conformance --cases found.txtar --engine none
   netassay conformance --provider kind --topology ipv6
   netassay conformance --provider existing --context my-cluster
-  netassay conformance --dry-run`,
+  netassay conformance --list --shard 2/5
+  netassay conformance --skip 'service-*=issue 12: not enforced yet'
+  netassay conformance --resume results/20261128-090000-conformance-netassay`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return f.judge(c.Context(), stdio) },
 	}
@@ -63,7 +69,11 @@ nothing. 130: interrupted.`,
 	flags.StringSliceVar(&f.selection.Cases, "case", nil, "only these cases: names or globs, may be repeated (see netassay cases list)")
 	flags.StringSliceVar(&f.selection.Features, "feature", nil, "only cases with one of these features (see netassay cases features)")
 	flags.StringSliceVar(&f.selection.SkipFeatures, "skip-feature", nil, "no cases with any of these features")
-	flags.BoolVar(&f.dryRun, "dry-run", false, "list the cases that would run, and run none")
+	flags.BoolVar(&f.list, "list", false, "list the cases that would run, and run none")
+	flags.BoolVar(&f.list, "dry-run", false, "the same as --list")
+	for _, other := range []string{"case", "feature", "skip-feature", "shard", "seed"} {
+		c.MarkFlagsMutuallyExclusive("resume", other) // the run that goes on has its own
+	}
 	return c
 }
 
@@ -75,25 +85,44 @@ func (f *conformanceFlags) judge(ctx context.Context, stdio IO) error {
 	if err != nil {
 		return err
 	}
-	chosen, err := runner.Select(all, f.selection)
+	chosen, before, err := f.choose(all)
 	if err != nil {
 		return err
 	}
-	if f.dryRun {
+	if f.list {
 		return printCases(stdio.Out, "table", chosen)
 	}
 	out := &f.settings.Out
 	return f.bed.inside(ctx, stdio, out, "conformance-"+f.bed.Label(), func(ctx context.Context) error {
 		return f.bed.run(ctx, stdio, filepath.Join(*out, "logs"), func(ctx context.Context, t *testbed.Testbed) error {
-			return f.run(ctx, stdio, t, chosen)
+			return f.run(ctx, stdio, t, chosen, before)
 		})
 	})
 }
 
+// choose is what a run has to play, and the run that it goes on with, if any.
+func (f *conformanceFlags) choose(all []cases.Case) (chosen []cases.Case, before *v1.Run, err error) {
+	if err := f.settings.Skip.Check(all); err != nil {
+		return nil, nil, err
+	}
+	if before, err = f.settings.Unfinished(); err != nil {
+		return nil, nil, err
+	}
+	selection := f.selection
+	if before != nil {
+		selection = runner.Selection{Cases: runner.Chosen(before)}
+	}
+	if chosen, err = runner.Select(all, selection); err != nil {
+		return nil, nil, err
+	}
+	chosen, err = f.settings.Shard.Of(chosen)
+	return chosen, before, err
+}
+
 // run runs the cases and leaves their results, whatever happens to the run.
-func (f *conformanceFlags) run(ctx context.Context, stdio IO, t *testbed.Testbed, chosen []cases.Case) error {
+func (f *conformanceFlags) run(ctx context.Context, stdio IO, t *testbed.Testbed, chosen []cases.Case, before *v1.Run) error {
 	r := &conformance.Run{Bed: t, Say: stdio.say}
-	cfg := r.Config(f.settings, chosen, toolVersion())
+	cfg := r.Config(f.settings, chosen, before, toolVersion())
 	cfg.Events = func(e runner.Event) { printEvent(stdio.Err, e); r.Event(e) }
 	if err := r.Fit(ctx, cfg); err != nil {
 		return err

@@ -42,6 +42,7 @@ func TestGoTestHasTheFlagsOfTheCommandLine(t *testing.T) {
 		"cases":        "a test plays the cases that its package was built with",
 		"case":         "the framework's -feature is a pattern of case names",
 		"skip-feature": "the framework's -skip-labels feature=… does it",
+		"list":         "the framework's -dry-run does it",
 		"help":         "go test's -help is Go's own",
 	}
 	frameworks := map[string]string{

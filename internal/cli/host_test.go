@@ -18,6 +18,8 @@ import (
 
 	"github.com/netassay/netassay/clusters/binaries"
 	"github.com/netassay/netassay/internal/sandbox"
+	"github.com/netassay/netassay/reports"
+	v1 "github.com/netassay/netassay/reports/v1"
 )
 
 // These tests run the program itself, as a user would, on the host that the tests run on.
@@ -188,7 +190,8 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// TestStopped stops a run in its midst, gently and not: nothing of it is left.
+// TestStopped stops a run in its midst, gently and not: nothing of it is left but its results,
+// from which another run goes on.
 func TestStopped(t *testing.T) {
 	for _, tc := range []struct {
 		signal syscall.Signal
@@ -202,7 +205,7 @@ func TestStopped(t *testing.T) {
 			before := hostState(t)
 			dir := filepath.Join(t.TempDir(), "out")
 			mark := "NETASSAY_TEST_MARK=" + dir
-			cmd := exec.CommandContext(t.Context(), program(t), "conformance", "--out", dir)
+			cmd := exec.CommandContext(t.Context(), program(t), "conformance", "--out", dir, "--case", "isolation-*", "--skip", "isolation-none=issue 1")
 			cmd.Env = append(os.Environ(), mark)
 			var errs seen
 			cmd.Stderr = &errs
@@ -210,8 +213,12 @@ func TestStopped(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
+			ended := make(chan error, 1)
+			go func() { ended <- cmd.Wait() }()
 			select {
 			case <-errs.found:
+			case err := <-ended:
+				t.Fatalf("ended before a case had: %v\n%s", err, errs.text.String())
 			case <-time.After(2 * time.Minute):
 				_ = cmd.Process.Kill()
 				t.Fatalf("no case ended:\n%s", errs.text.String())
@@ -219,7 +226,7 @@ func TestStopped(t *testing.T) {
 			if err := cmd.Process.Signal(tc.signal); err != nil {
 				t.Fatal(err)
 			}
-			_ = cmd.Wait() // the exit code is looked at below
+			<-ended // the exit code is looked at below
 			if code := cmd.ProcessState.ExitCode(); code != tc.code {
 				t.Errorf("exit code %d, want %d:\n%s", code, tc.code, errs.text.String())
 			}
@@ -229,6 +236,9 @@ func TestStopped(t *testing.T) {
 			}
 			if tc.signal != syscall.SIGKILL {
 				wantUnfinished(t, dir)
+			}
+			if tc.signal != syscall.SIGINT {
+				wantResumed(t, dir)
 			}
 		})
 	}
@@ -250,6 +260,35 @@ func wantUnfinished(t *testing.T, dir string) {
 	}
 	if summary.Verdict == "pass" || summary.Figures.Unfinished == 0 || summary.Figures.Passed == 0 {
 		t.Errorf("summary %+v, want some passed, some unfinished, and no pass", summary)
+	}
+}
+
+// wantResumed goes on with the run in dir and wants of it what a run without a break gives.
+func wantResumed(t *testing.T, dir string) {
+	t.Helper()
+	before, err := reports.ReadUnfinished(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := filepath.Join(t.TempDir(), "again")
+	if code, out, errs := netassay(t, "conformance", "--resume", dir, "--out", again); code != 0 {
+		t.Fatalf("exit code %d\n%s%s", code, out, errs)
+	}
+	var run v1.Run
+	if whole, err := reports.Read(again, &run); err != nil || !whole {
+		t.Fatalf("whole %v, error %v", whole, err)
+	}
+	if diff := cmp.Diff(before.Order, run.Order); diff != "" {
+		t.Errorf("order (-before +resumed):\n%s", diff)
+	}
+	if run.Count(v1.Pass) != len(run.Order) || run.Count(v1.Skipped) != 1 || len(run.Cases) != len(run.Order)+1 {
+		t.Errorf("of %d cases to be played and one to be skipped, %d passed and %d were skipped", len(run.Order), run.Count(v1.Pass), run.Count(v1.Skipped))
+	}
+	if len(run.Resumed) != 1 || run.Resumed[0].ID != before.ID || run.Resumed[0].Cases == 0 {
+		t.Errorf("resumed %+v, want cases of run %s", run.Resumed, before.ID)
+	}
+	if code, _, errs := netassay(t, "conformance", "--resume", again); code != 2 || !strings.Contains(errs, "came to its end") {
+		t.Errorf("a whole run was resumed: exit code %d\n%s", code, errs)
 	}
 }
 

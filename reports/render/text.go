@@ -45,6 +45,9 @@ func (t *text) conditions(run *v1.Run) {
 	t.line("cluster      %s: Kubernetes %s, kernel %s, %d nodes", run.Cluster, run.Kubernetes, run.Kernel, run.Nodes)
 	t.line("families     %s", strings.Join(run.Families, ", "))
 	t.line("run          %s by netassay %s, seed %d, %d cases at once", run.ID, run.Tool, run.Seed, run.Parallel)
+	for _, p := range run.Resumed {
+		t.line("resumed      run %s, in which %d cases were judged", p.ID, p.Cases)
+	}
 	t.line("time         %s, took %.1f s%s", run.Started.UTC().Format(time.RFC3339),
 		run.Finished.Sub(run.Started).Seconds(), labReady(run))
 	t.line("probing      timeout %s, silence %s, hold %s, deadline %s, rounds every %s, %s while changing",

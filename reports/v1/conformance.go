@@ -33,6 +33,7 @@ type RunConditions struct {
 	Order      []string  `json:"order,omitempty"` // of the cases that were to run
 	Parallel   int       `json:"parallel"`        // fixture sets that worked at once
 	Timing     Timing    `json:"timing"`
+	Resumed    []Part    `json:"resumed,omitempty"` // earlier runs whose cases it has taken over
 	Started    time.Time `json:"started"`
 	Finished   time.Time `json:"finished,omitzero"`
 	// LabReady is the time from the start of the cluster to ready pods, in seconds; nil
@@ -42,6 +43,12 @@ type RunConditions struct {
 	// how long it took from its first container until its nodes were ready; nil elsewhere.
 	ImageSeconds   *float64 `json:"image_seconds"`
 	ClusterSeconds *float64 `json:"cluster_seconds"`
+}
+
+// Part is an earlier run that did not come to its end.
+type Part struct {
+	ID    string `json:"id"`
+	Cases int    `json:"cases"` // that were judged in it
 }
 
 // Timing is how the run probed: the conditions of each of its figures. All in milliseconds.

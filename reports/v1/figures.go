@@ -128,7 +128,7 @@ func (f *Figures) setRates(r *Run) {
 		return
 	}
 	f.RunSeconds = &seconds
-	if f.Cells > 0 {
+	if f.Cells > 0 && len(r.Resumed) == 0 { // how long a killed run took is not known
 		rate := float64(f.Cells) / seconds
 		f.CellsPerSecond = &rate
 	}

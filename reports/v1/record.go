@@ -74,12 +74,17 @@ func (*Backend) recordKind() RecordKind         { return KindBackend }
 func (*Note) recordKind() RecordKind            { return KindNote }
 func (*Conclusion) recordKind() RecordKind      { return KindVerdict }
 
-// blank is an empty record of a kind, nil for one that this version doesn't know.
-func blank(kind RecordKind) Record {
-	for _, r := range []Record{
+// blanks are an empty record of each kind.
+func blanks() []Record {
+	return []Record{
 		&RunConditions{}, &CheckConditions{}, &ChaosConditions{}, &ScaleConditions{}, &Cell{}, &Case{}, &CheckStep{}, &Engine{}, &Turn{}, &Sample{},
 		&Reading{}, &Point{}, &Void{}, &Phase{}, &Fault{}, &Finding{}, &Backend{}, &Note{}, &Conclusion{},
-	} {
+	}
+}
+
+// blank is an empty record of a kind, nil for one that this version doesn't know.
+func blank(kind RecordKind) Record {
+	for _, r := range blanks() {
 		if r.recordKind() == kind {
 			return r
 		}

@@ -12,7 +12,7 @@ func each() []Record {
 	half := 0.5
 	return []Record{
 		&RunConditions{Schema: Schema, Families: []string{"IPv4"}, LabReady: &half}, &CheckConditions{Engine: "none"}, &ChaosConditions{Seed: 7}, &ScaleConditions{Profile: "seed=1"},
-		&Case{Name: "c", Outcome: Fail, FixtureSet: "f1", Steps: []Step{{Name: "s"}}}, &Cell{Case: "c", Step: "s", Kind: Leak, Stable: &half},
+		&Case{Name: "c", Outcome: Fail, FixtureSet: "f1", Steps: []Step{{Name: "s", Outcome: Fail}}}, &Cell{Case: "c", Step: "s", Outcome: Fail, Kind: Leak, Stable: &half},
 		&CheckStep{Title: "t", OK: true}, &Engine{Name: "e", Limits: &Limits{Return: &half}}, &Turn{Repeat: 3, Void: []string{"late"}},
 		&Sample{Pair: "a <b> & c", Stable: &half}, &Reading{Name: RSS, Value: 1}, &Point{Pods: 3}, &Void{Reason: "r"}, &Phase{Phase: "p"},
 		&Fault{What: "w", At: 5}, &Finding{Count: 9}, &Backend{Backend: "nft", Tally: Tally{TCP: Counts{Lost: 1}}, Done: Done{Kills: 2}, Repairs: []float64{1}},

@@ -25,16 +25,20 @@ type Run struct {
 	ready atomic.Pointer[float64] // seconds from the start of the cluster to the first fixture set
 }
 
-// Config is what the runner is given, but for what it reaches the cluster by.
-func (r *Run) Config(s Settings, chosen []cases.Case, tool string) runner.Config {
+// Config is what the runner is given, but for what it reaches the cluster by. A run that goes on
+// with another has its seed.
+func (r *Run) Config(s Settings, chosen []cases.Case, before *v1.Run, tool string) runner.Config {
 	t := r.Bed
 	if t.Containers {
 		s.Timing = s.Timing.InContainers()
 	}
+	if before != nil && s.Seed == 0 {
+		s.Seed = before.Seed
+	}
 	return runner.Config{
 		Cluster: t.Cluster, Cases: chosen, Engine: t.Engine, EngineVersion: t.EngineVersion, Unsupported: t.Unsupported,
 		RunUnsupported: s.RunUnsupported, RunID: runner.NewID(), Tool: tool, Seed: runner.SeedOr(s.Seed), Parallel: s.FixtureSets,
-		FailFast: s.FailFast, Timing: s.Timing, Keep: t.Keep, Restricted: t.Restricted, PullSecret: t.PullSecret,
+		FailFast: s.FailFast, Skip: s.Skip, Resumed: before, Timing: s.Timing, Keep: t.Keep, Restricted: t.Restricted, PullSecret: t.PullSecret,
 		Events: r.Event, Processor: processor,
 	}
 }

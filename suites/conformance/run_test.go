@@ -44,7 +44,7 @@ func TestConfig(t *testing.T) {
 		Timing: runner.Timing{Hold: time.Second}, FixtureSets: 2, Seed: 7, RunUnsupported: true, FailFast: true,
 	}
 	chosen := []cases.Case{{Name: "one"}}
-	got := (&Run{Bed: bed}).Config(s, chosen, "tool v1")
+	got := (&Run{Bed: bed}).Config(s, chosen, nil, "tool v1")
 	if got.RunID == "" || got.Events == nil || got.Processor == nil || got.Cluster != bed.Cluster {
 		t.Errorf("run %q, events %v, cluster %v", got.RunID, got.Events != nil, got.Cluster)
 	}
@@ -58,10 +58,10 @@ func TestConfig(t *testing.T) {
 		t.Errorf("configuration (-want +got):\n%s", diff)
 	}
 	bed.Containers = true
-	if diff := cmp.Diff(s.Timing.InContainers(), (&Run{Bed: bed}).Config(s, chosen, "").Timing); diff != "" {
+	if diff := cmp.Diff(s.Timing.InContainers(), (&Run{Bed: bed}).Config(s, chosen, nil, "").Timing); diff != "" {
 		t.Errorf("timing in containers (-want +got):\n%s", diff)
 	}
-	if got := (&Run{Bed: bed}).Config(Settings{}, chosen, "").Seed; got == 0 {
+	if got := (&Run{Bed: bed}).Config(Settings{}, chosen, nil, "").Seed; got == 0 {
 		t.Error("without a seed it is 0")
 	}
 }
@@ -73,7 +73,7 @@ func TestFit(t *testing.T) {
 			Cluster:   cluster{},
 			Preflight: func(context.Context, clusters.Needs) ([]string, bool) { return []string{"a", "b"}, fatal },
 		}}
-		err := r.Fit(t.Context(), r.Config(Defaults(), nil, ""))
+		err := r.Fit(t.Context(), r.Config(Defaults(), nil, nil, ""))
 		var unfit *testbed.UnfitError
 		if errors.As(err, &unfit) != fatal || fatal != (err != nil) || fatal != (len(said) == 0) {
 			t.Errorf("fatal %v: error %v, said %q", fatal, err, said)
@@ -143,6 +143,7 @@ func TestSettings(t *testing.T) {
 	s.Register(set, Parallel)
 	args := []string{
 		"--parallel=5", "--seed=7", "--out=o", "--probe-timeout=1s", "--hold=2s", "--deadline=3s", "--run-unsupported", "--fail-fast",
+		"--skip=a-*=issue 1", "--shard=2/3", "--resume=r",
 	}
 	if err := set.Parse(args); err != nil {
 		t.Fatal(err)
@@ -150,6 +151,7 @@ func TestSettings(t *testing.T) {
 	want := Settings{
 		Timing:      runner.Timing{Timeout: time.Second, Hold: 2 * time.Second, Deadline: 3 * time.Second},
 		FixtureSets: 5, Seed: 7, Out: "o", RunUnsupported: true, FailFast: true,
+		Skip: runner.Skips{{Cases: "a-*", Reason: "issue 1"}}, Shard: runner.Shard{I: 2, N: 3}, Resume: "r",
 	}
 	if diff := cmp.Diff(want, s); diff != "" {
 		t.Errorf("settings (-want +got):\n%s", diff)

@@ -6,6 +6,8 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/netassay/netassay/reports"
+	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/suites/runner"
 )
 
@@ -17,6 +19,9 @@ type Settings struct {
 	Out            string // result directory; "": a fresh one
 	RunUnsupported bool   // also judge what the engine declares unsupported
 	FailFast       bool   // skip what remains after the first failed case
+	Skip           runner.Skips
+	Shard          runner.Shard
+	Resume         string // result directory of a run to go on with; "": none
 }
 
 // Defaults are the settings of a run that is told nothing.
@@ -41,6 +46,9 @@ func (s *Settings) Register(set *pflag.FlagSet, sets string) {
 	set.DurationVar(&s.Timing.Deadline, "deadline", s.Timing.Deadline, "how long a step's verdicts may take to become right (default 10s, where pods are containers 30s)")
 	set.BoolVar(&s.RunUnsupported, "run-unsupported", s.RunUnsupported, "also judge features and IP families that the engine declares unsupported")
 	set.BoolVar(&s.FailFast, "fail-fast", s.FailFast, "skip what remains after the first failed case")
+	set.Var(&s.Skip, "skip", "report these cases (a name or glob) as skipped, for that reason; may be repeated")
+	set.Var(&s.Shard, "shard", "play the i-th of n parts of the cases: a run for each part has them all")
+	set.StringVar(&s.Resume, "resume", s.Resume, "go on with the run in this result directory, which was stopped or killed; results are those of a run without a break")
 }
 
 // Check refuses wrong values. flag is how FixtureSets is spelled, with its dashes.
@@ -49,4 +57,17 @@ func (s *Settings) Check(flag string) error {
 		return fmt.Errorf("%s %d: at least one case must be played at a time", flag, s.FixtureSets)
 	}
 	return nil
+}
+
+// Unfinished is the run to go on with, nil when there is none. A run that has come to its end
+// is refused.
+func (s *Settings) Unfinished() (*v1.Run, error) {
+	if s.Resume == "" {
+		return nil, nil
+	}
+	run, err := reports.ReadUnfinished(s.Resume)
+	if err == nil && len(runner.Unplayed(run)) == 0 {
+		err = fmt.Errorf("resume %s: run %s came to its end, nothing is left to play", s.Resume, run.ID)
+	}
+	return run, err
 }

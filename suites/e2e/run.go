@@ -69,7 +69,11 @@ func (s *Suite) begin(ctx context.Context, t *testing.T, chosen []cases.Case) (*
 
 func (r *run) openSession(t *testing.T, chosen []cases.Case) error {
 	t.Helper()
-	cfg := r.Config(r.suite.settings.run, chosen, tool())
+	before, err := r.suite.settings.run.Unfinished()
+	if err != nil {
+		return err
+	}
+	cfg := r.Config(r.suite.settings.run, chosen, before, tool())
 	if err := r.Fit(r.ctx, cfg); err != nil {
 		return err
 	}

@@ -109,7 +109,7 @@ func (s *Suite) Test(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	chosen, err := choose(all, s.settings.framework)
+	chosen, err := s.choose(&all)
 	switch {
 	case err != nil:
 		s.note(exitBroken)
@@ -122,6 +122,17 @@ func (s *Suite) Test(t *testing.T) {
 	default:
 		s.play(t, all, chosen)
 	}
+}
+
+// choose narrows all to the cases of this shard, and gives those of them that are to be played.
+func (s *Suite) choose(all *[]cases.Case) (chosen []cases.Case, err error) {
+	if err := s.settings.run.Skip.Check(*all); err != nil {
+		return nil, err
+	}
+	if *all, err = s.settings.run.Shard.Of(*all); err != nil {
+		return nil, err
+	}
+	return choose(*all, s.settings.framework)
 }
 
 // play hands all cases to the framework, which skips those that are not chosen.

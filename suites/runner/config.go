@@ -64,6 +64,10 @@ type Config struct {
 	Seed     uint64 // of the order of the cases
 	Parallel int    // fixture sets that work at once; 2
 	FailFast bool   // skip what remains after the first failed case
+	Skip     Skips  // what is reported as Skipped, and why
+	// Resumed, if not nil, is a run that did not come to its end. What it has judged counts as
+	// found by this run, which plays the rest; their conditions must be the same.
+	Resumed *v1.Run
 	// Restricted makes pods conform to the restricted Pod Security Standard. What can't be
 	// probed by such pods is skipped.
 	Restricted bool

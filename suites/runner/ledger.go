@@ -41,13 +41,21 @@ func newLedger(cfg Config) *ledger {
 	for _, u := range k.unsupported {
 		l.report.Lacks = append(l.report.Lacks, u.String())
 	}
+	l.takeOver(cfg.Resumed)
+	before := judged(cfg.Resumed)
 	for _, c := range shuffled(cfg.Cases, cfg.Seed) {
-		if outcome, reason, ok := k.triage(c); !ok {
-			l.report.Cases = append(l.report.Cases, described(c, outcome, reason))
-			continue
+		known, ok := before[c.Name]
+		if !ok {
+			known, ok = cfg.excluded(k, c)
 		}
-		l.queue = append(l.queue, c)
-		l.report.Order = append(l.report.Order, c.Name)
+		if ok {
+			l.report.Cases = append(l.report.Cases, known)
+		} else {
+			l.queue = append(l.queue, c)
+		}
+		if known.Outcome != v1.Skipped && known.Outcome != v1.NotSupported {
+			l.report.Order = append(l.report.Order, c.Name)
+		}
 	}
 	l.total = len(l.queue)
 	return l
@@ -67,14 +75,40 @@ func (l *ledger) take(ctx context.Context, name string) (c cases.Case, n int, ok
 	return c, l.total - len(l.queue), true
 }
 
-// begin records the conditions, and the cases that can't run.
+// excluded reports a case that is not to be played, or can't be.
+func (c Config) excluded(k conditions, known cases.Case) (v1.Case, bool) {
+	if reason := c.Skip.reason(known.Name); reason != "" {
+		return described(known, v1.Skipped, reason), true
+	}
+	outcome, reason, ok := k.triage(known)
+	return described(known, outcome, reason), !ok
+}
+
+// takeOver makes this run the rest of an earlier one.
+func (l *ledger) takeOver(before *v1.Run) {
+	if before == nil {
+		return
+	}
+	part := v1.Part{ID: before.ID, Cases: len(judged(before))}
+	for _, p := range before.Resumed {
+		part.Cases -= p.Cases
+	}
+	l.report.Resumed = append(slices.Clone(before.Resumed), part)
+	l.report.Notes = slices.Clone(before.Notes)
+	l.report.Kubernetes, l.report.Kernel = before.Kubernetes, before.Kernel // should nothing be left to play
+}
+
+// begin records the conditions, and the cases that can't run or were judged before.
 func (l *ledger) begin() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	conditions := l.report.RunConditions
 	l.record(&conditions)
+	for _, note := range l.report.Notes {
+		l.record(&v1.Note{Text: note})
+	}
 	for i := range l.report.Cases {
-		l.record(&l.report.Cases[i])
+		l.record(l.report.Cases[i].Records()...)
 	}
 }
 

@@ -45,17 +45,13 @@ func (s Selection) chooses(c cases.Case) bool {
 }
 
 func (s Selection) check(all []cases.Case) error {
-	var names []string
-	for _, c := range all {
-		names = append(names, c.Name)
-	}
 	features := cases.FeatureNames()
 	for _, glob := range s.Cases {
 		if _, err := path.Match(glob, ""); err != nil {
 			return fmt.Errorf("case pattern %q: %w", glob, err)
 		}
-		if !slices.ContainsFunc(names, func(n string) bool { return matches(glob, n) }) {
-			return suggest.Unknown("case", glob, names)
+		if err := knownCase(glob, all); err != nil {
+			return err
 		}
 	}
 	for _, f := range slices.Concat(s.Features, s.SkipFeatures) {

@@ -19,12 +19,13 @@ import (
 // Config.Cases are those that may be asked for. Close reports the ones that never were as
 // Unfinished; see Skip and Forget for the other reasons not to ask.
 type Session struct {
-	cases  []cases.Case
-	keep   bool // leave the fixture in the cluster
-	ledger *ledger
-	stage  *stage
-	slots  chan struct{}    // one per fixture set that may be at work
-	free   chan *fixtureSet // standing ones that no case is at work in
+	cases   []cases.Case
+	keep    bool    // leave the fixture in the cluster
+	resumed *v1.Run // Config.Resumed
+	ledger  *ledger
+	stage   *stage
+	slots   chan struct{}    // one per fixture set that may be at work
+	free    chan *fixtureSet // standing ones that no case is at work in
 }
 
 // Open checks cfg and prepares a session. It touches nothing in the cluster.
@@ -34,7 +35,7 @@ func Open(cfg Config) (*Session, error) {
 		return nil, err
 	}
 	return &Session{
-		cases: cfg.Cases, keep: cfg.Keep,
+		cases: cfg.Cases, keep: cfg.Keep, resumed: cfg.Resumed,
 		ledger: newLedger(cfg), stage: newStage(cfg), slots: make(chan struct{}, cfg.Parallel),
 		free: make(chan *fixtureSet, cfg.Parallel),
 	}, nil
@@ -63,6 +64,9 @@ func (s *Session) Start(ctx context.Context) error {
 	var err error
 	if s.ledger.total > 0 {
 		report.Kubernetes, report.Kernel, err = s.stage.survey(ctx)
+	}
+	if err == nil && s.ledger.total > 0 {
+		err = continues(s.resumed, &report.RunConditions)
 	}
 	s.ledger.begin()
 	if err != nil || s.ledger.total == 0 {
