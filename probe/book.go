@@ -42,8 +42,12 @@ func newBook() *book {
 	return &book{pages: [2]page{newPage(), newPage()}, turned: Now(), changed: make(chan struct{})}
 }
 
-// add enters the receipts of one prober. Of several receipts for one nonce the first
-// counts: the others are copies of a datagram that was sent again.
+// oneProbe is within what time receipts of one flow are of one probe. Nobody uses the same
+// two ports again so soon.
+const oneProbe = time.Second
+
+// add enters the receipts of one prober. Of several receipts for one probe the first
+// counts: the others are copies of a packet that was sent again.
 func (b *book) add(receiver string, translate func(time.Duration) time.Duration, receipts []wire.Receipt) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -54,7 +58,10 @@ func (b *book) add(receiver string, translate func(time.Duration) time.Duration,
 			Protocol: r.Protocol, At: translate(r.At),
 		}
 		if r.Nonce == 0 {
-			b.pages[0].byTuple[tuple{r.Protocol, r.From, netip.AddrPortFrom(r.To, r.Port)}] = entry
+			key := tuple{r.Protocol, r.From, netip.AddrPortFrom(r.To, r.Port)}
+			if first, known := b.pages[0].byTuple[key]; !known || entry.At-first.At > oneProbe {
+				b.pages[0].byTuple[key] = entry
+			}
 		} else if _, known := b.nonce(r.Nonce); !known {
 			b.pages[0].byNonce[r.Nonce] = entry
 		}
@@ -82,13 +89,13 @@ func (b *book) nonce(n uint64) (Receipt, bool) {
 
 // find is the receipt for an observation: by its nonce, else by its addresses when the
 // time fits. Behind a Service the addresses differ, and only a nonce is found.
-func (b *book) find(o *Observation, t *Target) (Receipt, bool) {
+func (b *book) find(o *Observation) (Receipt, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if r, ok := b.nonce(o.Nonce); ok {
 		return r, true
 	}
-	key := tuple{t.Protocol, netip.AddrPortFrom(o.Local, o.LocalPort), t.Addr}
+	key := tuple{o.Protocol, netip.AddrPortFrom(o.Local, o.LocalPort), o.To}
 	for _, p := range b.pages {
 		if r, ok := p.byTuple[key]; ok && r.At > o.Sent-Grace && r.At < o.Done+Grace {
 			return r, true

@@ -44,6 +44,8 @@ type Target struct {
 // Now and Fleet.Clock).
 type Observation struct {
 	Cell      int
+	To        netip.AddrPort // that was dialed
+	Protocol  string
 	Result    Result
 	Err       string // what went wrong or came back, for a human; never empty when Inconclusive
 	Sent      time.Duration

@@ -193,8 +193,8 @@ func TestEvidenceIsNotMixedUp(t *testing.T) {
 		{netip.AddrPortFrom(two.Addr(), 81), time.Second, wire.TCP, ""},
 		{two, 2 * time.Second, wire.TCP, ""}, // an older probe's
 	} {
-		o := Observation{Local: from.Addr(), LocalPort: from.Port(), Nonce: 1, Sent: tc.sent, Done: tc.sent + time.Second}
-		got, _ := b.find(&o, &Target{Addr: tc.to, Protocol: tc.protocol})
+		o := Observation{To: tc.to, Protocol: tc.protocol, Local: from.Addr(), LocalPort: from.Port(), Nonce: 1, Sent: tc.sent, Done: tc.sent + time.Second}
+		got, _ := b.find(&o)
 		if got.Receiver != tc.want {
 			t.Errorf("%s %s sent at %v: receiver %q, want %q", tc.to, tc.protocol, tc.sent, got.Receiver, tc.want)
 		}

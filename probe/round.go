@@ -47,7 +47,7 @@ func newRound(ts []Target) *round {
 		missing: len(ts), complete: make(chan struct{}),
 	}
 	for i, t := range ts {
-		r.obs[i] = Observation{Cell: t.Cell, Nonce: max(1, rand.Uint64())}
+		r.obs[i] = Observation{Cell: t.Cell, To: t.Addr, Protocol: t.Protocol, Nonce: max(1, rand.Uint64())}
 	}
 	if len(ts) == 0 {
 		close(r.complete)
@@ -194,7 +194,7 @@ func (f *Fleet) attach(r *round, waiting []int) []int {
 	left := waiting[:0]
 	for _, i := range waiting {
 		o := &r.obs[i]
-		receipt, ok := f.book.find(o, &r.targets[i])
+		receipt, ok := f.book.find(o)
 		if !ok {
 			left = append(left, i)
 			continue
@@ -226,28 +226,27 @@ func (f *Fleet) grace(r *round, missing []int) time.Duration {
 const answerTime = 2 * time.Millisecond
 
 // doubtSilence takes back a Dropped when the receiver read the packet so late that its
-// answer can't have been in time: that may be a receiver that did not get the CPU. A TCP
-// handshake is answered by the kernel, whatever the prober does.
+// answer can't have been in time: that may be a receiver that did not get the CPU, or a
+// packet that was long on its way. The kernel answers a SYN by itself, but no sooner than
+// it comes.
 func doubtSilence(o *Observation, r Receipt) {
 	if o.Result == Dropped && r.late(o.Done) {
 		o.Result, o.Err = Inconclusive, r.excuse(o.Done)
 	}
 }
 
-func (r Receipt) late(done time.Duration) bool {
-	return r.Protocol != wire.TCP && r.At > done-answerTime
-}
+func (r Receipt) late(done time.Duration) bool { return r.At > done-answerTime }
 
 func (r Receipt) excuse(done time.Duration) string {
 	return fmt.Sprintf("receiver %s read the packet only %v before the deadline", r.Receiver, done-r.At)
 }
 
-// Late is why a probe that was Dropped at done proves nothing after all, nil when it does:
-// the receiver's evidence has come since, and says that its answer can't have been in time.
+// Late is why a probe that was Dropped proves nothing after all, nil when it does: the
+// receiver's evidence has come since, and says that its answer can't have been in time.
 // Evidence takes long to come from a receiver that does not get the CPU, or is far away.
-func (f *Fleet) Late(nonce uint64, done time.Duration) error {
-	if r, ok := f.Receipt(nonce); ok && r.late(done) {
-		return errors.New(r.excuse(done))
+func (f *Fleet) Late(o Observation) error {
+	if r, ok := f.book.find(&o); ok && r.late(o.Done) {
+		return errors.New(r.excuse(o.Done))
 	}
 	return nil
 }

@@ -24,9 +24,9 @@ type Prober interface {
 	// Interrupted is why the prober may not have answered others at some time in from..to,
 	// nil when it was there as far as is known by now.
 	Interrupted(name string, from, to time.Duration) error
-	// Late is why the probe of that nonce, Dropped at done, proves nothing after all: its
-	// receiver read it too late. nil when that is not known.
-	Late(nonce uint64, done time.Duration) error
+	// Late is why a probe that was Dropped proves nothing after all: its receiver read it
+	// too late. nil when that is not known.
+	Late(o probe.Observation) error
 }
 
 // Timing is how a run probes. The zero value of a field stands for its default.

@@ -64,7 +64,7 @@ func (w *world) Interrupted(name string, from, to time.Duration) error {
 	return w.interrupted(name, from, to)
 }
 
-func (w *world) Late(uint64, time.Duration) error { return w.late() }
+func (w *world) Late(probe.Observation) error { return w.late() }
 
 func (w *world) probe(client string, t probe.Target) probe.Observation {
 	o := probe.Observation{Cell: t.Cell, Result: probe.Dropped, Packets: 2}

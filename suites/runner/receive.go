@@ -116,7 +116,7 @@ func (w *watch) add(got arrival, server, client judge.Control) {
 		Server:    server,
 		Client:    client,
 	})
-	c.ends, c.nonces = append(c.ends, got.ends), append(c.nonces, o.Nonce)
+	c.ends, c.seen = append(c.ends, got.ends), append(c.seen, o)
 	w.doubt(c, len(c.ends)-1)
 	c.progress = judge.Look(&c.judge, w.window)
 }
@@ -138,7 +138,7 @@ func (w *watch) doubt(c *cell, first int) {
 		if o.Result != judge.Dropped {
 			continue
 		}
-		if err := w.prober.Late(c.nonces[i], o.Done); err != nil {
+		if err := w.prober.Late(c.seen[i]); err != nil {
 			o.Result, o.Err = judge.Inconclusive, err.Error()
 		}
 	}

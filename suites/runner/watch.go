@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/suites/cases"
 	"github.com/netassay/netassay/suites/judge"
 )
@@ -38,8 +39,8 @@ const (
 type cell struct {
 	key      cases.Cell
 	judge    judge.Cell
-	ends     []ends   // of judge's observations
-	nonces   []uint64 // of judge's observations
+	ends     []ends              // of judge's observations
+	seen     []probe.Observation // that judge's observations are made of
 	progress judge.Progress
 	pending  []time.Duration // when the probes that are on their way were handed over
 	flow     model.Flow      // as last probed
