@@ -55,6 +55,27 @@ func TestParseSelectorRejects(t *testing.T) {
 	}
 }
 
+// Values that no label can have are not refused: API servers before 1.24 stored them.
+func TestImpossibleValues(t *testing.T) {
+	for _, tc := range []struct {
+		name     string
+		operator metav1.LabelSelectorOperator
+		values   []string
+		want     string // key
+	}{
+		{"in nothing else", metav1.LabelSelectorOpIn, []string{"not a value"}, "!"},
+		{"in a possible one too", metav1.LabelSelectorOpIn, []string{"a,b", "1"}, parse(t, metav1.LabelSelector{MatchLabels: map[string]string{"a": "1"}}).Key()},
+		{"not in it", metav1.LabelSelectorOpNotIn, []string{"not a value"}, Everything().Key()},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got := parse(t, expr(metav1.LabelSelectorRequirement{Key: "a", Operator: tc.operator, Values: tc.values}))
+			if got.Key() != tc.want || got.match(map[string]string{"a": "1"}) != (tc.want != "!") || got.match(nil) != got.Everything() {
+				t.Errorf("key %q, want %q", got.Key(), tc.want)
+			}
+		})
+	}
+}
+
 func TestIndex(t *testing.T) {
 	x := NewIndex(
 		[]model.Namespace{{Name: "x", Labels: map[string]string{"team": "1"}}, {Name: "y"}, {Name: "empty"}},

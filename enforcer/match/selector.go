@@ -7,6 +7,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 // Selector is a checked label selector with a canonical text: two selectors that list the
@@ -25,14 +26,37 @@ func ParseSelector(s *metav1.LabelSelector) (Selector, error) {
 	if s == nil {
 		return Selector{}, fmt.Errorf("parse selector: it is absent")
 	}
-	matches, err := metav1.LabelSelectorAsSelector(s)
+	possible, nobody := withoutImpossible(s)
+	matches, err := metav1.LabelSelectorAsSelector(possible)
 	if err != nil {
 		return Selector{}, fmt.Errorf("parse selector: %w", err)
+	}
+	if nobody {
+		return Selector{key: "!", matches: labels.Nothing()}, nil
 	}
 	if matches.Empty() {
 		return Everything(), nil
 	}
-	return Selector{key: canonical(s), matches: matches}, nil
+	return Selector{key: canonical(possible), matches: matches}, nil
+}
+
+// withoutImpossible leaves out the values that no label can have. API servers before 1.24
+// stored them, and apimachinery refuses the whole selector for one. nobody: a requirement
+// wants one of nothing else.
+func withoutImpossible(s *metav1.LabelSelector) (possible *metav1.LabelSelector, nobody bool) {
+	possible = &metav1.LabelSelector{MatchLabels: s.MatchLabels}
+	for _, r := range s.MatchExpressions {
+		in := r.Operator == metav1.LabelSelectorOpIn
+		if had := len(r.Values) > 0; had && (in || r.Operator == metav1.LabelSelectorOpNotIn) {
+			r.Values = slices.DeleteFunc(slices.Clone(r.Values), func(v string) bool { return len(validation.IsValidLabelValue(v)) > 0 })
+			if len(r.Values) == 0 {
+				nobody = nobody || in
+				continue
+			}
+		}
+		possible.MatchExpressions = append(possible.MatchExpressions, r)
+	}
+	return possible, nobody
 }
 
 // Key is the canonical text. It is "*" exactly for the selector of everything.

@@ -73,6 +73,28 @@ func TestUnreadablePodSelector(t *testing.T) {
 	}
 }
 
+// Selectors that API servers once took have their plain meaning: no label has such a value.
+func TestSelectorOnceTaken(t *testing.T) {
+	for _, tc := range []struct {
+		name, podSelector, from string
+		want                    model.Verdict // of y/b to x/a
+	}{
+		{"a subject in no value that there can be", `{matchExpressions: [{key: pod, operator: In, values: [not a value]}]}`, `[]`, model.Allow},
+		{"a subject in that or in its own", `{matchExpressions: [{key: pod, operator: In, values: [not a value, a]}]}`, `[]`, model.Deny},
+		{"a subject not in it", `{matchExpressions: [{key: pod, operator: NotIn, values: [not a value]}]}`, `[]`, model.Deny},
+		{"a peer in it", `{}`, `[{from: [{namespaceSelector: {matchExpressions: [{key: ns, operator: In, values: [-]}]}}]}]`, model.Deny},
+		{"a peer not in it", `{}`, `[{from: [{namespaceSelector: {matchExpressions: [{key: ns, operator: NotIn, values: [-]}]}}]}]`, model.Allow},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := world()
+			s.Policies = append(s.Policies, policy(t, `{podSelector: `+tc.podSelector+`, policyTypes: [Ingress], ingress: `+tc.from+`}`))
+			if got := oracle.Evaluate(s, flow(yb, xa, tcp, 80)); got.Verdict != tc.want {
+				t.Errorf("got %s (%s), want %s", got.Verdict, got.Reason, tc.want)
+			}
+		})
+	}
+}
+
 // Of both directions unknown, or one unknown and one closed, a Deny is the stronger word:
 // the flow does not happen whatever the unknown side would say.
 func TestUnknownBesideClosed(t *testing.T) {

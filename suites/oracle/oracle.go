@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	netv1 "k8s.io/api/networking/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/netassay/netassay/model"
 )
@@ -158,12 +157,11 @@ func judge(s model.Snapshot, f model.Flow, d side) Decision {
 
 // unreadable finds a policy that could select the subject for this direction if anybody
 // knew what its podSelector means: an operator that does not exist, or one with too many or
-// too few values. The API server refuses such objects, so no sentence is about them: not
+// too few values. Every API server refuses such objects, so no sentence is about them: not
 // that they select nobody, which would open what somebody meant to close.
 func unreadable(s model.Snapshot, d side) *netv1.NetworkPolicy {
 	for _, p := range s.Policies {
-		_, err := metav1.LabelSelectorAsSelector(&p.Spec.PodSelector)
-		if err != nil && p.Namespace == d.subject.Namespace && slices.Contains(PolicyTypes(&p.Spec), d.direction) {
+		if !readable(&p.Spec.PodSelector) && p.Namespace == d.subject.Namespace && slices.Contains(PolicyTypes(&p.Spec), d.direction) {
 			return p
 		}
 	}

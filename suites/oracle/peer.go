@@ -8,7 +8,7 @@ import (
 
 	netv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 
 	"github.com/netassay/netassay/model"
 )
@@ -68,14 +68,43 @@ func matchesNamespace(s model.Snapshot, selector *metav1.LabelSelector, name str
 	return slices.ContainsFunc(s.Namespaces, func(n model.Namespace) bool { return n.Name == name && matchesLabels(selector, n.Labels) })
 }
 
-// matchesLabels leaves operators to apimachinery.
+// matchesLabels decides whether a selector matches these labels.
 //
 // API (meta/v1): "The result of matchLabels and matchExpressions are ANDed. An empty label
 // selector matches all objects." NotIn and DoesNotExist match objects without the key. A
 // selector that is not valid matches nothing; that is for peers, of subjects see unreadable.
 func matchesLabels(selector *metav1.LabelSelector, set map[string]string) bool {
-	sel, err := metav1.LabelSelectorAsSelector(selector)
-	return err == nil && sel.Matches(labels.Set(set))
+	for k, v := range selector.MatchLabels {
+		if got, ok := set[k]; !ok || got != v {
+			return false
+		}
+	}
+	return readable(selector) && !slices.ContainsFunc(selector.MatchExpressions, func(r metav1.LabelSelectorRequirement) bool {
+		return !meets(r, set)
+	})
+}
+
+// meets decides whether labels meet one requirement of a selector.
+func meets(r metav1.LabelSelectorRequirement, set map[string]string) bool {
+	got, has := set[r.Key]
+	switch r.Operator {
+	case metav1.LabelSelectorOpIn:
+		return has && slices.Contains(r.Values, got)
+	case metav1.LabelSelectorOpNotIn:
+		return !has || !slices.Contains(r.Values, got)
+	case metav1.LabelSelectorOpExists:
+		return has
+	case metav1.LabelSelectorOpDoesNotExist:
+		return !has
+	}
+	return false
+}
+
+// readable reports whether some API server took the selector. Those before Kubernetes 1.24
+// took values in matchExpressions that no label can have, and those of today keep them
+// (AllowInvalidLabelValueInSelector): "In" such a value is nobody, "NotIn" it everybody.
+func readable(selector *metav1.LabelSelector) bool {
+	return len(validation.ValidateLabelSelector(selector, validation.LabelSelectorValidationOptions{AllowInvalidLabelValueInSelector: true}, nil)) == 0
 }
 
 // matchesIPBlock decides whether a block holds an address.
