@@ -52,6 +52,8 @@ type world struct {
 	// lag is how late probers send what they are handed.
 	lag func() time.Duration
 
+	proxyless string // a node without a kube-proxy
+
 	mu      sync.Mutex
 	history []state // by time
 	probers map[string]bool

@@ -78,6 +78,9 @@ func (w *world) probe(client string, t probe.Target) probe.Observation {
 	}
 	to := t.Addr.Addr()
 	if ip, ok := now.services[to]; ok {
+		if nodeOf(now.snapshot, client) == w.proxyless {
+			return o
+		}
 		to = ip
 	}
 	server := podAt(now.snapshot, to)
@@ -103,6 +106,11 @@ func podAt(s model.Snapshot, ip netip.Addr) string {
 		}
 	}
 	return ""
+}
+
+func nodeOf(s model.Snapshot, key string) string {
+	i := slices.IndexFunc(s.Pods, func(p model.Pod) bool { return p.Key() == key })
+	return s.Pods[i].Node
 }
 
 func podNamed(s model.Snapshot, key string, is4 bool) netip.Addr {

@@ -30,6 +30,7 @@ func (w *watch) receive(b batch) {
 		got := arrival{c, observation(b, i), b.ends[i], b.handed}
 		if got.obs.Result == probe.Connected { // which proves the networks of both ends
 			b.round.up[from(c.key)], b.round.up[to(c.key)] = true, true
+			b.round.proxies[proxyOf(w.nodeOf(c.key.Client), c.key)] = true
 			if got.obs.Answered == "" || got.obs.Answered == b.ends[i].server {
 				b.round.live[serverOf(c.key)] = true
 			}
@@ -55,6 +56,7 @@ func (w *watch) receiveControls(b batch) {
 		if o.Result == probe.Connected {
 			b.round.live[k] = true
 			b.round.up[endpoint{k.Server, k.Family}] = true
+			b.round.proxies[proxyOf(w.nodeOf(k.Server), cases.Cell(k))] = true
 		}
 		w.suspect(b.round, k, arrival{obs: o, ends: b.ends[i], handed: b.handed})
 	}
@@ -102,7 +104,7 @@ func (w *watch) take(r *round, got arrival) {
 	if n := slices.Index(c.pending, got.handed); n >= 0 {
 		c.pending = slices.Delete(c.pending, n, n+1)
 	}
-	w.add(got, r.state(serverOf(c.key)), r.clientState(c.key))
+	w.add(got, r.state(serverOf(c.key)), r.clientState(c.key, w.nodeOf(c.key.Client)))
 }
 
 // add adds an observation with these controls to its cell.
@@ -158,10 +160,23 @@ func observation(b batch, i int) probe.Observation {
 
 func (r *round) state(k controlKey) judge.Control { return stateOf(r.live[k], r.asked[k]) }
 
-// clientState is whether the client's network was up. A node's own prober is as alive as
-// the observation that it gave: nothing stands between it and the network of its node.
-func (r *round) clientState(k cases.Cell) judge.Control {
-	return stateOf(cases.IsNodeKey(k.Client) || r.up[from(k)], r.servers[from(k)])
+// clientState is whether the client's network was up, and for a Service its node's
+// kube-proxy. A node's own prober is as alive as the observation that it gave: nothing
+// stands between it and the network of its node.
+func (r *round) clientState(k cases.Cell, node string) judge.Control {
+	if cases.IsNodeKey(k.Client) {
+		return judge.ControlLive
+	}
+	proxied := k.Path == cases.PathPod || r.proxies[proxyOf(node, k)]
+	return stateOf(r.up[from(k)] && proxied, r.servers[from(k)])
+}
+
+// nodeOf is the key of a pod's node, "" of one that is gone.
+func (w *watch) nodeOf(key string) string {
+	if p := w.pod(key); p != nil {
+		return p.node
+	}
+	return ""
 }
 
 // stateOf is the state of a control that was seen alive, or was asked at least.

@@ -17,6 +17,7 @@ type round struct {
 	asked    map[controlKey]bool
 	up       map[endpoint]bool      // whose network was seen to work, by whatever probe
 	servers  map[endpoint]bool      // whose own controls show that they are up
+	proxies  map[controlKey]bool    // proxyOf a node through which a Service was reached
 	self     map[controlKey]bool    // of suspects: reached by itself
 	own      map[controlKey]arrival // of suspects: what their own node saw
 	controls int                    // batches of controls that have not reported yet
@@ -37,6 +38,13 @@ func serverOf(k cases.Cell) controlKey {
 // has no middleman.
 func upOf(pod string, k cases.Cell) controlKey {
 	return controlKey{Server: pod, Family: k.Family, Kind: cases.Kind{Probe: k.Probe, Path: cases.PathPod}}
+}
+
+// proxyOf is the control that shows a node's kube-proxy at work for cells of this kind: its
+// Server is the node. A client's silence through a Service means little unless that of its
+// own node is, whatever the server's node says.
+func proxyOf(node string, k cases.Cell) controlKey {
+	return controlKey{Server: node, Family: k.Family, Kind: cases.Kind{Path: k.Path}}
 }
 
 // endpoint is a pod or node in one family.
@@ -76,7 +84,8 @@ type batchKey struct {
 func newRound(cells []*cell) *round {
 	r := &round{
 		live: map[controlKey]bool{}, asked: map[controlKey]bool{}, up: map[endpoint]bool{}, servers: map[endpoint]bool{},
-		self: map[controlKey]bool{}, own: map[controlKey]arrival{},
+		proxies: map[controlKey]bool{},
+		self:    map[controlKey]bool{}, own: map[controlKey]arrival{},
 	}
 	for _, c := range cells {
 		r.servers[to(c.key)] = true
@@ -117,7 +126,8 @@ func (n numbering) of(name string) int {
 
 // launch sends probes to those cells whose pods can be reached, as a part of round r, and
 // the live controls of their servers beside them. A client shows that it is up as a server
-// of the same round; where it is none, it has a control of its own.
+// of the same round; where it is none, it has a control of its own. One that goes through a
+// Service shows by its own one that its node's kube-proxy is at work.
 func (w *watch) launch(ctx context.Context, now time.Duration, r *round, cells []*cell) {
 	batches := map[batchKey]*batch{}
 	controls := map[string]*batch{}
@@ -134,6 +144,11 @@ func (w *watch) launch(ctx context.Context, now time.Duration, r *round, cells [
 		if !cases.IsNodeKey(c.key.Client) && !r.servers[from(c.key)] {
 			r.servers[from(c.key)] = true
 			w.control(r, controls, client, upOf(c.key.Client, c.key))
+		}
+		if c.key.Path != cases.PathPod && !cases.IsNodeKey(c.key.Client) {
+			own := c.key
+			own.Server = c.key.Client
+			w.control(r, controls, client, serverOf(own))
 		}
 		c.flow = model.Flow{
 			Client: c.key.Family.First(client.ips), Server: c.key.Family.First(server.ips),

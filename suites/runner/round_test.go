@@ -95,6 +95,26 @@ func TestEverySliceHasItsControls(t *testing.T) {
 	})
 }
 
+// Silence through a Service says something only where the client's own node has a kube-proxy
+// at work, whatever the server's node says.
+func TestServiceNeedsTheClientsNode(t *testing.T) {
+	inWorld(t, func(t *testing.T, world *world) {
+		a := newDeniedSet(t, world)
+		world.proxyless = "n2"
+		c := onePort()
+		c.Paths = []cases.Path{cases.PathService}
+		w := a.newWatch(wants(c, -1, a.Families()), func(cases.Cell) model.Verdict { return "" }, 0)
+		w.launch(t.Context(), world.now(), newRound(w.cells), w.cells)
+		w.drain()
+		for _, c := range w.cells {
+			want := a.pod(c.key.Client).node != "node/2"
+			if got := c.judge.Observations[0].Client == judge.ControlLive; got != want {
+				t.Errorf("%+v: client control live: %t, want %t", c.key, got, want)
+			}
+		}
+	})
+}
+
 // Nothing is presumed of a probe whose second packet may still be to come.
 func TestPresumedAfterTheSecondPacket(t *testing.T) {
 	for _, tc := range []struct {
