@@ -50,13 +50,13 @@ func TestSessionIsRunOneByOne(t *testing.T) {
 	whole := map[string]v1.Outcome{}
 	inWorld(t, func(t *testing.T, w *world) {
 		w.verdict = func(model.Flow) model.Verdict { return model.Allow }
-		for _, c := range w.run(t, w.config(loadCases(t)...)).Cases {
+		for _, c := range w.run(t, w.config(loadCases(t, "isolation-*", "update-*", "node-*")...)).Cases {
 			whole[c.Name] = c.Outcome
 		}
 	})
 	inWorld(t, func(t *testing.T, w *world) {
 		w.verdict = func(model.Flow) model.Verdict { return model.Allow }
-		s := w.session(t, t.Context(), w.config(loadCases(t)...))
+		s := w.session(t, t.Context(), w.config(loadCases(t, "isolation-*", "update-*", "node-*")...))
 		asked := map[string]v1.Outcome{}
 		for _, name := range s.Order() {
 			asked[name] = play(t, t.Context(), s, name).Outcome
