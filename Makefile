@@ -144,6 +144,7 @@ mutants: ## Hold all cases against all misreadings of the API, on paper; writes 
 
 .PHONY: mutants-live
 mutants-live: deps binaries ## Hold chosen cases against all live mutants on a lab; writes docs/live-mutants.md (half an hour; ARGS="-mutant 'udp-*'" or ARGS="-part 1/10")
+	go test -tags mutants ./enforcer/mutants
 	go test ./suites/mutants -count=1 -run '^TestLiveMutants$$' -v -timeout 3h -mutant '*' -update $(ARGS)
 
 .PHONY: test-rootless

@@ -24,6 +24,7 @@ type event struct {
 	of      apiwatch.EventType
 	object  object
 	was     object // as the API server had it before; nil: it had not
+	gave    object // as the enforcer was told of it last; nil: it was not
 	initial bool   // part of the first list
 	after   time.Duration
 }
@@ -62,31 +63,46 @@ type node struct {
 	widely bool
 
 	mu     sync.Mutex
-	seen   map[watch.Kind]map[string]object // by namespace/name
+	seen   map[watch.Kind]map[string]object // what the API server has, by namespace/name
+	given  map[watch.Kind]map[string]object // what the enforcer has
 	queued []func()                         // for when the kernel has been written next
 }
 
 func newNode(name string, log *slog.Logger) *node {
-	return &node{name: name, log: log, raw: &raw{log: log}, seen: map[watch.Kind]map[string]object{
-		watch.Pods: {}, watch.Namespaces: {}, watch.Policies: {},
-	}}
+	return &node{name: name, log: log, raw: &raw{log: log}, seen: none(), given: none()}
+}
+
+func none() map[watch.Kind]map[string]object {
+	return map[watch.Kind]map[string]object{watch.Pods: {}, watch.Namespaces: {}, watch.Policies: {}}
+}
+
+func keyOf(o object) string { return o.GetNamespace() + "/" + o.GetName() }
+
+// keep notes what an event says of an object.
+func keep(in map[watch.Kind]map[string]object, e event) {
+	if e.of == apiwatch.Deleted {
+		delete(in[e.kind], keyOf(e.object))
+	} else {
+		in[e.kind][keyOf(e.object)] = copyOf(e.object)
+	}
 }
 
 // told passes an event through the fault.
 func (n *node) told(e event) []event {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	key := e.object.GetNamespace() + "/" + e.object.GetName()
-	e.was = n.seen[e.kind][key]
-	if e.of == apiwatch.Deleted {
-		delete(n.seen[e.kind], key)
-	} else {
-		n.seen[e.kind][key] = copyOf(e.object)
+	e.was, e.gave = n.seen[e.kind][keyOf(e.object)], n.given[e.kind][keyOf(e.object)]
+	keep(n.seen, e)
+	out := []event{e}
+	if n.change != nil {
+		out = n.change(e)
 	}
-	if n.change == nil {
-		return []event{e}
+	for _, o := range out {
+		if o.after == 0 {
+			keep(n.given, o)
+		}
 	}
-	return n.change(e)
+	return out
 }
 
 // enforced has f called once the kernel has been written next. It is for use by change.
@@ -103,8 +119,9 @@ func (n *node) written() {
 	}
 }
 
-// each are the objects of a kind in a namespace; "" is all. It is for use by change.
-func (n *node) each(k watch.Kind, namespace string) []object {
+// all are the objects of a kind in a namespace, as the API server has them; "" is all. It is
+// for use by change.
+func (n *node) all(k watch.Kind, namespace string) []object {
 	var out []object
 	for _, o := range n.seen[k] {
 		if namespace == "" || o.GetNamespace() == namespace {
@@ -117,7 +134,7 @@ func (n *node) each(k watch.Kind, namespace string) []object {
 // addresses are those of a namespace's pods. It is for use by change.
 func (n *node) addresses(namespace string) []string {
 	var out []string
-	for _, o := range n.each(watch.Pods, namespace) {
+	for _, o := range n.all(watch.Pods, namespace) {
 		out = append(out, addressesOf(o.(*corev1.Pod))...)
 	}
 	slices.Sort(out)

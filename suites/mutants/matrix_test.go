@@ -27,10 +27,10 @@ var (
 )
 
 const (
-	enough   = 2 // cases that must convict a mutant
-	tries    = 3 // runs of a timed one
-	needed   = 2 // of those, that must convict it
-	deadline = 5 * time.Second
+	enough   = 2               // cases that must convict a mutant
+	tries    = 3               // runs of a timed one
+	needed   = 2               // of those, that must convict it
+	deadline = 4 * time.Second // of a step; what is wrong for ever costs as much
 )
 
 // matrix is mutants and cases on one lab.
@@ -130,7 +130,7 @@ func (x *matrix) open(t *testing.T, all []cases.Case) {
 	x.nodes = bed.Cluster.(testbed.ByNode).EngineNodes()
 	settings := conformance.Defaults()
 	settings.Timing.Deadline = deadline
-	cfg := (&conformance.Run{Bed: bed, Say: x.say}).Config(settings, all, "mutants")
+	cfg := (&conformance.Run{Bed: bed, Say: x.say}).Config(settings, all, nil, "mutants")
 	cfg.Engine, cfg.Events = "mutants", nil
 	free, err := conformance.Connect(&cfg)
 	if err != nil {

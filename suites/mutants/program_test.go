@@ -89,8 +89,8 @@ func sample() []string {
 	return []string{"ipv6-open", "udp-egress-open", "second-syn-passes", "policy-removed-at-edits-for-1s", "namespace-labels-missed"}
 }
 
-// choose is those of all that a glob names, or that part "2/5" has of them. An engine without
-// a fault goes first, and plays all their cases.
+// choose is those of all that a glob names, or that part "2/5" has of them: neighbours, which
+// share cases. An engine without a fault goes first, and plays all their cases.
 func choose(t *testing.T, all []mutant, glob, part string) []mutant {
 	t.Helper()
 	n, of, ok := strings.Cut(part, "/")
@@ -110,7 +110,7 @@ func choose(t *testing.T, all []mutant, glob, part string) []mutant {
 			match = slices.Contains(sample(), m.Name)
 			m.Cases = m.Cases[:min(enough, len(m.Cases))]
 		}
-		if match && m.Name != right && m.Equivalent == "" && j%parts == i-1 {
+		if match && m.Name != right && m.Equivalent == "" && j*parts/len(all) == i-1 {
 			chosen = append(chosen, m)
 			control.Cases = append(control.Cases, m.Cases...)
 		}
