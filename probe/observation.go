@@ -34,6 +34,7 @@ type Target struct {
 	Cell     int // the caller's number for it; comes back in the Observation
 	Addr     netip.AddrPort
 	Protocol string        // "TCP", "UDP" or "SCTP"
+	From     netip.Addr    // source, which the prober's machine must have; not valid: as it chooses
 	Timeout  time.Duration // from the first packet to the answer
 	// Bare: the other end is no prober. A completed handshake (TCP), any reply (UDP) or
 	// an INIT ACK (SCTP) will do; there is no Answered.

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -144,15 +145,44 @@ func TestBadTargets(t *testing.T) {
 		{Cell: 1, Protocol: wire.TCP, Timeout: long},
 		{Cell: 2, Addr: good.Addr, Protocol: "ICMP", Timeout: long},
 		{Cell: 3, Addr: good.Addr, Protocol: wire.TCP},
+		{Cell: 4, Addr: good.Addr, Protocol: wire.TCP, Timeout: long, From: netip.MustParseAddr("fd77::1")},
 		good,
 	}
 	obs, err := n.fleet.Probe(t.Context(), client.name, ts)
 	must(t, err)
-	for i, want := range []Result{Inconclusive, Inconclusive, Inconclusive, Connected} {
+	for i, want := range []Result{Inconclusive, Inconclusive, Inconclusive, Inconclusive, Connected} {
 		if obs[i].Cell != ts[i].Cell || obs[i].Result != want || (want == Inconclusive) != (obs[i].Err != "") {
 			t.Errorf("target %d: %+v, want cell %d %s", i, obs[i], ts[i].Cell, want)
 		}
 	}
+}
+
+// A machine that has a whole range can probe from, and answer at, each address of it.
+func TestProbeFromAnAddressOfARange(t *testing.T) {
+	n := newNetwork(t, 2)
+	n.start()
+	world, host := n.hosts[0], n.hosts[1]
+	ranges := map[string]string{"ipv4": "198.51.100.0/24", "ipv6": "2001:db8::/32"}
+	must(t, world.ns.Do(func() error {
+		return os.WriteFile("/proc/sys/net/ipv6/ip_nonlocal_bind", []byte("1"), 0o644)
+	}))
+	for family, r := range ranges {
+		must(t, run(world.ns, "ip", "route", "add", "local", r, "dev", "lo"))
+		must(t, run(host.ns, "ip", "route", "add", r, "via", world.ip[family].String()))
+	}
+	inEach(t, "", func(t *testing.T, family, protocol string) {
+		addr := netip.MustParsePrefix(ranges[family]).Addr() // the first: nothing is special about it
+		out := host.target(family, protocol, long)
+		out.From = addr
+		o := n.probe(world, out)
+		seen{Result: Connected, Answered: host.name, Receiver: host.name}.check(t, o)
+		if o.Local != addr {
+			t.Errorf("probed from %s, want %s", o.Local, addr)
+		}
+		in := world.target(family, protocol, long)
+		in.Addr = netip.AddrPortFrom(addr, in.Addr.Port())
+		seen{Result: Connected, Answered: world.name, Receiver: world.name}.check(t, n.probe(host, in))
+	})
 }
 
 // A bare target needs no prober: a handshake does for TCP. The receiver's SYN is evidence

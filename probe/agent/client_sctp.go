@@ -56,10 +56,13 @@ func (p *sctpProbe) start(a *attempt) {
 		a.finish(wire.Inconclusive, "", a.c.noSCTP)
 		return
 	}
-	local, err := routeTo(t.Addr)
-	if err != nil {
-		a.fail("route", err)
-		return
+	local := t.From
+	if !local.IsValid() {
+		var err error
+		if local, err = routeTo(t.Addr); err != nil {
+			a.fail("route", err)
+			return
+		}
 	}
 	port := a.c.ports.next(t.Protocol, t.Addr)
 	a.local = netip.AddrPortFrom(local, port)

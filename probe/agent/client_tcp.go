@@ -22,6 +22,10 @@ func (p *tcpProbe) start(a *attempt) {
 		return
 	}
 	a.fd = fd
+	if err := leaveFrom(fd, a.target.From); err != nil {
+		a.finish(wire.Inconclusive, "", err.Error())
+		return
+	}
 	a.arm()
 	a.transmit()
 }

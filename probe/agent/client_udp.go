@@ -2,6 +2,7 @@ package agent
 
 import (
 	"errors"
+	"net/netip"
 	"os"
 	"syscall"
 
@@ -41,8 +42,12 @@ func udpSocket(ports *portPicker, t wire.Target) (int, error) {
 	if err != nil {
 		return -1, err
 	}
+	src := t.From
+	if !src.IsValid() {
+		src = f.wildcard()
+	}
 	if err = reportICMP(fd, f); err == nil {
-		err = bindFresh(fd, f, func() uint16 { return ports.next(t.Protocol, t.Addr) })
+		err = bindFresh(fd, src, func() uint16 { return ports.next(t.Protocol, t.Addr) })
 	}
 	if err != nil {
 		_ = syscall.Close(fd)
@@ -52,10 +57,10 @@ func udpSocket(ports *portPicker, t wire.Target) (int, error) {
 }
 
 // bindFresh binds to the first port that is free.
-func bindFresh(fd int, f family, next func() uint16) error {
+func bindFresh(fd int, src netip.Addr, next func() uint16) error {
 	var err error
 	for range maxPortTries {
-		if err = bindTo(fd, f, next()); !errors.Is(err, syscall.EADDRINUSE) {
+		if err = bindAt(fd, src, next()); !errors.Is(err, syscall.EADDRINUSE) {
 			return err
 		}
 	}

@@ -112,7 +112,7 @@ func (s *sender) openStream(spec wire.Stream) (*stream, error) {
 	}
 	st := &stream{spec: spec, fd: fd, to: sockaddr(spec.Addr)}
 	// Not connected: ICMP errors for earlier datagrams must not eat later ones.
-	err = bindFresh(fd, f, func() uint16 { return s.ports.next(wire.UDP, spec.Addr) })
+	err = bindFresh(fd, f.wildcard(), func() uint16 { return s.ports.next(wire.UDP, spec.Addr) })
 	if err == nil {
 		st.beat, err = newMetronome(s.loop, spec.Interval, st.tick)
 	}

@@ -13,6 +13,7 @@ const (
 	ipv6RecvErr = 25 // IPV6_RECVERR
 	soRxqOvfl   = 40 // SO_RXQ_OVFL
 	ipv6PktInfo = 50 // IPV6_PKTINFO
+	bindNoPort  = 24 // IP_BIND_ADDRESS_NO_PORT, of both families
 )
 
 // family is an IP family by its name on the command line.
@@ -139,9 +140,23 @@ func (f family) has() bool {
 }
 
 // bindTo binds fd to the port on all addresses of the family.
-func bindTo(fd int, f family, port uint16) error {
-	if err := syscall.Bind(fd, sockaddr(netip.AddrPortFrom(f.wildcard(), port))); err != nil {
-		return fmt.Errorf("bind to port %d: %w", port, err)
+func bindTo(fd int, f family, port uint16) error { return bindAt(fd, f.wildcard(), port) }
+
+func bindAt(fd int, addr netip.Addr, port uint16) error {
+	if err := syscall.Bind(fd, sockaddr(netip.AddrPortFrom(addr, port))); err != nil {
+		return fmt.Errorf("bind to port %d of %s: %w", port, addr, err)
 	}
 	return nil
+}
+
+// leaveFrom makes the connections of fd leave from src, if that is given, by a port that is
+// chosen when it connects: then others can have the same one to other ends.
+func leaveFrom(fd int, src netip.Addr) error {
+	if !src.IsValid() {
+		return nil
+	}
+	if err := syscall.SetsockoptInt(fd, syscall.IPPROTO_IP, bindNoPort, 1); err != nil {
+		return os.NewSyscallError("setsockopt IP_BIND_ADDRESS_NO_PORT", err)
+	}
+	return bindAt(fd, src, 0)
 }

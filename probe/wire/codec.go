@@ -104,6 +104,8 @@ func (t Target) Check() error {
 		return fmt.Errorf("bad address %q", t.Addr)
 	case t.Addr.Addr().Zone() != "":
 		return fmt.Errorf("bad address %q: zones are not supported", t.Addr)
+	case t.From.IsValid() && t.From.Is4() != t.Addr.Addr().Is4():
+		return fmt.Errorf("bad source %s: of another family than %s", t.From, t.Addr)
 	case t.Protocol != TCP && t.Protocol != UDP && t.Protocol != SCTP:
 		return fmt.Errorf("bad protocol %q, want TCP, UDP or SCTP", t.Protocol)
 	case t.Timeout <= 0:

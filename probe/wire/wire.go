@@ -6,7 +6,7 @@ import (
 )
 
 // Version is the version of the stream; both ends must have the same.
-const Version = 3
+const Version = 4
 
 // Limits of the stream.
 const (
@@ -65,6 +65,7 @@ type Request struct {
 type Target struct {
 	Addr     netip.AddrPort `json:"a"`
 	Protocol string         `json:"p"`
+	From     netip.Addr     `json:"f,omitzero"`  // source; not given: as the machine chooses
 	Timeout  time.Duration  `json:"t"`           // for everything from the first packet to the answer
 	Nonce    uint64         `json:"n,omitempty"` // goes to the receiver and comes back in its receipt
 	Bare     bool           `json:"b,omitempty"` // the other end is no prober: a TCP connect or any reply will do

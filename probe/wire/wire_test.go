@@ -12,12 +12,12 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-var byValue = cmpopts.EquateComparable(netip.AddrPort{})
+var byValue = cmpopts.EquateComparable(netip.AddrPort{}, netip.Addr{})
 
 func TestRequestRoundTrip(t *testing.T) {
 	addr := netip.MustParseAddrPort("[fd00::1]:80")
 	for _, want := range []Request{
-		{ID: 1, Probe: []Target{{Addr: addr, Protocol: SCTP, Timeout: time.Second, Nonce: 1<<64 - 1, Bare: true}}},
+		{ID: 1, Probe: []Target{{Addr: addr, Protocol: SCTP, From: addr.Addr(), Timeout: time.Second, Nonce: 1<<64 - 1, Bare: true}}},
 		{ID: 2, Cancel: 1},
 		{ID: 3, Ping: true},
 		{ID: 4, StartStream: &Stream{ID: 5, Addr: addr, Interval: time.Millisecond, Bucket: time.Second, Blocked: true}},
