@@ -32,6 +32,13 @@ type Cluster interface {
 	Exec(ctx context.Context, namespace, pod, container string, command []string, s Streams) error
 }
 
+// Outside is a cluster with hosts outside of it, which have every address of
+// model.OutsideRanges: pods reach them, and they reach pods, with nobody's address changed.
+type Outside interface {
+	// Outside runs commands on these hosts, all of which are one, whatever pod is named.
+	Outside() pods.Execer
+}
+
 // ExitError is the non-zero exit of a command that did run.
 type ExitError struct {
 	Code int

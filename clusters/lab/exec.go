@@ -8,6 +8,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/netassay/netassay/clusters"
+	"github.com/netassay/netassay/clusters/lab/kubelet"
+	"github.com/netassay/netassay/clusters/lab/kubelet/environ"
+	"github.com/netassay/netassay/probe/pods"
 )
 
 // Image is the name that the lab's nodes know an image by: its own.
@@ -25,4 +28,17 @@ func (l *Lab) Exec(ctx context.Context, namespace, pod, container string, comman
 		return fmt.Errorf("exec in %s/%s: no node of the lab runs it (node %q)", namespace, pod, p.Spec.NodeName)
 	}
 	return l.nodes[i].agent.Exec(ctx, namespace, pod, container, command, s)
+}
+
+var _ clusters.Outside = (*Lab)(nil)
+
+// Outside implements clusters.Outside: the only program there is the prober.
+func (l *Lab) Outside() pods.Execer { return outside{l} }
+
+type outside struct{ lab *Lab }
+
+// Exec implements pods.Execer.
+func (o outside) Exec(ctx context.Context, _, _, _ string, command []string, s clusters.Streams) error {
+	prober := environ.Image{Path: "/probe", Host: o.lab.cfg.Programs.Probe}
+	return kubelet.Exec(ctx, "world", o.lab.network.World().Do, prober.Resolve(command), s)
 }

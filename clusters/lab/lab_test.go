@@ -243,7 +243,7 @@ func testServices(t *testing.T, w world, pods []*corev1.Pod) {
 
 func testForeign(t *testing.T, w world, pod *corev1.Pod) {
 	t.Helper()
-	for _, ip := range []string{"198.51.100.1", "2001:db8::1"} {
+	for _, ip := range []string{"192.0.2.1", "3fff::1"} {
 		out, err := w.connect(t, pod, ip, 80)
 		var exit *clusters.ExitError
 		if !errors.As(err, &exit) || out != "TIMEOUT" {

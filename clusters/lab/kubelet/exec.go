@@ -32,6 +32,17 @@ func (a *agent) viewOf(namespace, pod string) (*view, error) {
 	return nil, fmt.Errorf("pod %s/%s is not on node %s", namespace, pod, a.cfg.NodeName)
 }
 
+// Exec runs a command beside any pod until it ends or ctx does, as clusters.Cluster's does in
+// one: on a host that do enters the network namespace of.
+func Exec(ctx context.Context, hostname string, do func(func() error) error, command []string, s clusters.Streams) error {
+	space, err := process.NewSpace(hostname, do)
+	if err != nil {
+		return err
+	}
+	err = runIn(ctx, space, process.Command{Argv: command, In: s.In, Out: s.Out, Err: s.Err}, nil)
+	return errors.Join(err, space.Close())
+}
+
 // container finds a running container; "" is the pod's first.
 func (a *agent) container(namespace, pod, name string) (running, error) {
 	v, err := a.viewOf(namespace, pod)
@@ -90,20 +101,25 @@ func (c running) exec(ctx context.Context, r execRequest) error {
 	if r.tty {
 		env = append([]string{"TERM=xterm"}, env...)
 	}
-	p, err := c.view.space.Start(process.Command{
+	return runIn(ctx, c.view.space, process.Command{
 		Argv: c.run.image.Resolve(r.argv), Env: env, Dir: c.run.spec.WorkingDir,
 		In: r.in, Out: r.out, Err: r.err, TTY: r.tty,
-	})
+	}, r.resize)
+}
+
+// runIn runs a command to its end, or until ctx ends.
+func runIn(ctx context.Context, space *process.Space, c process.Command, sizes <-chan remotecommand.TerminalSize) error {
+	p, err := space.Start(c)
 	if err != nil {
 		return err
 	}
-	go resize(p, r.resize)
+	go resize(p, sizes)
 	select {
 	case <-p.Done():
 	case <-ctx.Done():
 		p.Kill()
 		p.Exit()
-		return fmt.Errorf("command %q was ended: %w", r.argv, ctx.Err())
+		return fmt.Errorf("command %q was ended: %w", c.Argv, ctx.Err())
 	}
 	if exit := p.Exit(); exit.Code != 0 {
 		return &clusters.ExitError{Code: exit.Code}

@@ -9,6 +9,10 @@
 //	                       veth 10.244.1.1/32      ────── eth0 10.244.1.7/32
 //	                       10.244.1.7 dev veth            default via 10.244.1.1
 //
+// A namespace "world" is on the bridge beside the nodes. Every address of the ranges of
+// documentation and benchmarks is its own, and the nodes route these ranges to it: it stands
+// for all hosts outside of the cluster, and leads nowhere.
+//
 // The same in IPv6 with fd00:172:30::/64 and fd00:10:244:N::/64. Neighbours are permanent
 // entries: no first packet waits for ARP or neighbour discovery, and the table, which the
 // kernel shares among all namespaces, can't overflow.

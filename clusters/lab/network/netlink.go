@@ -7,6 +7,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/netassay/netassay/internal/sandbox"
 )
 
 // links does netlink work in one network namespace and keeps the first error, so that a
@@ -25,6 +27,20 @@ func (l *links) do(what string, err error) {
 func (l *links) up(link netlink.Link) {
 	if l.err == nil {
 		l.do("set up "+link.Attrs().Name, l.h.LinkSetUp(link))
+	}
+}
+
+// port plugs a namespace into a bridge, where it is known by name, with its eth0 at mac.
+func (l *links) port(bridge netlink.Link, name string, mac net.HardwareAddr, ns *sandbox.NetNS) {
+	port := &netlink.Veth{
+		LinkAttrs:        netlink.LinkAttrs{Name: name, MasterIndex: bridge.Attrs().Index},
+		PeerName:         "eth0",
+		PeerHardwareAddr: mac,
+		PeerNamespace:    netlink.NsFd(ns.Fd()),
+	}
+	if l.err == nil {
+		l.do("connect "+name+" to bridge", l.h.LinkAdd(port))
+		l.up(port)
 	}
 }
 
@@ -49,6 +65,13 @@ func (l *links) onLink(link netlink.Link, to netip.Prefix) {
 func (l *links) via(link netlink.Link, to netip.Prefix, gw netip.Addr) {
 	l.route(&netlink.Route{
 		LinkIndex: link.Attrs().Index, Dst: ipNet(to), Gw: gw.AsSlice(), Flags: int(netlink.FLAG_ONLINK),
+	})
+}
+
+// local makes every address of to one of the machine's own.
+func (l *links) local(lo netlink.Link, to netip.Prefix) {
+	l.route(&netlink.Route{
+		LinkIndex: lo.Attrs().Index, Dst: ipNet(to), Type: unix.RTN_LOCAL, Table: unix.RT_TABLE_LOCAL, Scope: netlink.SCOPE_HOST,
 	})
 }
 

@@ -15,10 +15,11 @@ import (
 
 const bridgeName = "br-lab"
 
-// Network is the bridge and the nodes on it.
+// Network is the bridge and the nodes on it, and the world outside.
 type Network struct {
 	addresses Plan
 	nodes     []*Node
+	world     *World
 }
 
 // New builds the network of a lab with that many nodes, 1 to MaxNodes, in the calling thread's network
@@ -36,6 +37,10 @@ func New(addresses Plan, nodes int) (*Network, error) {
 			return err
 		})
 	}
+	g.Go(func() (err error) {
+		n.world, err = newWorld(addresses)
+		return err
+	})
 	err := g.Wait()
 	if err == nil {
 		err = n.connect()
@@ -49,6 +54,9 @@ func New(addresses Plan, nodes int) (*Network, error) {
 // Nodes are the nodes in the order of their numbers.
 func (n *Network) Nodes() []*Node { return n.nodes }
 
+// World is where hosts outside of the cluster are.
+func (n *Network) World() *World { return n.world }
+
 // Close removes the bridge and gives up the namespaces; they end when the last process in
 // them does. It must be called in the network namespace in which New was.
 func (n *Network) Close() error {
@@ -57,6 +65,9 @@ func (n *Network) Close() error {
 		if node != nil {
 			errs = append(errs, node.close())
 		}
+	}
+	if n.world != nil {
+		errs = append(errs, n.world.close())
 	}
 	return errors.Join(errs...)
 }
@@ -105,13 +116,16 @@ func (n *Network) removeBridge() error {
 			return fmt.Errorf("remove blackhole: %w", err)
 		}
 	}
+	names := []string{worldName}
 	for _, node := range n.nodes {
-		if node == nil {
-			continue
+		if node != nil {
+			names = append(names, node.name)
 		}
-		if port, err := netlink.LinkByName(node.name); err == nil {
+	}
+	for _, name := range names {
+		if port, err := netlink.LinkByName(name); err == nil {
 			if err := netlink.LinkDel(port); err != nil {
-				return fmt.Errorf("disconnect %s: %w", node.name, err)
+				return fmt.Errorf("disconnect %s: %w", name, err)
 			}
 		}
 	}
@@ -130,21 +144,16 @@ func (n *Network) connect() error {
 	if err != nil {
 		return fmt.Errorf("find bridge: %w", err)
 	}
+	l.port(bridge, worldName, worldMAC(), n.world.ns)
 	for _, node := range n.nodes {
-		port := &netlink.Veth{
-			LinkAttrs:        netlink.LinkAttrs{Name: node.name, MasterIndex: bridge.Attrs().Index},
-			PeerName:         "eth0",
-			PeerHardwareAddr: nodeMAC(node.number),
-			PeerNamespace:    netlink.NsFd(node.ns.Fd()),
-		}
-		if err := h.LinkAdd(port); err != nil {
-			return fmt.Errorf("connect %s to bridge: %w", node.name, err)
-		}
-		l.up(port)
+		l.port(bridge, node.name, nodeMAC(node.number), node.ns)
 		n.toNode(l, bridge, node)
 	}
 	if l.err != nil {
 		return l.err
+	}
+	if err := n.world.configure(n); err != nil {
+		return fmt.Errorf("configure %s: %w", worldName, err)
 	}
 	for _, node := range n.nodes {
 		if err := node.configure(n.nodes); err != nil {

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/vishvananda/netlink"
+	"go4.org/netipx"
 
 	"github.com/netassay/netassay/clusters/lab/network"
 	"github.com/netassay/netassay/internal/sandbox"
@@ -140,10 +142,33 @@ func TestEveryPodReachesEveryPodWithItsOwnAddress(t *testing.T) {
 	}
 }
 
+func TestWorldAnswersAtEveryAddressOfItsRanges(t *testing.T) {
+	for _, families := range []string{"ipv4", "ipv6", "dual"} {
+		t.Run(families, func(t *testing.T) {
+			fresh(t, families, 2, func(n *network.Network) {
+				f, _ := model.ParseFamilies(families)
+				pod := attach(t, n.Nodes()[1], "inside-"+families)
+				port := serve(t, n.World())
+				for _, r := range model.OutsideRanges() {
+					if !f.Has(model.FamilyOf(r.Addr())) {
+						continue
+					}
+					for _, addr := range []netip.Addr{r.Addr(), r.Addr().Next(), netipx.PrefixLastIP(r)} {
+						saw, err := ask(pod, netip.AddrPortFrom(addr, port), 5*time.Second)
+						if err != nil || !slices.Contains(pod.IPs(), netip.MustParseAddr(saw)) {
+							t.Errorf("%s was asked by %q (%v), want one of %v", addr, saw, err, pod.IPs())
+						}
+					}
+				}
+			})
+		})
+	}
+}
+
 func TestPacketToForeignAddressDiesInside(t *testing.T) {
 	fresh(t, "dual", 2, func(n *network.Network) {
 		pod := attach(t, n.Nodes()[0], "lonely")
-		for _, foreign := range []string{"198.51.100.1:80", "[2001:db8::1]:80"} {
+		for _, foreign := range []string{"192.0.2.1:80", "[3fff::1]:80"} {
 			_, err := ask(pod, netip.MustParseAddrPort(foreign), 300*time.Millisecond)
 			var timeout net.Error
 			if !errors.As(err, &timeout) || !timeout.Timeout() {
@@ -157,7 +182,7 @@ func TestPacketToForeignAddressDiesInside(t *testing.T) {
 		for _, l := range links {
 			name := l.Attrs().Name
 			switch {
-			case name == "lo", name == "br-lab", strings.HasPrefix(name, "node") && l.Type() == "veth":
+			case name == "lo", name == "br-lab", name == "world", strings.HasPrefix(name, "node") && l.Type() == "veth":
 			case l.Attrs().Flags&net.FlagUp == 0 && l.Attrs().ParentIndex == 0:
 				// A tunnel device that the kernel puts into every new namespace; it is down.
 			default:

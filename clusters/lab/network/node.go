@@ -62,6 +62,7 @@ func (n *Node) configure(all []*Node) error {
 			}
 		}
 	}
+	n.addresses.toWorld(l, eth0)
 	if l.err != nil {
 		return fmt.Errorf("configure %s: %w", n.name, l.err)
 	}

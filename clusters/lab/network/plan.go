@@ -46,6 +46,12 @@ func (p Plan) GatewayIPs() []netip.Addr {
 	return p.addrs(host(v4, 1), host(v6, 1))
 }
 
+// worldIPs are the addresses of the world on the bridge, by which its own ranges are reached.
+func (p Plan) worldIPs() []netip.Addr {
+	v4, v6 := nodeNets()
+	return p.addrs(host(v4, 2), host(v6, 2))
+}
+
 // NodeIPs are the addresses of node n, from 1.
 func (p Plan) NodeIPs(n int) []netip.Addr {
 	v4, v6 := nodeNets()
@@ -76,6 +82,7 @@ func host(p netip.Prefix, i int) netip.Addr {
 
 // The hardware addresses, locally administered: one per node, two per pod.
 func bridgeMAC() net.HardwareAddr    { return net.HardwareAddr{2, 'n', 'a', 0, 0, 1} }
+func worldMAC() net.HardwareAddr     { return net.HardwareAddr{2, 'n', 'a', 0, 0, 2} }
 func nodeMAC(n int) net.HardwareAddr { return net.HardwareAddr{2, 'n', 'a', 1, 0, byte(n)} }
 func podMAC(node, i int) net.HardwareAddr {
 	return net.HardwareAddr{2, 'n', 'a', 2, byte(node), byte(i)}

@@ -55,6 +55,10 @@ func forgetful() []setting {
 	}
 }
 
+// anybody are the settings of the world besides quiet: who has a range by a route may also
+// leave from each of its addresses, which goes without saying in IPv4 only.
+func anybody() []setting { return []setting{{"ipv6/ip_nonlocal_bind", "1"}} }
+
 // deadEnd are the settings of the control plane besides quiet: it forwards nothing.
 func deadEnd() []setting {
 	return []setting{
