@@ -15,7 +15,7 @@ type Binding interface {
 	// yet; it must always give the same answer.
 	Namespace(logical string) string
 	// PodIPs are the addresses of a pod by its logical key, "z/b", or of a node's
-	// control prober, "node/1". None means that it has no address (yet).
+	// control prober, "node/1", or of a host outside, "world/198.51.100.7". None means that it has no address (yet).
 	PodIPs(key string) []netip.Addr
 	// Families are the IP families of the cluster's pods, primary first.
 	Families() []model.Family

@@ -85,7 +85,7 @@ func TestFeatures(t *testing.T) {
 func needed(c cases.Case) []cases.Feature {
 	features := map[cases.Feature]bool{
 		cases.Service:     slices.Contains(c.Paths, cases.PathService),
-		cases.NodeTraffic: len(c.Nodes) > 0,
+		cases.NodeTraffic: len(c.Nodes) > 0, cases.OutsideTraffic: len(c.World) > 0,
 	}
 	for _, p := range c.Probes {
 		features[cases.SCTP] = features[cases.SCTP] || p.Protocol == corev1.ProtocolSCTP

@@ -69,13 +69,13 @@ func (e *Expect) restrict(field string) error {
 	return nil
 }
 
-var patternSyntax = regexp.MustCompile(`^(\*|node\*|node[1-9]|(\*|[a-z0-9][a-z0-9-]*)/(\*|[a-z0-9][a-z0-9-]*))$`)
+var patternSyntax = regexp.MustCompile(`^(\*|node\*|node[1-9]|world/[0-9a-f.:]+|(\*|[a-z0-9][a-z0-9-]*)/(\*|[a-z0-9][a-z0-9-]*))$`)
 
 func parsePatterns(list string) ([]Pattern, error) {
 	var patterns []Pattern
 	for p := range strings.SplitSeq(list, ",") {
 		if !patternSyntax.MatchString(p) {
-			return nil, fmt.Errorf("%q names no endpoint; valid are *, */*, x/*, */a, x/a, node*, node1", p)
+			return nil, fmt.Errorf("%q names no endpoint; valid are *, */*, x/*, */a, x/a, node*, node1, world/*, world/ADDRESS", p)
 		}
 		patterns = append(patterns, Pattern(p))
 	}
@@ -141,6 +141,9 @@ func (p Pattern) matches(key string) bool {
 	}
 	if IsNodeKey(key) {
 		return p == "node*" || string(p) == "node"+strings.TrimPrefix(key, nodePrefix)
+	}
+	if WorldAddr(key).IsValid() {
+		return p == worldPrefix+"*" || string(p) == key
 	}
 	wantNS, wantName, ok := strings.Cut(string(p), "/")
 	if !ok {

@@ -61,8 +61,12 @@ func (p *FakeCluster) Namespace(logical string) string { return realName(logical
 // Families are the families that it was made with.
 func (p *FakeCluster) Families() []model.Family { return p.families }
 
-// PodIPs are the addresses of a pod, or of a node's control prober, by logical key.
+// PodIPs are the addresses of a pod, of a node's control prober, or of a host outside, by
+// logical key.
 func (p *FakeCluster) PodIPs(key string) []netip.Addr {
+	if addr := WorldAddr(key); addr.IsValid() {
+		return []netip.Addr{addr}
+	}
 	ref := refOf(key)
 	at := p.pod(ref)
 	if IsNodeKey(key) {

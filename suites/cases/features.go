@@ -29,6 +29,7 @@ const (
 	Lifecycle         Feature = "Lifecycle"
 	Service           Feature = "Service"
 	NodeTraffic       Feature = "NodeTraffic"
+	OutsideTraffic    Feature = "OutsideTraffic"
 	LongNames         Feature = "LongNames"
 	DualStack         Feature = "DualStack"
 )
@@ -63,6 +64,7 @@ func Features() []FeatureInfo {
 		{Lifecycle, "pods and namespaces created and deleted under a policy"},
 		{Service, "servers reached by the cluster IP of a Service"},
 		{NodeTraffic, "traffic from and to the nodes themselves; needs three nodes"},
+		{OutsideTraffic, "traffic from and to hosts outside of the cluster; needs such hosts"},
 		{LongNames, "names and labels as long as the API allows"},
 		{DualStack, "rules of one family judged on both"},
 	}

@@ -21,7 +21,7 @@ import (
 func Format(c Case) ([]byte, error) {
 	f := formatter{contents: map[string][]byte{}}
 	h := header{Title: c.Title, Spec: c.Spec, Upstream: c.Upstream, Features: c.FeatureNames()}
-	h.Probes, h.Paths, h.Nodes = list(c.Probes), list(c.Paths), list(c.Nodes)
+	h.Probes, h.Paths, h.Nodes, h.World = list(c.Probes), list(c.Paths), list(c.Nodes), list(c.World)
 	for _, s := range c.Steps {
 		step := headerStep{Name: s.Name}
 		for _, a := range s.Do {

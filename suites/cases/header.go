@@ -9,6 +9,7 @@ type header struct {
 	Probes   []string     `json:"probes,omitempty"`
 	Paths    []string     `json:"paths,omitempty"`
 	Nodes    []string     `json:"nodes,omitempty"`
+	World    []string     `json:"world,omitempty"` // addresses
 	Steps    []headerStep `json:"steps,omitempty"`
 }
 

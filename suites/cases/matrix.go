@@ -37,7 +37,10 @@ func (c Case) Cells(step int, families []model.Family) []Cell {
 				continue
 			}
 			for _, f := range families {
-				for _, k := range c.kinds(server) {
+				if !has(client, f) || !has(server, f) {
+					continue
+				}
+				for _, k := range c.kinds(client, server) {
 					all = append(all, Cell{client, server, f, k})
 				}
 			}
@@ -66,7 +69,15 @@ func (c Case) Want(step int, k Cell) model.Verdict {
 	return verdict
 }
 
-// endpoints are the keys of all pods after a step, and of the nodes if they play a role.
+// has reports whether an endpoint can have an address of the family: a host outside of the
+// cluster has one address.
+func has(key string, f model.Family) bool {
+	addr := WorldAddr(key)
+	return !addr.IsValid() || model.FamilyOf(addr) == f
+}
+
+// endpoints are the keys of all pods after a step, of the nodes if they play a role, and of
+// hosts outside.
 func (c Case) endpoints(step int) []string {
 	keys := c.Keys(step)
 	if len(c.Nodes) > 0 {
@@ -74,12 +85,15 @@ func (c Case) endpoints(step int) []string {
 			keys = append(keys, NodeKey(n))
 		}
 	}
+	for _, addr := range c.World {
+		keys = append(keys, WorldKey(addr))
+	}
 	return keys
 }
 
 // meet reports whether the case looks at this pair at all.
 func (c Case) meet(client, server string) bool {
-	return (!IsNodeKey(client) || !IsNodeKey(server)) && c.plays(client, NodeClient) && c.plays(server, NodeServer)
+	return (IsPodKey(client) || IsPodKey(server)) && c.plays(client, NodeClient) && c.plays(server, NodeServer)
 }
 
 // plays reports whether the case says anything about key in this role.
@@ -87,11 +101,12 @@ func (c Case) plays(key string, role NodeRole) bool {
 	return !IsNodeKey(key) || slices.Contains(c.Nodes, role)
 }
 
-// kinds are the kinds of cells that end at server. Nodes have no Service.
-func (c Case) kinds(server string) []Kind {
+// kinds are the kinds of cells between two endpoints. What is no pod has no Service, and
+// cluster IPs are for the cluster.
+func (c Case) kinds(client, server string) []Kind {
 	var all []Kind
 	for _, path := range c.Paths {
-		if path != PathPod && IsNodeKey(server) {
+		if path != PathPod && (!IsPodKey(server) || WorldAddr(client).IsValid()) {
 			continue
 		}
 		for _, p := range c.Probes {

@@ -3,6 +3,7 @@ package cases
 import (
 	"errors"
 	"maps"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -111,7 +112,7 @@ func (p *parser) meta(h header) {
 	if len(c.Probes) == 0 {
 		c.Probes = DefaultProbes()
 	}
-	p.pathsAndNodes(h)
+	p.places(h)
 }
 
 // UpstreamCases is the number of tests of the upstream netpol suite that send packets.
@@ -123,7 +124,8 @@ func (p *parser) required(field string, absent bool) {
 	}
 }
 
-func (p *parser) pathsAndNodes(h header) {
+// places reads who takes part besides pods, and how servers are addressed.
+func (p *parser) places(h header) {
 	for i, s := range h.Paths {
 		if Path(s) != PathPod && Path(s) != PathService {
 			p.fail(p.header.at("paths", i), "unknown path %q; valid are pod, service", s)
@@ -138,6 +140,13 @@ func (p *parser) pathsAndNodes(h header) {
 			p.fail(p.header.at("nodes", i), "unknown role %q of nodes; valid are client, server", s)
 		}
 		p.kase.Nodes = append(p.kase.Nodes, NodeRole(s))
+	}
+	for i, s := range h.World {
+		addr, err := netip.ParseAddr(s)
+		if err != nil || !slices.ContainsFunc(model.OutsideRanges(), func(r netip.Prefix) bool { return r.Contains(addr) }) {
+			p.fail(p.header.at("world", i), "%q is no address outside of clusters; valid are those of %v", s, model.OutsideRanges())
+		}
+		p.kase.World = append(p.kase.World, addr)
 	}
 }
 

@@ -3,6 +3,7 @@ package cases
 import (
 	"fmt"
 	"maps"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -112,8 +113,8 @@ func refOf(key string) Ref {
 }
 
 func (p *parser) newNamespace(at *yaml.Node, h headerNamespace) Namespace {
-	if strings.HasPrefix(h.Namespace, "node") {
-		p.fail(at, `a namespace can't be called %q: names with "node" stand for nodes`, h.Namespace)
+	if strings.HasPrefix(h.Namespace, "node") || h.Namespace == "world" {
+		p.fail(at, `a namespace can't be called %q: such names stand for nodes and for hosts outside`, h.Namespace)
 	}
 	return Namespace{Name: h.Namespace, Labels: relabelled(map[string]string{"ns": h.Namespace}, h.Labels)}
 }
@@ -166,6 +167,12 @@ func (p *parser) meansEndpoints(patterns []Pattern, keys []string, role NodeRole
 		if strings.HasPrefix(string(pattern), "node") && !strings.Contains(string(pattern), "/") {
 			if !slices.Contains(p.kase.Nodes, role) {
 				return fmt.Errorf(`%s is no %s in this case; add "nodes: [%s]"`, pattern, role, role)
+			}
+			continue
+		}
+		if strings.HasPrefix(string(pattern), worldPrefix) {
+			if !slices.ContainsFunc(p.kase.World, func(a netip.Addr) bool { return pattern.matches(WorldKey(a)) }) {
+				return fmt.Errorf("%s takes no part in this case; world is %v", pattern, p.kase.World)
 			}
 			continue
 		}

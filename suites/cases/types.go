@@ -2,6 +2,7 @@ package cases
 
 import (
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -24,6 +25,8 @@ type Case struct {
 	// pods named "node/1", "node/2", "node/3") plays in the matrix. Such a case needs
 	// three nodes. Nearly always empty: then no cell of a node is pinned.
 	Nodes []NodeRole
+	// World are hosts outside of the cluster, which are clients and servers of all pods.
+	World []netip.Addr
 	Steps []Step
 }
 
@@ -95,8 +98,9 @@ type Expect struct {
 	Line     int            // in the case file, 1 is the first
 }
 
-// Pattern stands for endpoints: "*" every pod and node, "*/*" every pod, "x/*" the pods of
-// x, "*/a" the pods named a, "x/a" one pod, "node*" every node, "node1" one node.
+// Pattern stands for endpoints: "*" everybody, "*/*" every pod, "x/*" the pods of
+// x, "*/a" the pods named a, "x/a" one pod, "node*" every node, "node1" one node,
+// "world/*" every host outside of the cluster, "world/198.51.100.7" one.
 type Pattern string
 
 // PortPattern stands for probes: Port 0 is every port, an empty Protocol every protocol.
@@ -111,4 +115,20 @@ func NodeKey(node int) string { return nodePrefix + strconv.Itoa(node) }
 // IsNodeKey reports whether key is that of a control prober.
 func IsNodeKey(key string) bool { return strings.HasPrefix(key, nodePrefix) }
 
-const nodePrefix = "node/"
+// WorldKey is the key of a host outside of the cluster, "world/198.51.100.7".
+func WorldKey(a netip.Addr) string { return worldPrefix + a.String() }
+
+// WorldAddr is the address of the host outside of the cluster with this key. It is not valid
+// when key is that of something else.
+func WorldAddr(key string) netip.Addr {
+	addr, _ := netip.ParseAddr(strings.TrimPrefix(key, worldPrefix))
+	return addr
+}
+
+// IsPodKey reports whether key is that of a pod: neither a node's nor a host's outside.
+func IsPodKey(key string) bool { return !IsNodeKey(key) && !strings.HasPrefix(key, worldPrefix) }
+
+const (
+	nodePrefix  = "node/"
+	worldPrefix = "world/"
+)

@@ -119,6 +119,7 @@ const maxRunID = 10
 // conditions are what decides which cases can run and what of them is judged.
 func (c Config) conditions() conditions {
 	k := conditions{nodes: len(c.Cluster.Nodes()), families: c.Cluster.Families(), restricted: c.Restricted}
+	_, k.outside = c.Cluster.(clusters.Outside)
 	if !c.RunUnsupported {
 		k.unsupported = c.Unsupported
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/probe"
+	"github.com/netassay/netassay/probe/pods"
 )
 
 // The cluster.
@@ -26,6 +27,8 @@ func (w *world) Nodes() []string { return []string{"n1", "n2", "n3"} }
 func (w *world) Exec(context.Context, string, string, string, []string, clusters.Streams) error {
 	panic("the fake fleet dials nobody")
 }
+
+func (w *world) Outside() pods.Execer { return w }
 
 // The fleet.
 
@@ -83,8 +86,10 @@ func (w *world) probe(client string, t probe.Target) probe.Observation {
 		}
 		to = ip
 	}
-	server := podAt(now.snapshot, to)
-	from := podNamed(now.snapshot, client, to.Is4())
+	server, from := podAt(now.snapshot, to), t.From
+	if !from.IsValid() {
+		from = podNamed(now.snapshot, client, to.Is4())
+	}
 	if server == "" || w.dead(server) || !from.IsValid() {
 		return o
 	}
@@ -104,6 +109,9 @@ func podAt(s model.Snapshot, ip netip.Addr) string {
 		if slices.Contains(p.IPs, ip) {
 			return p.Key()
 		}
+	}
+	if slices.ContainsFunc(model.OutsideRanges(), func(r netip.Prefix) bool { return r.Contains(ip) }) {
+		return worldProber
 	}
 	return ""
 }
@@ -140,4 +148,4 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-var _ clusters.Cluster = (*world)(nil)
+var _ clusters.Outside = (*world)(nil)

@@ -100,8 +100,11 @@ func (a *fixtureSet) PodIPs(key string) []netip.Addr {
 // Families implements cases.Binding.
 func (a *fixtureSet) Families() []model.Family { return a.Run.Families }
 
-// pod is a pod that can be probed, nil when there is none of that key (yet).
+// pod is a pod, node or host outside that can be probed, nil when there is none of that key (yet).
 func (a *fixtureSet) pod(key string) *pod {
+	if addr := cases.WorldAddr(key); addr.IsValid() {
+		return &pod{key: key, prober: worldProber, control: a.controlOf(1), ips: []netip.Addr{addr}}
+	}
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	return a.pods[key]

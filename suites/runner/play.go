@@ -108,7 +108,7 @@ func (s *Session) remove(ctx context.Context, a *fixtureSet) {
 func (a *fixtureSet) baseline(ctx context.Context, c cases.Case, name string) *v1.Step {
 	want := wants(c, -1, a.Families())
 	maps.DeleteFunc(want, func(k cases.Cell, _ model.Verdict) bool {
-		return a.verified[k.Kind] && !cases.IsNodeKey(k.Client) && !cases.IsNodeKey(k.Server)
+		return a.verified[k.Kind] && cases.IsPodKey(k.Client) && cases.IsPodKey(k.Server)
 	})
 	if len(want) == 0 {
 		return nil

@@ -159,6 +159,7 @@ func (w *watch) launch(ctx context.Context, now time.Duration, r *round, cells [
 		b := at(batches, key, func() *batch { return &batch{round: r, client: key.client} })
 		b.cells = append(b.cells, c)
 		b.add(w.patienceWith(c), c.key.Server, addr, c.key.Probe)
+		b.targets[len(b.targets)-1].From = cases.WorldAddr(c.key.Client)
 		b.ends = append(b.ends, ends{client.prober, server.prober})
 	}
 	w.sendControls(ctx, now, r, controls)
@@ -200,7 +201,7 @@ func (b *batch) add(timeout time.Duration, server string, addr netip.Addr, p cas
 	b.targets = append(b.targets, probe.Target{
 		Cell: len(b.targets), Addr: netip.AddrPortFrom(addr, p.Port), Protocol: string(p.Protocol),
 		Timeout: timeout,
-		Bare:    fixture.ServedBy(p) == fixture.AgnhostContainer && !cases.IsNodeKey(server),
+		Bare:    fixture.ServedBy(p) == fixture.AgnhostContainer && cases.IsPodKey(server),
 	})
 }
 

@@ -85,6 +85,7 @@ type conditions struct {
 	families    []model.Family // that the cluster's pods have
 	unsupported []engines.Unsupported
 	restricted  bool // what pods may do
+	outside     bool // there are hosts outside of the cluster
 }
 
 // judged are the families that the engine does not declare unsupported.
@@ -117,6 +118,8 @@ func (k conditions) triage(c cases.Case) (outcome v1.Outcome, reason string, ok 
 	switch {
 	case len(c.Nodes) > 0 && k.nodes < cases.FixtureNodes:
 		return v1.Skipped, fmt.Sprintf("needs %d nodes, the cluster has %d", cases.FixtureNodes, k.nodes), false
+	case len(c.World) > 0 && !k.outside:
+		return v1.Skipped, "needs hosts outside of the cluster, which only the lab has", false
 	case c.HasFeature(cases.DualStack) && len(k.families) < 2:
 		return v1.Skipped, "needs two IP families, the cluster's pods have one", false
 	case k.restricted && c.HasFeature(cases.SCTP):

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -101,6 +102,7 @@ func TestTriage(t *testing.T) {
 		{"nodes on three nodes", full, cases.Case{Nodes: []cases.NodeRole{cases.NodeClient}}, ""},
 		{"nodes on two", conditions{nodes: 2, families: dual}, cases.Case{Nodes: []cases.NodeRole{cases.NodeClient}}, v1.Skipped},
 		{"two families on two", full, cases.Case{Features: []cases.Feature{cases.DualStack}}, ""},
+		{"hosts outside where there are none", full, cases.Case{World: []netip.Addr{netip.MustParseAddr("2001:db8::")}}, v1.Skipped},
 		{"two families on one", conditions{nodes: 3, families: v4}, cases.Case{Features: []cases.Feature{cases.DualStack}}, v1.Skipped},
 		{
 			"unsupported",

@@ -75,6 +75,9 @@ func (s *Session) Start(ctx context.Context) error {
 	if err := s.stage.startControls(ctx, nodeListens(s.cases)); err != nil {
 		return err
 	}
+	if err := s.stage.startWorld(ctx, s.cases); err != nil {
+		return err
+	}
 	if prober := s.stage.withoutRaw(); prober != "" {
 		s.ledger.skip(cases.SCTP, fmt.Sprintf("needs raw packets (NET_RAW) for SCTP, which prober %s can't send", prober))
 	}

@@ -107,6 +107,29 @@ func (s *stage) startControl(ctx context.Context, n int, listen string) (*pod, e
 	return p, nil
 }
 
+// startWorld starts the prober of all hosts outside of the cluster, if a case has any and
+// there are such hosts.
+func (s *stage) startWorld(ctx context.Context, all []cases.Case) error {
+	var probes []cases.Probe
+	for _, c := range all {
+		if len(c.World) > 0 {
+			probes = append(probes, c.Probes...)
+		}
+	}
+	cluster, ok := s.cluster.(clusters.Outside)
+	if !ok || len(probes) == 0 {
+		return nil
+	}
+	r := pods.Resident{Name: worldProber, Listen: fixture.ListenOn(probes)}
+	if err := s.dial(ctx, r, cluster.Outside()); err != nil {
+		return fmt.Errorf("start prober of hosts outside of the cluster: %w", err)
+	}
+	return nil
+}
+
+// worldProber is the prober of all hosts outside of the cluster.
+const worldProber = "world"
+
 // controlOf is the name of the control prober on the node that the fixture calls n.
 func (s *stage) controlOf(n int) string {
 	n = (n-1)%len(s.objects.Nodes) + 1
@@ -140,13 +163,17 @@ func (s *stage) withoutRaw() string {
 // addProber starts a resident prober, and tries again as long as patience lasts: an API
 // server may be too busy to exec, or away for a moment.
 func (s *stage) addProber(ctx context.Context, r pods.Resident) error {
+	return s.dial(ctx, r, s.cluster)
+}
+
+func (s *stage) dial(ctx context.Context, r pods.Resident, where pods.Execer) error {
 	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	r.Gather = s.timing.Gather
 	var last error
 	retry := wait.Backoff{Duration: 100 * time.Millisecond, Factor: 2, Steps: 100, Cap: 2 * time.Second}
 	_ = retry.DelayFunc().Until(ctx, true, false, func(ctx context.Context) (bool, error) { // last says more
-		last = s.fleet.Add(ctx, r.Name, r.Dial(s.cluster))
+		last = s.fleet.Add(ctx, r.Name, r.Dial(where))
 		return last == nil || probe.Unfit(last), nil
 	})
 	return last
@@ -157,6 +184,7 @@ func (s *stage) close(ctx context.Context, keep bool) error {
 	for _, p := range s.controls {
 		s.fleet.Remove(p.prober)
 	}
+	s.fleet.Remove(worldProber)
 	if keep {
 		return nil
 	}

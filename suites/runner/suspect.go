@@ -22,7 +22,7 @@ import (
 func (w *watch) suspect(r *round, k controlKey, got arrival) {
 	if w.suspects[k] == nil {
 		p := w.pod(k.Server)
-		if got.obs.Result == probe.Connected || k.Path != cases.PathPod || p == nil || cases.IsNodeKey(k.Server) {
+		if got.obs.Result == probe.Connected || k.Path != cases.PathPod || p == nil || !cases.IsPodKey(k.Server) {
 			return
 		}
 		key := cases.Cell(k)
