@@ -30,6 +30,7 @@ func Text(w io.Writer, run *v1.Run) error {
 	t.conditions(run)
 	t.figures(run)
 	t.table(run)
+	t.observed(run)
 	t.notes(run)
 	t.failures(run)
 	return t.err

@@ -106,6 +106,10 @@ type Cell struct {
 	Want     string      `json:"want"` // Allow, Deny or Undefined
 	Seen     string      `json:"seen"` // the last conclusive observation
 	Evidence string      `json:"evidence,omitempty"`
+	// Asked says that a line of the case asks to observe the cell. Observed is what became of
+	// one that is Undefined: allow, deny, mixed, or nothing when nothing was proved.
+	Asked    bool        `json:"asked,omitempty"`
+	Observed string      `json:"observed,omitempty"`
 	Outcome  Outcome     `json:"outcome"`
 	Kind     FailureKind `json:"kind,omitempty"`    // of a failure
 	Reason   string      `json:"reason,omitempty"`  // why the outcome is what it is

@@ -7,6 +7,8 @@ type Summary struct {
 	Schema  string  `json:"schema"`
 	Verdict Verdict `json:"verdict"`
 	Figures Figures `json:"figures"`
+	// Observed is what the API leaves undefined and was therefore not judged.
+	Observed []Observed `json:"observed"`
 }
 
 // Figures are the numbers of a run. A number without a sample is null, never 0.
@@ -58,7 +60,7 @@ type Figures struct {
 
 // Summary computes the verdict and the figures from the cases and the cells.
 func (r *Run) Summary() Summary {
-	return Summary{Schema: Schema, Verdict: r.Verdict(), Figures: r.Figures()}
+	return Summary{Schema: Schema, Verdict: r.Verdict(), Figures: r.Figures(), Observed: r.Observed()}
 }
 
 // Figures computes the figures from the cases and the cells.

@@ -141,11 +141,19 @@ func plain(n *yaml.Node) {
 
 // String is the line of a case file.
 func (e Expect) String() string {
-	fields := []string{joined(e.Clients), "->", joined(e.Servers), strings.ToLower(string(e.Verdict))}
+	fields := []string{joined(e.Clients), "->", joined(e.Servers), e.word()}
 	if len(e.Ports) > 0 {
 		fields = append(fields, joined(e.Ports))
 	}
 	return strings.Join(append(fields, list(e.Families)...), " ")
+}
+
+// word is what the line says of its cells.
+func (e Expect) word() string {
+	if e.Verdict == model.Undefined {
+		return "observe"
+	}
+	return strings.ToLower(string(e.Verdict))
 }
 
 // String prints the pattern as "80/*".

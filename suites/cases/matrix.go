@@ -50,23 +50,36 @@ func (c Case) Cells(step int, families []model.Family) []Cell {
 }
 
 // Want is the pinned verdict of one cell after step (0 is the first); before the first,
-// -1, everything is allowed. It is Undefined, to be observed and never judged, for a pod to
-// itself and for a node that has no such role in this case. It does not check that the pods
+// -1, everything is allowed. It is Undefined, to be observed and never judged, where a line says
+// so, for a pod to itself and for a node that has no such role in this case. It does not check that the pods
 // exist: see Keys.
 func (c Case) Want(step int, k Cell) model.Verdict {
 	if k.Client == k.Server || !c.meet(k.Client, k.Server) {
 		return model.Undefined
 	}
-	verdict := model.Allow
-	if step < 0 {
-		return verdict
+	if e := c.expectation(step, k); e != nil {
+		return e.Verdict
 	}
-	for _, e := range c.Steps[step].Expect {
+	return model.Allow
+}
+
+// Asks reports whether a line of the step asks what becomes of the cell, whatever that is.
+func (c Case) Asks(step int, k Cell) bool {
+	e := c.expectation(step, k)
+	return e != nil && e.Verdict == model.Undefined
+}
+
+// expectation is the line that counts for the cell, nil when there is none.
+func (c Case) expectation(step int, k Cell) *Expect {
+	if step < 0 {
+		return nil
+	}
+	for _, e := range slices.Backward(c.Steps[step].Expect) {
 		if e.matches(k) {
-			verdict = e.Verdict
+			return &e
 		}
 	}
-	return verdict
+	return nil
 }
 
 // has reports whether an endpoint can have an address of the family: a host outside of the

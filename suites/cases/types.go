@@ -92,7 +92,7 @@ type Namespace struct {
 type Expect struct {
 	Clients  []Pattern
 	Servers  []Pattern
-	Verdict  model.Verdict  // Allow or Deny
+	Verdict  model.Verdict  // Allow, Deny, or Undefined for what is only observed
 	Ports    []PortPattern  // empty: every probe
 	Families []model.Family // empty: every family
 	Line     int            // in the case file, 1 is the first

@@ -82,6 +82,8 @@ type Judgement struct {
 	Outcome v1.Outcome     // Pass, Fail, Inconclusive, or Skipped for what is undefined
 	Kind    v1.FailureKind // of a failure
 	Reason  string
+	// Observed is what became of a cell that is undefined; "" when nothing was proved.
+	Observed string
 	// Seen and Evidence describe the observation that decided: the violation of a failed
 	// cell, else the last conclusive observation, else the last one.
 	Seen     Result
@@ -132,7 +134,7 @@ func Judge(c *Cell, w Window) Judgement {
 	}
 	switch {
 	case c.Want == model.Undefined:
-		j.undefined(&h)
+		j.undefined(c, &h, w)
 	case !c.Changed() && h.violation != nil:
 		j.transition(c, &h, w)
 	case h.relapse != nil:

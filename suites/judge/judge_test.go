@@ -392,6 +392,33 @@ func checkLook(t *testing.T, c *Cell, w Window, j Judgement) {
 	}
 }
 
+// What is undefined is observed as it is at the end of the step.
+func TestObserved(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		obs  []Observation
+		want string
+	}{
+		{"let through", []Observation{seen(0, Connected), seen(600, Connected)}, v1.ObservedAllow},
+		{"dropped", []Observation{seen(600, Dropped)}, v1.ObservedDeny},
+		{"refused", []Observation{seen(600, Refused)}, v1.ObservedDeny},
+		{"closed on the way", []Observation{seen(0, Connected), seen(600, Dropped)}, v1.ObservedDeny},
+		{"now and then", []Observation{seen(600, Connected), seen(700, Dropped)}, v1.ObservedMixed},
+		{"early only", []Observation{seen(0, Connected)}, v1.ObservedAllow},
+		{"dropped, but nobody else got there", []Observation{with(seen(600, Dropped), dead)}, ""},
+		{"not seen", nil, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w := window()
+			w.Ended = acked + time.Second
+			j := Judge(&Cell{Before: undefined, Want: undefined, Observations: tc.obs}, w)
+			if j.Observed != tc.want || j.Outcome != v1.Skipped {
+				t.Errorf("observed %q, %s, want %q", j.Observed, j.Outcome, tc.want)
+			}
+		})
+	}
+}
+
 func TestTimes(t *testing.T) {
 	c := &Cell{Before: model.Allow, Want: model.Deny, Passing: true, Observations: []Observation{
 		seen(-10, Dropped), seen(5, Connected), seen(30, Dropped), seen(50, Connected), seen(75, Dropped), seen(600, Dropped),

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -34,10 +35,25 @@ func (j *Judgement) show(o *Observation) {
 	}
 }
 
-func (j *Judgement) undefined(h *history) {
+// undefined says what became of a cell at the end of its step: one that was let through on the
+// way only is no mixed one.
+func (j *Judgement) undefined(c *Cell, h *history, w Window) {
 	j.Outcome = v1.Skipped
 	j.Reason = "the API leaves it undefined: observed only"
-	j.show(h.last)
+	j.show(cmp.Or(h.lastProof, h.last))
+	for _, o := range ordered(c, w) {
+		if prove(c, &o, w) == proofNone || o.Sent < min(w.Ended-w.Hold, h.lastProof.Sent) {
+			continue
+		}
+		shown := v1.ObservedDeny
+		if o.Result == Connected || o.Delivered && o.Result != Dropped {
+			shown = v1.ObservedAllow
+		}
+		if j.Observed != "" && j.Observed != shown {
+			shown = v1.ObservedMixed
+		}
+		j.Observed = shown
+	}
 }
 
 func (j *Judgement) pass(c *Cell, h *history) {

@@ -42,8 +42,8 @@ func (a *fixtureSet) begin(c cases.Case, step int, before verdicts) *stepWatch {
 		return before[k]
 	}
 	w.watch = a.newWatch(w.want, past, a.timing.Hold)
-	for _, c := range w.cells {
-		c.judge.Passing = between[c.key]
+	for _, cell := range w.cells {
+		cell.judge.Passing, cell.asked = between[cell.key], c.Asks(step, cell.key)
 	}
 	return w
 }
@@ -184,6 +184,7 @@ func (w *stepWatch) report(c *cell) v1.Cell {
 		Case: w.c.Name, Step: w.name, Client: c.key.Client, Server: c.key.Server, Path: string(c.key.Path),
 		Family: string(c.key.Family), Protocol: string(c.key.Probe.Protocol), Port: c.key.Probe.Port,
 		Want: string(c.judge.Want), Seen: string(j.Seen), Evidence: j.Evidence,
+		Asked: c.asked, Observed: j.Observed,
 		Outcome: j.Outcome, Kind: j.Kind, Reason: j.Reason,
 		Changed: c.judge.Changed() && !c.undefined(), Flips: j.Flips, Probes: j.Conclusive,
 		FirstRight: asMillis(j.FirstRight), Stable: asMillis(j.Stable), Resolution: asMillis(j.Resolution),

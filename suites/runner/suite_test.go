@@ -333,3 +333,63 @@ func TestHopelessPod(t *testing.T) {
 		}
 	})
 }
+
+// What a line asks to observe is reported as it is at the end of the step, and never judged.
+func TestObserve(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		verdict func(pod int, at time.Duration) model.Verdict // of a pod to itself
+		want    string
+	}{
+		{"allow", func(int, time.Duration) model.Verdict { return model.Allow }, v1.ObservedAllow},
+		{"deny", func(int, time.Duration) model.Verdict { return model.Deny }, v1.ObservedDeny},
+		{"deny of some", func(pod int, _ time.Duration) model.Verdict {
+			return []model.Verdict{model.Allow, model.Deny}[pod%2]
+		}, v1.ObservedMixed},
+		{"one that is denied after a while", func(_ int, at time.Duration) model.Verdict {
+			if at < 100*time.Millisecond {
+				return model.Allow
+			}
+			return model.Deny
+		}, v1.ObservedDeny},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) { observe(t, w, tc.verdict, tc.want) })
+		})
+	}
+}
+
+func observe(t *testing.T, w *world, verdict func(int, time.Duration) model.Verdict, want string) {
+	t.Helper()
+	pods, right := map[netip.Addr]int{}, w.verdict
+	var first time.Duration
+	w.verdict = func(f model.Flow) model.Verdict {
+		if f.Client != f.Server || isNode(f.Client) {
+			return right(f)
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if first == 0 {
+			first = w.now()
+		}
+		if _, ok := pods[f.Client]; !ok {
+			pods[f.Client] = len(pods) / 2 // families
+		}
+		return verdict(pods[f.Client], w.now()-first)
+	}
+	run := w.run(t, w.config(loadCases(t, "observed-own-address")...))
+	expectAll(t, run, v1.Pass)
+	seen := 0
+	for _, o := range run.Observed() {
+		if o.Case == "" {
+			continue
+		}
+		seen += o.Allowed + o.Denied + o.Mixed
+		if o.Verdict != want || o.Unknown > 0 || o.Step == "" {
+			t.Errorf("observed %+v, want %s", o, want)
+		}
+	}
+	if seen != 3*2*2 { // pods, families, paths
+		t.Errorf("%d cells are observed", seen)
+	}
+}

@@ -44,6 +44,7 @@ type cell struct {
 	progress judge.Progress
 	pending  []time.Duration // when the probes that are on their way were handed over
 	flow     model.Flow      // as last probed
+	asked    bool            // is undefined, and a line of the case asks for what becomes of it
 }
 
 func (c *cell) undefined() bool { return c.judge.Want == model.Undefined }
@@ -218,13 +219,13 @@ func perRound(cells, perSecond int) time.Duration {
 }
 
 // sweepable are the cells of the next round: before the ack those that must not change,
-// afterwards all; but what is undefined need be seen only once.
+// afterwards all; but what is undefined need be seen only once, or at the end when asked for.
 func (w *watch) sweepable(now time.Duration) []*cell {
 	var cells []*cell
 	for _, c := range w.cells {
 		switch {
 		case c.undefined():
-			if !w.acked || c.progress.Seen || len(c.pending) > 0 {
+			if !w.acked || !w.open(c) || w.underway(c, now) {
 				continue
 			}
 		case !w.acked && c.judge.Changed(), w.underway(c, now):
@@ -323,9 +324,16 @@ func (w *watch) lastLook(now time.Duration) []*cell {
 	return last
 }
 
-// open reports whether more probing can still tell something about the cell.
+// open reports whether more probing can still tell something about the cell. What a case asks
+// for is what an engine does once it has had some time.
 func (w *watch) open(c *cell) bool {
-	return !c.progress.Violated && (!c.undefined() || !c.progress.Seen && len(c.pending) == 0)
+	switch {
+	case c.asked:
+		return c.progress.Last < w.window.Acked+w.window.Hold
+	case c.undefined():
+		return !c.progress.Seen && len(c.pending) == 0
+	}
+	return !c.progress.Violated
 }
 
 // newest is when the newest probe that is on its way was handed over.

@@ -1,0 +1,80 @@
+package v1
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+)
+
+// What became of cells that the API leaves undefined.
+const (
+	ObservedAllow = "allow"
+	ObservedDeny  = "deny"
+	ObservedMixed = "mixed"
+)
+
+// Observed is what a run saw of cells of one kind that the API leaves undefined: it belongs
+// to the engine, and is judged by nobody.
+type Observed struct {
+	// Case and Step ask for it; both are empty for pods to themselves in any case.
+	Case     string `json:"case,omitempty"`
+	Step     string `json:"step,omitempty"`
+	Path     string `json:"path"`
+	Family   string `json:"family"`
+	Protocol string `json:"protocol"`
+	Port     uint16 `json:"port"`
+	Verdict  string `json:"verdict"` // allow, deny or mixed; "" when nothing was proved
+	// Cells by what was seen of each; of Unknown nothing was proved.
+	Allowed int `json:"allowed"`
+	Denied  int `json:"denied"`
+	Mixed   int `json:"mixed"`
+	Unknown int `json:"unknown"`
+}
+
+// Observed sums up all cells that the API leaves undefined, those that a case asks for last.
+func (r *Run) Observed() []Observed {
+	sums := map[Observed]*Observed{}
+	for c := range r.EachCell {
+		if c.Want != "Undefined" || !c.Asked && c.Client != c.Server {
+			continue
+		}
+		key := Observed{Path: c.Path, Family: c.Family, Protocol: c.Protocol, Port: c.Port}
+		if c.Asked {
+			key.Case, key.Step = c.Case, c.Step
+		}
+		if sums[key] == nil {
+			sums[key] = new(key)
+		}
+		sums[key].count(c)
+	}
+	all := []Observed{}
+	for _, o := range slices.SortedFunc(maps.Values(sums), compareObserved) {
+		all = append(all, *o)
+	}
+	return all
+}
+
+func (o *Observed) count(c *Cell) {
+	switch c.Observed {
+	case ObservedAllow:
+		o.Allowed++
+	case ObservedDeny:
+		o.Denied++
+	case ObservedMixed:
+		o.Mixed++
+	default:
+		o.Unknown++
+		return
+	}
+	switch {
+	case o.Verdict == "":
+		o.Verdict = c.Observed
+	case o.Verdict != c.Observed:
+		o.Verdict = ObservedMixed
+	}
+}
+
+func compareObserved(a, b *Observed) int {
+	return cmp.Or(cmp.Compare(a.Case, b.Case), cmp.Compare(a.Step, b.Step), cmp.Compare(a.Path, b.Path),
+		cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.Port, b.Port), cmp.Compare(a.Family, b.Family))
+}
