@@ -30,7 +30,8 @@ func EffectOf(a Action) Effect { return a.effect() }
 // World is where actions are done: a cluster, or one in memory. A new kind of action is a
 // type below and a method here, and the compiler names the worlds that lack it.
 type World interface {
-	ApplyPolicy(ctx context.Context, p *netv1.NetworkPolicy) error // create, or replace the spec when it exists
+	ApplyPolicy(ctx context.Context, p *netv1.NetworkPolicy) error  // create, or replace the spec when it exists
+	RefusePolicy(ctx context.Context, p *netv1.NetworkPolicy) error // the error says that it would be taken
 	PatchPolicy(ctx context.Context, p PatchPolicy) error
 	DeletePolicy(ctx context.Context, policy Ref) error
 	LabelPod(ctx context.Context, l LabelPod) error
@@ -66,6 +67,15 @@ func (a ApplyPolicy) ref() Ref { return Ref{a.Policy.Namespace, a.Policy.Name} }
 func (a ApplyPolicy) do(ctx context.Context, w World) error { return w.ApplyPolicy(ctx, a.Policy) }
 func (a ApplyPolicy) effect() Effect                        { return Effect{Resource: Policies} }
 func (a ApplyPolicy) String() string                        { return "apply " + a.ref().Key() }
+
+// RefusePolicy offers a policy that the API server must refuse. It is never there.
+type RefusePolicy struct{ Policy *netv1.NetworkPolicy }
+
+func (a RefusePolicy) ref() Ref { return Ref{a.Policy.Namespace, a.Policy.Name} }
+
+func (a RefusePolicy) do(ctx context.Context, w World) error { return w.RefusePolicy(ctx, a.Policy) }
+func (a RefusePolicy) effect() Effect                        { return Effect{Resource: Policies} }
+func (a RefusePolicy) String() string                        { return "refuse " + a.ref().Key() }
 
 // PatchPolicy changes an existing policy by a JSON merge patch (RFC 7386).
 type PatchPolicy struct {

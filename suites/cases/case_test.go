@@ -97,6 +97,8 @@ func needed(c cases.Case) []cases.Feature {
 				features[cases.Lifecycle] = true
 			case cases.PatchPolicy:
 				features[cases.PolicyUpdate] = true
+			case cases.RefusePolicy:
+				features[cases.Validation] = true
 			case cases.ApplyPolicy:
 				neededByPolicy(a.Policy, features)
 			}

@@ -35,6 +35,16 @@ func (p *FakeCluster) ApplyPolicy(_ context.Context, policy *netv1.NetworkPolicy
 	return nil
 }
 
+// RefusePolicy implements World. What the API refuses only an API server knows; here the policy
+// must be one that could be offered to it.
+func (p *FakeCluster) RefusePolicy(_ context.Context, policy *netv1.NetworkPolicy) error {
+	if p.namespace(policy.Namespace) < 0 {
+		return missing("namespace", policy.Namespace, p.namespaces())
+	}
+	_, err := BindPolicy(policy, p)
+	return err
+}
+
 // PatchPolicy implements World.
 func (p *FakeCluster) PatchPolicy(_ context.Context, patch PatchPolicy) error {
 	bound, err := BindJSON(patch.Merge, p)

@@ -32,6 +32,7 @@ const (
 	OutsideTraffic    Feature = "OutsideTraffic"
 	LongNames         Feature = "LongNames"
 	DualStack         Feature = "DualStack"
+	Validation        Feature = "Validation"
 )
 
 // FeatureInfo describes a feature.
@@ -67,6 +68,7 @@ func Features() []FeatureInfo {
 		{OutsideTraffic, "traffic from and to hosts outside of the cluster; needs such hosts"},
 		{LongNames, "names and labels as long as the API allows"},
 		{DualStack, "rules of one family judged on both"},
+		{Validation, "policies that the API server refuses"},
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/tools/txtar"
+	netv1 "k8s.io/api/networking/v1"
 
 	"github.com/netassay/netassay/model"
 )
@@ -53,10 +54,11 @@ type formatter struct {
 func (f *formatter) action(a Action) (h headerAction, err error) {
 	switch a := a.(type) {
 	case ApplyPolicy:
-		policy := a.Policy.DeepCopy()
-		policy.APIVersion, policy.Kind = "networking.k8s.io/v1", "NetworkPolicy"
 		h.Apply = new("")
-		*h.Apply, err = f.file(a.ref(), policy)
+		*h.Apply, err = f.policy(a.ref(), a.Policy)
+	case RefusePolicy:
+		h.Refuse = new("")
+		*h.Refuse, err = f.policy(a.ref(), a.Policy)
 	case PatchPolicy:
 		h.Patch = &headerPatch{Policy: a.Key()}
 		h.Patch.File, err = f.file(Ref{a.Namespace, a.Name + "-patch"}, a.Merge)
@@ -78,6 +80,12 @@ func (f *formatter) action(a Action) (h headerAction, err error) {
 		err = fmt.Errorf("no field of a case file stands for %T", a)
 	}
 	return h, err
+}
+
+func (f *formatter) policy(ref Ref, p *netv1.NetworkPolicy) (name string, err error) {
+	p = p.DeepCopy()
+	p.APIVersion, p.Kind = "networking.k8s.io/v1", "NetworkPolicy"
+	return f.file(ref, p)
 }
 
 // file is the name of a file with this content, which is written once.

@@ -21,7 +21,8 @@ type headerStep struct {
 
 // headerAction has exactly one field set.
 type headerAction struct {
-	Apply           *string          `json:"apply,omitempty"` // a file of the archive
+	Apply           *string          `json:"apply,omitempty"`  // a file of the archive
+	Refuse          *string          `json:"refuse,omitempty"` // a file of the archive
 	Patch           *headerPatch     `json:"patch,omitempty"`
 	Delete          *string          `json:"delete,omitempty"` // x/policy
 	LabelPod        *headerPod       `json:"labelPod,omitempty"`

@@ -26,6 +26,8 @@ func (p *parser) action(at *yaml.Node, h headerAction) (a Action, ok bool) {
 	switch {
 	case h.Apply != nil:
 		a = ApplyPolicy{p.policy(at, *h.Apply)}
+	case h.Refuse != nil:
+		a = RefusePolicy{p.policy(at, *h.Refuse)}
 	case h.Patch != nil:
 		a = p.patch(at, *h.Patch)
 	case h.Delete != nil:

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -43,6 +44,8 @@ type world struct {
 	// of delay ago.
 	verdict func(f model.Flow) model.Verdict
 	delay   time.Duration
+	// lax API servers take what they must refuse.
+	lax bool
 	// broken probers give no observations; dead pods answer nobody.
 	broken, dead func(name string) bool
 	// interrupted says when a prober's stream was lost.
@@ -95,6 +98,9 @@ func newWorld() *world {
 	w.client.Discovery().(*fakediscovery.FakeDiscovery).FakedServerVersion = &version.Info{GitVersion: "v1.37.2"}
 	react := k8stesting.ObjectReaction(w.client.Tracker())
 	w.client.PrependReactor("*", "*", func(a k8stesting.Action) (bool, runtime.Object, error) {
+		if create, ok := a.(k8stesting.CreateActionImpl); ok && len(create.CreateOptions.DryRun) > 0 && !w.lax {
+			return true, nil, apierrors.NewInvalid(schema.GroupKind{}, "policy", nil)
+		}
 		w.complete(a)
 		handled, object, err := react(a)
 		if a.GetVerb() != "get" && a.GetVerb() != "list" {

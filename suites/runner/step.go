@@ -3,6 +3,7 @@ package runner
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -156,6 +157,9 @@ func (w *stepWatch) judged(ctx context.Context, over time.Duration) v1.Step {
 		return s
 	case !w.acked:
 		s.Outcome, s.Reason = v1.Error, w.err.Error()
+		if errors.Is(w.err, errTaken) {
+			s.Outcome = v1.Fail
+		}
 		return s
 	}
 	s.AckMS = millis(w.window.Acked - w.window.Begun)

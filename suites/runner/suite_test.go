@@ -173,6 +173,18 @@ func TestRefusedWriteIsAnErrorOfTheCase(t *testing.T) {
 	})
 }
 
+func TestTakenPolicyFailsTheCase(t *testing.T) {
+	for lax, want := range map[bool]v1.Outcome{false: v1.Pass, true: v1.Fail} {
+		inWorld(t, func(t *testing.T, w *world) {
+			w.lax = lax
+			c := outcomeOf(t, w.run(t, w.config(loadCases(t, "refused-blocks")...)), "refused-blocks")
+			if c.Outcome != want || lax && !strings.Contains(c.Reason, "refuse x/address-alone: the API server takes") {
+				t.Errorf("lax %t: %s (%s), want %s", lax, c.Outcome, c.Reason, want)
+			}
+		})
+	}
+}
+
 func TestCancelLeavesEverythingMarked(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -80,6 +81,25 @@ func (a *fixtureSet) ApplyPolicy(ctx context.Context, logical *netv1.NetworkPoli
 	p.ResourceVersion = old.ResourceVersion
 	_, err = client.Update(ctx, p, metav1.UpdateOptions{})
 	return err
+}
+
+// errTaken is what the API server would have had to refuse.
+var errTaken = errors.New("the API server takes what it must refuse")
+
+// RefusePolicy implements cases.World. Nothing is stored, whatever the API server says.
+func (a *fixtureSet) RefusePolicy(ctx context.Context, logical *netv1.NetworkPolicy) error {
+	p, err := cases.BindPolicy(logical, a)
+	if err != nil {
+		return err
+	}
+	_, err = a.policies(logical.Namespace).Create(ctx, p, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+	switch {
+	case apierrors.IsInvalid(err):
+		return nil
+	case err != nil:
+		return err
+	}
+	return errTaken
 }
 
 // PatchPolicy implements cases.World.
