@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -48,7 +49,8 @@ type StreamReport struct {
 
 // started is where a stream runs.
 type started struct {
-	prober *prober
+	client string
+	prober *prober // nil: it is not known before the client comes
 	stream Stream
 	at     time.Duration
 }
@@ -64,15 +66,62 @@ func (f *Fleet) StartStream(ctx context.Context, client string, s Stream) (Strea
 	if err != nil {
 		return 0, fmt.Errorf("start stream: %w", err)
 	}
-	id, at := max(1, rand.Uint64()), Now()
-	spec := wire.Stream{ID: id, Addr: s.Addr, Interval: s.Interval, Bucket: s.Bucket, Blocked: s.Blocked}
-	if _, err := p.ask(ctx, wire.Request{StartStream: &spec}); err != nil {
+	id, at := newStreamID(), Now()
+	if _, err := p.ask(ctx, wire.Request{StartStream: s.spec(id)}); err != nil {
 		return 0, fmt.Errorf("start stream: %w", err)
 	}
+	f.note(id, started{client: client, prober: p, stream: s, at: at})
+	return id, nil
+}
+
+func newStreamID() StreamID { return StreamID(max(1, rand.Uint64())) }
+
+func (s Stream) spec(id StreamID) *wire.Stream {
+	return &wire.Stream{ID: uint64(id), Addr: s.Addr, Interval: s.Interval, Bucket: s.Bucket, Blocked: s.Blocked}
+}
+
+func (f *Fleet) note(id StreamID, s started) {
 	f.mu.Lock()
-	f.streams[id] = started{prober: p, stream: s, at: at}
+	f.streams[uint64(id)] = s
 	f.mu.Unlock()
-	return StreamID(id), nil
+}
+
+// Expected is a stream that a prober starts by itself when it begins.
+type Expected struct {
+	ID     StreamID
+	Stream Stream
+}
+
+// Expect makes known that the prober called client, which is yet to be added, starts a stream
+// in its first instant: what began with it is stopped and told as any other stream.
+func (f *Fleet) Expect(client string, s Stream) Expected {
+	e := Expected{newStreamID(), s}
+	f.note(e.ID, started{client: client, stream: s, at: Now()})
+	return e
+}
+
+// Requests are the lines by which a prober starts these streams (probe run --requests).
+func Requests(all []Expected) string {
+	var b strings.Builder
+	for _, e := range all {
+		// No answer is waited for: an ID that no other request has.
+		line, err := wire.Encode(wire.Request{ID: uint64(e.ID), StartStream: e.Stream.spec(e.ID)})
+		if err != nil {
+			panic(err) // a few numbers
+		}
+		b.Write(line)
+	}
+	return b.String()
+}
+
+// Began is when the prober of that name began to live, as its own word is; ok is false for an
+// unknown one.
+func (f *Fleet) Began(name string) (at time.Duration, ok bool) {
+	p, err := f.prober(name)
+	if err != nil {
+		return 0, false
+	}
+	return p.translate(p.hello.Began), true
 }
 
 // StopStream stops a stream and gathers what its sender and all probers know of it. When
@@ -85,14 +134,12 @@ func (f *Fleet) StopStream(ctx context.Context, id StreamID) (StreamReport, erro
 	if !ok {
 		return StreamReport{}, fmt.Errorf("stop stream: no stream %d runs", id)
 	}
-	report := StreamReport{Client: s.prober.name, Stream: s.stream}
-	ev, err := s.prober.ask(ctx, wire.Request{StopStream: uint64(id)})
-	switch {
-	case err != nil:
+	report := StreamReport{Client: s.client, Stream: s.stream}
+	sent, err := f.endStream(ctx, s, id)
+	if err != nil {
 		err = fmt.Errorf("stop stream: the sender's report is lost: %w", err)
-	case ev.Sent != nil:
-		report.Sender = translateSender(*ev.Sent, s.prober.translate)
 	}
+	report.Sender = sent
 	wait := time.NewTimer(settle)
 	defer wait.Stop()
 	select {
@@ -101,6 +148,20 @@ func (f *Fleet) StopStream(ctx context.Context, id StreamID) (StreamReport, erro
 	}
 	f.collect(ctx, uint64(id), s.at, &report)
 	return report, err
+}
+
+// endStream has the sender stop, and gives its report.
+func (f *Fleet) endStream(ctx context.Context, s started, id StreamID) (sent wire.SenderReport, err error) {
+	if s.prober == nil {
+		if s.prober, err = f.prober(s.client); err != nil {
+			return sent, err
+		}
+	}
+	ev, err := s.prober.ask(ctx, wire.Request{StopStream: uint64(id)})
+	if err == nil && ev.Sent != nil {
+		sent = translateSender(*ev.Sent, s.prober.translate)
+	}
+	return sent, err
 }
 
 // collect asks all probers what they received of a stream that was started at.

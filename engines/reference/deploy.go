@@ -100,7 +100,36 @@ func (e *Engine) manifests(ctx context.Context, image string) ([]*unstructured.U
 	if err != nil {
 		return nil, fmt.Errorf("get manifests of the enforcer: %w: %s", err, strings.TrimSpace(complaints.String()))
 	}
-	return parseManifests(string(text))
+	objects, err := parseManifests(string(text))
+	if err != nil {
+		return nil, err
+	}
+	return objects, addArgs(objects, e.Args)
+}
+
+// addArgs adds arguments to the agent's command line.
+func addArgs(objects []*unstructured.Unstructured, args []string) error {
+	for _, o := range objects {
+		containers, ok, err := unstructured.NestedSlice(o.Object, "spec", "template", "spec", "containers")
+		if err != nil {
+			return fmt.Errorf("read manifests of the enforcer: %s: %w", o.GetName(), err)
+		}
+		if !ok {
+			continue
+		}
+		agent, _ := containers[0].(map[string]any)
+		all, _, err := unstructured.NestedStringSlice(agent, "args")
+		if err == nil {
+			err = unstructured.SetNestedStringSlice(agent, append(all, args...), "args")
+		}
+		if err == nil {
+			err = unstructured.SetNestedSlice(o.Object, containers, "spec", "template", "spec", "containers")
+		}
+		if err != nil {
+			return fmt.Errorf("add arguments to %s: %w", o.GetName(), err)
+		}
+	}
+	return nil
 }
 
 // parseManifests reads YAML documents.

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 func TestParseManifests(t *testing.T) {
@@ -52,5 +53,21 @@ func TestNotRolledOut(t *testing.T) {
 				t.Errorf("%q, want %q", got, tc.want)
 			}
 		})
+	}
+}
+
+func TestAddArgs(t *testing.T) {
+	objects, err := parseManifests("kind: ServiceAccount\nmetadata: {name: a}\n---\nkind: DaemonSet\nmetadata: {name: b}\n" +
+		"spec: {template: {spec: {containers: [{name: enforcer, args: [--one]}]}}}\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := addArgs(objects, []string{"--two"}); err != nil {
+		t.Fatal(err)
+	}
+	containers, _, err := unstructured.NestedSlice(objects[1].Object, "spec", "template", "spec", "containers")
+	want := []any{map[string]any{"name": "enforcer", "args": []any{"--one", "--two"}}}
+	if diff := cmp.Diff(want, containers); diff != "" || err != nil {
+		t.Errorf("containers, %v (-want +got):\n%s", err, diff)
 	}
 }

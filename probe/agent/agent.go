@@ -30,6 +30,7 @@ type Config struct {
 // session is a running prober.
 type session struct {
 	cfg    Config
+	began  time.Duration
 	out    *outbox
 	client *client
 	server *server
@@ -39,7 +40,7 @@ type session struct {
 // Run is the resident prober: it answers the requests that in brings until in ends or ctx
 // does. A port that can't be had ends it with an Error event.
 func Run(ctx context.Context, cfg Config, in io.Reader, out io.Writer) error {
-	s := &session{cfg: cfg, out: newOutbox(cfg.Gather)}
+	s := &session{cfg: cfg, began: wire.Now(), out: newOutbox(cfg.Gather)}
 	var writers, loops sync.WaitGroup
 	writeErr := make(chan error, 1)
 	writers.Go(func() { writeErr <- s.out.run(out) })
@@ -85,7 +86,7 @@ func (s *session) open() error {
 func (s *session) hello() *wire.Hello {
 	h := &wire.Hello{
 		Version: wire.Version, Name: s.cfg.Name, PID: os.Getpid(), Clock: wire.ClockID(),
-		Listening: s.server.listening,
+		Listening: s.server.listening, Began: s.began,
 	}
 	if len(s.client.sctp) > 0 {
 		h.Capabilities = append(h.Capabilities, wire.CapSCTP)

@@ -180,7 +180,7 @@ func TestMainRefuses(t *testing.T) {
 		code int
 		want string // on standard error, or output when the code is 0
 	}{
-		{"", 2, `unknown command "", want idle or run; see probe --help`},
+		{"", 2, `unknown command "", want idle, run or attach; see probe --help`},
 		{"runn", 2, `unknown command "runn"`},
 		{"run", 2, `bad --name "", want namespace/pod`},
 		{"run --name x/a --listen 80", 2, `bad --listen: port "80", want for example 80/tcp`},

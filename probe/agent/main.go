@@ -22,6 +22,7 @@ const usage = `probe: netassay's prober, to be run inside the pods that are test
       Does nothing until SIGTERM: the main process of a pod's probe container.
 
   probe run --name NAMESPACE/POD [--listen PORTS] [--families ipv4,ipv6] [--gather 10ms]
+            [--detached [--requests LINES]]
       The resident prober. Reads requests from standard input and writes events to
       standard output, one JSON object per line, until standard input ends. The first
       line is its hello. It answers other probers on the ports of --listen, and probes
@@ -31,8 +32,14 @@ const usage = `probe: netassay's prober, to be run inside the pods that are test
       --listen    ports to answer on: 80/tcp,81/tcp,80/udp,81/udp,80/sctp,81/sctp
       --families  ipv4, ipv6 or both; those that the machine has when left out
       --gather    how long events wait for others, to be written together; 0 when left out
+      --detached  begin at once, as the main process of a container, and take the standard
+                  input and output of "probe attach" for its own when that comes; end with it
+      --requests  what a detached prober is asked before anybody has come, one per line
 
       With CAP_NET_RAW it can also do SCTP, and see SYNs whose answer got lost.
+
+  probe attach
+      Joins its standard input and output to the detached prober of the same pod.
 
 Try it by hand, two requests and a look at the answers:
 
@@ -59,17 +66,23 @@ func Main(args []string, in io.Reader, out, errs io.Writer) int {
 		return 0
 	case "run":
 		return run(args[1:], in, out, errs)
+	case "attach":
+		if err := attach(in, out); err != nil {
+			fmt.Fprintf(errs, "probe attach: %v\n", err)
+			return 1
+		}
+		return 0
 	case "help", "-h", "-help", "--help":
 		fmt.Fprint(out, usage)
 		return 0
 	default:
-		fmt.Fprintf(errs, "probe: unknown command %q, want idle or run; see probe --help\n", args[0])
+		fmt.Fprintf(errs, "probe: unknown command %q, want idle, run or attach; see probe --help\n", args[0])
 		return 2
 	}
 }
 
 func run(args []string, in io.Reader, out, errs io.Writer) int {
-	cfg, err := parse(args)
+	cfg, d, err := parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		fmt.Fprint(out, usage)
 		return 0
@@ -80,37 +93,52 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	if err := Run(ctx, cfg, in, out); err != nil {
+	serve := func() error { return Run(ctx, cfg, in, out) }
+	if d.yes {
+		serve = func() error { return runDetached(ctx, cfg, d.requests) }
+	}
+	if err := serve(); err != nil {
 		fmt.Fprintf(errs, "probe run: %v\n", err)
 		return 1
 	}
 	return 0
 }
 
-func parse(args []string) (Config, error) {
+// detached says how a prober is reached.
+type detached struct {
+	yes      bool
+	requests string
+}
+
+func parse(args []string) (Config, detached, error) {
 	fs := flag.NewFlagSet("probe run", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	name := fs.String("name", "", "")
 	listen := fs.String("listen", "", "")
 	families := fs.String("families", "", "")
 	gather := fs.Duration("gather", 0, "")
+	var d detached
+	fs.BoolVar(&d.yes, "detached", false, "")
+	fs.StringVar(&d.requests, "requests", "", "")
 	if err := fs.Parse(args); err != nil {
-		return Config{}, err
+		return Config{}, d, err
 	}
 	switch {
 	case fs.NArg() > 0:
-		return Config{}, fmt.Errorf("unexpected argument %q", fs.Arg(0))
+		return Config{}, d, fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	case d.requests != "" && !d.yes:
+		return Config{}, d, errors.New("--requests needs --detached")
 	case *gather < 0 || *gather > maxGather:
-		return Config{}, fmt.Errorf("bad --gather %v, want 0 to %v", *gather, maxGather)
+		return Config{}, d, fmt.Errorf("bad --gather %v, want 0 to %v", *gather, maxGather)
 	case *name == "" || len(*name) > 400 || strings.ContainsAny(*name, " \n"):
-		return Config{}, fmt.Errorf("bad --name %q, want namespace/pod", *name)
+		return Config{}, d, fmt.Errorf("bad --name %q, want namespace/pod", *name)
 	}
 	ports, err := ParsePorts(*listen)
 	if err != nil {
-		return Config{}, fmt.Errorf("bad --listen: %w", err)
+		return Config{}, d, fmt.Errorf("bad --listen: %w", err)
 	}
 	fams, err := parseFamilies(*families)
-	return Config{Name: *name, Listen: ports, Families: fams, Gather: *gather}, err
+	return Config{Name: *name, Listen: ports, Families: fams, Gather: *gather}, d, err
 }
 
 // maxGather keeps receipts in time for those who wait for them.

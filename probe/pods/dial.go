@@ -32,9 +32,12 @@ type Resident struct {
 	Name, Namespace, Pod string
 	Listen               string        // the ports that it answers on ("80/tcp,80/udp"); "" for none
 	Gather               time.Duration // for how long it gathers receipts before it sends them; 0 leaves it to the prober
+	// Main says that the prober is the main process of its container, which Command began in
+	// the pod's first instant: then it is not started, but reached.
+	Main bool
 }
 
-// Dial starts the resident prober of a running pod. The stream outlives the dial's context:
+// Dial starts or reaches the resident prober of a running pod. The stream outlives the dial's context:
 // it ends when it is closed or when the prober does.
 func (r Resident) Dial(c Execer) probe.Dial {
 	return func(ctx context.Context) (io.ReadWriteCloser, error) {
@@ -44,7 +47,7 @@ func (r Resident) Dial(c Execer) probe.Dial {
 		s := &stream{in: inW, out: outR, cancel: cancel}
 		go func() {
 			var complaints tail
-			err := c.Exec(ctx, r.Namespace, r.Pod, podspec.ContainerName, r.command(),
+			err := c.Exec(ctx, r.Namespace, r.Pod, podspec.ContainerName, r.dial(),
 				Streams{In: inR, Out: outW, Err: &complaints})
 			err = ended(err, &complaints)
 			cancel()
@@ -55,7 +58,24 @@ func (r Resident) Dial(c Execer) probe.Dial {
 	}
 }
 
-func (r Resident) command() []string {
+func (r Resident) dial() []string {
+	if r.Main {
+		return []string{"/probe", "attach"}
+	}
+	return r.run()
+}
+
+// Command is the command of the container whose main process the prober is to be. Streams
+// are what it sends from its first instant on (see probe.Fleet.Expect).
+func (r Resident) Command(streams ...probe.Expected) []string {
+	command := append(r.run(), "--detached")
+	if len(streams) > 0 {
+		command = append(command, "--requests", probe.Requests(streams))
+	}
+	return command
+}
+
+func (r Resident) run() []string {
 	command := []string{"/probe", "run", "--name", r.Name}
 	if r.Listen != "" {
 		command = append(command, "--listen", r.Listen)

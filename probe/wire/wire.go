@@ -48,6 +48,8 @@ type Hello struct {
 	Clock        string   `json:"clock"` // two probers with the same Clock read the same clock
 	Capabilities []string `json:"capabilities,omitempty"`
 	Listening    []string `json:"listening,omitempty"` // "80/tcp/ipv4", sorted
+
+	Began time.Duration `json:"began"` // when the prober began
 }
 
 // Request is one line to the prober. Besides ID exactly one field is set.

@@ -15,7 +15,7 @@ import (
 
 // parseExpect reads one line of expectations:
 //
-//	CLIENTS -> SERVERS  allow|deny|observe  [PORTS]  [FAMILY]  # comment
+//	CLIENTS -> SERVERS  allow|deny|never|observe  [PORTS]  [FAMILY]  # comment
 //
 // CLIENTS, SERVERS and PORTS are lists with commas and no spaces. ok is false for a line
 // with nothing but a comment.
@@ -26,7 +26,7 @@ func parseExpect(line string) (e Expect, ok bool, err error) {
 		return Expect{}, false, nil
 	}
 	if len(fields) < 4 || fields[1] != "->" {
-		return Expect{}, true, errors.New(`an expectation is "CLIENTS -> SERVERS allow|deny|observe [PORTS] [FAMILY]"`)
+		return Expect{}, true, errors.New(`an expectation is "CLIENTS -> SERVERS allow|deny|never|observe [PORTS] [FAMILY]"`)
 	}
 	if e.Clients, err = parsePatterns(fields[0]); err != nil {
 		return Expect{}, true, err
@@ -39,10 +39,12 @@ func parseExpect(line string) (e Expect, ok bool, err error) {
 		e.Verdict = model.Allow
 	case "deny":
 		e.Verdict = model.Deny
+	case "never":
+		e.Verdict, e.Never = model.Deny, true
 	case "observe":
 		e.Verdict = model.Undefined
 	default:
-		return Expect{}, true, fmt.Errorf("unknown verdict %q; valid are allow, deny, observe", fields[3])
+		return Expect{}, true, fmt.Errorf("unknown verdict %q; valid are allow, deny, never, observe", fields[3])
 	}
 	for _, f := range fields[4:] {
 		if err := e.restrict(f); err != nil {

@@ -63,6 +63,13 @@ func (c Case) Want(step int, k Cell) model.Verdict {
 	return model.Allow
 }
 
+// Never reports whether the cell is pinned as one that no packet may ever pass in the step,
+// from the first instant of the pod on that the step creates.
+func (c Case) Never(step int, k Cell) bool {
+	e := c.expectation(step, k)
+	return e != nil && e.Never && c.Want(step, k) == model.Deny
+}
+
 // Asks reports whether a line of the step asks what becomes of the cell, whatever that is.
 func (c Case) Asks(step int, k Cell) bool {
 	e := c.expectation(step, k)

@@ -170,7 +170,7 @@ func (p *parser) step(i int, h headerStep) {
 			p.run(at, a)
 		}
 	}
-	s.Expect = p.expects(p.header.at("steps", i, "expect"), h.Expect)
+	s.Expect = p.expects(p.header.at("steps", i, "expect"), h.Expect, s)
 	p.kase.Steps = append(p.kase.Steps, s)
 }
 
@@ -193,7 +193,7 @@ func (p *parser) run(at *yaml.Node, a Action) {
 var quotedPlaceholder = regexp.MustCompile(`placeholder "(\$\{[^"]*)"`)
 
 // expects reads the lines of a step and checks that each stands for some cell.
-func (p *parser) expects(at *yaml.Node, text string) []Expect {
+func (p *parser) expects(at *yaml.Node, text string, s Step) []Expect {
 	first := 0
 	if at != nil && (at.Style == yaml.LiteralStyle || at.Style == yaml.FoldedStyle) {
 		first = 1
@@ -207,6 +207,9 @@ func (p *parser) expects(at *yaml.Node, text string) []Expect {
 		e.Line = p.header.above + at.Line + first + i
 		if err == nil {
 			err = p.meaning(e)
+		}
+		if err == nil {
+			err = p.meansNever(s, e)
 		}
 		if err != nil {
 			p.errs = append(p.errs, p.header.errorAt(at.Line+first+i, "%v", err))

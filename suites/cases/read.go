@@ -128,7 +128,7 @@ func (p *parser) newPod(at *yaml.Node, h headerNewPod) Pod {
 	}
 	labels := map[string]string{"pod": ref.Name}
 	maps.Copy(labels, h.Labels)
-	return Pod{Ref: ref, Labels: labels, Node: h.Node, Ports: p.ports(at, h.Ports)}
+	return Pod{Ref: ref, Labels: labels, Node: h.Node, Ports: p.ports(at, h.Ports), Made: true}
 }
 
 // ports are the declared ports of a new pod: those of the fixture when none are given.

@@ -80,6 +80,9 @@ type Pod struct {
 	Labels map[string]string // always holds pod=NAME
 	Node   int               // 1, 2 or 3: the node that it is placed on
 	Ports  []model.Port      // declared container ports; all are declared by the probe container but 8080
+	// Made says that a case makes the pod. It has no agnhost: its prober serves all, is there
+	// from the pod's first instant, and its end is the pod's.
+	Made bool
 }
 
 // Namespace is a namespace of the fixture, or one that a case creates.
@@ -93,6 +96,7 @@ type Expect struct {
 	Clients  []Pattern
 	Servers  []Pattern
 	Verdict  model.Verdict  // Allow, Deny, or Undefined for what is only observed
+	Never    bool           // denied from the first instant of the pod that the step creates
 	Ports    []PortPattern  // empty: every probe
 	Families []model.Family // empty: every family
 	Line     int            // in the case file, 1 is the first

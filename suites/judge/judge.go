@@ -52,10 +52,23 @@ type Cell struct {
 	// Passing reports whether the step's own actions, one after the other, may make the cell
 	// something else on its way: then a relapse before the deadline is nobody's fault.
 	Passing bool
+	// New says, of a cell that must never let anything pass, what is known of the first
+	// instants of its new pod; nil for any other cell. Before is what is wanted then.
+	New *New
 	// Server is the name that an answer must carry to be this cell's; "" accepts any.
 	Server string
 	// Observations in any order.
 	Observations []Observation
+}
+
+// New is what one-way datagrams showed of a cell of a pod that the step creates.
+type New struct {
+	Began    time.Duration   // the pod's first instant
+	Sent     uint64          // datagrams, from First on; 0 where none are sent in this protocol
+	First    time.Duration   // when the first was sent
+	Received uint64          // of them
+	Arrivals []time.Duration // of those received, the earliest first; they may be not all
+	Err      string          // why nothing, or too little, is known
 }
 
 // Changed reports whether the step changes what is wanted of the cell.
@@ -135,6 +148,8 @@ func Judge(c *Cell, w Window) Judgement {
 	switch {
 	case c.Want == model.Undefined:
 		j.undefined(c, &h, w)
+	case c.New.leaked():
+		j.leakedAtFirst(c)
 	case !c.Changed() && h.violation != nil:
 		j.transition(c, &h, w)
 	case h.relapse != nil:
@@ -147,9 +162,13 @@ func Judge(c *Cell, w Window) Judgement {
 		j.tooShort(c, &h, w)
 	case c.Changed() && h.run.first.shownAt() > w.Acked+w.Deadline:
 		j.late(c, &h, w)
+	case c.New != nil && c.New.Err != "":
+		j.Outcome, j.Reason = v1.Inconclusive, "of the new pod's first instants nothing is known: "+c.New.Err
+		j.show(h.last)
 	default:
 		j.pass(c, &h)
 	}
+	j.Evidence += c.New.evidence()
 	return j
 }
 

@@ -68,6 +68,12 @@ func (j *Judgement) pass(c *Cell, h *history) {
 func (j *Judgement) transition(c *Cell, h *history, w Window) {
 	j.Outcome, j.Kind = v1.Fail, kindOf(c)
 	j.show(h.violation)
+	if c.New != nil && c.New.Began > 0 {
+		j.Reason = fmt.Sprintf("must never pass, was %s: %d of %d probes wrong, from %s to %s after the pod's start",
+			seenAs(h.violation), h.wrongs, h.conclusive,
+			millis(h.violation.Sent-c.New.Began), millis(h.lastWrong.Sent-c.New.Began))
+		return
+	}
 	j.Reason = fmt.Sprintf("must stay %s during the step, was %s: %d of %d probes wrong, from %s to %s after the ack",
 		c.Want, seenAs(h.violation), h.wrongs, h.conclusive,
 		millis(h.violation.Sent-w.Acked), millis(h.lastWrong.Sent-w.Acked))

@@ -28,15 +28,26 @@ type apiServer struct {
 
 // backoff is how often the API server is asked for a state that is waited for: the longer
 // it takes, the less often, as dozens of pods wait for their containers at once.
-func backoff() wait.Backoff {
-	return wait.Backoff{Duration: 25 * time.Millisecond, Factor: 1.1, Steps: 100, Cap: 400 * time.Millisecond}
+func backoff(first time.Duration) wait.Backoff {
+	return wait.Backoff{Duration: first, Factor: 1.1, Steps: 100, Cap: 400 * time.Millisecond}
 }
+
+// unhurried is the first pause of what is polled, hurried that of what is waited for with an
+// eye on its first instants.
+const (
+	unhurried = 25 * time.Millisecond
+	hurried   = 5 * time.Millisecond
+)
 
 // poll asks at once and then again and again, as long as patience lasts.
 func (s *apiServer) poll(ctx context.Context, done wait.ConditionWithContextFunc) error {
+	return s.pollFrom(ctx, unhurried, done)
+}
+
+func (s *apiServer) pollFrom(ctx context.Context, first time.Duration, done wait.ConditionWithContextFunc) error {
 	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
-	return backoff().DelayFunc().Until(ctx, true, false, done)
+	return backoff(first).DelayFunc().Until(ctx, true, false, done)
 }
 
 // awaitGone waits until get finds nothing any more.
@@ -69,8 +80,9 @@ func (s *apiServer) createNamespace(ctx context.Context, namespace *corev1.Names
 }
 
 // startPod creates a pod and waits until it runs. A namespace that is a moment old has no
-// service account yet, and the API server refuses pods until it has.
-func (s *apiServer) startPod(ctx context.Context, object *corev1.Pod) (*corev1.Pod, error) {
+// service account yet, and the API server refuses pods until it has. known, when it is not
+// nil, is told of the pod's addresses as soon as there are some.
+func (s *apiServer) startPod(ctx context.Context, object *corev1.Pod, known func([]netip.Addr)) (*corev1.Pod, error) {
 	client := s.client.CoreV1().Pods(object.Namespace)
 	var lastRefusal error
 	err := s.poll(ctx, func(ctx context.Context) (bool, error) {
@@ -85,10 +97,17 @@ func (s *apiServer) startPod(ctx context.Context, object *corev1.Pod) (*corev1.P
 		return nil, fmt.Errorf("create pod %s/%s: %w", object.Namespace, object.Name, errors.Join(err, lastRefusal))
 	}
 	var running *corev1.Pod
-	err = s.poll(ctx, func(ctx context.Context) (bool, error) {
+	pause := unhurried
+	if known != nil {
+		pause = hurried
+	}
+	err = s.pollFrom(ctx, pause, func(ctx context.Context) (bool, error) {
 		running, err = client.Get(ctx, object.Name, metav1.GetOptions{})
 		if err == nil {
 			err = hopeless(running)
+		}
+		if ips := statusIPs(running); err == nil && known != nil && len(ips) > 0 {
+			known(ips)
 		}
 		return err == nil && s.runs(running), err
 	})

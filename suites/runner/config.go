@@ -27,6 +27,11 @@ type Prober interface {
 	// Late is why a probe that was Dropped proves nothing after all: its receiver read it
 	// too late. nil when that is not known.
 	Late(o probe.Observation) error
+	// One-way streams of new pods, and when their probers began.
+	StartStream(ctx context.Context, client string, s probe.Stream) (probe.StreamID, error)
+	Expect(client string, s probe.Stream) probe.Expected
+	StopStream(ctx context.Context, id probe.StreamID) (probe.StreamReport, error)
+	Began(name string) (at time.Duration, ok bool)
 }
 
 // Timing is how a run probes. The zero value of a field stands for its default.

@@ -27,6 +27,8 @@ import (
 	k8stesting "k8s.io/client-go/testing"
 
 	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/probe"
+	"github.com/netassay/netassay/probe/wire"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/suites/cases"
 	"github.com/netassay/netassay/suites/oracle"
@@ -54,6 +56,8 @@ type world struct {
 	late func() error
 	// lag is how late probers send what they are handed.
 	lag func() time.Duration
+	// streamed is what comes of a one-way stream.
+	streamed func(fakeStream) probe.StreamReport
 
 	proxyless string // a node without a kube-proxy
 
@@ -62,6 +66,12 @@ type world struct {
 	probers map[string]bool
 	writes  []string // namespaces that were written to
 	serial  int
+	streams []fakeStream
+}
+
+type fakeStream struct {
+	client string
+	stream probe.Stream
 }
 
 type state struct {
@@ -93,6 +103,9 @@ func newWorld() *world {
 		interrupted: func(string, time.Duration, time.Duration) error { return nil },
 		late:        func() error { return nil },
 		lag:         func() time.Duration { return 0 },
+		streamed: func(s fakeStream) probe.StreamReport {
+			return probe.StreamReport{Client: s.client, Stream: s.stream, Sender: wire.SenderReport{Start: fakeBegan + time.Millisecond, Sent: 100}}
+		},
 	}
 	w.verdict = func(f model.Flow) model.Verdict { return w.seen(w.delay).verdict(f) }
 	w.client.Discovery().(*fakediscovery.FakeDiscovery).FakedServerVersion = &version.Info{GitVersion: "v1.37.2"}

@@ -67,6 +67,30 @@ func (w *world) Interrupted(name string, from, to time.Duration) error {
 	return w.interrupted(name, from, to)
 }
 
+func (w *world) Expect(client string, s probe.Stream) probe.Expected {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	id := probe.StreamID(len(w.streams) + 1)
+	w.streams = append(w.streams, fakeStream{client, s})
+	return probe.Expected{ID: id, Stream: s}
+}
+
+func (w *world) StartStream(_ context.Context, client string, s probe.Stream) (probe.StreamID, error) {
+	return w.Expect(client, s).ID, nil
+}
+
+func (w *world) StopStream(_ context.Context, id probe.StreamID) (probe.StreamReport, error) {
+	w.mu.Lock()
+	s := w.streams[id-1]
+	w.mu.Unlock()
+	return w.streamed(s), nil
+}
+
+func (w *world) Began(string) (time.Duration, bool) { return fakeBegan, true }
+
+// fakeBegan is when each prober began.
+const fakeBegan = time.Millisecond
+
 func (w *world) Late(probe.Observation) error { return w.late() }
 
 func (w *world) probe(client string, t probe.Target) probe.Observation {

@@ -29,6 +29,8 @@ type fixtureSet struct {
 	used bool
 	// patient steps presume nothing, which is slower.
 	patient bool
+	// births are those of the step that is being done.
+	births *births
 	// turn is how long an answered probe takes from the harness and back, lately: a Duration.
 	turn atomic.Int64
 	// verified are the kinds of cells that were seen allowed since the last change.

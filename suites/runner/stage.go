@@ -95,7 +95,7 @@ func (s *stage) startControls(ctx context.Context, listen string) error {
 
 func (s *stage) startControl(ctx context.Context, n int, listen string) (*pod, error) {
 	object := s.objects.ControlPodObject(n)
-	running, err := s.startPod(ctx, object)
+	running, err := s.startPod(ctx, object, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -25,6 +25,8 @@ type stepWatch struct {
 	step     int
 	name     string
 	want     verdicts
+	fresh    map[string]bool // pods that the step creates
+	births   *births         // of them; nil in a baseline
 	snapshot model.Snapshot // after the writes; empty in a baseline
 	err      error          // what kept the step from being done, or the cells from being judged
 	defect   bool           // err is a defect of the case
@@ -35,9 +37,14 @@ type stepWatch struct {
 // begin prepares the watch of a step. before is what was wanted until now.
 func (a *fixtureSet) begin(c cases.Case, step int, before verdicts) *stepWatch {
 	w := &stepWatch{set: a, c: c, step: step, name: c.Steps[step].Name, want: wants(c, step, a.Families())}
-	fresh, between := touched(c.Steps[step]), passing(c, step, w.want, a.Families())
+	w.fresh, w.births = touched(c.Steps[step]), a.newBirths(c, step, w.want)
+	a.births = w.births
+	between := passing(c, step, w.want, a.Families())
 	past := func(k cases.Cell) model.Verdict {
-		if fresh[k.Client] || fresh[k.Server] || between[k] {
+		switch {
+		case c.Never(step, k):
+			return model.Deny
+		case w.fresh[k.Client] || w.fresh[k.Server] || between[k]:
 			return ""
 		}
 		return before[k]
@@ -45,6 +52,9 @@ func (a *fixtureSet) begin(c cases.Case, step int, before verdicts) *stepWatch {
 	w.watch = a.newWatch(w.want, past, a.timing.Hold)
 	for _, cell := range w.cells {
 		cell.judge.Passing, cell.asked = between[cell.key], c.Asks(step, cell.key)
+		if c.Never(step, cell.key) {
+			cell.judge.New = &judge.New{}
+		}
 	}
 	return w
 }
@@ -130,6 +140,9 @@ func (w *stepWatch) conclude(ctx context.Context) <-chan v1.Step {
 	w.window.Ended = over
 	verdict := make(chan v1.Step, 1)
 	go func() {
+		if w.births != nil {
+			w.judgeNew(w.births.seen(ctx))
+		}
 		w.drain()
 		verdict <- w.judged(ctx, over)
 	}()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -138,7 +139,15 @@ func (a *fixtureSet) CreatePod(ctx context.Context, p cases.Pod) error {
 	if _, err := services.Create(ctx, a.ServiceObject(p), metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
 		return fmt.Errorf("create service %s: %w", p.Key(), err)
 	}
-	running, err := a.startPod(ctx, a.PodObject(p))
+	r := pods.Resident{Name: p.Key(), Namespace: p.Namespace, Pod: p.Name, Listen: fixture.Listen(p), Main: p.Made}
+	object := a.PodObject(p)
+	var known func([]netip.Addr)
+	if p.Made {
+		r.Gather = a.timing.Gather
+		object.Spec.Containers[0].Command = r.Command(a.births.departing(key, r.Name)...)
+		known = func(ips []netip.Addr) { a.births.approach(ctx, key, ips) }
+	}
+	running, err := a.startPod(ctx, object, known)
 	if err != nil {
 		return err
 	}
@@ -148,10 +157,9 @@ func (a *fixtureSet) CreatePod(ctx context.Context, p cases.Pod) error {
 		return err
 	}
 	started := &pod{
-		key: key, prober: p.Key(), node: cases.NodeKey(p.Node), control: a.controlOf(p.Node),
+		key: key, prober: r.Name, node: cases.NodeKey(p.Node), control: a.controlOf(p.Node),
 		ips: statusIPs(running), services: parseIPs(service.Spec.ClusterIPs), since: since,
 	}
-	r := pods.Resident{Name: started.prober, Namespace: p.Namespace, Pod: p.Name, Listen: fixture.Listen(p.Ports)}
 	if err := a.addProber(ctx, r); err != nil {
 		return fmt.Errorf("start prober of pod %s: %w", key, err)
 	}
