@@ -158,8 +158,11 @@ func (e Expect) String() string {
 
 // word is what the line says of its cells.
 func (e Expect) word() string {
-	if e.Verdict == model.Undefined {
+	switch {
+	case e.Verdict == model.Undefined:
 		return "observe"
+	case e.Never:
+		return "never"
 	}
 	return strings.ToLower(string(e.Verdict))
 }
