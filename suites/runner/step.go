@@ -27,9 +27,9 @@ type stepWatch struct {
 	want     verdicts
 	fresh    map[string]bool // pods that the step creates
 	births   *births         // of them; nil in a baseline
-	snapshot model.Snapshot // after the writes; empty in a baseline
-	err      error          // what kept the step from being done, or the cells from being judged
-	defect   bool           // err is a defect of the case
+	snapshot model.Snapshot  // after the writes; empty in a baseline
+	err      error           // what kept the step from being done, or the cells from being judged
+	defect   bool            // err is a defect of the case
 	// doubtful reports, once the watch is over, whether some cell is not right as far as known.
 	doubtful bool
 }
