@@ -41,6 +41,10 @@ conformance-kind: deps docker-up build ## The same as conformance on a cluster o
 	@hack/deps.sh debootstrap:debootstrap
 	bin/netassay conformance --provider kind $(ARGS)
 
+.PHONY: fuzz-lab
+fuzz-lab: deps build ## Judge the reference enforcer by drawn cases, ten minutes: ARGS="--duration 1h --seed 7"
+	bin/netassay fuzz $(ARGS)
+
 .PHONY: chaos
 chaos: deps build ## Break the enforcer for half an hour; no packet may go wrong
 	bin/netassay chaos $(ARGS)

@@ -46,6 +46,15 @@ func (d *Directory) Chaos(run *v1.ChaosRun, sum *v1.ChaosSummary) error {
 	)
 }
 
+// Fuzz ends the stream of a run of drawn cases and writes what is derived from it.
+func (d *Directory) Fuzz(run *v1.FuzzRun) error {
+	return d.finish([]v1.Record{&run.FuzzConditions, &v1.Conclusion{Verdict: run.Verdict()}},
+		file{JUnitFile, func(w io.Writer) error { return render.FuzzJUnit(w, run) }},
+		file{ReportFile, func(w io.Writer) error { return render.FuzzText(w, run) }},
+		file{SummaryFile, func(w io.Writer) error { return render.JSON(w, run.Summary()) }},
+	)
+}
+
 // Scale ends the stream of a scale run and writes what is derived from it; bench writes the
 // values for benchstat.
 func (d *Directory) Scale(data *v1.ScaleData, sum *v1.ScaleSummary, bench func(io.Writer) error) error {

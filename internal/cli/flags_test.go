@@ -105,7 +105,7 @@ func TestCommandsTakeTheirTestbedsFlagsFromTheTable(t *testing.T) {
 		"chaos nodes":      "two are enough",
 	}
 	offers := map[string][]string{
-		"conformance": testbed.BuiltIn(), "verify": testbed.BuiltIn(),
+		"conformance": testbed.BuiltIn(), "verify": testbed.BuiltIn(), "fuzz": testbed.BuiltIn(),
 		"scale": {testbed.Lab, testbed.Kind}, "footprint": {testbed.Lab, testbed.Kind}, "chaos": {testbed.Lab}, "lab up": {testbed.Lab},
 	}
 	every := bedTable(testbed.BuiltIn()...)

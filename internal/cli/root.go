@@ -10,12 +10,16 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/netassay/netassay/internal/suggest"
+	"github.com/netassay/netassay/suites/fuzz"
 )
 
-// IO is where a command writes: results to Out, progress and errors to Err.
+// IO is where a command writes: results to Out, progress and errors to Err. It also has what
+// only the program can give.
 type IO struct {
 	Out io.Writer
 	Err io.Writer
+	// Paper is the reference enforcer, asked without a kernel; nil in programs that lack it.
+	Paper fuzz.Paper
 }
 
 // Main runs netassay with args (without the program's name) and returns its exit code.
@@ -38,6 +42,7 @@ into a cache; later ones start in seconds.`,
 		Example: `  netassay conformance                     # judge the reference enforcer, all cases
   netassay conformance --engine none       # the harness must convict an engine that does nothing
   netassay conformance --feature EndPort   # only what has to do with endPort
+  netassay fuzz --duration 2m              # the same with cases that are drawn
   netassay footprint                       # what one agent costs at 250 nodes, 20,000 pods
   netassay verify                          # the AKS documentation's own check
   netassay lab up                          # a cluster to play with; kubectl works`,
@@ -53,6 +58,7 @@ into a cache; later ones start in seconds.`,
 	root.AddCommand(
 		newConformance(stdio),
 		newVerify(stdio),
+		newFuzz(stdio),
 		newChaos(stdio),
 		newScale(stdio),
 		newFootprint(stdio),

@@ -28,7 +28,7 @@ type rule struct {
 // network and no time, and what they say today they say tomorrow.
 func pure() []string {
 	return []string{
-		"./model", "./suites/oracle", "./suites/judge", "./suites/cases", "./suites/fixture", "./probe/podspec",
+		"./model", "./suites/oracle", "./suites/judge", "./suites/cases", "./suites/fixture", "./suites/misread", "./suites/fuzz", "./probe/podspec",
 		"./enforcer/plan", "./enforcer/render", "./enforcer/cidr", "./enforcer/match",
 		"./enforcer/iptsim", "./model/gen", "./reports/v1", "./reports/render",
 		"./scale/profile", "./scale/load", "./scale/stats", "./scale/compare", "./scale/summary",

@@ -72,9 +72,10 @@ func experiments() []directory {
 			{"suites", "suites/oracle", "suites/judge", "suites/internal/fakenode", "suites/internal/testmain", "suites/kindtest", "suites/steady/account"},
 			{"suites/cases", "suites/steady", "suites/verify"},
 			{"suites/fixture", "suites/misread", "suites/chaos"},
+			{"suites/fuzz"},
 			{"suites/runner"},
 			{"suites/conformance"},
-			{"suites/e2e", "suites/mutants"},
+			{"suites/e2e", "suites/fuzz/play", "suites/mutants"},
 		}},
 		{name: "scale", sees: below, rows: [][]string{
 			{"scale/measure", "scale/profile", "scale/stats"},
@@ -101,7 +102,7 @@ func programs() []directory {
 			sees: []string{"leaves", "model", "probe", "engines", "clusters", "testbed", "reports", "suites", "scale"},
 			rows: [][]string{{"internal/cli"}},
 		},
-		{name: "cmd/netassay", sees: []string{"leaves", "testbed", "internal/cli"}, rows: [][]string{{"cmd/netassay"}}},
+		{name: "cmd/netassay", sees: []string{"leaves", "model", "testbed", "enforcer", "internal/cli"}, rows: [][]string{{"cmd/netassay"}}},
 		{name: "cmd/enforcer", sees: []string{"leaves", "model", "enforcer"}, rows: [][]string{{"cmd/enforcer"}}},
 		{name: "cmd/probe", sees: []string{"probe"}, rows: [][]string{{"cmd/probe"}}},
 		{name: "hack", sees: []string{"leaves", "clusters"}, rows: [][]string{

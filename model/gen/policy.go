@@ -56,8 +56,13 @@ func (g *Grammar) Policy(namespace, name string) *netv1.NetworkPolicy {
 	return p
 }
 
-// few is the length of a list: often one, at most three.
-func (g *Grammar) few() int { return Pick(g, 0, 1, 1, 1, 2, 2, 3) }
+// few is the length of a list: often one, now and then as many as nobody expects.
+func (g *Grammar) few() int {
+	if g.Chance(4) {
+		return 4 + g.IntN(4)
+	}
+	return Pick(g, 0, 1, 1, 1, 2, 2, 3)
+}
 
 func (g *Grammar) podSelector(everything int) metav1.LabelSelector {
 	return g.selector(everything, g.PodLabels)
@@ -70,9 +75,10 @@ func (g *Grammar) selector(everything int, words []Label) metav1.LabelSelector {
 	if g.Chance(everything) {
 		return s
 	}
+	plain := Pick(g, 0, 35, 35, 100) // in a hundred requirements
 	for range 1 + g.IntN(2) {
 		label := Pick(g, words...)
-		if g.Chance(35) {
+		if g.Chance(plain) {
 			if s.MatchLabels == nil {
 				s.MatchLabels = map[string]string{}
 			}

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -96,6 +97,22 @@ func ScaleJUnit(w io.Writer, run *v1.ScaleRun, s *v1.ScaleSummary) error {
 		"schema", run.Schema, "verdict", string(s.Verdict), "run", run.ID, "netassay", run.Tool,
 		"cluster", run.Cluster, "kubernetes", run.Kubernetes, "kernel", run.Kernel, "profile", run.Profile)
 	suite.add(judged("scale", "engines keep to their limits", s.Verdict, s.Reasons))
+	return suite.write(w)
+}
+
+// FuzzJUnit writes a run of drawn cases as a JUnit test suite of one case.
+func FuzzJUnit(w io.Writer, run *v1.FuzzRun) error {
+	suite := newSuite("fuzz", run.Started, run.Finished,
+		"schema", run.Schema, "verdict", string(run.Verdict()), "run", run.ID, "netassay", run.Tool,
+		"cluster", run.Cluster, "engines", strings.Join(run.Engines, ","), "seed", fmt.Sprint(run.Seed))
+	reasons := []string{cmp.Or(run.Trouble, "too little was judged")}
+	if len(run.Found) > 0 {
+		reasons = nil
+	}
+	for _, f := range run.Found {
+		reasons = append(reasons, f.Engine+": "+f.Wrong)
+	}
+	suite.add(judged("fuzz", "no drawn case is failed", run.Verdict(), reasons))
 	return suite.write(w)
 }
 

@@ -22,6 +22,7 @@ const (
 	KindCheck       RecordKind = "aks-check-run"   // CheckConditions
 	KindChaos       RecordKind = "chaos-run"       // ChaosConditions
 	KindScale       RecordKind = "scale-run"       // ScaleConditions
+	KindFuzz        RecordKind = "fuzz-run"        // FuzzConditions
 
 	KindCase    RecordKind = "case"    // Case, its steps without cells
 	KindCell    RecordKind = "cell"    // Cell, after its case
@@ -36,6 +37,8 @@ const (
 	KindFault   RecordKind = "fault"   // Fault, when it is done
 	KindFinding RecordKind = "finding" // Finding
 	KindBackend RecordKind = "backend" // Backend, when it is over
+	KindPlayed  RecordKind = "played"  // PlayedCase, when it is over
+	KindFound   RecordKind = "found"   // FoundCase, when it is as small as it gets
 	KindNote    RecordKind = "note"    // Note
 	KindVerdict RecordKind = "verdict" // Conclusion, the last
 )
@@ -58,6 +61,9 @@ func (*RunConditions) recordKind() RecordKind   { return KindConformance }
 func (*CheckConditions) recordKind() RecordKind { return KindCheck }
 func (*ChaosConditions) recordKind() RecordKind { return KindChaos }
 func (*ScaleConditions) recordKind() RecordKind { return KindScale }
+func (*FuzzConditions) recordKind() RecordKind  { return KindFuzz }
+func (*PlayedCase) recordKind() RecordKind      { return KindPlayed }
+func (*FoundCase) recordKind() RecordKind       { return KindFound }
 func (*Cell) recordKind() RecordKind            { return KindCell }
 func (*Case) recordKind() RecordKind            { return KindCase }
 func (*CheckStep) recordKind() RecordKind       { return KindStep }
@@ -79,6 +85,7 @@ func blanks() []Record {
 	return []Record{
 		&RunConditions{}, &CheckConditions{}, &ChaosConditions{}, &ScaleConditions{}, &Cell{}, &Case{}, &CheckStep{}, &Engine{}, &Turn{}, &Sample{},
 		&Reading{}, &Point{}, &Void{}, &Phase{}, &Fault{}, &Finding{}, &Backend{}, &Note{}, &Conclusion{},
+		&FuzzConditions{}, &PlayedCase{}, &FoundCase{},
 	}
 }
 

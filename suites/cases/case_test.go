@@ -1,7 +1,6 @@
 package cases_test
 
 import (
-	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -68,7 +67,7 @@ func TestFeatures(t *testing.T) {
 		for _, f := range c.Features {
 			used[f] = true
 		}
-		for _, f := range needed(c) {
+		for _, f := range c.Needed() {
 			if !c.HasFeature(f) {
 				t.Errorf("%s needs the feature %s", c.Name, f)
 			}
@@ -78,54 +77,6 @@ func TestFeatures(t *testing.T) {
 		if !used[f.Feature] || f.Description == "" {
 			t.Errorf("feature %s is used by no case, or has no description", f.Feature)
 		}
-	}
-}
-
-// needed are the features that can be read off a case's shape.
-func needed(c cases.Case) []cases.Feature {
-	features := map[cases.Feature]bool{
-		cases.Service:     slices.Contains(c.Paths, cases.PathService),
-		cases.NodeTraffic: len(c.Nodes) > 0, cases.OutsideTraffic: len(c.World) > 0,
-	}
-	for _, p := range c.Probes {
-		features[cases.SCTP] = features[cases.SCTP] || p.Protocol == corev1.ProtocolSCTP
-	}
-	for _, s := range c.Steps {
-		for _, a := range s.Do {
-			switch a := a.(type) {
-			case cases.CreatePod, cases.DeletePod:
-				features[cases.Lifecycle] = true
-			case cases.PatchPolicy:
-				features[cases.PolicyUpdate] = true
-			case cases.RefusePolicy:
-				features[cases.Validation] = true
-			case cases.ApplyPolicy:
-				neededByPolicy(a.Policy, features)
-			}
-		}
-	}
-	maps.DeleteFunc(features, func(_ cases.Feature, needed bool) bool { return !needed })
-	return slices.Sorted(maps.Keys(features))
-}
-
-func neededByPolicy(p *netv1.NetworkPolicy, features map[cases.Feature]bool) {
-	peers, ports := []netv1.NetworkPolicyPeer{}, []netv1.NetworkPolicyPort{}
-	for _, r := range p.Spec.Ingress {
-		peers, ports = append(peers, r.From...), append(ports, r.Ports...)
-	}
-	for _, r := range p.Spec.Egress {
-		peers, ports = append(peers, r.To...), append(ports, r.Ports...)
-	}
-	for _, peer := range peers {
-		if peer.IPBlock != nil {
-			features[cases.IPBlock] = true
-			features[cases.Except] = features[cases.Except] || len(peer.IPBlock.Except) > 0
-		}
-		features[cases.NamespaceSelector] = features[cases.NamespaceSelector] || peer.NamespaceSelector != nil
-	}
-	for _, port := range ports {
-		features[cases.EndPort] = features[cases.EndPort] || port.EndPort != nil
-		features[cases.NamedPort] = features[cases.NamedPort] || (port.Port != nil && port.Port.StrVal != "")
 	}
 }
 

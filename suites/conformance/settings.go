@@ -38,17 +38,22 @@ const (
 
 // Register makes the flags. What s holds are their defaults; sets is Parallel or FixtureSets.
 func (s *Settings) Register(set *pflag.FlagSet, sets string) {
-	set.IntVar(&s.FixtureSets, sets, s.FixtureSets, "sets of namespaces that work through the cases at once")
+	s.RegisterPlaying(set, sets)
 	set.Uint64Var(&s.Seed, "seed", s.Seed, "order of the cases; 0 takes a fresh one, which is printed")
 	set.StringVar(&s.Out, "out", s.Out, "result directory (default results/<time>-conformance-<engine>)")
-	set.DurationVar(&s.Timing.Timeout, "probe-timeout", s.Timing.Timeout, "silence that counts as dropped (default 400ms; where pods are containers 1s, but 400ms where no answer is due)")
-	set.DurationVar(&s.Timing.Hold, "hold", s.Timing.Hold, "how long a verdict must stay right")
-	set.DurationVar(&s.Timing.Deadline, "deadline", s.Timing.Deadline, "how long a step's verdicts may take to become right (default 10s, where pods are containers 30s)")
-	set.BoolVar(&s.RunUnsupported, "run-unsupported", s.RunUnsupported, "also judge features and IP families that the engine declares unsupported")
 	set.BoolVar(&s.FailFast, "fail-fast", s.FailFast, "skip what remains after the first failed case")
 	set.Var(&s.Skip, "skip", "report these cases (a name or glob) as skipped, for that reason; may be repeated")
 	set.Var(&s.Shard, "shard", "play the i-th of n parts of the cases: a run for each part has them all")
 	set.StringVar(&s.Resume, "resume", s.Resume, "go on with the run in this result directory, which was stopped or killed; results are those of a run without a break")
+}
+
+// RegisterPlaying makes the flags that say how cases are played, whichever these are.
+func (s *Settings) RegisterPlaying(set *pflag.FlagSet, sets string) {
+	set.IntVar(&s.FixtureSets, sets, s.FixtureSets, "sets of namespaces that work through the cases at once")
+	set.DurationVar(&s.Timing.Timeout, "probe-timeout", s.Timing.Timeout, "silence that counts as dropped (default 400ms; where pods are containers 1s, but 400ms where no answer is due)")
+	set.DurationVar(&s.Timing.Hold, "hold", s.Timing.Hold, "how long a verdict must stay right")
+	set.DurationVar(&s.Timing.Deadline, "deadline", s.Timing.Deadline, "how long a step's verdicts may take to become right (default 10s, where pods are containers 30s)")
+	set.BoolVar(&s.RunUnsupported, "run-unsupported", s.RunUnsupported, "also judge features and IP families that the engine declares unsupported")
 }
 
 // Check refuses wrong values. flag is how FixtureSets is spelled, with its dashes.

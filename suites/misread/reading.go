@@ -162,3 +162,11 @@ func isNode(s side, own bool) bool {
 }
 
 func fromOwnNode(s side) bool { return isNode(s, true) }
+
+// Verdict is what an engine with this reading does with a flow.
+func (r *Reading) Verdict(s *model.Snapshot, f model.Flow) model.Verdict {
+	if client, server := ends(s, f); r.passes(client) && r.passes(server) {
+		return model.Allow
+	}
+	return model.Deny
+}

@@ -18,6 +18,8 @@ type ledger struct {
 	events   func(Event)
 	record   func(...v1.Record)
 	failFast bool
+	brief    bool
+	fit      conditions
 
 	mu      sync.Mutex
 	report  *v1.Run
@@ -30,7 +32,7 @@ type ledger struct {
 // newLedger queues the cases that can run and reports the others at once.
 func newLedger(cfg Config) *ledger {
 	k := cfg.conditions()
-	l := &ledger{events: cfg.Events, record: cfg.Record, failFast: cfg.FailFast, report: &v1.Run{RunConditions: v1.RunConditions{
+	l := &ledger{events: cfg.Events, record: cfg.Record, failFast: cfg.FailFast, brief: cfg.Brief, fit: k, report: &v1.Run{RunConditions: v1.RunConditions{
 		Schema: v1.Schema, ID: cfg.RunID, Tool: cfg.Tool, Cluster: cfg.Cluster.Name(),
 		Engine: cfg.Engine, EngineVersion: cfg.EngineVersion, Started: time.Now().UTC(),
 		Nodes: len(cfg.Cluster.Nodes()), Seed: cfg.Seed, Parallel: cfg.Parallel, Timing: cfg.Timing.report(),
@@ -114,8 +116,23 @@ func (l *ledger) begin() {
 
 // add reports a case. The lock is held.
 func (l *ledger) add(c v1.Case) {
-	l.report.Cases = append(l.report.Cases, c)
 	l.record(c.Records()...)
+	if l.brief {
+		c = c.WithoutCells()
+	}
+	l.report.Cases = append(l.report.Cases, c)
+}
+
+// enqueue takes a case that comes late.
+func (l *ledger) enqueue(c cases.Case) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if outcome, reason, ok := l.fit.triage(c); !ok {
+		l.add(described(c, outcome, reason))
+		return
+	}
+	l.queue, l.total = append(l.queue, c), l.total+1
+	l.report.Order = append(l.report.Order, c.Name)
 }
 
 func (l *ledger) end(result v1.Case) {

@@ -88,6 +88,10 @@ func (s *Session) Start(ctx context.Context) error {
 // Those of Config.Cases that are not in it are Skipped or NotSupported.
 func (s *Session) Order() []string { return slices.Clone(s.ledger.report.Order) }
 
+// Add lets a case be asked for that Config.Cases did not have, and whose name no other has. It
+// may need no more of the nodes than those do. It is safe to call from several goroutines.
+func (s *Session) Add(c cases.Case) { s.ledger.enqueue(c) }
+
 // Play plays the case of that name, in a fixture set that is free, for which it waits while
 // Config.Parallel others are at work. It is safe to call from several goroutines. A case
 // that can't run here, that was played before, or that may not begin any more because the
