@@ -125,18 +125,20 @@ func (f *fuzzFlags) live(ctx context.Context, stdio IO) error {
 	if f.against != "" {
 		engines = append(engines, f.against)
 	}
+	var labels []string
 	for _, f.bed.Engine = range engines {
 		if err := f.check(); err != nil {
 			return err
 		}
+		labels = append(labels, f.bed.Label())
 	}
 	out := &f.settings.Out
-	return f.bed.inside(ctx, stdio, out, "fuzz-"+strings.Join(engines, "-"), func(ctx context.Context) error {
-		return f.record(ctx, stdio, f.bed.Provider, engines, func(ctx context.Context, r *play.Run) error {
+	return f.bed.inside(ctx, stdio, out, "fuzz-"+strings.Join(labels, "-"), func(ctx context.Context) error {
+		return f.record(ctx, stdio, f.bed.Provider, labels, func(ctx context.Context, r *play.Run) error {
 			var drawn int64
 			for _, f.bed.Engine = range engines {
 				before := int64(len(r.Report.Played))
-				err := f.bed.run(ctx, stdio, filepath.Join(*out, "logs", f.bed.Engine), func(ctx context.Context, t *testbed.Testbed) error {
+				err := f.bed.run(ctx, stdio, filepath.Join(*out, "logs", f.bed.Label()), func(ctx context.Context, t *testbed.Testbed) error {
 					return f.onBed(ctx, r, t, drawn)
 				})
 				if err != nil {

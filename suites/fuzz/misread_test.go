@@ -12,8 +12,8 @@ import (
 
 // With -every 1 -draws 300 all readings are looked for, which takes minutes.
 var (
-	every = flag.Int("every", 19, "look for one misreading of so many")
-	draws = flag.Int("draws", 50, "in so many cases")
+	every = flag.Int("every", 22, "look for one misreading of so many")
+	draws = flag.Int("draws", 40, "in so many cases")
 )
 
 const enough = 60 * time.Second // for one misreading, with the drawing of the cases

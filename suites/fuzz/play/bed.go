@@ -14,7 +14,7 @@ import (
 // OnBed hunts on a testbed.
 func (r *Run) OnBed(ctx context.Context, t *testbed.Testbed, s conformance.Settings, h *Hunt) (err error) {
 	run := &conformance.Run{Bed: t, Say: r.Say}
-	cfg := run.Config(s, []cases.Case{fuzz.Widest()}, r.Report.Tool)
+	cfg := run.Config(s, []cases.Case{fuzz.Widest()}, nil, r.Report.Tool)
 	cfg.Brief = true
 	if err := run.Fit(ctx, cfg); err != nil {
 		return err
