@@ -24,6 +24,8 @@ func (c Case) Needed() []Feature {
 				features[Lifecycle] = true
 			case PatchPolicy:
 				features[PolicyUpdate] = true
+			case RefusePolicy:
+				features[Validation] = true
 			case ApplyPolicy:
 				neededByPolicy(a.Policy, features)
 			}
