@@ -33,7 +33,8 @@ const (
 type Target struct {
 	Cell     int // the caller's number for it; comes back in the Observation
 	Addr     netip.AddrPort
-	Protocol string        // "TCP", "UDP" or "SCTP"
+	Protocol string        // "TCP", "UDP", "SCTP" or "ICMP", an echo, which has no port
+	Size     int           // bytes of payload, if more than a few; not Bare, TCP and UDP only
 	From     netip.Addr    // source, which the prober's machine must have; not valid: as it chooses
 	Timeout  time.Duration // from the first packet to the answer
 	// Bare: the other end is no prober. A completed handshake (TCP), any reply (UDP) or

@@ -86,6 +86,60 @@ func TestResults(t *testing.T) {
 	}
 }
 
+// A large payload needs all its fragments or segments.
+func TestLargePayloads(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t, 2)
+	n.start()
+	client, server := n.hosts[0], n.hosts[1]
+	for _, tc := range []struct {
+		name, rule  string
+		size        int
+		small, want Result
+	}{
+		{"600 bytes", "", 600, Connected, Connected},
+		{"in fragments", "", 4000, Connected, Connected},
+		{"large packets dropped", "INPUT -m length --length 1000:65535 -j DROP", 4000, Connected, Dropped},
+		{"all dropped", "INPUT -j DROP", 4000, Dropped, Dropped},
+	} {
+		inEach(t, tc.name+"/", func(t *testing.T, family, protocol string) {
+			if protocol == wire.SCTP {
+				return
+			}
+			if tc.rule != "" {
+				rule := strings.Replace(tc.rule, "INPUT", "INPUT -p "+strings.ToLower(protocol), 1)
+				server.iptables(family, "-A "+rule)
+				defer server.iptables(family, "-D "+rule)
+			}
+			target := server.target(family, protocol, 2*short)
+			small := n.probe(client, target)
+			target.Size = tc.size
+			large := n.probe(client, target)
+			if small.Result != tc.small || large.Result != tc.want || large.Result == Dropped && large.Packets < 2 {
+				t.Errorf("small %+v\nlarge %+v", small, large)
+			}
+		})
+	}
+}
+
+func TestEcho(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t, 2)
+	n.start()
+	client, server := n.hosts[0], n.hosts[1]
+	for family, icmp := range map[string]string{"ipv4": "icmp --icmp-type echo-request", "ipv6": "icmpv6 --icmpv6-type echo-request"} {
+		target := Target{Addr: netip.AddrPortFrom(server.ip[family], 0), Protocol: wire.ICMP, Timeout: long}
+		if o := n.probe(client, target); o.Result != Connected {
+			t.Errorf("%s: %+v", family, o)
+		}
+		target.Timeout = short
+		server.iptables(family, "-A INPUT -p "+icmp+" -j DROP")
+		if o := n.probe(client, target); o.Result != Dropped || o.Packets < 2 {
+			t.Errorf("%s, dropped: %+v", family, o)
+		}
+	}
+}
+
 func TestNobodyListens(t *testing.T) {
 	t.Parallel()
 	n := newNetwork(t, 2)

@@ -133,6 +133,8 @@ func (c *client) begin(j job) {
 		a.protocol = &udpProbe{}
 	case wire.SCTP:
 		a.protocol = &sctpProbe{}
+	case wire.ICMP:
+		a.protocol = &icmpProbe{}
 	}
 	a.protocol.start(a)
 }

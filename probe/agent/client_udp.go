@@ -70,7 +70,7 @@ func bindFresh(fd int, src netip.Addr, next func() uint16) error {
 func (p *udpProbe) send(a *attempt) {
 	payload := []byte(wire.BarePayload)
 	if !a.target.Bare {
-		payload = wire.AppendAsk(nil, a.target.Nonce)
+		payload = wire.AppendAsk(nil, a.target.Nonce, a.target.Size)
 	}
 	_, err := syscall.Write(a.fd, payload)
 	if err = a.sends.note(os.NewSyscallError("send", err)); err != nil {

@@ -84,7 +84,7 @@ func (s *server) accepted(fd int, from netip.AddrPort, port uint16) {
 }
 
 func (c *conn) ready() {
-	var buf [wire.MaxLinePayload]byte
+	var buf [wire.MaxAsk]byte
 	for {
 		n, err := syscall.Read(c.fd, buf[:])
 		if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EINTR) {

@@ -57,7 +57,7 @@ func (l *udpListener) open() error {
 
 // read takes in one datagram; false when there is none.
 func (l *udpListener) read() bool {
-	var buf [wire.MaxLinePayload]byte
+	var buf [wire.MaxAsk]byte
 	var oob [128]byte
 	n, oobn, _, sa, err := syscall.Recvmsg(l.fd, buf[:], oob[:], 0)
 	if err != nil {

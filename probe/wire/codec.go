@@ -100,14 +100,16 @@ func (r Request) check() error {
 // Check is what is wrong with the target, if anything.
 func (t Target) Check() error {
 	switch {
-	case !t.Addr.IsValid() || t.Addr.Port() == 0:
+	case !t.Addr.IsValid() || (t.Addr.Port() == 0) != (t.Protocol == ICMP):
 		return fmt.Errorf("bad address %q", t.Addr)
 	case t.Addr.Addr().Zone() != "":
 		return fmt.Errorf("bad address %q: zones are not supported", t.Addr)
 	case t.From.IsValid() && t.From.Is4() != t.Addr.Addr().Is4():
 		return fmt.Errorf("bad source %s: of another family than %s", t.From, t.Addr)
-	case t.Protocol != TCP && t.Protocol != UDP && t.Protocol != SCTP:
-		return fmt.Errorf("bad protocol %q, want TCP, UDP or SCTP", t.Protocol)
+	case t.Protocol != TCP && t.Protocol != UDP && t.Protocol != SCTP && t.Protocol != ICMP:
+		return fmt.Errorf("bad protocol %q, want TCP, UDP, SCTP or ICMP", t.Protocol)
+	case t.Size < 0 || t.Size > MaxAsk:
+		return fmt.Errorf("bad size %d, want 0 to %d", t.Size, MaxAsk)
 	case t.Timeout <= 0:
 		return fmt.Errorf("bad timeout %v, want more than 0", t.Timeout)
 	}

@@ -10,7 +10,7 @@ import (
 // What probers send to each other: text lines, so that a packet dump can be read, and one
 // binary form for streams.
 //
-//	NA1 <nonce>\n          probe, over TCP or UDP
+//	NA1 <nonce>\n          probe, over TCP or UDP; spaces before the end make it as large as wanted
 //	NA1 <nonce> <name>\n   answer
 //	NAS1 + 28 bytes        datagram of a one-way stream, never answered
 const (
@@ -22,12 +22,23 @@ const (
 // bytes in Kubernetes.
 const MaxLinePayload = 512
 
+// MaxAsk is the longest line of a probe: more than any MTU, so that it comes in fragments or
+// segments, all of which must arrive for it to be answered.
+const MaxAsk = 8192
+
 // BarePayload is what a UDP probe sends to a server that is no prober: agnhost netexec
 // answers it with its host name.
 const BarePayload = "hostname\n"
 
-// AppendAsk appends the line of a probe to b.
-func AppendAsk(b []byte, nonce uint64) []byte { return append(appendNonce(b, nonce), '\n') }
+// AppendAsk appends the line of a probe to b, of size bytes if it takes fewer.
+func AppendAsk(b []byte, nonce uint64, size int) []byte {
+	end := len(b) + size
+	b = appendNonce(b, nonce)
+	for len(b) < end-1 {
+		b = append(b, ' ')
+	}
+	return append(b, '\n')
+}
 
 func appendNonce(b []byte, nonce uint64) []byte {
 	return strconv.AppendUint(append(b, lineMagic...), nonce, 16)
@@ -46,7 +57,7 @@ func AppendAnswer(b []byte, nonce uint64, name string) []byte {
 func ParseLine(p []byte) (nonce uint64, name string, n int, ok bool) {
 	end := bytes.IndexByte(p, '\n')
 	if end < 0 {
-		return 0, "", 0, len(p) < MaxLinePayload
+		return 0, "", 0, len(p) < MaxAsk
 	}
 	rest, found := bytes.CutPrefix(p[:end], []byte(lineMagic))
 	digits, by, _ := bytes.Cut(rest, []byte{' '})
@@ -54,7 +65,7 @@ func ParseLine(p []byte) (nonce uint64, name string, n int, ok bool) {
 	if !found || err != nil {
 		return 0, "", end + 1, false
 	}
-	return nonce, string(by), end + 1, true
+	return nonce, string(bytes.TrimRight(by, " ")), end + 1, true
 }
 
 // Datagram is one datagram of a one-way stream. It says all that the receiver must know,

@@ -26,6 +26,7 @@ const (
 	TCP  = "TCP"
 	UDP  = "UDP"
 	SCTP = "SCTP"
+	ICMP = "ICMP" // an echo, of either family's ICMP; it has no port
 )
 
 // Result is what a probe saw.
@@ -70,6 +71,7 @@ type Target struct {
 	From     netip.Addr     `json:"f,omitzero"`  // source; not given: as the machine chooses
 	Timeout  time.Duration  `json:"t"`           // for everything from the first packet to the answer
 	Nonce    uint64         `json:"n,omitempty"` // goes to the receiver and comes back in its receipt
+	Size     int            `json:"z,omitempty"` // bytes of payload, where fewer would do; TCP and UDP, not Bare
 	Bare     bool           `json:"b,omitempty"` // the other end is no prober: a TCP connect or any reply will do
 }
 

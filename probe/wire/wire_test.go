@@ -107,7 +107,7 @@ func TestReportsFit(t *testing.T) {
 
 func TestPayloads(t *testing.T) {
 	const nonce uint64 = 1<<64 - 1
-	ask := string(AppendAsk(nil, nonce))
+	ask := string(AppendAsk(nil, nonce, 0))
 	for _, tc := range []struct {
 		in    string
 		nonce uint64
@@ -118,13 +118,15 @@ func TestPayloads(t *testing.T) {
 		{ask, nonce, "", 21, true},
 		{string(AppendAnswer(nil, nonce, "x/a")), nonce, "x/a", 25, true},
 		{ask + "more", nonce, "", 21, true},
+		{string(AppendAsk(nil, nonce, 4000)), nonce, "", 4000, true},
+		{string(AppendAsk(nil, nonce, 4000)[:3999]), 0, "", 0, true},
 		{"NA1 ff\n", 255, "", 7, true},
 		{"NA1 ff", 0, "", 0, true},
 		{"", 0, "", 0, true},
 		{"HTTP/1.1 400 Bad Request\r\n", 0, "", 26, false},
 		{"NA1 \n", 0, "", 5, false},
 		{"NA1 -1\n", 0, "", 7, false},
-		{strings.Repeat("x", MaxLinePayload), 0, "", 0, false},
+		{strings.Repeat("x", MaxAsk), 0, "", 0, false},
 	} {
 		got, name, n, ok := ParseLine([]byte(tc.in))
 		if got != tc.nonce || name != tc.name || n != tc.n || ok != tc.ok {
@@ -191,7 +193,7 @@ func FuzzParseLine(f *testing.F) {
 		if n > len(p) || !ok || n == 0 {
 			return
 		}
-		line := AppendAsk(nil, nonce)
+		line := AppendAsk(nil, nonce, 0)
 		if name != "" {
 			line = AppendAnswer(nil, nonce, name)
 		}

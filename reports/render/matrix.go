@@ -37,21 +37,27 @@ func (t *text) caseDetails(c *v1.Case) {
 // kind is a way to probe: the cells of one matrix.
 type kind struct {
 	path, family, protocol string
-	port                   uint16
+	port, payload          uint16
 }
 
 func (k kind) String() string {
 	name := fmt.Sprintf("%d/%s %s", k.port, k.protocol, k.family)
+	if k.protocol == "ICMP" {
+		name = "ICMP " + k.family
+	}
+	if k.payload > 0 {
+		name += fmt.Sprintf(" of %d bytes", k.payload)
+	}
 	if k.path != "pod" {
 		name += " by " + k.path
 	}
 	return name
 }
 
-func kindOf(c *v1.Cell) kind { return kind{c.Path, c.Family, c.Protocol, c.Port} }
+func kindOf(c *v1.Cell) kind { return kind{c.Path, c.Family, c.Protocol, c.Port, c.Payload} }
 
 func compareKinds(a, b kind) int {
-	return cmp.Or(cmp.Compare(a.path, b.path), cmp.Compare(a.protocol, b.protocol), cmp.Compare(a.port, b.port), cmp.Compare(a.family, b.family))
+	return cmp.Or(cmp.Compare(a.path, b.path), cmp.Compare(a.protocol, b.protocol), cmp.Compare(a.port, b.port), cmp.Compare(a.payload, b.payload), cmp.Compare(a.family, b.family))
 }
 
 // matrices prints the matrices in which something is wrong; kinds whose matrices are equal
@@ -202,7 +208,9 @@ func (t *text) wrongCells(s *v1.Step) {
 		if n++; n > mostCells {
 			continue
 		}
-		t.line("  %s -> %s %d/%s %s by %s: %s%s", c.Client, c.Server, c.Port, c.Protocol, c.Family, c.Path, kindPrefix(c), c.Reason)
+		k := kindOf(c)
+		k.path = "pod" // which needs no words
+		t.line("  %s -> %s %s by %s: %s%s", c.Client, c.Server, k, c.Path, kindPrefix(c), c.Reason)
 		if c.Evidence != "" {
 			t.line("      evidence: %s", c.Evidence)
 		}

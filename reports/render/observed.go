@@ -3,6 +3,7 @@ package render
 import (
 	"cmp"
 	"fmt"
+	"strings"
 
 	v1 "github.com/netassay/netassay/reports/v1"
 )
@@ -16,17 +17,17 @@ func (t *text) observed(run *v1.Run) {
 	all := run.Observed()
 	for i := range all {
 		o := &all[i]
-		p := place{"any pod to itself", cmp.Or(o.Verdict, "unknown")}
+		p := place{"any pod to itself, by " + o.Path, cmp.Or(o.Verdict, "unknown")}
 		if o.Case != "" {
 			p.where = fmt.Sprintf("%s, step %q", o.Case, o.Step)
 		}
 		if o.Verdict == v1.ObservedMixed {
 			p.verdict += fmt.Sprintf(" (%d allowed, %d denied, %d both)", o.Allowed, o.Denied, o.Mixed)
 		}
-		if kinds[p] == nil {
+		if cells[p] == 0 {
 			order = append(order, p)
 		}
-		kinds[p] = append(kinds[p], kind{o.Path, o.Family, o.Protocol, o.Port})
+		kinds[p] = append(kinds[p], kind{o.Path, o.Family, o.Protocol, o.Port, o.Payload})
 		cells[p] += o.Allowed + o.Denied + o.Mixed + o.Unknown
 	}
 	if len(order) == 0 {
@@ -34,7 +35,11 @@ func (t *text) observed(run *v1.Run) {
 	}
 	t.line("observed, as the API leaves it undefined (never judged):")
 	for _, p := range order {
-		t.line("  %s: %s: %s %d cells", p.where, p.verdict, title(kinds[p]), cells[p])
+		of := ""
+		if kinds[p][0].protocol != "" {
+			of = ": " + strings.TrimSuffix(title(kinds[p]), ":")
+		}
+		t.line("  %s: %s%s, %d cells", p.where, p.verdict, of, cells[p])
 	}
 	t.line("")
 }

@@ -102,7 +102,8 @@ type Cell struct {
 	Path     string      `json:"path"`   // "pod" or "service"
 	Family   string      `json:"family"` // "IPv4" or "IPv6"
 	Protocol string      `json:"protocol"`
-	Port     uint16      `json:"port"`
+	Port     uint16      `json:"port"`              // 0 of ICMP
+	Payload  uint16      `json:"payload,omitempty"` // bytes, where a case says how many
 	Want     string      `json:"want"` // Allow, Deny or Undefined
 	Seen     string      `json:"seen"` // the last conclusive observation
 	Evidence string      `json:"evidence,omitempty"`

@@ -16,13 +16,14 @@ const (
 // Observed is what a run saw of cells of one kind that the API leaves undefined: it belongs
 // to the engine, and is judged by nobody.
 type Observed struct {
-	// Case and Step ask for it; both are empty for pods to themselves in any case.
+	// Case and Step ask for it. Of pods to themselves in any case only the path is told.
 	Case     string `json:"case,omitempty"`
 	Step     string `json:"step,omitempty"`
 	Path     string `json:"path"`
-	Family   string `json:"family"`
-	Protocol string `json:"protocol"`
-	Port     uint16 `json:"port"`
+	Family   string `json:"family,omitempty"`
+	Protocol string `json:"protocol,omitempty"`
+	Port     uint16 `json:"port,omitempty"`
+	Payload  uint16 `json:"payload,omitempty"`
 	Verdict  string `json:"verdict"` // allow, deny or mixed; "" when nothing was proved
 	// Cells by what was seen of each; of Unknown nothing was proved.
 	Allowed int `json:"allowed"`
@@ -38,9 +39,9 @@ func (r *Run) Observed() []Observed {
 		if c.Want != "Undefined" || !c.Asked && c.Client != c.Server {
 			continue
 		}
-		key := Observed{Path: c.Path, Family: c.Family, Protocol: c.Protocol, Port: c.Port}
+		key := Observed{Path: c.Path}
 		if c.Asked {
-			key.Case, key.Step = c.Case, c.Step
+			key = Observed{Case: c.Case, Step: c.Step, Path: c.Path, Family: c.Family, Protocol: c.Protocol, Port: c.Port, Payload: c.Payload}
 		}
 		if sums[key] == nil {
 			sums[key] = new(key)
@@ -76,5 +77,5 @@ func (o *Observed) count(c *Cell) {
 
 func compareObserved(a, b *Observed) int {
 	return cmp.Or(cmp.Compare(a.Case, b.Case), cmp.Compare(a.Step, b.Step), cmp.Compare(a.Path, b.Path),
-		cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.Port, b.Port), cmp.Compare(a.Family, b.Family))
+		cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.Port, b.Port), cmp.Compare(a.Payload, b.Payload), cmp.Compare(a.Family, b.Family))
 }

@@ -86,9 +86,12 @@ func parsePatterns(list string) ([]Pattern, error) {
 	return patterns, nil
 }
 
-// parsePortPattern reads 80/TCP, 80/* or */TCP.
+// parsePortPattern reads 80/TCP, 80/*, */TCP or ICMP.
 func parsePortPattern(s string) (PortPattern, error) {
-	bad := fmt.Errorf("%q is no port; valid are like 80/TCP, 80/*, */UDP", s)
+	bad := fmt.Errorf("%q is no port; valid are like 80/TCP, 80/*, */UDP, ICMP", s)
+	if s == string(ICMP) {
+		return PortPattern{Protocol: ICMP}, nil
+	}
 	number, protocol, ok := strings.Cut(s, "/")
 	if !ok {
 		return PortPattern{}, bad
@@ -111,13 +114,29 @@ func parsePortPattern(s string) (PortPattern, error) {
 	return p, nil
 }
 
-// parseProbe reads 80/TCP.
+// maxSize is the largest payload of a probe.
+const maxSize = 8000
+
+// parseProbe reads 80/TCP, 80/UDP/1400 or ICMP.
 func parseProbe(s string) (Probe, error) {
-	p, err := parsePortPattern(s)
-	if err != nil || p.Port == 0 || p.Protocol == "" {
-		return Probe{}, fmt.Errorf("%q is no probe; valid are like 80/TCP, 81/UDP, 80/SCTP", s)
+	bad := fmt.Errorf("%q is no probe; valid are like 80/TCP, 81/UDP, 80/SCTP, 80/UDP/1400 (bytes, at most %d), ICMP", s, maxSize)
+	port, size, sized := s, uint64(0), strings.Count(s, "/") == 2
+	if sized {
+		at := strings.LastIndexByte(s, '/')
+		n, err := strconv.ParseUint(s[at+1:], 10, 16)
+		if err != nil || n == 0 || n > maxSize {
+			return Probe{}, bad
+		}
+		port, size = s[:at], n
 	}
-	return Probe(p), nil
+	p, err := parsePortPattern(port)
+	switch {
+	case err != nil, p.Protocol == "", p.Port == 0 && (p.Protocol != ICMP || sized):
+		return Probe{}, bad
+	case sized && (p.Protocol == corev1.ProtocolSCTP || p.Port == 8080):
+		return Probe{}, fmt.Errorf("%q: only probers take large payloads, by TCP and UDP; 8080 is agnhost's", s)
+	}
+	return Probe{p.Port, p.Protocol, uint16(size)}, nil
 }
 
 func knownProtocol(p corev1.Protocol) bool {

@@ -12,7 +12,7 @@ import (
 // DefaultProbes are the ports that a case probes when it names none: 80/TCP, served by the
 // probe container, and 8080/TCP, served by agnhost.
 func DefaultProbes() []Probe {
-	return []Probe{{80, corev1.ProtocolTCP}, {8080, corev1.ProtocolTCP}}
+	return []Probe{{Port: 80, Protocol: corev1.ProtocolTCP}, {Port: 8080, Protocol: corev1.ProtocolTCP}}
 }
 
 // DefaultPorts are the container ports that every pod of the fixture declares: six of the
@@ -26,6 +26,15 @@ func DefaultPorts() []model.Port {
 		}
 	}
 	return append(ports, model.Port{Name: "agnhost", Number: 8080, Protocol: corev1.ProtocolTCP})
+}
+
+// QuietPorts are what every pod serves besides, and declares to nobody: the ports of DNS, one
+// of the range of NodePorts, and the last of all.
+func QuietPorts() []Probe {
+	return []Probe{
+		{Port: 53, Protocol: corev1.ProtocolTCP}, {Port: 53, Protocol: corev1.ProtocolUDP},
+		{Port: 30080, Protocol: corev1.ProtocolTCP}, {Port: 65535, Protocol: corev1.ProtocolTCP},
+	}
 }
 
 // FixtureNodes is the number of nodes that the fixture's pods are placed on.

@@ -113,7 +113,7 @@ func namedPorts(ports []model.Port) map[string]string {
 	}
 	named := map[string]string{}
 	for _, p := range ports {
-		named[p.Name] = Probe{p.Number, p.Protocol}.String()
+		named[p.Name] = Probe{Port: p.Number, Protocol: p.Protocol}.String()
 	}
 	return named
 }
@@ -169,6 +169,9 @@ func (e Expect) word() string {
 
 // String prints the pattern as "80/*".
 func (pp PortPattern) String() string {
+	if pp.Protocol == ICMP {
+		return string(ICMP)
+	}
 	port, protocol := "*", cmp.Or(string(pp.Protocol), "*")
 	if pp.Port != 0 {
 		port = strconv.Itoa(int(pp.Port))

@@ -51,10 +51,10 @@ func (c Case) Cells(step int, families []model.Family) []Cell {
 
 // Want is the pinned verdict of one cell after step (0 is the first); before the first,
 // -1, everything is allowed. It is Undefined, to be observed and never judged, where a line says
-// so, for a pod to itself and for a node that has no such role in this case. It does not check that the pods
+// so, for ICMP, for a pod to itself and for a node that has no such role in this case. It does not check that the pods
 // exist: see Keys.
 func (c Case) Want(step int, k Cell) model.Verdict {
-	if k.Client == k.Server || !c.meet(k.Client, k.Server) {
+	if k.Client == k.Server || k.Probe.Protocol == ICMP || !c.meet(k.Client, k.Server) {
 		return model.Undefined
 	}
 	if e := c.expectation(step, k); e != nil {

@@ -157,6 +157,9 @@ func (p *parser) meaning(e Expect) error {
 		return err
 	}
 	for _, pp := range e.Ports {
+		if pp.Protocol == ICMP && e.Verdict != model.Undefined {
+			return fmt.Errorf("no policy is about ICMP; only observe it")
+		}
 		if !slices.ContainsFunc(p.kase.Probes, pp.matches) {
 			return fmt.Errorf("nothing probes this port; probes are %v", p.kase.Probes)
 		}

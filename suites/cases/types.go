@@ -32,12 +32,24 @@ type Case struct {
 
 // Probe is a destination port and protocol that is probed.
 type Probe struct {
-	Port     uint16
+	Port     uint16 // 0 for ICMP
 	Protocol corev1.Protocol
+	Size     uint16 // bytes of payload; 0 is as few as will do
 }
 
-// String prints the probe as "80/TCP".
-func (p Probe) String() string { return fmt.Sprintf("%d/%s", p.Port, p.Protocol) }
+// ICMP is the echo of either family. The API knows no such protocol.
+const ICMP corev1.Protocol = "ICMP"
+
+// String prints the probe as "80/TCP", "80/UDP/1400" or "ICMP".
+func (p Probe) String() string {
+	switch {
+	case p.Protocol == ICMP:
+		return string(ICMP)
+	case p.Size > 0:
+		return fmt.Sprintf("%d/%s/%d", p.Port, p.Protocol, p.Size)
+	}
+	return fmt.Sprintf("%d/%s", p.Port, p.Protocol)
+}
 
 // Path is how a client addresses a server.
 type Path string

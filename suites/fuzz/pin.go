@@ -132,7 +132,7 @@ func (l line) expect(servers []cases.Pattern) cases.Expect {
 	}
 	for _, p := range probed() {
 		if slices.Contains(strings.Split(l.probes, ","), p.String()) {
-			e.Ports = append(e.Ports, cases.PortPattern(p))
+			e.Ports = append(e.Ports, cases.PortPattern{Port: p.Port, Protocol: p.Protocol})
 		}
 	}
 	if l.family != "" {

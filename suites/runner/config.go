@@ -73,7 +73,7 @@ type Config struct {
 	// Resumed, if not nil, is a run that did not come to its end. What it has judged counts as
 	// found by this run, which plays the rest; their conditions must be the same.
 	Resumed *v1.Run
-	Brief    bool   // Run's report keeps no cells; Play and Record give them all the same
+	Brief   bool // Run's report keeps no cells; Play and Record give them all the same
 	// Restricted makes pods conform to the restricted Pod Security Standard. What can't be
 	// probed by such pods is skipped.
 	Restricted bool

@@ -54,6 +54,8 @@ type world struct {
 	interrupted func(name string, from, to time.Duration) error
 	// late is why what was dropped proves nothing.
 	late func() error
+	// eats says which packets get lost, whatever the verdict.
+	eats func(client string, t probe.Target) bool
 	// lag is how late probers send what they are handed.
 	lag func() time.Duration
 	// streamed is what comes of a one-way stream.
@@ -102,6 +104,7 @@ func newWorld() *world {
 		broken:  func(string) bool { return false }, dead: func(string) bool { return false },
 		interrupted: func(string, time.Duration, time.Duration) error { return nil },
 		late:        func() error { return nil },
+		eats:        func(string, probe.Target) bool { return false },
 		lag:         func() time.Duration { return 0 },
 		streamed: func(s fakeStream) probe.StreamReport {
 			return probe.StreamReport{Client: s.client, Stream: s.stream, Sender: wire.SenderReport{Start: fakeBegan + time.Millisecond, Sent: 100}}

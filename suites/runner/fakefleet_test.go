@@ -118,7 +118,7 @@ func (w *world) probe(client string, t probe.Target) probe.Observation {
 		return o
 	}
 	f := model.Flow{Client: from, Server: to, Protocol: corev1.Protocol(t.Protocol), Port: t.Addr.Port()}
-	if w.verdict(f) == model.Deny {
+	if w.eats(client, t) || w.verdict(f) == model.Deny {
 		return o
 	}
 	o.Result = probe.Connected

@@ -200,8 +200,8 @@ func (w *watch) control(r *round, batches map[string]*batch, server *pod, k cont
 func (b *batch) add(timeout time.Duration, server string, addr netip.Addr, p cases.Probe) {
 	b.targets = append(b.targets, probe.Target{
 		Cell: len(b.targets), Addr: netip.AddrPortFrom(addr, p.Port), Protocol: string(p.Protocol),
-		Timeout: timeout,
-		Bare:    fixture.ServedBy(p) == fixture.AgnhostContainer && cases.IsPodKey(server),
+		Timeout: timeout, Size: int(p.Size),
+		Bare: fixture.ServedBy(p) == fixture.AgnhostContainer && cases.IsPodKey(server),
 	})
 }
 

@@ -81,6 +81,7 @@ func compareCells(a, b cases.Cell) int {
 	return cmp.Or(
 		cmp.Compare(a.Client, b.Client), cmp.Compare(a.Server, b.Server), cmp.Compare(a.Path, b.Path),
 		cmp.Compare(a.Family, b.Family), cmp.Compare(a.Probe.Protocol, b.Probe.Protocol), cmp.Compare(a.Probe.Port, b.Probe.Port),
+		cmp.Compare(a.Probe.Size, b.Probe.Size),
 	)
 }
 
@@ -199,7 +200,7 @@ func (w *stepWatch) report(c *cell) v1.Cell {
 	j := judge.Judge(&c.judge, w.window)
 	r := v1.Cell{
 		Case: w.c.Name, Step: w.name, Client: c.key.Client, Server: c.key.Server, Path: string(c.key.Path),
-		Family: string(c.key.Family), Protocol: string(c.key.Probe.Protocol), Port: c.key.Probe.Port,
+		Family: string(c.key.Family), Protocol: string(c.key.Probe.Protocol), Port: c.key.Probe.Port, Payload: c.key.Probe.Size,
 		Want: string(c.judge.Want), Seen: string(j.Seen), Evidence: j.Evidence,
 		Asked: c.asked, Observed: j.Observed,
 		Outcome: j.Outcome, Kind: j.Kind, Reason: j.Reason,

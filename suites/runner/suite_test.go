@@ -16,6 +16,7 @@ import (
 
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/probe"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/suites/cases"
 )
@@ -404,4 +405,17 @@ func observe(t *testing.T, w *world, verdict func(int, time.Duration) model.Verd
 	if seen != 3*2*2 { // pods, families, paths
 		t.Errorf("%d cells are observed", seen)
 	}
+}
+
+// An engine that loses large packets is convicted by the cases that send some, and by those alone.
+func TestLargePacketsDropped(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.eats = func(client string, p probe.Target) bool { return p.Size > 1500 && !strings.Contains(client, "control") }
+		run := w.run(t, w.config(loadCases(t, "payload-udp-ingress", "payload-tcp-egress", "port-dns-egress")...))
+		for name, want := range map[string]v1.Outcome{"payload-udp-ingress": v1.Fail, "payload-tcp-egress": v1.Fail, "port-dns-egress": v1.Pass} {
+			if got := outcomeOf(t, run, name); got.Outcome != want {
+				t.Errorf("case %s: %s, want %s (%s)", name, got.Outcome, want, got.Reason)
+			}
+		}
+	})
 }
