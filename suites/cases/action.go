@@ -3,6 +3,7 @@ package cases
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -40,6 +41,7 @@ type World interface {
 	DeletePod(ctx context.Context, pod Ref) error // until it is gone
 	CreateNamespace(ctx context.Context, n Namespace) error
 	DeleteNamespace(ctx context.Context, name string) error // with all that is in it, until it is gone
+	Rounds(n int) int                                       // how many to make of n that all do the same
 }
 
 // Effect is what an action changes.
@@ -148,6 +150,43 @@ func (a DeleteNamespace) do(ctx context.Context, w World) error {
 }
 func (a DeleteNamespace) effect() Effect { return Effect{Resource: Namespaces, EndsPods: true} }
 func (a DeleteNamespace) String() string { return "delete namespace " + a.Name }
+
+// Repeat makes changes of policies and labels again and again, one round after the other.
+type Repeat struct {
+	Times int
+	Do    []Action
+}
+
+func (a Repeat) do(ctx context.Context, w World) error {
+	for n := range w.Rounds(a.Times) {
+		for _, one := range a.Do {
+			if err := one.do(ctx, w); err != nil {
+				return fmt.Errorf("round %d: %s: %w", n+1, one, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (a Repeat) effect() Effect { return a.Do[0].effect() }
+func (a Repeat) String() string { return fmt.Sprintf("%d times: %s", a.Times, joined(a.Do)) }
+
+// enoughRounds bring about every state that any number of rounds does.
+const enoughRounds = 2
+
+// Unrolled are the actions without repeats: as many rounds of each as bring about all states
+// that it brings about.
+func Unrolled(actions []Action) []Action {
+	var all []Action
+	for _, a := range actions {
+		if r, ok := a.(Repeat); ok {
+			all = append(all, slices.Repeat(r.Do, enoughRounds)...)
+		} else {
+			all = append(all, a)
+		}
+	}
+	return all
+}
 
 // labelList prints label changes as " color=blue old-", as kubectl label takes them.
 func labelList(labels map[string]*string) string {

@@ -246,6 +246,7 @@ func TestBind(t *testing.T) {
 	policy.Spec.Ingress = []netv1.NetworkPolicyIngressRule{{From: []netv1.NetworkPolicyPeer{
 		{IPBlock: &netv1.IPBlock{CIDR: "${any}", Except: []string{"${pod:z/b/24/64}", "10.9.0.0/16"}}},
 		{IPBlock: &netv1.IPBlock{CIDR: "0.0.0.0/0", Except: []string{"${pod:node/2}"}}},
+		{IPBlock: &netv1.IPBlock{CIDR: "${blocks:34}"}},
 	}}}
 	before := policy.DeepCopy()
 	bound, err := cases.BindPolicy(policy, cases.NewFakeCluster(dual...))
@@ -257,7 +258,13 @@ func TestBind(t *testing.T) {
 		{IPBlock: &netv1.IPBlock{CIDR: "::/0", Except: []string{"fd00:10:244:3::/64"}}},
 		{IPBlock: &netv1.IPBlock{CIDR: "0.0.0.0/0", Except: []string{"172.18.0.2/32"}}},
 	}
-	if diff := cmp.Diff(want, bound.Spec.Ingress[0].From); diff != "" {
+	peers := bound.Spec.Ingress[0].From
+	for i, cidr := range map[int]string{3: "198.18.0.0/31", 36: "198.18.1.8/31", 37: "2001:db8:b10c::0/127", 70: "2001:db8:b10c::108/127"} {
+		if got := peers[i].IPBlock.CIDR; got != cidr {
+			t.Errorf("block %d is %s, want %s", i, got, cidr)
+		}
+	}
+	if diff := cmp.Diff(want, peers[:3]); diff != "" {
 		t.Errorf("peers (-want +got):\n%s", diff)
 	}
 	if bound.Namespace != "x-fake" {

@@ -193,6 +193,9 @@ func (p *FakeCluster) DeleteNamespace(_ context.Context, name string) error {
 	return nil
 }
 
+// Rounds implements World.
+func (p *FakeCluster) Rounds(n int) int { return min(n, enoughRounds) }
+
 // Where an object is in the snapshot, by logical name; -1 when it is not there.
 
 func (p *FakeCluster) namespace(logical string) int {

@@ -76,6 +76,11 @@ func (f *formatter) action(a Action) (h headerAction, err error) {
 		h.CreateNamespace = &headerNamespace{Namespace: a.Name, Labels: labelChanges(nil, a.Labels)}
 	case DeleteNamespace:
 		h.DeleteNamespace = &a.Name
+	case Repeat:
+		h.Repeat = &headerRepeat{Times: a.Times, Do: make([]headerAction, len(a.Do))}
+		for i := 0; i < len(a.Do) && err == nil; i++ {
+			h.Repeat.Do[i], err = f.action(a.Do[i])
+		}
 	default:
 		err = fmt.Errorf("no field of a case file stands for %T", a)
 	}

@@ -31,6 +31,12 @@ type headerAction struct {
 	DeletePod       *string          `json:"deletePod,omitempty"` // x/pod
 	CreateNamespace *headerNamespace `json:"createNamespace,omitempty"`
 	DeleteNamespace *string          `json:"deleteNamespace,omitempty"`
+	Repeat          *headerRepeat    `json:"repeat,omitempty"`
+}
+
+type headerRepeat struct {
+	Times int            `json:"times"`
+	Do    []headerAction `json:"do"`
 }
 
 type headerPatch struct {

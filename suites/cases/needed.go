@@ -18,7 +18,7 @@ func (c Case) Needed() []Feature {
 		features[SCTP] = features[SCTP] || p.Protocol == corev1.ProtocolSCTP
 	}
 	for _, s := range c.Steps {
-		for _, a := range s.Do {
+		for _, a := range Unrolled(s.Do) {
 			switch a := a.(type) {
 			case CreatePod, DeletePod:
 				features[Lifecycle] = true

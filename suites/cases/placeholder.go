@@ -17,10 +17,12 @@ import (
 //
 //	${ns:x}              the real name of namespace x; anywhere in a string
 //	${any}               all addresses; a whole cidr or except value, like the following
+//	${blocks:1000}       as many blocks outside of the cluster, as peers of their own
 //	${pod:z/b}           the address of pod z/b (or of node/1), as a /32 or /128
 //	${pod:z/b/24/64}     the prefix around it, /24 in IPv4 and /64 in IPv6
 var (
 	namespacePlaceholder = regexp.MustCompile(`\$\{ns:([^}]*)\}`)
+	manyPlaceholder      = regexp.MustCompile(`^\$\{blocks:(\d+)\}$`)
 	podPlaceholder       = regexp.MustCompile(`^\$\{pod:([^/}]+/[^/}]+)(?:/(\d+)/(\d+))?\}$`)
 )
 
@@ -107,11 +109,39 @@ func (r resolver) blocks(b netv1.IPBlock) ([]any, error) {
 	}
 	var peers []any
 	for _, family := range families {
+		if m := manyPlaceholder.FindStringSubmatch(b.CIDR); m != nil && len(b.Except) == 0 {
+			many, err := manyBlocks(m[1], family)
+			if err != nil {
+				return nil, err
+			}
+			peers = append(peers, many...)
+			continue
+		}
 		resolved, err := r.block(b, family)
 		if err != nil {
 			return nil, err
 		}
 		peers = append(peers, netv1.NetworkPolicyPeer{IPBlock: &resolved})
+	}
+	return peers, nil
+}
+
+// maxBlocks keeps a policy within what an API server stores.
+const maxBlocks = 2000
+
+// manyBlocks are blocks of two addresses each, none of which touch.
+func manyBlocks(number string, family model.Family) ([]any, error) {
+	n, err := strconv.Atoi(number)
+	if err != nil || n < 1 || n > maxBlocks {
+		return nil, fmt.Errorf("placeholder %q: blocks are from 1 to %d", "${blocks:"+number+"}", maxBlocks)
+	}
+	var peers []any
+	for i := range n {
+		block := fmt.Sprintf("198.18.%d.%d/31", 8*i/256, 8*i%256)
+		if family == model.IPv6 {
+			block = fmt.Sprintf("2001:db8:b10c::%x/127", 8*i)
+		}
+		peers = append(peers, netv1.NetworkPolicyPeer{IPBlock: &netv1.IPBlock{CIDR: block}})
 	}
 	return peers, nil
 }
@@ -157,7 +187,7 @@ func (r resolver) cidr(value string, family model.Family) (string, error) {
 	}
 	m := podPlaceholder.FindStringSubmatch(value)
 	if m == nil {
-		return "", fmt.Errorf("placeholder %q: a cidr or except is ${any}, ${pod:NS/NAME} or ${pod:NS/NAME/BITS4/BITS6}", value)
+		return "", fmt.Errorf("placeholder %q: a cidr or except is ${any}, ${pod:NS/NAME} or ${pod:NS/NAME/BITS4/BITS6}, and a cidr without excepts ${blocks:N}", value)
 	}
 	addr := family.First(r.binding.PodIPs(m[1]))
 	if !addr.IsValid() {

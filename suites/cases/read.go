@@ -44,10 +44,34 @@ func (p *parser) action(at *yaml.Node, h headerAction) (a Action, ok bool) {
 		a = CreateNamespace{p.newNamespace(at, *h.CreateNamespace)}
 	case h.DeleteNamespace != nil && *h.DeleteNamespace != "":
 		a = DeleteNamespace{*h.DeleteNamespace}
+	case h.Repeat != nil:
+		a = p.repeat(at, *h.Repeat)
 	default:
 		p.fail(at, "action has no value")
 	}
 	return a, len(p.errs) == errs
+}
+
+// maxTimes bounds what a step may cost.
+const maxTimes = 1000
+
+func (p *parser) repeat(at *yaml.Node, h headerRepeat) Repeat {
+	r := Repeat{Times: h.Times}
+	if h.Times < enoughRounds || h.Times > maxTimes || len(h.Do) == 0 {
+		p.fail(at, "repeat needs times from %d to %d, and actions to do", enoughRounds, maxTimes)
+	}
+	for i, one := range h.Do {
+		a, ok := p.action(child(child(at.Content[1], "do"), i), one)
+		switch a.(type) {
+		case ApplyPolicy, PatchPolicy, DeletePolicy, LabelPod, LabelNamespace:
+		default:
+			if ok {
+				p.fail(at, "repeat can't %s: only policies and labels change again and again", a)
+			}
+		}
+		r.Do = append(r.Do, a)
+	}
+	return r
 }
 
 // file finds a file of the archive and notes that it is used, by the action at hand.

@@ -186,6 +186,24 @@ func TestTakenPolicyFailsTheCase(t *testing.T) {
 	}
 }
 
+// What repeats bring about between their first round and their last is held against nobody.
+func TestRepeatsAreExplained(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.delay = time.Millisecond
+		w.client.PrependReactor("*", "networkpolicies", func(k8stesting.Action) (bool, runtime.Object, error) {
+			return false, nil, pause(t.Context(), 5*time.Millisecond)
+		})
+		before := len(w.writes)
+		c := outcomeOf(t, w.run(t, w.config(loadCases(t, "repeat-policy-ends-gone")...)), "repeat-policy-ends-gone")
+		if c.Outcome != v1.Pass {
+			t.Errorf("%s: %s", c.Outcome, c.Reason)
+		}
+		if n := len(w.writes) - before; n < 400 {
+			t.Errorf("%d writes, want 200 rounds of two", n)
+		}
+	})
+}
+
 func TestCancelLeavesEverythingMarked(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		ctx, cancel := context.WithCancel(t.Context())

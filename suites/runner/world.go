@@ -54,6 +54,9 @@ func (u undoing) DeleteNamespace(ctx context.Context, name string) error {
 	return ignoreGone(u.beginDelete(ctx, name))
 }
 
+// Rounds implements cases.World.
+func (a *fixtureSet) Rounds(n int) int { return n }
+
 // labelPatch is the merge patch of labels; a nil value is null, which removes the label.
 func labelPatch(labels map[string]*string) []byte {
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"labels": labels}})
