@@ -40,6 +40,7 @@ func (a *fixtureSet) begin(c cases.Case, step int, before verdicts) *stepWatch {
 	w.fresh, w.births = touched(c.Steps[step]), a.newBirths(c, step, w.want)
 	a.births = w.births
 	between := passing(c, step, w.want, a.Families())
+	maps.Copy(between, torn(c, step, w.want, a.Families()))
 	past := func(k cases.Cell) model.Verdict {
 		switch {
 		case c.Never(step, k):
