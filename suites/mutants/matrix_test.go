@@ -66,6 +66,18 @@ func (m mutant) tries() int {
 	return 1
 }
 
+// enough is how many cases must convict a mutant in a run, after which it plays no more.
+func (m mutant) enough() int {
+	switch {
+	case m.Name == right:
+		return len(m.Cases) + 1
+	case m.Timed:
+		return 1
+	default:
+		return enough
+	}
+}
+
 // plays are the cases under the names by which they are asked for.
 func plays(chosen []mutant, known map[string]cases.Case) []cases.Case {
 	var out []cases.Case
@@ -154,21 +166,19 @@ func (x *matrix) hold(t *testing.T, m mutant) finding {
 		t.Fatal(err)
 	}
 	defer func() { _ = e.Stop(t.Context()) }()
-	f := finding{mutant: m}
+	f, batch := finding{mutant: m}, conformance.Defaults().FixtureSets
+	if m.Name == right {
+		batch = len(m.Cases)
+	}
 	for try := range m.tries() {
-		results := x.play(t, m, try)
-		f.runs++
-		by := len(f.by)
-		for i, r := range results {
-			switch r.Outcome {
-			case v1.Fail:
-				f.by = append(f.by, m.Cases[i])
-			case v1.Pass:
-			default:
-				f.odd = append(f.odd, fmt.Sprintf("%s (%s: %s)", m.Cases[i], r.Outcome, r.Reason))
+		before := len(f.by)
+		for some := range slices.Chunk(m.Cases, batch) {
+			if x.play(t, &f, try, some); len(f.by)-before >= m.enough() {
+				break
 			}
 		}
-		if len(f.by) > by {
+		f.runs++
+		if len(f.by) > before {
 			f.convicting++
 		}
 		if f.convicting >= needed || f.runs-f.convicting > tries-needed {
@@ -180,19 +190,27 @@ func (x *matrix) hold(t *testing.T, m mutant) finding {
 	return f
 }
 
-// play plays all cases of a mutant once, as many at a time as there are fixture sets.
-func (x *matrix) play(t *testing.T, m mutant, try int) []v1.Case {
+// play plays cases of a mutant at once, as many as there are fixture sets.
+func (x *matrix) play(t *testing.T, f *finding, try int, some []string) {
 	t.Helper()
-	results := make([]v1.Case, len(m.Cases))
+	results := make([]v1.Case, len(some))
 	var g errgroup.Group
-	for i, name := range m.Cases {
+	for i, name := range some {
 		g.Go(func() (err error) {
-			results[i], err = x.session.Play(t.Context(), playName(m, try, name))
+			results[i], err = x.session.Play(t.Context(), playName(f.mutant, try, name))
 			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	return results
+	for i, r := range results {
+		switch r.Outcome {
+		case v1.Fail:
+			f.by = append(f.by, some[i])
+		case v1.Pass:
+		default:
+			f.odd = append(f.odd, fmt.Sprintf("%s (%s: %s)", some[i], r.Outcome, r.Reason))
+		}
+	}
 }
