@@ -68,7 +68,7 @@ func traffic() []Mutant {
 		{Name: "ipv6-udp-open", Says: "UDP over IPv6 is not enforced", Cases: list(udpIngress), rules: open6("-p udp")},
 		{Name: "ipv4-open", Says: "IPv4 is not enforced", Cases: list(denies), rules: prefixed("4", open(""))},
 		{Name: "services-open", Says: "what reaches a pod by its Service is not enforced", Cases: list(services), rules: open(toService)},
-		{Name: "services-udp-open", Says: "UDP that reaches a pod by its Service is not enforced", Cases: list("service-udp service-port-of-peers service-range"), rules: open(toService + "-p udp")},
+		{Name: "services-udp-open", Says: "UDP that reaches a pod by its Service is not enforced", Cases: list("service-udp service-not-in"), rules: open(toService + "-p udp")},
 		{Name: "services-egress-open", Says: "egress to a Service is not enforced", Cases: list("service-egress-port-name service-range service-port-of-peers"), rules: half(toService, plan.ChainIngress)},
 		{Name: "same-node-open", Says: "only traffic between nodes is enforced", Cases: list(denies), rules: open("-i veth+ -o veth+")},
 		{Name: "ingress-of-other-nodes-open", Says: "ingress is enforced for clients of the same node only", Cases: list(denyIngress), rules: open("-i eth0")},
