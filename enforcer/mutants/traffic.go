@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/netassay/netassay/enforcer/plan"
+	"github.com/netassay/netassay/model"
 )
 
 // What rules often begin with.
@@ -76,8 +77,10 @@ func traffic() []Mutant {
 		{Name: "own-node-blocked", Says: "ingress rules hold for the pod's own node too", Cases: list("node-to-own-pods node-deny-egress isolation-deny-ingress node-port-ingress"), rules: []string{"OUT -o veth+ " + fresh + "-j " + string(plan.ChainIngress)}},
 		{Name: "own-node-blocked-udp", Says: "ingress rules for UDP hold for the pod's own node too", Cases: list("node-to-own-pods node-deny-egress isolation-deny-ingress node-port-ingress"), rules: []string{"OUT -o veth+ -p udp " + fresh + "-j " + string(plan.ChainIngress)}},
 		{Name: "egress-to-own-node-open", Says: "egress to the pod's own node is not enforced", Cases: list(nodesEgress), rules: []string{"IN -i veth+ -j ACCEPT"}},
-		{Name: "egress-to-nodes-open", Says: "egress to any node is not enforced", Cases: list(nodesEgress), rules: []string{"IN -i veth+ -j ACCEPT", "4 FWD -i veth+ -o eth0 ! -d 10.244.0.0/16 -j ACCEPT", "6 FWD -i veth+ -o eth0 ! -d fd00:10:244::/48 -j ACCEPT"}},
-		{Name: "ingress-of-nodes-open", Says: "ingress of other nodes is not enforced", Cases: list(nodesIngress), rules: []string{"4 FWD -i eth0 ! -s 10.244.0.0/16 -j ACCEPT", "6 FWD -i eth0 ! -s fd00:10:244::/48 -j ACCEPT"}},
+		{Name: "egress-to-nodes-open", Says: "egress to any node is not enforced", Cases: list(nodesEgress), rules: []string{"IN -i veth+ -j ACCEPT", "4 FWD -d 172.30.0.0/24 -j ACCEPT", "6 FWD -d fd00:172:30::/64 -j ACCEPT"}},
+		{Name: "ingress-of-nodes-open", Says: "ingress of other nodes is not enforced", Cases: list(nodesIngress), rules: []string{"4 FWD -s 172.30.0.0/24 -j ACCEPT", "6 FWD -s fd00:172:30::/64 -j ACCEPT"}},
+		{Name: "ingress-of-outside-open", Says: "ingress of hosts outside of the cluster is not enforced", Cases: list("outside-no-selector-ingress outside-one-address-ingress outside-ports-ingress"), rules: outside("-s")},
+		{Name: "egress-to-outside-open", Says: "egress to hosts outside of the cluster is not enforced", Cases: list("outside-no-selector-egress outside-one-address-egress outside-ports-egress"), rules: outside("-d")},
 		{Name: "stateless", Says: "replies are judged as if they were connections of their own", Cases: list(replies), rules: []string{"FWD -m conntrack --ctstate ESTABLISHED --ctdir REPLY -j " + string(plan.ChainEgress), "FWD -m conntrack --ctstate ESTABLISHED --ctdir REPLY -j " + string(plan.ChainIngress)}},
 		{Name: "stateless-udp", Says: "UDP replies are judged as if they were flows of their own", Cases: list(replies + " udp-deny-egress udp-deny-ingress"), rules: []string{"FWD -p udp -m conntrack --ctstate ESTABLISHED --ctdir REPLY -j " + string(plan.ChainEgress), "FWD -p udp -m conntrack --ctstate ESTABLISHED --ctdir REPLY -j " + string(plan.ChainIngress)}},
 		{Name: "dns-replies-open", Says: "UDP from port 53 passes, for the sake of DNS", Cases: list(udpIngress + " udp-deny-egress"), rules: open("-p udp --sport 53")},
@@ -90,6 +93,19 @@ func traffic() []Mutant {
 }
 
 func open6(match string) []string { return prefixed("6", open(match)) }
+
+// outside has what comes from or goes to hosts outside of the cluster pass.
+func outside(end string) []string {
+	var out []string
+	for _, r := range model.OutsideRanges() {
+		family := "6"
+		if r.Addr().Is4() {
+			family = "4"
+		}
+		out = append(out, prefixed(family, open(end+" "+r.String()))...)
+	}
+	return out
+}
 
 // prefixed keeps rules to a family.
 func prefixed(family string, rules []string) []string {
