@@ -2,11 +2,11 @@ package mutants
 
 import (
 	"encoding/json"
+	"fmt"
 	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -89,33 +89,40 @@ func sample() []string {
 	return []string{"ipv6-open", "udp-egress-open", "second-syn-passes", "policy-removed-at-edits-for-1s", "namespace-labels-missed"}
 }
 
-// choose is those of all that a glob names, or that part "2/5" has of them: neighbours, which
-// share cases. An engine without a fault goes first, and plays all their cases.
-func choose(t *testing.T, all []mutant, glob, part string) []mutant {
+// choose is those of all that some globs name, or that part "2/5" has of them: neighbours, which
+// share cases.
+func choose(t *testing.T, all []mutant, globs, part string) []mutant {
 	t.Helper()
-	n, of, ok := strings.Cut(part, "/")
-	i, err := strconv.Atoi(n)
-	if parts, err2 := strconv.Atoi(of); !ok || err != nil || err2 != nil || i < 1 || i > parts {
+	var i, parts int
+	if n, err := fmt.Sscanf(part, "%d/%d", &i, &parts); n != 2 || err != nil || i < 1 || i > parts {
 		t.Fatalf("-part %q: give I/N, the I-th of N parts", part)
 	}
-	parts, _ := strconv.Atoi(of)
 	var chosen []mutant
-	control := all[0]
 	for j, m := range all {
-		match, err := path.Match(glob, m.Name)
+		if globs == "" {
+			m.Cases = m.Cases[:min(enough, len(m.Cases))]
+		}
+		if m.among(t, globs) && m.Equivalent == "" && j*parts/len(all) == i-1 {
+			chosen = append(chosen, m)
+		}
+	}
+	return chosen
+}
+
+// among reports whether one of some globs, with commas between, names m; "" is the sample.
+func (m mutant) among(t *testing.T, globs string) bool {
+	t.Helper()
+	if globs == "" {
+		return slices.Contains(sample(), m.Name)
+	}
+	for glob := range strings.SplitSeq(globs, ",") {
+		ok, err := path.Match(glob, m.Name)
 		if err != nil {
 			t.Fatalf("-mutant %q: %v", glob, err)
 		}
-		if glob == "" {
-			match = slices.Contains(sample(), m.Name)
-			m.Cases = m.Cases[:min(enough, len(m.Cases))]
-		}
-		if match && m.Name != right && m.Equivalent == "" && j*parts/len(all) == i-1 {
-			chosen = append(chosen, m)
-			control.Cases = append(control.Cases, m.Cases...)
+		if ok && m.Name != right {
+			return true
 		}
 	}
-	slices.Sort(control.Cases)
-	control.Cases = slices.Compact(control.Cases)
-	return append([]mutant{control}, chosen...)
+	return false
 }

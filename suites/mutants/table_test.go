@@ -33,8 +33,8 @@ func (f finding) row() string {
 	return fmt.Sprintf("| %s | %s | %s | %s |", f.Name, f.Says, convicted, strings.Join(f.by, ", "))
 }
 
-// write puts a finding into the table, in the place of an earlier one.
-func write(t *testing.T, all []mutant, f finding) {
+// write puts findings into the table, in the place of earlier ones.
+func write(t *testing.T, all []mutant, found []finding) {
 	t.Helper()
 	old, err := os.ReadFile(table)
 	if err != nil && !os.IsNotExist(err) {
@@ -46,7 +46,9 @@ func write(t *testing.T, all []mutant, f finding) {
 			rows[strings.TrimSpace(cells[1])] = line
 		}
 	}
-	rows[f.Name] = f.row()
+	for _, f := range found {
+		rows[f.Name] = f.row()
+	}
 	var b strings.Builder
 	b.WriteString(heading)
 	for _, m := range all {
