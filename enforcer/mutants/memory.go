@@ -183,9 +183,9 @@ func memoryOfPods() []Mutant {
 	return []Mutant{
 		{Name: "pod-deletions-missed", Says: "an address keeps what the pod that is gone had", Cases: list(onPods), begin: loseKind(watch.Pods, apiwatch.Deleted)},
 		{Name: "new-pods-unknown", Says: "pods that come later are not known", Cases: list(onPods), begin: lose(isNew)},
-		{Name: "new-pods-known-2s-late", Says: "new pods are known 2 s late, and open until then", Timed: true, Cases: list(onPods), begin: late(2*time.Second, func(e event) bool { return e.kind == watch.Pods && e.of != apiwatch.Deleted })},
-		{Name: "new-pods-known-300ms-late", Says: "new pods are known 300 ms late, and open until then", Timed: true, Cases: list(onPods), begin: late(300*ms, func(e event) bool { return e.kind == watch.Pods && e.of != apiwatch.Deleted })},
-		{Name: "pods-known-when-ready", Says: "a pod is known when it is ready, and open until then", Timed: true, Cases: list(onPods), begin: lose(func(e event) bool { return isNew(e) && unready(e.pod()) })},
+		{Name: "new-pods-known-2s-late", Says: "new pods are known 2 s late, and open until then", Timed: true, Cases: list(onNewPods), begin: late(2*time.Second, func(e event) bool { return e.kind == watch.Pods && e.of != apiwatch.Deleted })},
+		{Name: "new-pods-known-300ms-late", Says: "new pods are known 300 ms late, and open until then", Timed: true, Cases: list(onNewPods), begin: late(300*ms, func(e event) bool { return e.kind == watch.Pods && e.of != apiwatch.Deleted })},
+		{Name: "pods-known-when-ready", Says: "a pod is known when it is ready, and open until then", Timed: true, Cases: list(onNewPods), begin: lose(func(e event) bool { return isNew(e) && unready(e.pod()) })},
 		{Name: "pods-forgotten-when-terminating", Says: "a pod that is being deleted is open while it still runs", Timed: true, Cases: list(onPods), begin: each(func(_ *node, e event) []event {
 			if e.kind == watch.Pods && e.object.GetDeletionTimestamp() != nil {
 				e = e.as(apiwatch.Deleted)
