@@ -59,6 +59,9 @@ func JUnit(w io.Writer, run *v1.Run) error {
 	for i := range run.Cases {
 		suite.add(junit(run, &run.Cases[i]))
 	}
+	if run.Sentinel != nil {
+		suite.add(sentinelJUnit(run))
+	}
 	return suite.write(w)
 }
 
@@ -170,16 +173,21 @@ func (s junitSuite) write(w io.Writer) error {
 
 func junit(run *v1.Run, c *v1.Case) junitCase {
 	j := junitCase{Class: "netassay." + run.Engine, Name: c.Name, Time: seconds(c.Seconds)}
-	message := &junitMessage{Message: c.Reason, Type: string(c.Outcome)}
-	switch c.Outcome {
+	return outcome(j, c.Outcome, c.Reason, details(c))
+}
+
+// outcome gives a case its outcome; body says more of one that did not pass.
+func outcome(j junitCase, o v1.Outcome, reason, body string) junitCase {
+	message := &junitMessage{Message: reason, Type: string(o)}
+	switch o {
 	case v1.Pass:
 	case v1.Fail:
-		message.Body = details(c)
+		message.Body = body
 		j.Failure = message
 	case v1.Skipped, v1.NotSupported:
 		j.Skipped = message
 	case v1.Inconclusive, v1.Error, v1.Unfinished:
-		message.Body = details(c)
+		message.Body = body
 		j.Error = message
 	}
 	return j

@@ -38,6 +38,9 @@ func stream(run *v1.Run) []v1.Record {
 	for i := range run.Cases {
 		out = append(out, run.Cases[i].Records()...)
 	}
+	if run.Sentinel != nil {
+		out = append(out, run.Sentinel.Records()...)
+	}
 	for _, n := range run.Notes {
 		out = append(out, &v1.Note{Text: n})
 	}
@@ -166,7 +169,7 @@ func TestJUnitEscapes(t *testing.T) {
 	if got := back.Suites[0].Cases[0].Failure.Body; !strings.HasPrefix(got, "ends ]]> and \uFFFD\n") {
 		t.Errorf("body %q", got)
 	}
-	if back.Suites[0].Failures != 1 {
+	if back.Suites[0].Failures != 2 { // the case, and the sentinels
 		t.Errorf("%d failures", back.Suites[0].Failures)
 	}
 }
@@ -217,7 +220,23 @@ func passed() *v1.Run {
 		},
 		{Name: "sctp-port", Title: "SCTP", Outcome: v1.NotSupported, Reason: "SCTP: no match for it"},
 	}
+	run.Sentinel = sentinel()
 	return run
+}
+
+// sentinel is one that passes.
+func sentinel() *v1.Sentinel {
+	p50, p99, longest := 0.25, 1.5, 6.75
+	return &v1.Sentinel{
+		Outcome: v1.Pass, Flows: 4, Seconds: 48.5, IntervalMS: 1,
+		Tally: v1.Tally{
+			UDP:   v1.Counts{MustDrop: 97000, MustPass: 97000, Lost: 1},
+			TCP:   v1.Counts{MustDrop: 106, MustPass: 970},
+			Ticks: 194000,
+		},
+		Floor: v1.NoiseFloor{Sent: 97000, Lost: 2, Connections: 970, DelayP50: &p50, DelayP99: &p99, DelayMax: &longest},
+		Notes: []string{"lost 1 packets and 0 new connections that had to pass: not more than noise (1 and 0 at times when the floor lost none)"},
+	}
 }
 
 func failed() *v1.Run {
@@ -234,6 +253,14 @@ func failed() *v1.Run {
 	skipped := v1.Step{Name: "and lets it in again", Outcome: v1.Skipped, Reason: "an earlier step did not pass"}
 	run.Cases[0].Outcome, run.Cases[0].Reason = v1.Fail, `step "nothing enters x": `+leak.Reason
 	run.Cases[0].Steps = []v1.Step{leak, skipped}
+	run.Sentinel.Outcome, run.Sentinel.Kind, run.Sentinel.Notes = v1.Fail, v1.Leak, nil
+	run.Sentinel.Reason = "5 packets and 0 new connections leaked, which a policy denied that nobody touched"
+	run.Sentinel.UDP.Leaked, run.Sentinel.UDP.Lost = 5, 0
+	run.Sentinel.Findings = []v1.Finding{{
+		Phase: "sentinels", Flow: "stranger → server IPv6 cross-node", Protocol: "UDP", What: "leaked", Count: 5,
+		From: 7000 * time.Millisecond, To: 7004 * time.Millisecond, At: run.Started.Add(2500 * time.Millisecond),
+		During: []v1.Activity{{Case: "deny-ingress", Step: "nothing enters x", Actions: "apply x/deny"}, {Case: "update", Step: "restore"}},
+	}}
 	return run
 }
 
@@ -251,6 +278,8 @@ func void() *v1.Run {
 	run.Cases = append(run.Cases, v1.Case{Name: "update", Title: "Updates", Outcome: v1.Unfinished, Reason: "never begun: the run was stopped"})
 	run.Notes = []string{"case deny-ingress: again, because it was inconclusive: exec stream lost"}
 	run.LabReady = nil
+	run.Sentinel.Outcome, run.Sentinel.Reason = v1.Inconclusive, "pods without a policy lost 1.00 % of 97000 packets, at most 0.1 % may be: the machine or its network is too busy"
+	run.Sentinel.Floor.Lost, run.Sentinel.Notes = 970, nil
 	return run
 }
 

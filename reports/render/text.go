@@ -78,6 +78,7 @@ func (t *text) figures(run *v1.Run) {
 		f.CellsPassed, "right", f.CellsFailed, "wrong", f.CellsVoid, "inconclusive", f.CellsObserved, "undefined (observed, not judged)"))
 	t.line("wrong        leaks: %d, outages: %d, flips: %d", f.Leaks, f.Outages, f.Flips)
 	t.line("probes       %d, %s cells/s, sent at most %.1f ms late", f.Probes, number(f.CellsPerSecond, "%.0f"), f.ProbesLate)
+	t.sentinel(run, f)
 	t.line("convergence  p50 %s, p90 %s, p99 %s, max %s (n=%d changed cells, %d never right; from the ack of a step)",
 		converged(f.ConvergenceP50), converged(f.ConvergenceP90), converged(f.ConvergenceP99), converged(f.ConvergenceMax),
 		f.ConvergenceN, f.ConvergenceCensored)
@@ -130,12 +131,22 @@ func (t *text) notes(run *v1.Run) {
 	for _, n := range run.Notes {
 		t.line("note: %s", n)
 	}
-	if len(run.Notes) > 0 {
+	if s := run.Sentinel; s != nil {
+		for _, n := range s.Notes {
+			t.line("note: sentinels: %s", n)
+		}
+	}
+	if len(run.Notes) > 0 || run.Sentinel != nil && len(run.Sentinel.Notes) > 0 {
 		t.line("")
 	}
 }
 
 func (t *text) failures(run *v1.Run) {
+	if s := run.Sentinel; s != nil && s.Outcome != v1.Pass {
+		t.line("== sentinels: %s", s.Outcome)
+		t.sentinelDetails(s)
+		t.line("")
+	}
 	matrices := false
 	for i := range run.Cases {
 		c := &run.Cases[i]

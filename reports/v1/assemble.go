@@ -17,8 +17,8 @@ func misplaced(r Record, in RecordKind) error {
 	return fmt.Errorf("a record of kind %s has no place in a run of kind %s", r.recordKind(), in)
 }
 
-// Add takes conditions, cases with their cells, notes, and the verdict, which follows from the
-// cases.
+// Add takes conditions, cases with their cells, what sentinels found, notes, and the verdict,
+// which follows from the cases and the sentinels.
 func (r *Run) Add(record Record) error {
 	switch v := record.(type) {
 	case *RunConditions:
@@ -30,6 +30,13 @@ func (r *Run) Add(record Record) error {
 		slices.SortStableFunc(r.Cases, func(a, b Case) int { return cmp.Compare(a.Name, b.Name) })
 	case *Cell:
 		return r.addCell(v)
+	case *Finding:
+		s := r.sentinel()
+		s.Findings = append(s.Findings, *v)
+	case *Sentinel:
+		s := *v
+		s.Findings = r.sentinel().Findings
+		r.Sentinel = &s
 	case *Note:
 		r.Notes = append(r.Notes, v.Text)
 	case *Conclusion:
@@ -63,6 +70,17 @@ func (c *Case) Records() []Record {
 		}
 	}
 	return out
+}
+
+// Records are the sentinel's: its findings, and itself without these.
+func (s *Sentinel) Records() []Record {
+	var out []Record
+	for i := range s.Findings {
+		out = append(out, &s.Findings[i])
+	}
+	short := *s
+	short.Findings = nil
+	return append(out, &short)
 }
 
 // WithoutCells is the case as its record and run.json have it.

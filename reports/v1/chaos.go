@@ -123,7 +123,7 @@ type Fault struct {
 
 // Finding is the evidence of packets that did not do their duty.
 type Finding struct {
-	Backend  string        `json:"backend"`
+	Backend  string        `json:"backend,omitempty"` // of a chaos run
 	Phase    string        `json:"phase"`
 	Drift    bool          `json:"drift,omitempty"`
 	Flow     string        `json:"flow"`
@@ -132,6 +132,10 @@ type Finding struct {
 	Count    uint64        `json:"count"`
 	From     time.Duration `json:"from_ns"`
 	To       time.Duration `json:"to_ns"`
+	// At is From by the clock on the wall, and During the steps of cases that were at work then,
+	// in a conformance run.
+	At     time.Time  `json:"at,omitzero"`
+	During []Activity `json:"during,omitempty"`
 }
 
 // ChaosSummary is summary.json of a chaos run. A figure without a sample is null.

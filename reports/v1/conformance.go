@@ -11,6 +11,8 @@ type Run struct {
 	// Notes are troubles that belong to no case, one line each.
 	Notes []string `json:"notes,omitempty"`
 	Cases []Case   `json:"cases,omitempty"`
+	// Sentinel is nil when there was none.
+	Sentinel *Sentinel `json:"sentinel,omitempty"`
 }
 
 // RunConditions are what a run of the suite is made under.

@@ -42,6 +42,24 @@ type Figures struct {
 	LabReadySeconds *float64 `json:"lab_ready_seconds"`
 	RunSeconds      *float64 `json:"run_seconds"`
 
+	// Sentinels' packets that had to be dropped or to pass; null without sentinels.
+	SentinelMustDrop *uint64 `json:"sentinel_must_drop"`
+	SentinelMustPass *uint64 `json:"sentinel_must_pass"`
+	SentinelLeaked   *uint64 `json:"sentinel_leaked"` // new connections among them
+	SentinelLost     *uint64 `json:"sentinel_lost"`
+	// FloorLoss is the share of packets that was lost where no policy is.
+	FloorLoss *float64 `json:"floor_loss"`
+	// DeniedProbes are conclusive probes, each a new connection, of cells that had to be denied
+	// all through a step. Of one that became denied, and stayed so, a single one counts: of the
+	// others some came too early.
+	DeniedProbes int `json:"denied_probes"`
+	// DeniedConnections are these and the sentinels' new connections that had to be denied.
+	DeniedConnections uint64 `json:"denied_connections"`
+	// What share of leaks this run would have found with 95 % certainty: of new connections,
+	// and of the sentinels' packets.
+	DetectableConnections *float64 `json:"detectable_leak_connections"`
+	DetectablePackets     *float64 `json:"detectable_leak_packets"`
+
 	// Convergence is t_stable over the cells that a step changed, exact from the raw
 	// samples (nearest rank). Cells that never became stable count as later than every
 	// other (censored): a quantile that falls on one of them is null, and it is known
@@ -95,6 +113,7 @@ func (r *Run) Figures() Figures {
 			f.ProbesLate = max(f.ProbesLate, r.Cases[i].Steps[j].LateMS)
 		}
 	}
+	f.setSentinel(r.Sentinel)
 	f.setRates(r)
 	f.setConvergence(stable)
 	f.ResolutionN, f.ResolutionP50 = len(resolution), Quantile(resolution, 0.5)
@@ -116,12 +135,37 @@ func (f *Figures) countCell(c *Cell) {
 	case Inconclusive, Error, Unfinished:
 		f.CellsVoid++
 	}
+	switch {
+	case c.Want != "Deny":
+	case !c.Changed:
+		f.DeniedProbes += c.Probes
+	case c.Stable != nil:
+		f.DeniedProbes++
+	}
 	switch c.Kind {
 	case Leak:
 		f.Leaks++
 	case Outage:
 		f.Outages++
 	}
+}
+
+func (f *Figures) setSentinel(s *Sentinel) {
+	f.DeniedConnections = uint64(f.DeniedProbes)
+	if s != nil {
+		f.DeniedConnections += s.TCP.MustDrop
+	}
+	f.DetectableConnections = Detectable(f.DeniedConnections)
+	if s == nil {
+		return
+	}
+	leaked, lost := s.UDP.Leaked+s.TCP.Leaked, s.UDP.Lost+s.TCP.Lost
+	f.SentinelMustDrop, f.SentinelMustPass, f.SentinelLeaked, f.SentinelLost = &s.UDP.MustDrop, &s.UDP.MustPass, &leaked, &lost
+	if s.Floor.Sent > 0 {
+		loss := float64(s.Floor.Lost) / float64(s.Floor.Sent)
+		f.FloorLoss = &loss
+	}
+	f.DetectablePackets = Detectable(s.UDP.MustDrop)
 }
 
 func (f *Figures) setRates(r *Run) {

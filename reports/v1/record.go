@@ -24,23 +24,24 @@ const (
 	KindScale       RecordKind = "scale-run"       // ScaleConditions
 	KindFuzz        RecordKind = "fuzz-run"        // FuzzConditions
 
-	KindCase    RecordKind = "case"    // Case, its steps without cells
-	KindCell    RecordKind = "cell"    // Cell, after its case
-	KindStep    RecordKind = "step"    // CheckStep
-	KindEngine  RecordKind = "engine"  // Engine, before its first turn
-	KindTurn    RecordKind = "turn"    // Turn, when it is over
-	KindSample  RecordKind = "sample"  // Sample
-	KindReading RecordKind = "reading" // Reading
-	KindPoint   RecordKind = "point"   // Point
-	KindVoid    RecordKind = "void"    // Void: samples that came before and don't count
-	KindPhase   RecordKind = "phase"   // Phase, when it is over
-	KindFault   RecordKind = "fault"   // Fault, when it is done
-	KindFinding RecordKind = "finding" // Finding
-	KindBackend RecordKind = "backend" // Backend, when it is over
-	KindPlayed  RecordKind = "played"  // PlayedCase, when it is over
-	KindFound   RecordKind = "found"   // FoundCase, when it is as small as it gets
-	KindNote    RecordKind = "note"    // Note
-	KindVerdict RecordKind = "verdict" // Conclusion, the last
+	KindCase     RecordKind = "case"     // Case, its steps without cells
+	KindCell     RecordKind = "cell"     // Cell, after its case
+	KindStep     RecordKind = "step"     // CheckStep
+	KindEngine   RecordKind = "engine"   // Engine, before its first turn
+	KindTurn     RecordKind = "turn"     // Turn, when it is over
+	KindSample   RecordKind = "sample"   // Sample
+	KindReading  RecordKind = "reading"  // Reading
+	KindPoint    RecordKind = "point"    // Point
+	KindVoid     RecordKind = "void"     // Void: samples that came before and don't count
+	KindPhase    RecordKind = "phase"    // Phase, when it is over
+	KindFault    RecordKind = "fault"    // Fault, when it is done
+	KindFinding  RecordKind = "finding"  // Finding
+	KindSentinel RecordKind = "sentinel" // Sentinel, its findings before it
+	KindBackend  RecordKind = "backend"  // Backend, when it is over
+	KindPlayed   RecordKind = "played"   // PlayedCase, when it is over
+	KindFound    RecordKind = "found"    // FoundCase, when it is as small as it gets
+	KindNote     RecordKind = "note"     // Note
+	KindVerdict  RecordKind = "verdict"  // Conclusion, the last
 )
 
 // Record is what one line of records.jsonl holds. Its type decides the kind.
@@ -76,6 +77,7 @@ func (*Void) recordKind() RecordKind            { return KindVoid }
 func (*Phase) recordKind() RecordKind           { return KindPhase }
 func (*Fault) recordKind() RecordKind           { return KindFault }
 func (*Finding) recordKind() RecordKind         { return KindFinding }
+func (*Sentinel) recordKind() RecordKind        { return KindSentinel }
 func (*Backend) recordKind() RecordKind         { return KindBackend }
 func (*Note) recordKind() RecordKind            { return KindNote }
 func (*Conclusion) recordKind() RecordKind      { return KindVerdict }
@@ -84,7 +86,7 @@ func (*Conclusion) recordKind() RecordKind      { return KindVerdict }
 func blanks() []Record {
 	return []Record{
 		&RunConditions{}, &CheckConditions{}, &ChaosConditions{}, &ScaleConditions{}, &Cell{}, &Case{}, &CheckStep{}, &Engine{}, &Turn{}, &Sample{},
-		&Reading{}, &Point{}, &Void{}, &Phase{}, &Fault{}, &Finding{}, &Backend{}, &Note{}, &Conclusion{},
+		&Reading{}, &Point{}, &Void{}, &Phase{}, &Fault{}, &Finding{}, &Sentinel{}, &Backend{}, &Note{}, &Conclusion{},
 		&FuzzConditions{}, &PlayedCase{}, &FoundCase{},
 	}
 }

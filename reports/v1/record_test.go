@@ -15,7 +15,8 @@ func each() []Record {
 		&Case{Name: "c", Outcome: Fail, FixtureSet: "f1", Steps: []Step{{Name: "s", Outcome: Fail}}}, &Cell{Case: "c", Step: "s", Outcome: Fail, Kind: Leak, Stable: &half},
 		&CheckStep{Title: "t", OK: true}, &Engine{Name: "e", Limits: &Limits{Return: &half}}, &Turn{Repeat: 3, Void: []string{"late"}},
 		&Sample{Pair: "a <b> & c", Stable: &half}, &Reading{Name: RSS, Value: 1}, &Point{Pods: 3}, &Void{Reason: "r"}, &Phase{Phase: "p"},
-		&Fault{What: "w", At: 5}, &Finding{Count: 9}, &Backend{Backend: "nft", Tally: Tally{TCP: Counts{Lost: 1}}, Done: Done{Kills: 2}, Repairs: []float64{1}},
+		&Fault{What: "w", At: 5}, &Finding{Count: 9, During: []Activity{{Case: "c", Step: "s"}}}, &Sentinel{Outcome: Pass, Tally: Tally{Ticks: 4}, Floor: NoiseFloor{DelayMax: &half}},
+		&Backend{Backend: "nft", Tally: Tally{TCP: Counts{Lost: 1}}, Done: Done{Kills: 2}, Repairs: []float64{1}},
 		&FuzzConditions{Engines: []string{"none"}, Seed: 7}, &PlayedCase{Name: "fuzz-7-1", Cells: 4, Outcome: Fail}, &FoundCase{Name: "fuzz-7-1", Confirmed: true},
 		&Note{Text: "two\nlines"}, &Conclusion{Verdict: VerdictVoid, Reasons: []string{"r"}},
 	}
@@ -40,8 +41,8 @@ func TestRecordsRoundTrip(t *testing.T) {
 		}
 		kinds[want.recordKind()] = true
 	}
-	if len(kinds) != 22 {
-		t.Errorf("%d kinds of records, want 22: is one missing here, or used twice?", len(kinds))
+	if len(kinds) != 23 {
+		t.Errorf("%d kinds of records, want 23: is one missing here, or used twice?", len(kinds))
 	}
 }
 

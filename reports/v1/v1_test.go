@@ -44,6 +44,68 @@ func TestVerdictAndExitCode(t *testing.T) {
 	}
 }
 
+// Sentinels decide like a case, but let no run pass by themselves.
+func TestVerdictOfSentinels(t *testing.T) {
+	for _, tc := range []struct {
+		cases, sentinel Outcome
+		want            Verdict
+	}{
+		{Pass, Pass, VerdictPass},
+		{Pass, Fail, VerdictFail},
+		{Pass, Inconclusive, VerdictVoid},
+		{Pass, Unfinished, VerdictVoid},
+		{Pass, "", VerdictVoid},
+		{Fail, Inconclusive, VerdictFail},
+		{Inconclusive, Fail, VerdictFail},
+		{Skipped, Pass, VerdictVoid},
+	} {
+		run := &Run{Cases: []Case{{Outcome: tc.cases}}, Sentinel: &Sentinel{Outcome: tc.sentinel}}
+		if got := run.Verdict(); got != tc.want {
+			t.Errorf("cases %s, sentinels %q: %s, want %s", tc.cases, tc.sentinel, got, tc.want)
+		}
+	}
+}
+
+// A run that goes on after a break can't pass when sentinels failed before it, nor when it was
+// killed after they had found a leak.
+func TestCarriedSentinels(t *testing.T) {
+	for _, tc := range []struct {
+		before *Sentinel
+		want   Outcome
+		kind   FailureKind
+	}{
+		{nil, "", ""},
+		{&Sentinel{Outcome: Pass}, "", ""},
+		{&Sentinel{Outcome: Unfinished, Findings: []Finding{{What: "lost"}}}, "", ""},
+		{&Sentinel{Outcome: Fail, Kind: Outage}, Fail, Outage},
+		{&Sentinel{Findings: []Finding{{What: "lost"}, {What: "leaked"}}}, Fail, Leak},
+	} {
+		got := tc.before.Carried()
+		if tc.want == "" {
+			if got != nil {
+				t.Errorf("of %+v: %+v", tc.before, got)
+			}
+			continue
+		}
+		if got == nil || got.Outcome != tc.want || got.Kind != tc.kind || got.Reason == "" || len(got.Findings) != len(tc.before.Findings) {
+			t.Errorf("of %+v: %+v, want %s %s", tc.before, got, tc.want, tc.kind)
+		}
+	}
+}
+
+// The rate is such that as many trials show nothing in one of twenty runs.
+func TestDetectable(t *testing.T) {
+	if got := Detectable(0); got != nil {
+		t.Errorf("%v of nothing", *got)
+	}
+	for _, n := range []uint64{1, 10, 3000, 1e9} {
+		got := *Detectable(n)
+		if missed := math.Pow(1-got, float64(n)); math.Abs(missed-0.05) > 1e-6 {
+			t.Errorf("n=%d: rate %v is missed with %v", n, got, missed)
+		}
+	}
+}
+
 func TestQuantile(t *testing.T) {
 	inf := math.Inf(1)
 	tests := []struct {

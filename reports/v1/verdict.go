@@ -39,12 +39,14 @@ const (
 
 // Verdict derives the run's verdict from the outcomes of its cases. One failed case is a
 // fail, whatever else happened; without one, anything but Pass, Skipped and NotSupported
-// makes the run void, and so does a run in which nothing passed.
+// makes the run void, and so does a run in which nothing passed. Sentinels count as a case.
 func (r *Run) Verdict() Verdict {
 	passed := r.Count(Pass)
 	switch {
-	case r.Count(Fail) > 0:
+	case r.Count(Fail) > 0 || r.Sentinel != nil && r.Sentinel.Outcome == Fail:
 		return VerdictFail
+	case r.Sentinel != nil && r.Sentinel.Outcome != Pass:
+		return VerdictVoid
 	case passed == 0 || passed+r.Count(Skipped)+r.Count(NotSupported) < len(r.Cases):
 		return VerdictVoid // also by an outcome that nobody knows, which is no reason to trust the run
 	}

@@ -142,7 +142,7 @@ func TestSettings(t *testing.T) {
 	s, set := Defaults(), pflag.NewFlagSet("", pflag.ContinueOnError)
 	s.Register(set, Parallel)
 	args := []string{
-		"--parallel=5", "--seed=7", "--out=o", "--probe-timeout=1s", "--hold=2s", "--deadline=3s", "--run-unsupported", "--fail-fast",
+		"--parallel=5", "--seed=7", "--out=o", "--probe-timeout=1s", "--hold=2s", "--deadline=3s", "--sentinel=5ms", "--run-unsupported", "--fail-fast",
 		"--skip=a-*=issue 1", "--shard=2/3", "--resume=r",
 	}
 	if err := set.Parse(args); err != nil {
@@ -150,7 +150,7 @@ func TestSettings(t *testing.T) {
 	}
 	want := Settings{
 		Timing:      runner.Timing{Timeout: time.Second, Hold: 2 * time.Second, Deadline: 3 * time.Second},
-		FixtureSets: 5, Seed: 7, Out: "o", RunUnsupported: true, FailFast: true,
+		FixtureSets: 5, Seed: 7, Out: "o", RunUnsupported: true, FailFast: true, Sentinel: 5 * time.Millisecond,
 		Skip: runner.Skips{{Cases: "a-*", Reason: "issue 1"}}, Shard: runner.Shard{I: 2, N: 3}, Resume: "r",
 	}
 	if diff := cmp.Diff(want, s); diff != "" {
@@ -164,5 +164,9 @@ func TestSettings(t *testing.T) {
 	s.FixtureSets = 0
 	if err := s.Check("-fixture-sets"); err == nil || !strings.HasPrefix(err.Error(), "-fixture-sets 0: ") {
 		t.Errorf("no fixture set: %v", err)
+	}
+	s.FixtureSets, s.Sentinel = 1, -time.Second
+	if err := s.Check("--parallel"); err == nil || !strings.HasPrefix(err.Error(), "--sentinel -1s: ") {
+		t.Errorf("a time before the last packet: %v", err)
 	}
 }

@@ -152,6 +152,9 @@ func (s *Suite) finished(t *testing.T, run *v1.Run) {
 	t.Helper()
 	code := v1.ExitCode(run.Verdict())
 	s.note(code)
+	if n := run.Sentinel; n != nil && n.Outcome != v1.Pass {
+		t.Errorf("sentinels: %s: %s", n.Outcome, n.Reason)
+	}
 	if code != 0 && !t.Failed() {
 		t.Errorf("verdict %s: of %d cases, %d passed", run.Verdict(), len(run.Cases), run.Count(v1.Pass))
 	}

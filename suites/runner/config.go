@@ -82,6 +82,10 @@ type Config struct {
 	// Keep leaves the fixture in the cluster.
 	Keep   bool
 	Timing Timing
+	// Sentinel is the time between packets of each flow that is watched while the cases are
+	// played, because nothing changes its verdict; 0: none is watched.
+	Sentinel      time.Duration
+	SentinelFleet SentinelFleet // one of its own when nil
 
 	// Events, if not nil, is told of progress, one event at a time.
 	Events func(Event)
@@ -145,6 +149,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Parallel <= 0 {
 		c.Parallel = 2
+	}
+	if c.Sentinel > 0 && c.SentinelFleet == nil {
+		c.SentinelFleet = probe.NewFleet()
 	}
 	if c.Now == nil {
 		c.Now = probe.Now

@@ -97,6 +97,7 @@ func (l *ledger) takeOver(before *v1.Run) {
 	}
 	l.report.Resumed = append(slices.Clone(before.Resumed), part)
 	l.report.Notes = slices.Clone(before.Notes)
+	l.report.Sentinel = before.Sentinel.Carried()
 	l.report.Kubernetes, l.report.Kernel = before.Kubernetes, before.Kernel // should nothing be left to play
 }
 
@@ -111,6 +112,9 @@ func (l *ledger) begin() {
 	}
 	for i := range l.report.Cases {
 		l.record(l.report.Cases[i].Records()...)
+	}
+	if l.report.Sentinel != nil {
+		l.record(l.report.Sentinel.Records()...)
 	}
 }
 
@@ -183,6 +187,38 @@ func (l *ledger) dequeue(which func(cases.Case) bool) {
 		l.report.Order = slices.DeleteFunc(l.report.Order, func(name string) bool { return name == c.Name })
 		return true
 	})
+}
+
+// found takes what sentinels found, and tells of a leak at once.
+func (l *ledger) found(f *v1.Finding) {
+	l.mu.Lock()
+	if l.report.Sentinel == nil {
+		l.report.Sentinel = &v1.Sentinel{}
+	}
+	s := l.report.Sentinel
+	s.Findings = append(s.Findings, *f)
+	l.record(f)
+	l.mu.Unlock()
+	if f.What == "leaked" {
+		l.tell(Event{Kind: Trouble, Message: fmt.Sprintf("sentinels: %d leaked at %s by %s, %s", f.Count, f.At.Format(time.TimeOnly), f.Protocol, f.Flow)})
+	}
+}
+
+// sentinel takes what is to be said of the sentinels, beside what they found.
+func (l *ledger) sentinel(s *v1.Sentinel) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	whole := *s
+	if before := l.report.Sentinel; before != nil {
+		whole.Findings = before.Findings
+		if before.Outcome == v1.Fail && s.Outcome != v1.Fail { // of the run that this one goes on with
+			whole.Outcome, whole.Kind, whole.Reason = before.Outcome, before.Kind, before.Reason
+		}
+	}
+	l.report.Sentinel = &whole
+	short := whole
+	short.Findings = nil
+	l.record(&short)
 }
 
 // close reports the cases that were never begun, and gives the whole report.

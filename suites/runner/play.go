@@ -198,8 +198,10 @@ func (a *fixtureSet) restore(ctx context.Context, c cases.Case, end int) *v1.Ste
 	if ctx.Err() != nil {
 		return &v1.Step{Name: restoreStep, Outcome: v1.Unfinished, Reason: "the run was stopped"}
 	}
-	start := a.now()
-	for _, action := range c.Undo(end) {
+	start, undo := a.now(), c.Undo(end)
+	ended := a.journal.begin(start, c.Name, restoreStep, undo)
+	defer func() { ended(a.now()) }()
+	for _, action := range undo {
 		if err := cases.Do(ctx, undoing{a}, action); err != nil {
 			err = fmt.Errorf("%s: %w", action, err)
 			return &v1.Step{

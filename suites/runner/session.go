@@ -19,13 +19,15 @@ import (
 // Config.Cases are those that may be asked for. Close reports the ones that never were as
 // Unfinished; see Skip and Forget for the other reasons not to ask.
 type Session struct {
-	cases   []cases.Case
-	keep    bool    // leave the fixture in the cluster
-	resumed *v1.Run // Config.Resumed
-	ledger  *ledger
-	stage   *stage
-	slots   chan struct{}    // one per fixture set that may be at work
-	free    chan *fixtureSet // standing ones that no case is at work in
+	cases     []cases.Case
+	keep      bool    // leave the fixture in the cluster
+	resumed   *v1.Run // Config.Resumed
+	ledger    *ledger
+	config    Config
+	sentinels *sentinels // nil: none
+	stage     *stage
+	slots     chan struct{}    // one per fixture set that may be at work
+	free      chan *fixtureSet // standing ones that no case is at work in
 }
 
 // Open checks cfg and prepares a session. It touches nothing in the cluster.
@@ -36,7 +38,7 @@ func Open(cfg Config) (*Session, error) {
 	}
 	return &Session{
 		cases: cfg.Cases, keep: cfg.Keep, resumed: cfg.Resumed,
-		ledger: newLedger(cfg), stage: newStage(cfg), slots: make(chan struct{}, cfg.Parallel),
+		config: cfg, ledger: newLedger(cfg), stage: newStage(cfg), slots: make(chan struct{}, cfg.Parallel),
 		free: make(chan *fixtureSet, cfg.Parallel),
 	}, nil
 }
@@ -80,6 +82,9 @@ func (s *Session) Start(ctx context.Context) error {
 	}
 	if prober := s.stage.withoutRaw(); prober != "" {
 		s.ledger.skip(cases.SCTP, fmt.Sprintf("needs raw packets (NET_RAW) for SCTP, which prober %s can't send", prober))
+	}
+	if s.config.Sentinel > 0 {
+		s.sentinels = s.stage.newSentinels(ctx, s.config, s.ledger.found)
 	}
 	return nil
 }
@@ -127,6 +132,9 @@ func (s *Session) Forget() { s.ledger.forget() }
 // were never begun say so; it does not keep Close from cleaning up, which takes a bounded
 // time.
 func (s *Session) Close(ctx context.Context) *v1.Run {
+	if s.sentinels != nil {
+		s.ledger.sentinel(s.sentinels.finish(ctx))
+	}
 	report := s.ledger.close(ctx)
 	for s.retire(ctx) {
 	}

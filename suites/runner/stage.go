@@ -33,6 +33,7 @@ type stage struct {
 	nodes     []model.Node    // of the cluster
 	controls  map[string]*pod // by node key, read-only once made
 	made      atomic.Int32    // fixture sets, ever
+	journal   journal
 }
 
 func newStage(cfg Config) *stage {
@@ -121,7 +122,7 @@ func (s *stage) startWorld(ctx context.Context, all []cases.Case) error {
 		return nil
 	}
 	r := pods.Resident{Name: worldProber, Listen: fixture.ListenOn(probes)}
-	if err := s.dial(ctx, r, cluster.Outside()); err != nil {
+	if err := s.dial(ctx, s.fleet, r, cluster.Outside()); err != nil {
 		return fmt.Errorf("start prober of hosts outside of the cluster: %w", err)
 	}
 	return nil
@@ -160,20 +161,26 @@ func (s *stage) withoutRaw() string {
 	return ""
 }
 
+// adder takes a prober into a fleet.
+type adder interface {
+	Add(ctx context.Context, name string, d probe.Dial) error
+}
+
 // addProber starts a resident prober, and tries again as long as patience lasts: an API
 // server may be too busy to exec, or away for a moment.
 func (s *stage) addProber(ctx context.Context, r pods.Resident) error {
-	return s.dial(ctx, r, s.cluster)
+	return s.dial(ctx, s.fleet, r, s.cluster)
 }
 
-func (s *stage) dial(ctx context.Context, r pods.Resident, where pods.Execer) error {
+// dial starts one in a fleet, by way of where.
+func (s *stage) dial(ctx context.Context, fleet adder, r pods.Resident, where pods.Execer) error {
 	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	r.Gather = s.timing.Gather
 	var last error
 	retry := wait.Backoff{Duration: 100 * time.Millisecond, Factor: 2, Steps: 100, Cap: 2 * time.Second}
 	_ = retry.DelayFunc().Until(ctx, true, false, func(ctx context.Context) (bool, error) { // last says more
-		last = s.fleet.Add(ctx, r.Name, r.Dial(where))
+		last = fleet.Add(ctx, r.Name, r.Dial(where))
 		return last == nil || probe.Unfit(last), nil
 	})
 	return last

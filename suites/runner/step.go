@@ -89,6 +89,8 @@ func compareCells(a, b cases.Cell) int {
 // play does the step and watches it until enough is seen. Then the step is over as far as
 // the case goes; the judged step arrives when the last probes have come back.
 func (w *stepWatch) play(ctx context.Context) <-chan v1.Step {
+	ended := w.set.journal.begin(w.now(), w.c.Name, w.name, w.c.Steps[w.step].Do)
+	defer func() { ended(w.now()) }()
 	done := make(chan struct{})
 	acks := make(chan time.Duration, 1)
 	go func() {

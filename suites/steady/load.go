@@ -1,6 +1,7 @@
 package steady
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,17 +18,19 @@ import (
 // segmentLength bounds how much a stream's report has to hold.
 const segmentLength = 45 * time.Second
 
-// connectPace is the time between rounds of new TCP connections of one client.
-const connectPace = 20 * time.Millisecond
+const defaultPace = 20 * time.Millisecond
 
 // Load is what flows all the time while something else happens: flows whose verdict never
 // changes. The fields are set before Start.
 type Load struct {
-	Backend    string
-	Watcher    flows.Watcher
-	Interval   time.Duration // between packets of a stream
-	Connect    time.Duration // that a TCP connection may take
-	Record     func(...v1.Record)
+	Backend  string
+	Watcher  flows.Watcher
+	Interval time.Duration // between packets of a stream
+	Connect  time.Duration // that a TCP connection may take
+	Pace     time.Duration // between rounds of new TCP connections of one client; 20 ms when 0
+	Record   func(...v1.Record)
+	// Fresh is how many new TCP connections of each flow in Drop are tried in a round; 1 when 0.
+	Fresh      int
 	Pass, Drop []flows.Flow
 	// Seen, if not nil, is told of each new connection, one at a time.
 	Seen func(f flows.Flow, blocked bool, o probe.Observation)
@@ -59,7 +62,11 @@ func (l *Load) Start(ctx context.Context) error {
 			c = &client{load: l, name: f.Client}
 			byClient[f.Client] = c
 		}
-		c.add(f, slices.Contains(l.Drop, f))
+		blocked, tries := slices.Contains(l.Drop, f), 1
+		if blocked {
+			tries = max(1, l.Fresh)
+		}
+		c.add(f, blocked, tries)
 	}
 	for _, c := range byClient {
 		l.stopped.Go(func() { c.connect(running) })
@@ -87,7 +94,7 @@ func (l *Load) Rotate(ctx context.Context, phase string, drift bool) (account.Ta
 	if err != nil {
 		return account.Tally{}, err
 	}
-	return l.replace(ctx, next, account.Segment{Backend: l.Backend, Phase: phase, Drift: drift})
+	return l.replace(ctx, next, account.Segment{Backend: l.Backend, Phase: phase, Drift: drift, Refusing: l.Watcher.Refusing})
 }
 
 // replace ends the present segment. It is called with mu held.
@@ -105,9 +112,11 @@ func (l *Load) replace(ctx context.Context, next *flows.Streams, segment account
 	return seen, err
 }
 
-// End stops all flows.
+// End stops all flows. It is harmless when none were started.
 func (l *Load) End(ctx context.Context) error {
-	l.stop()
+	if l.stop != nil {
+		l.stop()
+	}
 	l.stopped.Wait()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -169,13 +178,16 @@ type client struct {
 	targets []probe.Target
 }
 
-func (c *client) add(f flows.Flow, blocked bool) {
-	c.targets = append(c.targets, probe.Target{Cell: len(c.targets), Addr: f.Addr, Protocol: "TCP", Timeout: c.load.Connect})
-	c.flows, c.blocked = append(c.flows, f), append(c.blocked, blocked)
+// add has a flow tried n times in each round.
+func (c *client) add(f flows.Flow, blocked bool, n int) {
+	for range n {
+		c.targets = append(c.targets, probe.Target{Cell: len(c.targets), Addr: f.Addr, Protocol: "TCP", Timeout: c.load.Connect})
+		c.flows, c.blocked = append(c.flows, f), append(c.blocked, blocked)
+	}
 }
 
 func (c *client) connect(ctx context.Context) {
-	tick := time.NewTicker(connectPace)
+	tick := time.NewTicker(cmp.Or(c.load.Pace, defaultPace))
 	defer tick.Stop()
 	for {
 		before := c.load.Now()

@@ -150,7 +150,7 @@ func TestConnectDuringDrift(t *testing.T) {
 	n := &fakenode.Node{}
 	l := newLoad(n)
 	c := &client{load: l, name: badNear}
-	c.add(l.Drop[0], true)
+	c.add(l.Drop[0], true, 1)
 	before := l.Now()
 	l.segment.Drift = true
 	c.count(before, []probe.Observation{{Result: probe.Connected}}, nil)

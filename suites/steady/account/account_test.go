@@ -198,6 +198,25 @@ func TestConnect(t *testing.T) {
 	}
 }
 
+// An engine may deny by an answer, where that is said to be right.
+func TestConnectRefused(t *testing.T) {
+	for _, tc := range []struct {
+		obs    probe.Observation
+		leaked uint64
+	}{
+		{probe.Observation{Result: probe.Refused}, 0},
+		{probe.Observation{Result: probe.Unreachable}, 0},
+		{probe.Observation{Result: probe.Refused, Receiver: "server"}, 1},
+		{probe.Observation{Result: probe.Connected}, 1},
+	} {
+		var got Tally
+		got.Connect(Segment{Refusing: true}, flows.Flow{}, true, tc.obs)
+		if diff := cmp.Diff(v1.Counts{MustDrop: 1, Leaked: tc.leaked}, got.TCP); diff != "" {
+			t.Errorf("%+v (-want +got):\n%s", tc.obs, diff)
+		}
+	}
+}
+
 // Connections of a drift are counted apart, and leave the room for evidence to streams.
 func TestConnectOfDrift(t *testing.T) {
 	var got Tally

@@ -9,6 +9,8 @@ type Segment struct {
 	Phase   string
 	// Drift says that somebody else destroyed rules in it: what got through or was lost
 	// then is counted apart, as it shows the repair and not the enforcer's own doing.
-	Drift   bool
-	Streams []flows.Watched
+	Drift bool
+	// Refusing: a new connection that is refused, or told to be unreachable, was denied too.
+	Refusing bool
+	Streams  []flows.Watched
 }

@@ -9,6 +9,14 @@ import (
 // maxFindings bounds the evidence that is kept; what is beyond is in the counts.
 const maxFindings = 500
 
+// What findings say.
+const (
+	leaked = "leaked"
+	lost   = "lost"
+	udp    = "UDP"
+	tcp    = "TCP"
+)
+
 // Tally adds up what became of flows, and keeps evidence of it.
 type Tally struct {
 	v1.Tally
@@ -50,7 +58,7 @@ func (t *Tally) Segment(s Segment) {
 			continue
 		}
 		for _, span := range flows.Wrong(r) {
-			f := s.finding(w.Flow, "UDP", r.Stream.Blocked)
+			f := s.finding(w.Flow, udp, r.Stream.Blocked)
 			f.Count, f.From, f.To = span.Count, span.From, span.To
 			t.find(f)
 		}
@@ -80,7 +88,7 @@ func (t *Tally) Connect(s Segment, f flows.Flow, blocked bool, o probe.Observati
 		c.Inconclusive++
 	case blocked:
 		c.MustDrop++
-		if wrong = o.Result != probe.Dropped || o.Receiver != ""; wrong {
+		if wrong = !s.denied(o); wrong {
 			c.Leaked++
 		}
 	default:
@@ -90,10 +98,16 @@ func (t *Tally) Connect(s Segment, f flows.Flow, blocked bool, o probe.Observati
 		}
 	}
 	if wrong && !s.Drift { // of a drift, the streams show it with fewer words, and must have room to
-		found := s.finding(f, "TCP", blocked)
+		found := s.finding(f, tcp, blocked)
 		found.Count, found.From, found.To = 1, o.Sent, o.Done
 		t.find(found)
 	}
+}
+
+// denied reports whether a connection went as one that is denied.
+func (s Segment) denied(o probe.Observation) bool {
+	answered := s.Refusing && (o.Result == probe.Refused || o.Result == probe.Unreachable)
+	return (o.Result == probe.Dropped || answered) && o.Receiver == ""
 }
 
 // of are the counts that a segment's streams are added to.
@@ -105,9 +119,9 @@ func (t *Tally) of(s Segment) *v1.Counts {
 }
 
 func (s Segment) finding(f flows.Flow, protocol string, blocked bool) v1.Finding {
-	what := "lost"
+	what := lost
 	if blocked {
-		what = "leaked"
+		what = leaked
 	}
 	return v1.Finding{Backend: s.Backend, Phase: s.Phase, Drift: s.Drift, Flow: f.String(), Protocol: protocol, What: what}
 }
