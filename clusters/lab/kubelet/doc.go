@@ -28,5 +28,5 @@
 // Init containers and sidecars, startup probes, lifecycle hooks, activeDeadlineSeconds,
 // variables from config maps and secrets, and containers with stdin or tty (kubectl attach)
 // are used by none of these. A pod that asks for one does not start, and its status names
-// the field.
+// the field. Nor are terminals: kubectl exec -t is refused.
 package kubelet

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/cri-streaming/pkg/streaming/remotecommand"
 
 	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/clusters/lab/kubelet/lifecycle"
@@ -39,7 +38,7 @@ func Exec(ctx context.Context, hostname string, do func(func() error) error, com
 	if err != nil {
 		return err
 	}
-	err = runIn(ctx, space, process.Command{Argv: command, In: s.In, Out: s.Out, Err: s.Err}, nil)
+	err = runIn(ctx, space, process.Command{Argv: command, In: s.In, Out: s.Out, Err: s.Err})
 	return errors.Join(err, space.Close())
 }
 
@@ -88,8 +87,6 @@ type execRequest struct {
 	argv     []string
 	in       io.Reader
 	out, err io.Writer
-	tty      bool
-	resize   <-chan remotecommand.TerminalSize
 }
 
 // exec runs a command beside the container's own process.
@@ -97,23 +94,18 @@ func (c running) exec(ctx context.Context, r execRequest) error {
 	if c.view.space == nil {
 		return process.ErrEnded
 	}
-	env := c.run.env
-	if r.tty {
-		env = append([]string{"TERM=xterm"}, env...)
-	}
 	return runIn(ctx, c.view.space, process.Command{
-		Argv: c.run.image.Resolve(r.argv), Env: env, Dir: c.run.spec.WorkingDir,
-		In: r.in, Out: r.out, Err: r.err, TTY: r.tty,
-	}, r.resize)
+		Argv: c.run.image.Resolve(r.argv), Env: c.run.env, Dir: c.run.spec.WorkingDir,
+		In: r.in, Out: r.out, Err: r.err,
+	})
 }
 
 // runIn runs a command to its end, or until ctx ends.
-func runIn(ctx context.Context, space *process.Space, c process.Command, sizes <-chan remotecommand.TerminalSize) error {
+func runIn(ctx context.Context, space *process.Space, c process.Command) error {
 	p, err := space.Start(c)
 	if err != nil {
 		return err
 	}
-	go resize(p, sizes)
 	select {
 	case <-p.Done():
 	case <-ctx.Done():
@@ -125,20 +117,6 @@ func runIn(ctx context.Context, space *process.Space, c process.Command, sizes <
 		return &clusters.ExitError{Code: exit.Code}
 	}
 	return nil
-}
-
-func resize(p *process.Process, sizes <-chan remotecommand.TerminalSize) {
-	for {
-		select {
-		case s, ok := <-sizes:
-			if !ok {
-				return
-			}
-			p.Resize(s.Width, s.Height)
-		case <-p.Done():
-			return
-		}
-	}
 }
 
 // PortForward implements portforward.PortForwarder: it connects stream to a port on the

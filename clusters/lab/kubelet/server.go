@@ -183,9 +183,12 @@ type executor struct {
 // ExecInContainer implements remotecommand.Executor. It leaves out the streams that the client
 // did not ask for: over WebSockets they exist nevertheless.
 func (e executor) ExecInContainer(ctx context.Context, _, _, _ string, cmd []string, in io.Reader, out, errs io.WriteCloser,
-	tty bool, resize <-chan remotecommand.TerminalSize, _ time.Duration,
+	tty bool, _ <-chan remotecommand.TerminalSize, _ time.Duration,
 ) error {
-	r := execRequest{argv: cmd, tty: tty, resize: resize}
+	if tty {
+		return errors.New("the lab has no terminals: leave out --tty (-t)")
+	}
+	r := execRequest{argv: cmd}
 	if e.opts.Stdin {
 		r.in = in
 	}

@@ -25,11 +25,8 @@ type Command struct {
 	// In is the standard input; nil is /dev/null. The process sees its end.
 	In io.Reader
 	// Out and Err are the standard output and error; nil is /dev/null. Both are written
-	// by one goroutine each. With TTY, Err is not used.
+	// by one goroutine each.
 	Out, Err io.Writer
-
-	// TTY gives the process a terminal as its controlling terminal and standard streams.
-	TTY bool
 }
 
 // Exit is how a process ended.
@@ -42,7 +39,6 @@ type Exit struct {
 type Process struct {
 	cmd   *exec.Cmd
 	pidfd *os.File
-	tty   *os.File // nil without TTY
 	done  chan struct{}
 	exit  Exit // valid when done is closed
 
@@ -70,19 +66,28 @@ func (s *Space) Start(c Command) (*Process, error) {
 	if c.Dir == "" {
 		p.cmd.Dir = "/"
 	}
-	streams, err := connect(p.cmd, c)
-	if err != nil {
-		return nil, err
+	p.cmd.Stdout, p.cmd.Stderr = c.Out, c.Err
+	var in io.WriteCloser
+	if c.In != nil {
+		// Not as cmd.Stdin: the end would wait for the reader, which may never end.
+		if in, err = p.cmd.StdinPipe(); err != nil {
+			return nil, fmt.Errorf("open standard input: %w", err)
+		}
 	}
 	pidfd := -1
 	p.cmd.SysProcAttr.PidFD = &pidfd
 	if err := s.enter(p.cmd.Start); err != nil {
-		streams.abandon()
 		return nil, fmt.Errorf("start %s: %w", c.Argv[0], err)
 	}
-	p.pidfd, p.tty = pollable(pidfd), streams.tty
-	streams.started()
-	go p.wait(streams)
+	p.pidfd = pollable(pidfd)
+	if in != nil {
+		go func() {
+			// The process may close its input whenever it likes.
+			_, _ = io.Copy(in, c.In)
+			in.Close()
+		}()
+	}
+	go p.wait()
 	return p, nil
 }
 
@@ -124,7 +129,7 @@ func pollable(pidfd int) *os.File {
 
 // wait waits for the leader's end, kills what is left of its session's group, as the end
 // of a container's first process does, and reaps it.
-func (p *Process) wait(streams *streams) {
+func (p *Process) wait() {
 	p.untilExit()
 	finished := time.Now()
 	p.mu.Lock()
@@ -134,7 +139,6 @@ func (p *Process) wait(streams *streams) {
 	p.mu.Unlock()
 	// An error can only add that output was cut off, or that standard input broke.
 	_ = p.cmd.Wait()
-	streams.finished()
 	p.exit = Exit{Code: exitCode(p.cmd.ProcessState), Finished: finished}
 	if p.pidfd != nil {
 		p.pidfd.Close()
@@ -199,13 +203,6 @@ func (p *Process) Kill() {
 	defer p.mu.Unlock()
 	if !p.over {
 		_ = unix.Kill(-p.cmd.Process.Pid, unix.SIGKILL)
-	}
-}
-
-// Resize changes the size, in characters, of the process's terminal, if it has one.
-func (p *Process) Resize(width, height uint16) {
-	if p.tty != nil {
-		setSize(p.tty, &unix.Winsize{Row: height, Col: width})
 	}
 }
 

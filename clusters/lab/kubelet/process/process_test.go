@@ -208,42 +208,6 @@ func TestKillAll(t *testing.T) {
 	}
 }
 
-func TestTerminal(t *testing.T) {
-	s := space(t, "h")
-	var out bytes.Buffer
-	in, w := io.Pipe()
-	p := start(t, s, process.Command{
-		Argv: sh(`until [ "$(stty size)" = "20 30" ]; do sleep 0.01; done; read x; echo "got $x"; tty; exit 4`),
-		In:   in, Out: &out, TTY: true,
-	})
-	p.Resize(30, 20)
-	if _, err := io.WriteString(w, "abc\n"); err != nil {
-		t.Fatal(err)
-	}
-	if exit := p.Exit(); exit.Code != 4 {
-		t.Errorf("code %d, want 4", exit.Code)
-	}
-	if !strings.Contains(out.String(), "got abc\r\n/dev/pts/") {
-		t.Errorf("output %q", out.String())
-	}
-	p.Resize(1, 1) // of no effect, and no harm
-}
-
-// TestTerminalHeldByStraggler: a process that left the session and holds the terminal does
-// not hold up the end of the command.
-func TestTerminalHeldByStraggler(t *testing.T) {
-	s := space(t, "h")
-	p := start(t, s, process.Command{Argv: sh("setsid sleep 4715 & exit 2"), TTY: true})
-	select {
-	case <-p.Done():
-	case <-time.After(10 * time.Second):
-		t.Fatal("the command has not ended")
-	}
-	if exit := p.Exit(); exit.Code != 2 {
-		t.Errorf("code %d, want 2", exit.Code)
-	}
-}
-
 func TestStartErrors(t *testing.T) {
 	s := space(t, "h")
 	for _, argv := range [][]string{nil, {""}, {"/no/such"}, {"no-such"}, {"/etc/passwd"}, {"/etc"}} {
