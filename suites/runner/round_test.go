@@ -102,12 +102,12 @@ func TestServiceNeedsTheClientsNode(t *testing.T) {
 		a := newDeniedSet(t, world)
 		world.proxyless = "n2"
 		c := onePort()
-		c.Paths = []cases.Path{cases.PathService}
+		c.Paths = []cases.Path{cases.PathPod, cases.PathService}
 		w := a.newWatch(wants(c, -1, a.Families()), func(cases.Cell) model.Verdict { return "" }, 0)
 		w.launch(t.Context(), world.now(), newRound(w.cells), w.cells)
 		w.drain()
 		for _, c := range w.cells {
-			want := a.pod(c.key.Client).node != "node/2"
+			want := c.key.Path == cases.PathPod || a.pod(c.key.Client).node != "node/2"
 			if got := c.judge.Observations[0].Client == judge.ControlLive; got != want {
 				t.Errorf("%+v: client control live: %t, want %t", c.key, got, want)
 			}
