@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -96,7 +98,8 @@ func (w *world) firstPacket(t *testing.T) {
 	}
 }
 
-// newcomers runs pods that connect once, at once, and returns how many did.
+// newcomers runs pods that connect once, at once, and returns how many did. Those that did
+// not must have waited in vain: a pod that failed for another reason was not blocked.
 func (w *world) newcomers(t *testing.T, ns, prefix string, server *corev1.Pod, labels map[string]string, timeout string) (connected int) {
 	t.Helper()
 	ips := addresses(t, server)
@@ -105,17 +108,26 @@ func (w *world) newcomers(t *testing.T, ns, prefix string, server *corev1.Pod, l
 		to := net.JoinHostPort(ips[i%len(ips)].String(), fmt.Sprint(port))
 		p := w.agnhost(ns, name(i), w.worker(0), "connect", to, "--timeout="+timeout)
 		p.Spec.RestartPolicy = corev1.RestartPolicyNever
+		p.Spec.Containers[0].TerminationMessagePolicy = corev1.TerminationMessageFallbackToLogsOnError
 		for k, v := range labels {
 			p.Labels[k] = v
 		}
 		w.create(t, p)
 	}
 	for i := range newcomers {
-		if w.awaitPod(t, ns, name(i), ended).Status.Phase == corev1.PodSucceeded {
+		switch got := w.awaitPod(t, ns, name(i), ended).Status; {
+		case got.Phase == corev1.PodSucceeded:
 			connected++
+		case !slices.ContainsFunc(got.ContainerStatuses, waitedInVain):
+			t.Errorf("pod %s failed, and not by a timeout: %s %s %+v", name(i), got.Reason, got.Message, got.ContainerStatuses)
 		}
 	}
 	return connected
+}
+
+// waitedInVain reports whether a container of agnhost connect ended by its timeout, as it says.
+func waitedInVain(c corev1.ContainerStatus) bool {
+	return c.State.Terminated != nil && strings.TrimSpace(c.State.Terminated.Message) == "TIMEOUT"
 }
 
 // rollingUpdate: while every agent is replaced, no datagram passes that must not, and none
