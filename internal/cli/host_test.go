@@ -125,8 +125,8 @@ func awaitNoStrays(t *testing.T, mark string) {
 	}
 }
 
-// TestEnginesGetTheirVerdicts runs one case by the reference and by both controls; it also
-// shows that the host stays as it was.
+// TestEnginesGetTheirVerdicts runs cases of both directions, and of Services, by the reference
+// and by both controls; it also shows that the host stays as it was.
 func TestEnginesGetTheirVerdicts(t *testing.T) {
 	before := hostState(t)
 	for _, tc := range []struct {
@@ -141,7 +141,7 @@ func TestEnginesGetTheirVerdicts(t *testing.T) {
 		t.Run(tc.engine, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "out")
 			code, out, errs := netassay(t, "conformance", "--engine", tc.engine, "--out", dir,
-				"--case", "peer-pod-selector", "--deadline", "4s")
+				"--case", "peer-pod-selector,isolation-deny-egress,service-target-port,nodeport-peer", "--deadline", "4s")
 			if code != tc.code {
 				t.Fatalf("exit code %d, want %d\n%s%s", code, tc.code, out, errs)
 			}
