@@ -47,6 +47,11 @@ A run that was stopped or killed is gone on with by --resume and its result dire
 was judged counts, the rest is played, and the results, in a directory of their own, are
 those of a run without a break. Place, engine, versions and timing must be the same.
 
+A case says by which paths servers are reached: the pod's address, its Service, a node port.
+With --paths pairwise, the default, each case also probes a few cells by the paths that it
+does not name, such that every two of a path, the same node or another, an IP family, a port
+and a course of verdicts are met in one cell; --paths all probes all cells by all paths.
+
 Exit code 0: all cases pass. 1: the engine failed some. 2: the run itself failed, or says
 nothing. 130: interrupted.`,
 		Example: `  netassay conformance

@@ -34,6 +34,7 @@ type RunConditions struct {
 	Seed       uint64    `json:"seed"`            // of the order of the cases
 	Order      []string  `json:"order,omitempty"` // of the cases that were to run
 	Parallel   int       `json:"parallel"`        // fixture sets that worked at once
+	Paths      string    `json:"paths,omitempty"` // beside those of the cases: pairwise, all, or case for none
 	Timing     Timing    `json:"timing"`
 	Resumed    []Part    `json:"resumed,omitempty"` // earlier runs whose cases it has taken over
 	Started    time.Time `json:"started"`

@@ -42,6 +42,8 @@ type World interface {
 	CreateNamespace(ctx context.Context, n Namespace) error
 	DeleteNamespace(ctx context.Context, name string) error // with all that is in it, until it is gone
 	Rounds(n int) int                                       // how many to make of n that all do the same
+	CreateService(ctx context.Context, s Front) error       // until it leads to its pod
+	DeleteService(ctx context.Context, d DeleteService) error
 }
 
 // Effect is what an action changes.
@@ -49,6 +51,7 @@ type Effect struct {
 	Resource Resource
 	Creates  string // key of the pod that begins with it; "" for none
 	EndsPods bool   // it takes pods away
+	Fronts   string // key of the pod whose Service changes; "" for none
 }
 
 // Resource is what the API server keeps the order of changes of.
@@ -59,6 +62,7 @@ const (
 	Policies Resource = iota
 	Pods
 	Namespaces
+	Services
 )
 
 // ApplyPolicy creates a policy, or replaces its spec when it exists.

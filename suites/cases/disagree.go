@@ -27,7 +27,7 @@ func (d Disagreement) String() string {
 // no disagreement, nor is one whose pod has no address of the family.
 func Disagreements(c Case, step int, s model.Snapshot, b Binding) []Disagreement {
 	var all []Disagreement
-	c.Paths = []Path{PathPod} // all paths share their pins
+	c.Paths, c.More = []Path{PathPod}, nil // all paths share their pins
 	for _, k := range c.Cells(step, b.Families()) {
 		flow, ok := k.Flow(b)
 		if !ok {

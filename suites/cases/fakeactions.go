@@ -190,6 +190,7 @@ func (p *FakeCluster) DeleteNamespace(_ context.Context, name string) error {
 	s.Namespaces = slices.Delete(s.Namespaces, i, i+1)
 	s.Pods = slices.DeleteFunc(s.Pods, func(p model.Pod) bool { return p.Namespace == bound })
 	s.Policies = slices.DeleteFunc(s.Policies, func(p *netv1.NetworkPolicy) bool { return p.Namespace == bound })
+	p.services = slices.DeleteFunc(p.services, func(s Front) bool { return s.Namespace == name })
 	return nil
 }
 

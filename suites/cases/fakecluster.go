@@ -17,6 +17,7 @@ import (
 type FakeCluster struct {
 	Snapshot model.Snapshot
 	families []model.Family
+	services []Front // that the case has created
 }
 
 // NewFakeCluster is a cluster in the state before a case's first step, with addresses of these
@@ -46,6 +47,7 @@ func NewFakeCluster(families ...model.Family) *FakeCluster {
 func (p *FakeCluster) Do(actions ...Action) error {
 	s := &p.Snapshot
 	s.Namespaces, s.Pods, s.Policies = slices.Clone(s.Namespaces), slices.Clone(s.Pods), slices.Clone(s.Policies)
+	p.services = slices.Clone(p.services)
 	for _, a := range actions {
 		if err := a.do(context.Background(), p); err != nil {
 			return err

@@ -28,6 +28,7 @@ const (
 	LabelChange       Feature = "LabelChange"
 	Lifecycle         Feature = "Lifecycle"
 	Service           Feature = "Service"
+	NodePorts         Feature = "NodePort"
 	NodeTraffic       Feature = "NodeTraffic"
 	OutsideTraffic    Feature = "OutsideTraffic"
 	LongNames         Feature = "LongNames"
@@ -64,6 +65,7 @@ func Features() []FeatureInfo {
 		{LabelChange, "labels of pods and namespaces changed while policies select by them"},
 		{Lifecycle, "pods and namespaces created and deleted under a policy"},
 		{Service, "servers reached by the cluster IP of a Service"},
+		{NodePorts, "servers reached by a node port of a Service; needs three nodes"},
 		{NodeTraffic, "traffic from and to the nodes themselves; needs three nodes"},
 		{OutsideTraffic, "traffic from and to hosts outside of the cluster; needs such hosts"},
 		{LongNames, "names and labels as long as the API allows"},

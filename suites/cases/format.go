@@ -81,6 +81,10 @@ func (f *formatter) action(a Action) (h headerAction, err error) {
 		for i := 0; i < len(a.Do) && err == nil; i++ {
 			h.Repeat.Do[i], err = f.action(a.Do[i])
 		}
+	case CreateService:
+		h.CreateService = a.Front.header()
+	case DeleteService:
+		h.DeleteService = new(a.Key())
 	default:
 		err = fmt.Errorf("no field of a case file stands for %T", a)
 	}

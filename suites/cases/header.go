@@ -32,6 +32,8 @@ type headerAction struct {
 	CreateNamespace *headerNamespace `json:"createNamespace,omitempty"`
 	DeleteNamespace *string          `json:"deleteNamespace,omitempty"`
 	Repeat          *headerRepeat    `json:"repeat,omitempty"`
+	CreateService   *headerService   `json:"createService,omitempty"`
+	DeleteService   *string          `json:"deleteService,omitempty"` // x/service
 }
 
 type headerRepeat struct {
@@ -59,4 +61,14 @@ type headerNewPod struct {
 	Labels map[string]string `json:"labels,omitempty"`
 	Node   int               `json:"node,omitempty"`
 	Ports  map[string]string `json:"ports,omitempty"` // name to 80/TCP
+}
+
+type headerService struct {
+	Service string            `json:"service,omitempty"` // x/service
+	Pod     string            `json:"pod,omitempty"`     // x/pod
+	Type    string            `json:"type,omitempty"`
+	Ports   map[string]string `json:"ports,omitempty"` // number to 80/TCP, or to the name of a port
+
+	ExternalTrafficPolicy string `json:"externalTrafficPolicy,omitempty"`
+	InternalTrafficPolicy string `json:"internalTrafficPolicy,omitempty"`
 }

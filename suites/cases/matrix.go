@@ -29,8 +29,21 @@ func (k Cell) Flow(b Binding) (f model.Flow, ok bool) {
 // Cells are the cells of the matrix after step (0 is the first, -1 the state before it).
 // Those of nodes that have no role in the case are left out.
 func (c Case) Cells(step int, families []model.Family) []Cell {
+	fake := c.after(step)
+	all := c.cells(fake, families)
+	for _, k := range c.More {
+		if slices.Contains(families, k.Family) && fake.pod(refOf(k.Client)) >= 0 && fake.pod(refOf(k.Server)) >= 0 &&
+			fake.leads(k.Client, k.Server, k.Kind) {
+			all = append(all, k)
+		}
+	}
+	return all
+}
+
+// cells are those of the paths that the case names.
+func (c Case) cells(fake *FakeCluster, families []model.Family) []Cell {
 	var all []Cell
-	keys := c.endpoints(step)
+	keys := c.endpoints(fake)
 	for _, client := range keys {
 		for _, server := range keys {
 			if !c.meet(client, server) {
@@ -40,8 +53,10 @@ func (c Case) Cells(step int, families []model.Family) []Cell {
 				if !has(client, f) || !has(server, f) {
 					continue
 				}
-				for _, k := range c.kinds(client, server) {
-					all = append(all, Cell{client, server, f, k})
+				for _, k := range c.kinds() {
+					if fake.leads(client, server, k) {
+						all = append(all, Cell{client, server, f, k})
+					}
 				}
 			}
 		}
@@ -49,10 +64,31 @@ func (c Case) Cells(step int, families []model.Family) []Cell {
 	return all
 }
 
+// Wants are the verdicts of all cells after step. By a node port a pin holds only where the
+// oracle finds it whoever rewrites addresses when; other cells are Undefined.
+func (c Case) Wants(step int, families []model.Family) map[Cell]model.Verdict {
+	want, fake := map[Cell]model.Verdict{}, c.after(step)
+	for _, k := range c.Cells(step, families) {
+		want[k] = c.wanted(step, k, fake)
+	}
+	return want
+}
+
+// wanted is the verdict of a cell after a step, in whose state the fake cluster is.
+func (c Case) wanted(step int, k Cell, fake *FakeCluster) model.Verdict {
+	v := c.Want(step, k)
+	if k.Path == PathNodePort || k.Path == PathNodePortRemote {
+		if d, ok := fake.Verdict(k); !ok || d.Verdict != v {
+			return model.Undefined
+		}
+	}
+	return v
+}
+
 // Want is the pinned verdict of one cell after step (0 is the first); before the first,
 // -1, everything is allowed. It is Undefined, to be observed and never judged, where a line says
 // so, for ICMP, for a pod to itself and for a node that has no such role in this case. It does not check that the pods
-// exist: see Keys.
+// exist: see Keys. Of node ports see Wants.
 func (c Case) Want(step int, k Cell) model.Verdict {
 	if k.Client == k.Server || k.Probe.Protocol == ICMP || !c.meet(k.Client, k.Server) {
 		return model.Undefined
@@ -98,8 +134,8 @@ func has(key string, f model.Family) bool {
 
 // endpoints are the keys of all pods after a step, of the nodes if they play a role, and of
 // hosts outside.
-func (c Case) endpoints(step int) []string {
-	keys := c.Keys(step)
+func (c Case) endpoints(fake *FakeCluster) []string {
+	keys := fake.keys()
 	if len(c.Nodes) > 0 {
 		for n := 1; n <= FixtureNodes; n++ {
 			keys = append(keys, NodeKey(n))
@@ -121,14 +157,10 @@ func (c Case) plays(key string, role NodeRole) bool {
 	return !IsNodeKey(key) || slices.Contains(c.Nodes, role)
 }
 
-// kinds are the kinds of cells between two endpoints. What is no pod has no Service, and
-// cluster IPs are for the cluster.
-func (c Case) kinds(client, server string) []Kind {
+// kinds are all kinds of cells.
+func (c Case) kinds() []Kind {
 	var all []Kind
 	for _, path := range c.Paths {
-		if path != PathPod && (!IsPodKey(server) || WorldAddr(client).IsValid()) {
-			continue
-		}
 		for _, p := range c.Probes {
 			all = append(all, Kind{p, path})
 		}

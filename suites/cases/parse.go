@@ -127,8 +127,8 @@ func (p *parser) required(field string, absent bool) {
 // places reads who takes part besides pods, and how servers are addressed.
 func (p *parser) places(h header) {
 	for i, s := range h.Paths {
-		if Path(s) != PathPod && Path(s) != PathService {
-			p.fail(p.header.at("paths", i), "unknown path %q; valid are pod, service", s)
+		if !slices.Contains(Paths(), Path(s)) {
+			p.fail(p.header.at("paths", i), "unknown path %q; valid are pod, service, nodeport, nodeport-remote", s)
 		}
 		p.kase.Paths = append(p.kase.Paths, Path(s))
 	}

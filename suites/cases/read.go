@@ -46,6 +46,10 @@ func (p *parser) action(at *yaml.Node, h headerAction) (a Action, ok bool) {
 		a = DeleteNamespace{*h.DeleteNamespace}
 	case h.Repeat != nil:
 		a = p.repeat(at, *h.Repeat)
+	case h.CreateService != nil:
+		a = CreateService{p.newService(at, *h.CreateService)}
+	case h.DeleteService != nil:
+		a = p.fakes[0].deleteService(p.ref(at, *h.DeleteService))
 	default:
 		p.fail(at, "action has no value")
 	}

@@ -18,6 +18,7 @@ func TestEveryFieldIsAnAction(t *testing.T) {
 		var h headerAction
 		reflect.ValueOf(&h).Elem().Field(i).Set(given)
 		p := &parser{header: &document{}, used: map[string]bool{}}
+		p.fakes[0] = NewFakeCluster()
 		a, _ := p.action(&yaml.Node{Kind: yaml.MappingNode, Content: make([]*yaml.Node, 2)}, h)
 		if a == nil {
 			t.Errorf("%s gives no action", fields.Field(i).Name)

@@ -28,6 +28,8 @@ type Case struct {
 	// World are hosts outside of the cluster, which are clients and servers of all pods.
 	World []netip.Addr
 	Steps []Step
+	// More are cells that are probed beside those of Paths, where they are; a run adds them.
+	More []Cell `json:"-"`
 }
 
 // Probe is a destination port and protocol that is probed.
@@ -54,11 +56,17 @@ func (p Probe) String() string {
 // Path is how a client addresses a server.
 type Path string
 
-// The paths. Both end at the same pod and port, so they share their pins.
+// The paths. All end at the same pod and port, so they share their pins; by a node port a
+// pin holds only as far as it does not matter when addresses are rewritten.
 const (
-	PathPod     Path = "pod"     // the pod's own address
-	PathService Path = "service" // the cluster IP of the pod's own Service, same port numbers
+	PathPod            Path = "pod"             // the pod's own address
+	PathService        Path = "service"         // the cluster IP of the pod's Service
+	PathNodePort       Path = "nodeport"        // its node port at the server's own node
+	PathNodePortRemote Path = "nodeport-remote" // its node port at the client's node, when the server is on another
 )
+
+// Paths are all of them.
+func Paths() []Path { return []Path{PathPod, PathService, PathNodePort, PathNodePortRemote} }
 
 // NodeRole is a role that nodes play in the matrix of a case.
 type NodeRole string

@@ -27,6 +27,9 @@ func (c Case) Undo(end int) []Action {
 	for _, key := range after.policies() {
 		undo = append(undo, DeletePolicy{refOf(key)})
 	}
+	for _, s := range after.services {
+		undo = append(undo, after.deleteService(s.Ref))
+	}
 	for _, key := range after.keys() {
 		if before.pod(refOf(key)) < 0 {
 			undo = append(undo, DeletePod{refOf(key)})

@@ -143,7 +143,7 @@ func TestSettings(t *testing.T) {
 	s.Register(set, Parallel)
 	args := []string{
 		"--parallel=5", "--seed=7", "--out=o", "--probe-timeout=1s", "--hold=2s", "--deadline=3s", "--sentinel=5ms", "--run-unsupported", "--fail-fast",
-		"--skip=a-*=issue 1", "--shard=2/3", "--resume=r",
+		"--skip=a-*=issue 1", "--shard=2/3", "--resume=r", "--paths=all",
 	}
 	if err := set.Parse(args); err != nil {
 		t.Fatal(err)
@@ -152,6 +152,7 @@ func TestSettings(t *testing.T) {
 		Timing:      runner.Timing{Timeout: time.Second, Hold: 2 * time.Second, Deadline: 3 * time.Second},
 		FixtureSets: 5, Seed: 7, Out: "o", RunUnsupported: true, FailFast: true, Sentinel: 5 * time.Millisecond,
 		Skip: runner.Skips{{Cases: "a-*", Reason: "issue 1"}}, Shard: runner.Shard{I: 2, N: 3}, Resume: "r",
+		Paths: cases.AllPaths,
 	}
 	if diff := cmp.Diff(want, s); diff != "" {
 		t.Errorf("settings (-want +got):\n%s", diff)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/netassay/netassay/reports"
 	v1 "github.com/netassay/netassay/reports/v1"
+	"github.com/netassay/netassay/suites/cases"
 	"github.com/netassay/netassay/suites/runner"
 )
 
@@ -23,11 +24,12 @@ type Settings struct {
 	Skip           runner.Skips
 	Shard          runner.Shard
 	Resume         string // result directory of a run to go on with; "": none
+	Paths          cases.PathChoice
 }
 
 // Defaults are the settings of a run that is told nothing.
 func Defaults() Settings {
-	return Settings{FixtureSets: 3, Sentinel: time.Millisecond, Timing: runner.Timing{Hold: 400 * time.Millisecond}}
+	return Settings{FixtureSets: 3, Paths: cases.PairwisePaths, Sentinel: time.Millisecond, Timing: runner.Timing{Hold: 400 * time.Millisecond}}
 }
 
 // How the number of fixture sets is called. In go test --parallel is the framework's, and
@@ -44,6 +46,7 @@ func (s *Settings) Register(set *pflag.FlagSet, sets string) {
 	set.StringVar(&s.Out, "out", s.Out, "result directory (default results/<time>-conformance-<engine>)")
 	set.DurationVar(&s.Sentinel, "sentinel", s.Sentinel, "time between packets of each flow that is watched all through the run, because nothing changes its verdict; 0 watches none")
 	set.BoolVar(&s.FailFast, "fail-fast", s.FailFast, "skip what remains after the first failed case")
+	set.Var(&s.Paths, "paths", "other paths than a case names (service, node port of this and that node): pairwise probes so few cells by each that every two of path, same or other node, family, port and verdicts are met; all probes all; case none")
 	set.Var(&s.Skip, "skip", "report these cases (a name or glob) as skipped, for that reason; may be repeated")
 	set.Var(&s.Shard, "shard", "play the i-th of n parts of the cases: a run for each part has them all")
 	set.StringVar(&s.Resume, "resume", s.Resume, "go on with the run in this result directory, which was stopped or killed; results are those of a run without a break")

@@ -23,7 +23,9 @@ type question struct {
 // NewExam prepares a case, in both families.
 func NewExam(c cases.Case) (Exam, error) {
 	exam := Exam{Case: c.Name}
-	c.Paths = []cases.Path{cases.PathPod} // all paths share their pins
+	if slices.Contains(c.Paths, cases.PathPod) || slices.Contains(c.Paths, cases.PathService) {
+		c.Paths = []cases.Path{cases.PathPod} // they share their pins
+	}
 	for i, step := range c.Steps {
 		cluster := cases.NewFakeCluster(model.IPv4, model.IPv6)
 		for _, done := range c.Steps[:i+1] {
@@ -31,9 +33,9 @@ func NewExam(c cases.Case) (Exam, error) {
 				return Exam{}, fmt.Errorf("case %s, step %q: %w", c.Name, step.Name, err)
 			}
 		}
-		for _, k := range c.Cells(i, cluster.Families()) {
+		for k, want := range c.Wants(i, cluster.Families()) {
 			flow, ok := k.Flow(cluster)
-			if want := c.Want(i, k); ok && want != model.Undefined {
+			if ok && want != model.Undefined {
 				client, server := ends(&cluster.Snapshot, flow)
 				exam.questions = append(exam.questions, question{client, server, want == model.Allow})
 			}

@@ -28,7 +28,11 @@ func Evaluate(s model.Snapshot, f model.Flow) Decision {
 		return Decision{model.Undefined, undefined}
 	}
 	egress := judge(s, f, side{direction: netv1.PolicyTypeEgress, subject: client, peer: server, peerAddr: f.Server, server: server})
-	ingress := ingressDecision(s, f, client, server)
+	return both(egress, ingressDecision(s, f, client, server))
+}
+
+// both is what two sides together decide.
+func both(egress, ingress Decision) Decision {
 	switch {
 	case egress.Verdict == model.Allow && ingress.Verdict == model.Allow,
 		egress.Verdict == model.Deny && ingress.Verdict == model.Deny:

@@ -36,7 +36,7 @@ func (a *fixtureSet) newBirths(c cases.Case, step int, want verdicts) *births {
 			b.cells = append(b.cells, k)
 		}
 	}
-	slices.SortFunc(b.cells, compareCells)
+	slices.SortFunc(b.cells, cases.CompareCells)
 	return b
 }
 

@@ -64,12 +64,13 @@ type Config struct {
 	// RunUnsupported judges what is unsupported all the same.
 	RunUnsupported bool
 
-	RunID    string // lowercase letters and digits, at most 10: part of namespace names
-	Tool     string // version of netassay
-	Seed     uint64 // of the order of the cases
-	Parallel int    // fixture sets that work at once; 2
-	FailFast bool   // skip what remains after the first failed case
-	Skip     Skips  // what is reported as Skipped, and why
+	RunID    string           // lowercase letters and digits, at most 10: part of namespace names
+	Tool     string           // version of netassay
+	Seed     uint64           // of the order of the cases
+	Parallel int              // fixture sets that work at once; 2
+	Paths    cases.PathChoice // beside those of the cases; "": none
+	FailFast bool             // skip what remains after the first failed case
+	Skip     Skips            // what is reported as Skipped, and why
 	// Resumed, if not nil, is a run that did not come to its end. What it has judged counts as
 	// found by this run, which plays the rest; their conditions must be the same.
 	Resumed *v1.Run

@@ -31,6 +31,7 @@ import (
 	"github.com/netassay/netassay/probe/wire"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/suites/cases"
+	"github.com/netassay/netassay/suites/fixture"
 	"github.com/netassay/netassay/suites/oracle"
 )
 
@@ -79,8 +80,8 @@ type fakeStream struct {
 type state struct {
 	at       time.Duration
 	snapshot model.Snapshot
-	services map[netip.Addr]netip.Addr // cluster IP to pod IP
-	verdicts *sync.Map                 // by flow, so that the oracle is asked once
+	services map[netip.AddrPort]netip.AddrPort // cluster IP to pod IP
+	verdicts *sync.Map                         // by flow, so that the oracle is asked once
 }
 
 func (s state) verdict(f model.Flow) model.Verdict {
@@ -165,6 +166,17 @@ func (w *world) complete(a k8stesting.Action) {
 		for _, ip := range w.newIPs("10.96.0.", "fd00:96::") {
 			o.Spec.ClusterIPs = append(o.Spec.ClusterIPs, ip.IP)
 		}
+		if o.Spec.ClusterIP == corev1.ClusterIPNone {
+			o.Spec.ClusterIPs = []string{corev1.ClusterIPNone}
+		}
+		for i := range o.Spec.Ports {
+			if o.Spec.Type == corev1.ServiceTypeNodePort {
+				w.mu.Lock()
+				w.serial++
+				o.Spec.Ports[i].NodePort = int32(30000 + w.serial)
+				w.mu.Unlock()
+			}
+		}
 	}
 }
 
@@ -180,7 +192,7 @@ func (w *world) record(a k8stesting.Action) {
 	if d, ok := a.(k8stesting.DeleteAction); ok && d.GetResource().Resource == "namespaces" {
 		w.empty(d.GetName())
 	}
-	s := state{at: w.now(), services: map[netip.Addr]netip.Addr{}, verdicts: &sync.Map{}}
+	s := state{at: w.now(), services: map[netip.AddrPort]netip.AddrPort{}, verdicts: &sync.Map{}}
 	each(w, "namespaces", "Namespace", func(l *corev1.NamespaceList) {
 		for i := range l.Items {
 			s.snapshot.Namespaces = append(s.snapshot.Namespaces, model.NamespaceFromAPI(&l.Items[i]))
@@ -191,21 +203,15 @@ func (w *world) record(a k8stesting.Action) {
 			s.snapshot.Nodes = append(s.snapshot.Nodes, model.NodeFromAPI(&l.Items[i]))
 		}
 	})
-	podIPs := map[string][]netip.Addr{}
 	each(w, "pods", "Pod", func(l *corev1.PodList) {
 		for i := range l.Items {
 			p, _ := model.PodFromAPI(&l.Items[i])
 			s.snapshot.Pods = append(s.snapshot.Pods, p)
-			podIPs[p.Key()] = p.IPs
 		}
 	})
 	each(w, "services", "Service", func(l *corev1.ServiceList) {
 		for i := range l.Items {
-			for j, ip := range parseIPs(l.Items[i].Spec.ClusterIPs) {
-				if ips := podIPs[l.Items[i].Namespace+"/"+l.Items[i].Name]; j < len(ips) {
-					s.services[ip] = ips[j]
-				}
-			}
+			s.serve(&l.Items[i])
 		}
 	})
 	list, err := w.client.Tracker().List(netv1.SchemeGroupVersion.WithResource("networkpolicies"), netv1.SchemeGroupVersion.WithKind("NetworkPolicy"), "")
@@ -220,6 +226,34 @@ func (w *world) record(a k8stesting.Action) {
 	w.history = append(w.history, s)
 	if a != nil {
 		w.writes = append(w.writes, written(a))
+	}
+}
+
+// serve leads what clients may dial to the pod of a Service, once that is there.
+func (s *state) serve(o *corev1.Service) {
+	i := slices.IndexFunc(s.snapshot.Pods, func(p model.Pod) bool {
+		return p.Key() == o.Namespace+"/"+o.Spec.Selector[fixture.PodLabel]
+	})
+	if i < 0 {
+		return
+	}
+	pod := s.snapshot.Pods[i]
+	for _, p := range o.Spec.Ports {
+		target := uint16(p.TargetPort.IntVal)
+		for _, declared := range pod.Ports {
+			if declared.Name == p.TargetPort.StrVal && declared.Name != "" {
+				target = declared.Number
+			}
+		}
+		lead := func(ips []netip.Addr, port int32) {
+			for _, ip := range ips {
+				s.services[netip.AddrPortFrom(ip, uint16(port))] = netip.AddrPortFrom(model.FamilyOf(ip).First(pod.IPs), target)
+			}
+		}
+		lead(parseIPs(o.Spec.ClusterIPs), p.Port)
+		for _, n := range s.snapshot.Nodes {
+			lead(n.IPs, p.NodePort)
+		}
 	}
 }
 

@@ -103,21 +103,21 @@ func (w *world) probe(client string, t probe.Target) probe.Observation {
 		o.Result, o.Err = probe.Inconclusive, "exec stream lost"
 		return o
 	}
-	to := t.Addr.Addr()
-	if ip, ok := now.services[to]; ok {
+	to := t.Addr
+	if behind, ok := now.services[to]; ok {
 		if nodeOf(now.snapshot, client) == w.proxyless {
 			return o
 		}
-		to = ip
+		to = behind
 	}
-	server, from := podAt(now.snapshot, to), t.From
+	server, from := podAt(now.snapshot, to.Addr()), t.From
 	if !from.IsValid() {
-		from = podNamed(now.snapshot, client, to.Is4())
+		from = podNamed(now.snapshot, client, to.Addr().Is4())
 	}
 	if server == "" || w.dead(server) || !from.IsValid() {
 		return o
 	}
-	f := model.Flow{Client: from, Server: to, Protocol: corev1.Protocol(t.Protocol), Port: t.Addr.Port()}
+	f := model.Flow{Client: from, Server: to.Addr(), Protocol: corev1.Protocol(t.Protocol), Port: to.Port()}
 	if w.eats(client, t) || w.verdict(f) == model.Deny {
 		return o
 	}

@@ -13,7 +13,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/netassay/netassay/model"
-	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/suites/cases"
 	"github.com/netassay/netassay/suites/fixture"
 )
@@ -42,13 +41,14 @@ type fixtureSet struct {
 
 // pod is a running pod of the fixture, or a node's control prober, with its prober.
 type pod struct {
-	key      string
-	prober   string // name of its resident prober
-	node     string // key of its node, "node/1"
-	control  string // name of the control prober on its node
-	ips      []netip.Addr
-	services []netip.Addr  // cluster IPs of its Service
-	since    time.Duration // when it was seen running
+	key     string
+	prober  string // name of its resident prober
+	node    string // key of its node, "node/1"
+	control string // name of the control prober on its node
+	ips     []netip.Addr
+	by      front         // its Service
+	own     *front        // its own one, while a case's has its place
+	since   time.Duration // when it was seen running
 }
 
 // newFixtureSet makes the namespaces, Services and pods of a fixture set and starts their
@@ -141,16 +141,11 @@ func (a *fixtureSet) awaitServers(ctx context.Context, p *pod) {
 	for _, f := range a.Families() {
 		for _, served := range cases.DefaultProbes() {
 			if addr := f.First(p.ips); addr.IsValid() {
-				missing.add(a.timing.Timeout, p.key, addr, served)
+				missing.add(a.timing.Timeout, p.key, netip.AddrPortFrom(addr, served.Port), served)
 			}
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, serversTimeout)
-	defer cancel()
-	_ = a.poll(ctx, func(ctx context.Context) (bool, error) { // only ever ends by ctx
-		obs, err := a.fleet.Probe(ctx, p.control, missing.targets)
-		return err == nil && !slices.ContainsFunc(obs, func(o probe.Observation) bool { return o.Result != probe.Connected }), nil
-	})
+	a.await(ctx, p.control, missing.targets)
 }
 
 const serversTimeout = 5 * time.Second

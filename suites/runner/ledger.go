@@ -35,7 +35,7 @@ func newLedger(cfg Config) *ledger {
 	l := &ledger{events: cfg.Events, record: cfg.Record, failFast: cfg.FailFast, brief: cfg.Brief, fit: k, report: &v1.Run{RunConditions: v1.RunConditions{
 		Schema: v1.Schema, ID: cfg.RunID, Tool: cfg.Tool, Cluster: cfg.Cluster.Name(),
 		Engine: cfg.Engine, EngineVersion: cfg.EngineVersion, Started: time.Now().UTC(),
-		Nodes: len(cfg.Cluster.Nodes()), Seed: cfg.Seed, Parallel: cfg.Parallel, Timing: cfg.Timing.report(),
+		Nodes: len(cfg.Cluster.Nodes()), Seed: cfg.Seed, Parallel: cfg.Parallel, Paths: string(cfg.Paths), Timing: cfg.Timing.report(),
 	}}}
 	for _, f := range k.judged() {
 		l.report.Families = append(l.report.Families, string(f))

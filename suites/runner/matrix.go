@@ -5,7 +5,6 @@ import (
 
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/suites/cases"
-	"github.com/netassay/netassay/suites/oracle"
 )
 
 // verdicts are what is wanted of every cell of a step.
@@ -14,21 +13,18 @@ type verdicts map[cases.Cell]model.Verdict
 // wants are the verdicts after a step; step -1 is the state before the first, in which
 // everything is allowed.
 func wants(c cases.Case, step int, families []model.Family) verdicts {
-	want := verdicts{}
-	for _, k := range c.Cells(step, families) {
-		want[k] = c.Want(step, k)
-	}
-	return want
+	return c.Wants(step, families)
 }
 
-// touched are the pods that a step creates, or deletes and creates again: their cells have
-// no past.
-func touched(s cases.Step) map[string]bool {
-	keys := map[string]bool{}
+// touched are the pods that a step creates, or deletes and creates again, and those whose
+// Service it changes: their cells, and those through their Service, have no past.
+func touched(s cases.Step) (pods, fronts map[string]bool) {
+	pods, fronts = map[string]bool{}, map[string]bool{}
 	for _, a := range s.Do {
-		keys[cases.EffectOf(a).Creates] = true
+		e := cases.EffectOf(a)
+		pods[e.Creates], fronts[e.Fronts] = true, true
 	}
-	return keys
+	return pods, fronts
 }
 
 // passing are the cells that a step with several actions makes something else on its way
@@ -48,8 +44,8 @@ func passing(c cases.Case, step int, want verdicts, families []model.Family) map
 			continue // a pod of a namespace that is not there in this view
 		}
 		for k, v := range want {
-			flow, ok := k.Flow(fake)
-			if ok && v != model.Undefined && oracle.Evaluate(fake.Snapshot, flow).Verdict != v {
+			d, ok := fake.Verdict(k)
+			if ok && v != model.Undefined && d.Verdict != v {
 				between[k] = true
 			}
 		}

@@ -37,7 +37,7 @@ func permissions(secrets bool) []clusters.Permission {
 		{Resource: "namespaces", Verbs: []string{"create", "delete", "get", "list", "patch"}},
 		{Resource: "pods", Verbs: []string{"create", "delete", "get", "list", "patch"}},
 		{Resource: "pods", Subresource: "exec", Verbs: []string{"create", "get"}},
-		{Resource: "services", Verbs: []string{"create", "get"}},
+		{Resource: "services", Verbs: []string{"create", "delete", "get"}},
 		{Group: netv1.GroupName, Resource: "networkpolicies", Verbs: []string{"create", "delete", "get", "list", "patch", "update"}},
 	}
 	if secrets {

@@ -30,7 +30,9 @@ func (w *watch) receive(b batch) {
 		got := arrival{c, observation(b, i), b.ends[i], b.handed}
 		if got.obs.Result == probe.Connected { // which proves the networks of both ends
 			b.round.up[from(c.key)], b.round.up[to(c.key)] = true, true
-			b.round.proxies[proxyOf(w.nodeOf(c.key.Client), c.key)] = true
+			if proxiedAtHome(c.key) {
+				b.round.proxies[proxyOf(w.nodeOf(c.key.Client), c.key)] = true
+			}
 			if got.obs.Answered == "" || got.obs.Answered == b.ends[i].server {
 				b.round.live[serverOf(c.key)] = true
 			}
@@ -167,8 +169,7 @@ func (r *round) clientState(k cases.Cell, node string) judge.Control {
 	if cases.IsNodeKey(k.Client) {
 		return judge.ControlLive
 	}
-	proxied := k.Path == cases.PathPod || r.proxies[proxyOf(node, k)]
-	return stateOf(r.up[from(k)] && proxied, r.servers[from(k)])
+	return stateOf(r.up[from(k)] && (!proxiedAtHome(k) || r.proxies[proxyOf(node, k)]), r.servers[from(k)])
 }
 
 // nodeOf is the key of a pod's node, "" of one that is gone.

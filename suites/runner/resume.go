@@ -69,6 +69,6 @@ func identity(c *v1.RunConditions) map[string]string {
 		"engine": c.Engine, "version of the engine": c.EngineVersion, "version of netassay": c.Tool,
 		"Kubernetes": c.Kubernetes, "kernel": c.Kernel, "number of nodes": strconv.Itoa(c.Nodes),
 		"list of IP families": strings.Join(c.Families, " "), "list of what the engine lacks": strings.Join(c.Lacks, "; "),
-		"timing": fmt.Sprintf("%+v", c.Timing), "seed": strconv.FormatUint(c.Seed, 10),
+		"timing": fmt.Sprintf("%+v", c.Timing), "seed": strconv.FormatUint(c.Seed, 10), "choice of paths": c.Paths,
 	}
 }

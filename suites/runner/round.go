@@ -31,6 +31,9 @@ type controlKey cases.Cell
 // serverOf is the control of a cell's server.
 func serverOf(k cases.Cell) controlKey {
 	k.Client = ""
+	if k.Path == cases.PathNodePortRemote {
+		k.Path = cases.PathNodePort // from its own node, at its own node
+	}
 	return controlKey(k)
 }
 
@@ -44,7 +47,13 @@ func upOf(pod string, k cases.Cell) controlKey {
 // Server is the node. A client's silence through a Service means little unless that of its
 // own node is, whatever the server's node says.
 func proxyOf(node string, k cases.Cell) controlKey {
-	return controlKey{Server: node, Family: k.Family, Kind: cases.Kind{Path: k.Path}}
+	return controlKey{Server: node, Family: k.Family, Kind: cases.Kind{Path: serverOf(k).Path}}
+}
+
+// proxiedAtHome reports whether a cell goes by the kube-proxy of its client's node. A node
+// port of the server's node goes by that one, as the server's own control does.
+func proxiedAtHome(k cases.Cell) bool {
+	return !cases.IsNodeKey(k.Client) && (k.Path == cases.PathService || k.Path == cases.PathNodePortRemote)
 }
 
 // endpoint is a pod or node in one family.
@@ -136,7 +145,7 @@ func (w *watch) launch(ctx context.Context, now time.Duration, r *round, cells [
 		if client == nil || server == nil {
 			continue
 		}
-		addr := server.addr(c.key.Path, c.key.Family)
+		addr := w.dial(client.node, server, c.key)
 		if !addr.IsValid() {
 			continue
 		}
@@ -145,7 +154,7 @@ func (w *watch) launch(ctx context.Context, now time.Duration, r *round, cells [
 			r.servers[from(c.key)] = true
 			w.control(r, controls, client, upOf(c.key.Client, c.key))
 		}
-		if c.key.Path != cases.PathPod && !cases.IsNodeKey(c.key.Client) {
+		if proxiedAtHome(c.key) {
 			own := c.key
 			own.Server = c.key.Client
 			w.control(r, controls, client, serverOf(own))
@@ -179,7 +188,7 @@ func (w *watch) patienceWith(c *cell) time.Duration {
 // control adds the live control of a server to the round, once; and when its own node did not
 // reach it lately, one of the server by itself.
 func (w *watch) control(r *round, batches map[string]*batch, server *pod, k controlKey) {
-	addr := server.addr(k.Path, k.Family)
+	addr := w.dial(server.node, server, cases.Cell(k))
 	if r.asked[k] || !addr.IsValid() {
 		return
 	}
@@ -197,9 +206,9 @@ func (w *watch) control(r *round, batches map[string]*batch, server *pod, k cont
 }
 
 // add adds a target. Agnhost serves pods, the nodes' own network is served by probers.
-func (b *batch) add(timeout time.Duration, server string, addr netip.Addr, p cases.Probe) {
+func (b *batch) add(timeout time.Duration, server string, addr netip.AddrPort, p cases.Probe) {
 	b.targets = append(b.targets, probe.Target{
-		Cell: len(b.targets), Addr: netip.AddrPortFrom(addr, p.Port), Protocol: string(p.Protocol),
+		Cell: len(b.targets), Addr: addr, Protocol: string(p.Protocol),
 		Timeout: timeout, Size: int(p.Size),
 		Bare: fixture.ServedBy(p) == fixture.AgnhostContainer && cases.IsPodKey(server),
 	})
@@ -223,14 +232,6 @@ func (w *watch) send(ctx context.Context, now time.Duration, b batch) {
 		b.obs, b.err = w.prober.Probe(ctx, b.client, b.targets)
 		w.results <- b
 	}()
-}
-
-// addr is where the pod is reached by a path.
-func (p *pod) addr(path cases.Path, family model.Family) netip.Addr {
-	if path == cases.PathService {
-		return family.First(p.services)
-	}
-	return family.First(p.ips)
 }
 
 // at is m[k], made when it is missing.

@@ -95,6 +95,11 @@ func (k conditions) judged() []model.Family {
 	})
 }
 
+// without reports whether the engine declares that it lacks a feature.
+func (k conditions) without(f cases.Feature) bool {
+	return slices.ContainsFunc(k.unsupported, func(u engines.Unsupported) bool { return u.Feature == string(f) })
+}
+
 // lacks finds what the engine declares that it lacks of what c needs.
 func (k conditions) lacks(c cases.Case) (engines.Unsupported, bool) {
 	judged := k.judged()
@@ -116,7 +121,7 @@ func (k conditions) triage(c cases.Case) (outcome v1.Outcome, reason string, ok 
 		return v1.NotSupported, u.String(), false
 	}
 	switch {
-	case len(c.Nodes) > 0 && k.nodes < cases.FixtureNodes:
+	case (len(c.Nodes) > 0 || c.DialsNodePorts()) && k.nodes < cases.FixtureNodes:
 		return v1.Skipped, fmt.Sprintf("needs %d nodes, the cluster has %d", cases.FixtureNodes, k.nodes), false
 	case len(c.World) > 0 && !k.outside:
 		return v1.Skipped, "needs hosts outside of the cluster, which only the lab has", false

@@ -172,7 +172,7 @@ func (s *Session) playOne(ctx context.Context, name string) (result v1.Case, ok 
 		return v1.Case{}, false, nil
 	}
 	s.ledger.tell(Event{Kind: CaseStarted, Case: c.Name, N: n, Total: s.ledger.total})
-	result, a, err := s.play(ctx, s.pick(), c)
+	result, a, err := s.play(ctx, s.pick(), s.config.by(c))
 	if a != nil {
 		s.free <- a // never more than may be at work
 	}

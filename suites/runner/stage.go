@@ -49,7 +49,29 @@ func (c Config) objects() fixture.Run {
 	return fixture.Run{
 		ID: c.RunID, Image: c.Cluster.Image, Families: c.conditions().judged(), Nodes: c.Cluster.Nodes(),
 		Restricted: c.Restricted, PullSecret: c.PullSecret,
+		NodePorts: slices.ContainsFunc(c.Cases, cases.Case.DialsNodePorts) || c.further().DialNodePorts(c.portNodes()),
 	}
+}
+
+// by is a case with the cells of further paths, as far as the engine claims to know them.
+func (c Config) by(k cases.Case) cases.Case {
+	return k.By(c.further(), c.conditions().judged(), c.portNodes())
+}
+
+// further is the choice of paths beside those of the cases.
+func (c Config) further() cases.PathChoice {
+	if c.conditions().without(cases.Service) {
+		return cases.CasePaths
+	}
+	return c.Paths
+}
+
+// portNodes are the nodes whose node ports may be dialed.
+func (c Config) portNodes() int {
+	if c.conditions().without(cases.NodePorts) {
+		return 0
+	}
+	return len(c.Cluster.Nodes())
 }
 
 // survey reads the cluster's nodes, and what belongs into the report.

@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,7 +36,8 @@ type stepWatch struct {
 // begin prepares the watch of a step. before is what was wanted until now.
 func (a *fixtureSet) begin(c cases.Case, step int, before verdicts) *stepWatch {
 	w := &stepWatch{set: a, c: c, step: step, name: c.Steps[step].Name, want: wants(c, step, a.Families())}
-	w.fresh, w.births = touched(c.Steps[step]), a.newBirths(c, step, w.want)
+	fresh, fronts := touched(c.Steps[step])
+	w.fresh, w.births = fresh, a.newBirths(c, step, w.want)
 	a.births = w.births
 	between := passing(c, step, w.want, a.Families())
 	maps.Copy(between, torn(c, step, w.want, a.Families()))
@@ -45,7 +45,7 @@ func (a *fixtureSet) begin(c cases.Case, step int, before verdicts) *stepWatch {
 		switch {
 		case c.Never(step, k):
 			return model.Deny
-		case w.fresh[k.Client] || w.fresh[k.Server] || between[k]:
+		case w.fresh[k.Client] || w.fresh[k.Server] || between[k], k.Path != cases.PathPod && fronts[k.Server]:
 			return ""
 		}
 		return before[k]
@@ -68,7 +68,7 @@ func (a *fixtureSet) newWatch(want verdicts, past func(cases.Cell) model.Verdict
 		starved: newStarvation(a.processor),
 		window:  judge.Window{Begun: a.now(), Hold: hold, Deadline: a.timing.Deadline},
 	}
-	for _, k := range slices.SortedFunc(maps.Keys(want), compareCells) {
+	for _, k := range slices.SortedFunc(maps.Keys(want), cases.CompareCells) {
 		c := &cell{key: k, judge: judge.Cell{Want: want[k], Before: past(k)}}
 		if c.undefined() {
 			c.judge.Before = model.Undefined
@@ -76,14 +76,6 @@ func (a *fixtureSet) newWatch(want verdicts, past func(cases.Cell) model.Verdict
 		w.cells = append(w.cells, c)
 	}
 	return w
-}
-
-func compareCells(a, b cases.Cell) int {
-	return cmp.Or(
-		cmp.Compare(a.Client, b.Client), cmp.Compare(a.Server, b.Server), cmp.Compare(a.Path, b.Path),
-		cmp.Compare(a.Family, b.Family), cmp.Compare(a.Probe.Protocol, b.Probe.Protocol), cmp.Compare(a.Probe.Port, b.Probe.Port),
-		cmp.Compare(a.Probe.Size, b.Probe.Size),
-	)
 }
 
 // play does the step and watches it until enough is seen. Then the step is over as far as

@@ -61,7 +61,7 @@ func (w *stepWatch) doubtLone(cells []v1.Cell) {
 // convicted are the suspects that were cut off from their own node.
 func (w *stepWatch) convicted() []v1.Cell {
 	var cells []v1.Cell
-	for _, c := range slices.SortedFunc(maps.Values(w.suspects), func(a, b *cell) int { return compareCells(a.key, b.key) }) {
+	for _, c := range slices.SortedFunc(maps.Values(w.suspects), func(a, b *cell) int { return cases.CompareCells(a.key, b.key) }) {
 		if r := w.report(c); r.Outcome == v1.Fail {
 			r.Reason += "; the pod hears itself, and traffic from its own node must always pass"
 			cells = append(cells, r)

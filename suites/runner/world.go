@@ -161,7 +161,7 @@ func (a *fixtureSet) CreatePod(ctx context.Context, p cases.Pod) error {
 	}
 	started := &pod{
 		key: key, prober: r.Name, node: cases.NodeKey(p.Node), control: a.controlOf(p.Node),
-		ips: statusIPs(running), services: parseIPs(service.Spec.ClusterIPs), since: since,
+		ips: statusIPs(running), by: frontOf(service), since: since,
 	}
 	if err := a.addProber(ctx, r); err != nil {
 		return fmt.Errorf("start prober of pod %s: %w", key, err)

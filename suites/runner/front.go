@@ -1,0 +1,120 @@
+package runner
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/netassay/netassay/probe"
+	"github.com/netassay/netassay/suites/cases"
+)
+
+// front is the Service by which a pod is reached.
+type front struct {
+	ips       []netip.Addr           // cluster IPs; none: the name stands for the pod's own
+	ports     map[cases.Probe]uint16 // by port of the pod; nil: the same
+	nodePorts map[cases.Probe]uint16 // by port of the pod
+}
+
+// frontOf is the pod's own Service.
+func frontOf(s *corev1.Service) front {
+	f := front{ips: parseIPs(s.Spec.ClusterIPs), nodePorts: map[cases.Probe]uint16{}}
+	for _, p := range s.Spec.Ports {
+		f.nodePorts[cases.Probe{Port: uint16(p.Port), Protocol: p.Protocol}] = uint16(p.NodePort)
+	}
+	return f
+}
+
+// dial is where a client on a node reaches the server of cell k. It is not valid when there
+// is no such way.
+func (w *watch) dial(clientNode string, server *pod, k cases.Cell) netip.AddrPort {
+	ips, port, served := server.ips, k.Probe.Port, cases.Probe{Port: k.Probe.Port, Protocol: k.Probe.Protocol}
+	switch k.Path {
+	case cases.PathPod:
+	case cases.PathService:
+		if len(server.by.ips) > 0 {
+			ips = server.by.ips
+			if server.by.ports != nil {
+				port = server.by.ports[served]
+			}
+		}
+	case cases.PathNodePort, cases.PathNodePortRemote:
+		node := w.pod(server.node)
+		if k.Path == cases.PathNodePortRemote {
+			node = w.pod(clientNode)
+		}
+		if port = server.by.nodePorts[served]; node == nil || port == 0 {
+			return netip.AddrPort{}
+		}
+		ips = node.ips
+	}
+	return netip.AddrPortFrom(k.Family.First(ips), port)
+}
+
+// CreateService creates a Service and puts it before the pod that it leads to.
+func (a *fixtureSet) CreateService(ctx context.Context, f cases.Front) error {
+	led, port := a.pod(f.PodKey()), map[cases.Probe]uint16{}
+	for _, p := range f.Ports {
+		port[p.Target] = p.Port
+	}
+	f.Namespace = a.Namespace(f.Namespace)
+	made, err := a.client.CoreV1().Services(f.Namespace).Create(ctx, a.FrontObject(f), metav1.CreateOptions{})
+	if err != nil {
+		return err
+	}
+	by := front{ips: parseIPs(made.Spec.ClusterIPs), ports: port, nodePorts: map[cases.Probe]uint16{}}
+	for i, p := range f.Ports {
+		by.nodePorts[p.Target] = uint16(made.Spec.Ports[i].NodePort)
+	}
+	now := *led
+	now.own, now.by = &led.by, by
+	a.awaitFront(ctx, &now, f)
+	a.put(&now)
+	return nil
+}
+
+// awaitFront waits until the pod's own node reaches it through a new Service. What never
+// answers is left to the live controls.
+func (a *fixtureSet) awaitFront(ctx context.Context, p *pod, f cases.Front) {
+	var missing batch
+	for _, family := range a.Families() {
+		for _, port := range f.Ports {
+			k := cases.Cell{Family: family, Kind: cases.Kind{Probe: port.Target, Path: cases.PathService}}
+			if f.Type == cases.NodePort {
+				k.Path = cases.PathNodePort
+			}
+			if to := (&watch{pod: a.pod}).dial(p.node, p, k); to.IsValid() {
+				missing.add(a.timing.Timeout, p.key, to, port.Target)
+			}
+		}
+	}
+	a.await(ctx, p.control, missing.targets)
+}
+
+// DeleteService deletes a Service of a case. Its pod has its own one again.
+func (a *fixtureSet) DeleteService(ctx context.Context, d cases.DeleteService) error {
+	if led := a.pod(d.Pod); led != nil && led.own != nil {
+		now := *led
+		now.own, now.by = nil, *led.own
+		a.put(&now)
+	}
+	return a.client.CoreV1().Services(a.Namespace(d.Namespace)).Delete(ctx, d.Name, metav1.DeleteOptions{})
+}
+
+// DeleteService implements cases.World.
+func (u undoing) DeleteService(ctx context.Context, d cases.DeleteService) error {
+	return ignoreGone(u.fixtureSet.DeleteService(ctx, d))
+}
+
+// await asks targets from a control prober until all answer, for a while.
+func (a *fixtureSet) await(ctx context.Context, control string, targets []probe.Target) {
+	ctx, cancel := context.WithTimeout(ctx, serversTimeout)
+	defer cancel()
+	_ = a.poll(ctx, func(ctx context.Context) (bool, error) { // only ever ends by ctx
+		obs, err := a.fleet.Probe(ctx, control, targets)
+		return err == nil && !slices.ContainsFunc(obs, func(o probe.Observation) bool { return o.Result != probe.Connected }), nil
+	})
+}
