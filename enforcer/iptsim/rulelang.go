@@ -8,7 +8,6 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -93,10 +92,6 @@ func (tx *transaction) declare(text string) error {
 	if policy != "-" {
 		return errors.New("only a built-in chain has a policy")
 	}
-	return tx.create(name)
-}
-
-func (tx *transaction) create(name string) error {
 	if len(name) > maxChainName {
 		return fmt.Errorf("the chain's name has %d bytes, above %d", len(name), maxChainName)
 	}
@@ -115,12 +110,6 @@ func (tx *transaction) command(c *cursor) error {
 	name, err := c.next("a chain")
 	if err != nil {
 		return err
-	}
-	if verb == "-N" {
-		if _, has := tx.open[name]; has || c.more() {
-			return errors.New("the chain is there already, or words are left over")
-		}
-		return tx.create(name)
 	}
 	old, ok := tx.open[name]
 	if !ok {
@@ -142,15 +131,8 @@ func (tx *transaction) command(c *cursor) error {
 	return fmt.Errorf("unknown command %q", verb)
 }
 
-// edit appends, inserts at a position (the first, if none is given) or deletes one rule.
+// edit appends, inserts ahead of the others or deletes one rule.
 func (tx *transaction) edit(verb, name string, old *chain, c *cursor) error {
-	at := 0
-	if verb == "-I" && c.more() {
-		if n, err := strconv.Atoi(c.words[c.at]); err == nil {
-			at = n - 1
-			c.at++
-		}
-	}
 	r, err := tx.machine.parseRule(tx.family, c)
 	if err != nil {
 		return err
@@ -160,12 +142,9 @@ func (tx *transaction) edit(verb, name string, old *chain, c *cursor) error {
 	case "-A":
 		rules = append(rules, r)
 	case "-I":
-		if at < 0 || at > len(rules) {
-			return fmt.Errorf("there is no position %d", at+1)
-		}
-		rules = slices.Insert(rules, at, r)
+		rules = slices.Insert(rules, 0, r)
 	case "-D":
-		at = slices.IndexFunc(rules, func(o rule) bool { return o.text == r.text })
+		at := slices.IndexFunc(rules, func(o rule) bool { return o.text == r.text })
 		if at < 0 {
 			return errors.New("there is no such rule")
 		}

@@ -1,6 +1,7 @@
 package iptsim
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -13,8 +14,8 @@ type set struct {
 	kind    string // hash:ip, hash:net or hash:ip,port
 	family  Family
 	maxelem int
-	members map[member]bool // true: nomatch
-	lengths [129]int        // hash:net: number of members per prefix length
+	members map[member]struct{}
+	lengths [129]int // number of members per prefix length
 }
 
 // member is one element in canonical form.
@@ -92,31 +93,34 @@ func parsePort(text string) (uint16, error) {
 	return uint16(n), nil
 }
 
-func (s *set) add(m member, nomatch, exist bool) error {
-	if nomatch && s.kind != "hash:net" {
-		return fmt.Errorf("a %s set knows no nomatch", s.kind)
-	}
-	if _, has := s.members[m]; has {
-		if !exist {
-			return fmt.Errorf("it is already in the set")
-		}
-		s.members[m] = nomatch
+func (s *set) add(text string, exist bool) error {
+	m, err := s.parse(text)
+	_, has := s.members[m]
+	switch {
+	case err != nil:
+		return err
+	case has && exist:
 		return nil
-	}
-	if len(s.members) >= s.maxelem {
+	case has:
+		return errors.New("it is already in the set")
+	case len(s.members) >= s.maxelem:
 		return fmt.Errorf("the set is full: maxelem is %d", s.maxelem)
 	}
-	s.members[m] = nomatch
+	s.members[m] = struct{}{}
 	s.lengths[m.prefix.Bits()]++
 	return nil
 }
 
-func (s *set) del(m member, exist bool) error {
-	if _, has := s.members[m]; !has {
-		if exist {
-			return nil
-		}
-		return fmt.Errorf("it is not in the set")
+func (s *set) del(text string, exist bool) error {
+	m, err := s.parse(text)
+	_, has := s.members[m]
+	switch {
+	case err != nil:
+		return err
+	case !has && exist:
+		return nil
+	case !has:
+		return errors.New("it is not in the set")
 	}
 	delete(s.members, m)
 	s.lengths[m.prefix.Bits()]--
@@ -132,47 +136,33 @@ func (m *Machine) SaveSet(name string) (text string, ok bool) {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "create %s %s family %s hashsize 1024 maxelem %d bucketsize 12 initval 0x1234\n", name, s.kind, s.family, s.maxelem)
-	for e, nomatch := range s.members {
+	for e := range s.members {
 		fmt.Fprintf(&b, "add %s %s", name, strings.TrimSuffix(e.prefix.String(), fmt.Sprintf("/%d", e.prefix.Addr().BitLen())))
 		if e.protocol != "" {
 			fmt.Fprintf(&b, ",%s:%d", e.protocol, e.port)
-		}
-		if nomatch {
-			b.WriteString(" nomatch")
 		}
 		b.WriteByte('\n')
 	}
 	return b.String(), true
 }
 
-func (s *set) flush() {
-	s.members = map[member]bool{}
-	s.lengths = [129]int{}
-}
-
 // contains tests the packet's address, and its destination or source port in a hash:ip,port
-// set. The longest prefix decides, and decides no if it is a nomatch.
+// set.
 func (s *set) contains(addr netip.Addr, protocol string, port uint16) bool {
 	if familyOf(addr) != s.family {
 		return false
 	}
-	m := member{prefix: netip.PrefixFrom(addr, addr.BitLen())}
-	switch s.kind {
-	case "hash:ip,port":
-		m.protocol, m.port = protocol, port
-		_, has := s.members[m]
-		return has
-	case "hash:ip":
-		_, has := s.members[m]
-		return has
+	shortest := addr.BitLen()
+	if s.kind == "hash:net" {
+		shortest = 1
 	}
-	for bits := addr.BitLen(); bits > 0; bits-- {
+	for bits := addr.BitLen(); bits >= shortest; bits-- {
 		if s.lengths[bits] == 0 {
 			continue
 		}
-		m.prefix = netip.PrefixFrom(addr, bits).Masked()
-		if nomatch, has := s.members[m]; has {
-			return !nomatch
+		m := member{prefix: netip.PrefixFrom(addr, bits).Masked(), protocol: protocol, port: port}
+		if _, has := s.members[m]; has {
+			return true
 		}
 	}
 	return false

@@ -2,9 +2,11 @@ package iptsim
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -31,9 +33,6 @@ func (m *Machine) setLine(line string, exist bool) error {
 	if err != nil || len(w) == 0 || strings.HasPrefix(w[0], "#") {
 		return err
 	}
-	if last := w[len(w)-1]; last == "-exist" {
-		w, exist = w[:len(w)-1], true
-	}
 	if len(w) < 2 {
 		return errors.New("a command and a set are needed")
 	}
@@ -42,22 +41,19 @@ func (m *Machine) setLine(line string, exist bool) error {
 		return m.create(w[1], w[2:], exist)
 	case "rename":
 		return m.rename(w[1:])
-	case "swap":
-		return m.swap(w[1:])
 	}
 	s, ok := m.sets[w[1]]
 	if !ok {
 		return errors.New("there is no such set")
 	}
 	switch {
-	case w[0] == "add" && len(w) == 4 && w[3] == "nomatch":
-		return s.addText(w[2], true, exist)
 	case w[0] == "add" && len(w) == 3:
-		return s.addText(w[2], false, exist)
+		return s.add(w[2], exist)
 	case w[0] == "del" && len(w) == 3:
-		return s.delText(w[2], exist)
+		return s.del(w[2], exist)
 	case w[0] == "flush" && len(w) == 2:
-		s.flush()
+		clear(s.members)
+		s.lengths = [129]int{}
 		return nil
 	case w[0] == "destroy" && len(w) == 2:
 		return m.destroy(w[1])
@@ -65,14 +61,21 @@ func (m *Machine) setLine(line string, exist bool) error {
 	return errors.New("unknown command or wrong number of words")
 }
 
-// create reads "create NAME KIND family F hashsize N maxelem N".
+// properties are those of a set, of which the real tool takes more.
+var properties = regexp.MustCompile(`^(hash:ip|hash:net|hash:ip,port)(?: family (inet6?))?(?: hashsize [1-9]\d*)?(?: maxelem ([1-9]\d{0,9}))?$`)
+
+// create reads "create NAME TYPE family F hashsize N maxelem N".
 func (m *Machine) create(name string, args []string, exist bool) error {
 	if len(name) > maxSetName {
 		return fmt.Errorf("the name has %d bytes, above %d", len(name), maxSetName)
 	}
-	s, err := parseSet(args)
-	if err != nil {
-		return err
+	p := properties.FindStringSubmatch(strings.Join(args, " "))
+	if p == nil {
+		return errors.New("unknown set type or option")
+	}
+	s := &set{kind: p[1], family: cmp.Or(Family(p[2]), IPv4), maxelem: 65536, members: map[member]struct{}{}}
+	if p[3] != "" {
+		s.maxelem, _ = strconv.Atoi(p[3])
 	}
 	old, has := m.sets[name]
 	switch {
@@ -85,70 +88,6 @@ func (m *Machine) create(name string, args []string, exist bool) error {
 		return errors.New("the set is there already with other properties")
 	}
 	return nil
-}
-
-func parseSet(args []string) (*set, error) {
-	c := &cursor{words: args}
-	kind, err := c.next("a set type")
-	if err != nil {
-		return nil, err
-	}
-	if kind != "hash:ip" && kind != "hash:net" && kind != "hash:ip,port" {
-		return nil, fmt.Errorf("unknown set type %q", kind)
-	}
-	s := &set{kind: kind, family: IPv4, maxelem: 65536, members: map[member]bool{}}
-	for c.more() {
-		if err := s.option(c); err != nil {
-			return nil, err
-		}
-	}
-	return s, nil
-}
-
-func (s *set) option(c *cursor) error {
-	name, _ := c.next("an option")
-	value, err := c.next("the value of " + name)
-	if err != nil {
-		return err
-	}
-	switch name {
-	case "family":
-		if s.family = Family(value); s.family != IPv4 && s.family != IPv6 {
-			return fmt.Errorf("unknown family %q", value)
-		}
-		return nil
-	case "hashsize":
-		_, err := positive(value)
-		return err
-	case "maxelem":
-		s.maxelem, err = positive(value)
-		return err
-	}
-	return fmt.Errorf("unknown option %q", name)
-}
-
-func positive(text string) (int, error) {
-	n, err := strconv.ParseUint(text, 10, 32)
-	if err != nil || n == 0 {
-		return 0, fmt.Errorf("%q is not a positive number", text)
-	}
-	return int(n), nil
-}
-
-func (s *set) addText(text string, nomatch, exist bool) error {
-	e, err := s.parse(text)
-	if err != nil {
-		return err
-	}
-	return s.add(e, nomatch, exist)
-}
-
-func (s *set) delText(text string, exist bool) error {
-	e, err := s.parse(text)
-	if err != nil {
-		return err
-	}
-	return s.del(e, exist)
 }
 
 func (m *Machine) destroy(name string) error {
@@ -178,18 +117,5 @@ func (m *Machine) rename(names []string) error {
 	}
 	delete(m.sets, from)
 	m.sets[to] = s
-	return nil
-}
-
-// swap exchanges the contents of two sets of one type and family.
-func (m *Machine) swap(names []string) error {
-	if len(names) != 2 || m.sets[names[0]] == nil || m.sets[names[1]] == nil {
-		return errors.New("swap takes two sets")
-	}
-	a, b := m.sets[names[0]], m.sets[names[1]]
-	if a.kind != b.kind || a.family != b.family {
-		return errors.New("the sets are of different types")
-	}
-	m.sets[names[0]], m.sets[names[1]] = b, a
 	return nil
 }
