@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"net/netip"
 
 	corev1 "k8s.io/api/core/v1"
@@ -62,29 +63,27 @@ func podIPs(p *corev1.Pod) []netip.Addr {
 // restartable init containers (sidecars) count, as they run beside the containers
 // (https://github.com/kubernetes/kubernetes/issues/125285).
 func podPorts(spec *corev1.PodSpec) []Port {
-	var ports []Port
+	var ports []corev1.ContainerPort
 	for i := range spec.InitContainers {
 		c := &spec.InitContainers[i]
 		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
-			ports = appendPorts(ports, c.Ports)
+			ports = append(ports, c.Ports...)
 		}
 	}
 	for i := range spec.Containers {
-		ports = appendPorts(ports, spec.Containers[i].Ports)
+		ports = append(ports, spec.Containers[i].Ports...)
 	}
-	return ports
+	return PortsFromAPI(ports)
 }
 
-func appendPorts(ports []Port, from []corev1.ContainerPort) []Port {
-	for _, p := range from {
+// PortsFromAPI keeps the ports that exist, with their protocol.
+func PortsFromAPI(list []corev1.ContainerPort) []Port {
+	var ports []Port
+	for _, p := range list {
 		if p.ContainerPort < 1 || p.ContainerPort > 65535 {
 			continue
 		}
-		proto := p.Protocol
-		if proto == "" {
-			proto = corev1.ProtocolTCP
-		}
-		ports = append(ports, Port{Name: p.Name, Number: uint16(p.ContainerPort), Protocol: proto})
+		ports = append(ports, Port{Name: p.Name, Number: uint16(p.ContainerPort), Protocol: cmp.Or(p.Protocol, corev1.ProtocolTCP)})
 	}
 	return ports
 }

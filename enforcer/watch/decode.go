@@ -2,7 +2,6 @@ package watch
 
 import (
 	"net/netip"
-	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	corev1 "k8s.io/api/core/v1"
@@ -21,12 +20,9 @@ const (
 	specContainers, specNodeName, specHostNetwork, specInitContainers = 2, 10, 11, 20
 
 	containerPorts, containerRestartPolicy = 6, 24
-	portName, portNumber, portProtocol     = 1, 3, 4
 	statusPhase, statusPodIPs              = 1, 12
-	podIPAddress                           = 1
 	mapKey, mapValue                       = 1, 2
 	listMetadata, listItems                = 1, 2
-	listMetaVersion, listMetaContinue      = 2, 3
 )
 
 // eachField calls f with each field of a message. Of varints, value is nil and n the value;
@@ -126,7 +122,7 @@ func mapEntry(message []byte) (key, value []byte, err error) {
 // spec keeps ports of restartable init containers ahead of those of containers, as
 // model.PodFromAPI does, though the wire has them the other way round.
 func (p *pod) spec(message []byte) error {
-	var sidecars []model.Port
+	var sidecars, own []corev1.ContainerPort
 	err := eachField(message, func(number protowire.Number, value []byte, n uint64) error {
 		switch number {
 		case specNodeName:
@@ -135,7 +131,7 @@ func (p *pod) spec(message []byte) error {
 			p.record.HostNetwork = n != 0
 		case specContainers:
 			ports, _, err := container(value)
-			p.record.Ports = append(p.record.Ports, ports...)
+			own = append(own, ports...)
 			return err
 		case specInitContainers:
 			ports, restarts, err := container(value)
@@ -146,56 +142,22 @@ func (p *pod) spec(message []byte) error {
 		}
 		return nil
 	})
-	if len(sidecars) > 0 {
-		p.record.Ports = slices.Concat(sidecars, p.record.Ports)
-	}
+	p.record.Ports = model.PortsFromAPI(append(sidecars, own...))
 	return err
 }
 
-func container(message []byte) (ports []model.Port, restarts bool, err error) {
+func container(message []byte) (ports []corev1.ContainerPort, restarts bool, err error) {
 	err = eachField(message, func(number protowire.Number, value []byte, _ uint64) error {
 		switch number {
 		case containerRestartPolicy:
 			restarts = string(value) == string(corev1.ContainerRestartPolicyAlways)
 		case containerPorts:
-			port, ok, err := containerPort(value)
-			if ok {
-				ports = append(ports, port)
-			}
-			return err
+			ports = append(ports, corev1.ContainerPort{})
+			return ports[len(ports)-1].Unmarshal(value)
 		}
 		return nil
 	})
 	return ports, restarts, err
-}
-
-func containerPort(message []byte) (port model.Port, ok bool, err error) {
-	port.Protocol = corev1.ProtocolTCP
-	err = eachField(message, func(number protowire.Number, value []byte, n uint64) error {
-		switch number {
-		case portName:
-			port.Name = string(value)
-		case portNumber:
-			ok = n >= 1 && n <= 65535
-			port.Number = uint16(n)
-		case portProtocol:
-			if len(value) > 0 {
-				port.Protocol = protocol(value)
-			}
-		}
-		return nil
-	})
-	return port, ok, err
-}
-
-// protocol avoids a string of its own for the protocols that there are.
-func protocol(value []byte) corev1.Protocol {
-	for _, p := range []corev1.Protocol{corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP} {
-		if string(value) == string(p) {
-			return p
-		}
-	}
-	return corev1.Protocol(value)
 }
 
 func (p *pod) status(message []byte) error {
@@ -212,15 +174,14 @@ func (p *pod) status(message []byte) error {
 }
 
 func (p *pod) address(message []byte) error {
-	return eachField(message, func(number protowire.Number, value []byte, _ uint64) error {
-		if number != podIPAddress {
-			return nil
-		}
-		if ip, err := netip.ParseAddr(string(value)); err == nil {
-			p.record.IPs = append(p.record.IPs, ip.Unmap())
-		}
-		return nil
-	})
+	var of corev1.PodIP
+	if err := of.Unmarshal(message); err != nil {
+		return err
+	}
+	if ip, err := netip.ParseAddr(of.IP); err == nil {
+		p.record.IPs = append(p.record.IPs, ip.Unmap())
+	}
+	return nil
 }
 
 // unmarshal decodes a list of pods, for API servers that can't stream one.
@@ -228,22 +189,10 @@ func (l *podList) unmarshal(message []byte) error {
 	return eachField(message, func(number protowire.Number, value []byte, _ uint64) error {
 		switch number {
 		case listMetadata:
-			return l.metadata(value)
+			return l.ListMeta.Unmarshal(value)
 		case listItems:
 			l.Items = append(l.Items, pod{})
 			return l.Items[len(l.Items)-1].unmarshal(value)
-		}
-		return nil
-	})
-}
-
-func (l *podList) metadata(message []byte) error {
-	return eachField(message, func(number protowire.Number, value []byte, _ uint64) error {
-		switch number {
-		case listMetaVersion:
-			l.ResourceVersion = string(value)
-		case listMetaContinue:
-			l.Continue = string(value)
 		}
 		return nil
 	})

@@ -1,11 +1,11 @@
 package watch
 
 import (
-	"maps"
+	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"unique"
+
+	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/netassay/netassay/model"
 )
@@ -36,9 +36,6 @@ func (in interner[V]) get(key string, value V) V {
 
 func (in interner[V]) put(key string) {
 	s := in.values[key]
-	if s == nil {
-		return
-	}
 	if s.users--; s.users == 0 {
 		delete(in.values, key)
 	}
@@ -59,10 +56,10 @@ func (in pool) share(p *model.Pod) {
 	p.Namespace = unique.Make(p.Namespace).Value()
 	p.Node = unique.Make(p.Node).Value()
 	if len(p.Labels) > 0 {
-		p.Labels = in.labels.get(labelsKey(p.Labels), p.Labels)
+		p.Labels = in.labels.get(labels.Set(p.Labels).String(), p.Labels)
 	}
 	if len(p.Ports) > 0 {
-		p.Ports = in.ports.get(portsKey(p.Ports), p.Ports)
+		p.Ports = in.ports.get(fmt.Sprint(p.Ports), p.Ports)
 	}
 	p.IPs = slices.Clip(p.IPs)
 }
@@ -70,32 +67,9 @@ func (in pool) share(p *model.Pod) {
 // release ends what share began.
 func (in pool) release(p *model.Pod) {
 	if len(p.Labels) > 0 {
-		in.labels.put(labelsKey(p.Labels))
+		in.labels.put(labels.Set(p.Labels).String())
 	}
 	if len(p.Ports) > 0 {
-		in.ports.put(portsKey(p.Ports))
+		in.ports.put(fmt.Sprint(p.Ports))
 	}
-}
-
-func labelsKey(labels map[string]string) string {
-	var b strings.Builder
-	for _, k := range slices.Sorted(maps.Keys(labels)) {
-		b.WriteString(k)
-		b.WriteByte('=')
-		b.WriteString(labels[k])
-		b.WriteByte(',')
-	}
-	return b.String()
-}
-
-func portsKey(ports []model.Port) string {
-	var b strings.Builder
-	for _, p := range ports {
-		b.WriteString(p.Name)
-		b.WriteByte('/')
-		b.WriteString(string(p.Protocol))
-		b.WriteString(strconv.Itoa(int(p.Number)))
-		b.WriteByte(',')
-	}
-	return b.String()
 }

@@ -79,10 +79,24 @@ type store[T any] struct {
 	swap func(old, new *T)
 }
 
+// newStore is a store of what convert makes of API objects of type O.
+func newStore[O, T any](kind Kind, l *ledger, convert func(O) (k key, item T, keep bool), equal func(a, b *T) bool) *store[T] {
+	s := &store[T]{kind: kind, ledger: l, index: map[key]int32{}, equal: equal}
+	s.convert = func(obj any) (k key, item T, keep bool, err error) {
+		o, ok := obj.(O)
+		if !ok {
+			return k, item, false, fmt.Errorf("store %s: unexpected type %T", kind, obj)
+		}
+		k, item, keep = convert(o)
+		return k, item, keep, nil
+	}
+	return s
+}
+
 func (s *store[T]) Add(obj any) error {
 	k, item, keep, err := s.convert(obj)
 	if err != nil {
-		return fmt.Errorf("store %s: %w", s.kind, err)
+		return err
 	}
 	s.ledger.mu.Lock()
 	defer s.ledger.mu.Unlock()
@@ -99,7 +113,7 @@ func (s *store[T]) Update(obj any) error { return s.Add(obj) }
 func (s *store[T]) Delete(obj any) error {
 	k, _, _, err := s.convert(obj)
 	if err != nil {
-		return fmt.Errorf("store %s: %w", s.kind, err)
+		return err
 	}
 	s.ledger.mu.Lock()
 	defer s.ledger.mu.Unlock()
@@ -116,7 +130,7 @@ func (s *store[T]) Replace(objs []any, _ string) error {
 	for _, obj := range objs {
 		k, item, keep, err := s.convert(obj)
 		if err != nil {
-			return fmt.Errorf("store %s: %w", s.kind, err)
+			return err
 		}
 		if keep {
 			listed[k] = struct{}{}
@@ -176,22 +190,17 @@ func (s *store[T]) swapped(old, now *T) {
 // podStore is the store of pods: it shares what pods have in common and notes addresses
 // that change hands.
 type podStore struct {
-	store[model.Pod]
+	*store[model.Pod]
 	node    string // all about whose pods is urgent
 	pool    pool
 	nursery pool // of pods that are still being streamed
 }
 
 func newPodStore(l *ledger, node string) *podStore {
-	s := &podStore{node: node, store: store[model.Pod]{kind: Pods, ledger: l, index: map[key]int32{}}, pool: newPool(), nursery: newPool()}
-	s.convert = func(obj any) (key, model.Pod, bool, error) {
-		p, ok := obj.(*pod)
-		if !ok {
-			return key{}, model.Pod{}, false, fmt.Errorf("unexpected type %T", obj)
-		}
-		return key{p.record.Namespace, p.record.Name}, p.record, !p.terminal && !p.record.HostNetwork, nil
-	}
-	s.equal = equalPods
+	s := &podStore{node: node, pool: newPool(), nursery: newPool()}
+	s.store = newStore(Pods, l, func(p *pod) (key, model.Pod, bool) {
+		return key{p.record.Namespace, p.record.Name}, p.record, !p.terminal && !p.record.HostNetwork
+	}, equalPods)
 	s.swap = s.swapPod
 	return s
 }

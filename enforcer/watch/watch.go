@@ -3,7 +3,6 @@ package watch
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -190,49 +189,25 @@ func (w *Watcher) reflector(k Kind, resource string, client rest.Interface, list
 }
 
 func newNamespaceStore(l *ledger) *store[model.Namespace] {
-	return &store[model.Namespace]{
-		kind: Namespaces, ledger: l, index: map[key]int32{},
-		convert: func(obj any) (key, model.Namespace, bool, error) {
-			m, ok := obj.(*metav1.PartialObjectMetadata)
-			if !ok {
-				return key{}, model.Namespace{}, false, fmt.Errorf("unexpected type %T", obj)
-			}
-			return key{name: m.Name}, model.Namespace{Name: m.Name, Labels: m.Labels}, true, nil
-		},
-		equal: func(a, b *model.Namespace) bool { return maps.Equal(a.Labels, b.Labels) },
-	}
+	return newStore(Namespaces, l, func(m *metav1.PartialObjectMetadata) (key, model.Namespace, bool) {
+		return key{name: m.Name}, model.Namespace{Name: m.Name, Labels: m.Labels}, true
+	}, func(a, b *model.Namespace) bool { return maps.Equal(a.Labels, b.Labels) })
 }
 
 func newPolicyStore(l *ledger) *store[*netv1.NetworkPolicy] {
-	return &store[*netv1.NetworkPolicy]{
-		kind: Policies, ledger: l, index: map[key]int32{},
-		convert: func(obj any) (key, *netv1.NetworkPolicy, bool, error) {
-			p, ok := obj.(*netv1.NetworkPolicy)
-			if !ok {
-				return key{}, nil, false, fmt.Errorf("unexpected type %T", obj)
-			}
-			small := &netv1.NetworkPolicy{Spec: p.Spec}
-			small.Namespace, small.Name, small.UID, small.Generation = p.Namespace, p.Name, p.UID, p.Generation
-			return key{p.Namespace, p.Name}, small, true, nil
-		},
-		equal: func(a, b **netv1.NetworkPolicy) bool {
-			return (*a).UID == (*b).UID && (*a).Generation == (*b).Generation && (*a).Generation != 0
-		},
-	}
+	return newStore(Policies, l, func(p *netv1.NetworkPolicy) (key, *netv1.NetworkPolicy, bool) {
+		small := &netv1.NetworkPolicy{Spec: p.Spec}
+		small.Namespace, small.Name, small.UID, small.Generation = p.Namespace, p.Name, p.UID, p.Generation
+		return key{p.Namespace, p.Name}, small, true
+	}, func(a, b **netv1.NetworkPolicy) bool {
+		return (*a).UID == (*b).UID && (*a).Generation == (*b).Generation && (*a).Generation != 0
+	})
 }
 
 func newNodeStore(l *ledger) *store[model.Node] {
-	return &store[model.Node]{
-		kind: Nodes, ledger: l, index: map[key]int32{},
-		convert: func(obj any) (key, model.Node, bool, error) {
-			n, ok := obj.(*corev1.Node)
-			if !ok {
-				return key{}, model.Node{}, false, fmt.Errorf("unexpected type %T", obj)
-			}
-			return key{name: n.Name}, model.NodeFromAPI(n), true, nil
-		},
-		equal: func(a, b *model.Node) bool {
-			return slices.Equal(a.IPs, b.IPs) && slices.Equal(a.PodCIDRs, b.PodCIDRs)
-		},
-	}
+	return newStore(Nodes, l, func(n *corev1.Node) (key, model.Node, bool) {
+		return key{name: n.Name}, model.NodeFromAPI(n), true
+	}, func(a, b *model.Node) bool {
+		return slices.Equal(a.IPs, b.IPs) && slices.Equal(a.PodCIDRs, b.PodCIDRs)
+	})
 }
