@@ -80,11 +80,10 @@ func New(cfg Config) *Agent {
 	}
 	a.watcher.Trouble = a.trouble
 	a.metrics.countRequests(cfg.Clients.Requests)
-	runner := cfg.Runner
-	if runner == nil {
-		runner = kernel.DefaultRunner()
+	if cfg.Runner == nil {
+		a.cfg.Runner = kernel.DefaultRunner()
 	}
-	a.kernel = kernel.New(kernel.Options{Backend: cfg.Backend, Runner: measured{runner, a.metrics}, Parallel: cfg.Runner == nil})
+	a.kernel = kernel.New(kernel.Options{Backend: cfg.Backend, Runner: measured{a.cfg.Runner, a.metrics}, Parallel: cfg.Runner == nil})
 	return a
 }
 
@@ -296,7 +295,7 @@ func (a *Agent) failed(ctx context.Context, err error) {
 		return
 	}
 	a.past.Failures++
-	delay := a.pace.retryDelay(a.past.Failures, rand.Float64())
+	delay := retryDelay(a.past.Failures, rand.Float64())
 	if kernel.IsLocked(err) {
 		delay = min(delay, lockRetry) // the tool has already waited
 		a.metrics.lockTimeouts.Inc()

@@ -66,11 +66,7 @@ func (a *Agent) reportBackend(ctx context.Context) {
 	if kernel.LookTools(other) != nil || other == kernel.Legacy && !kernel.LegacyInUse() {
 		return
 	}
-	runner := a.cfg.Runner
-	if runner == nil {
-		runner = kernel.DefaultRunner()
-	}
-	found, err := kernel.Leftovers(ctx, runner, other)
+	found, err := kernel.Leftovers(ctx, a.cfg.Runner, other)
 	switch {
 	case err != nil:
 		a.log.Warn("can't check for leftover rules", "build", other, "error", err)

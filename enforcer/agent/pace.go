@@ -6,11 +6,14 @@ import "time"
 type pace struct {
 	Settle      time.Duration // wait for companions of the first change after a quiet time
 	MinInterval time.Duration // between the starts of syncs
-	RetryMin    time.Duration // after the first failure, doubled with each
-	RetryMax    time.Duration
-
-	RetryAfterChange time.Duration // after the start of a sync that failed, when something has changed since
 }
+
+// A sync that failed is tried again after retryMin, doubled with each failure up to retryMax;
+// or retryAfterChange after its start, when something has changed since.
+const (
+	retryMin, retryMax = 100 * time.Millisecond, 30 * time.Second
+	retryAfterChange   = 2 * time.Second
+)
 
 // A change of a policy, of a namespace, of a pod of this node or of labels waits for no more than
 // urgentShare times as long as the last plan took: on a starved node that is long by the
@@ -28,14 +31,7 @@ const (
 )
 
 func newPace(minInterval time.Duration) pace {
-	return pace{
-		Settle:      min(10*time.Millisecond, minInterval),
-		MinInterval: minInterval,
-		RetryMin:    100 * time.Millisecond,
-		RetryMax:    30 * time.Second,
-
-		RetryAfterChange: 2 * time.Second,
-	}
+	return pace{Settle: min(10*time.Millisecond, minInterval), MinInterval: minInterval}
 }
 
 // past is what the pace depends on.
@@ -61,7 +57,7 @@ func (s *past) begin(now time.Time) {
 func (p pace) due(s past) (at time.Time, ok bool) {
 	switch {
 	case s.Failures > 0:
-		return p.afterFailure(s), true
+		return s.afterFailure(), true
 	case !s.Dirty.IsZero():
 		at, ok = s.Dirty.Add(p.Settle), true
 	case !s.Retry.IsZero():
@@ -89,8 +85,8 @@ func (p pace) interval(s past) time.Duration {
 
 // afterFailure is the time of the next attempt: the one set, or sooner when the cluster has
 // changed since, as the change may be the cure.
-func (p pace) afterFailure(s past) time.Time {
-	sooner := s.Start.Add(p.RetryAfterChange)
+func (s past) afterFailure() time.Time {
+	sooner := s.Start.Add(retryAfterChange)
 	if s.Dirty.IsZero() || sooner.After(s.Retry) {
 		return s.Retry
 	}
@@ -99,13 +95,7 @@ func (p pace) afterFailure(s past) time.Time {
 
 // retryDelay is how long to wait after failures in a row; jitter in [0,1) spreads the
 // agents of a cluster that all failed for the same reason.
-func (p pace) retryDelay(failures int, jitter float64) time.Duration {
-	d := p.RetryMin
-	for range failures - 1 {
-		if d *= 2; d >= p.RetryMax {
-			d = p.RetryMax
-			break
-		}
-	}
+func retryDelay(failures int, jitter float64) time.Duration {
+	d := min(retryMin<<min(failures-1, 10), retryMax)
 	return d/2 + time.Duration(jitter*float64(d)/2)
 }

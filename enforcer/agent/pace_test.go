@@ -77,7 +77,6 @@ func TestChurnWorksItsShare(t *testing.T) {
 }
 
 func TestRetryDelay(t *testing.T) {
-	p := newPace(50 * time.Millisecond)
 	for _, tc := range []struct {
 		failures int
 		jitter   float64
@@ -91,7 +90,7 @@ func TestRetryDelay(t *testing.T) {
 		{10, 1, 30 * time.Second},
 		{1000, 0, 15 * time.Second},
 	} {
-		if got := p.retryDelay(tc.failures, tc.jitter); got != tc.want {
+		if got := retryDelay(tc.failures, tc.jitter); got != tc.want {
 			t.Errorf("%d failures, jitter %v: %v, want %v", tc.failures, tc.jitter, got, tc.want)
 		}
 	}

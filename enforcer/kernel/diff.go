@@ -60,6 +60,7 @@ type differ struct {
 
 	settled  bool         // chains and names are as they were
 	names    render.Names // of all sets
+	tx       *transaction // for the chains that differ with these names; nil when none does
 	inPlace  []edit       // sets that are there and hold something else
 	renewed  []newSet
 	allNames map[string]*set // taken in the kernel, of both families
@@ -80,10 +81,12 @@ func diff(have *family, want plan.FamilyPlan, transient func(netip.Addr) bool) (
 	if err := d.compareSets(); err != nil {
 		return nil, err
 	}
+	d.tx = d.commit()
 	if d.kinds() > 1 {
 		if err := d.renewStable(); err != nil {
 			return nil, err
 		}
+		d.tx = d.commit()
 	}
 	return d.change(), nil
 }
@@ -169,7 +172,8 @@ func (d *differ) kinds() int {
 		restricts, loosens = restricts || dels, loosens || adds
 	}
 	n := 0
-	for _, kind := range []bool{restricts, loosens, d.rewrites()} {
+	rewrites := d.tx != nil && len(d.tx.Chains)+len(d.tx.Delete) > 0
+	for _, kind := range []bool{restricts, loosens, rewrites} {
 		if kind {
 			n++
 		}
@@ -181,23 +185,6 @@ func (d *differ) stable(ms []plan.Member) bool {
 	return slices.ContainsFunc(ms, func(m plan.Member) bool {
 		return !m.IsSingleIP() || !d.transient(m.Addr())
 	})
-}
-
-// rewrites reports whether any chain differs.
-func (d *differ) rewrites() bool {
-	if d.settled && len(d.renewed) == 0 {
-		return false
-	}
-	if slices.ContainsFunc(d.want.Chains, d.differs) {
-		return true
-	}
-	_, obsolete := d.obsolete()
-	return len(obsolete) > 0
-}
-
-func (d *differ) differs(c plan.Chain) bool {
-	have, ok := d.have.chains[c.Name]
-	return !ok || len(c.Rules) != have.Rules || have.content != d.content(c)
 }
 
 // content is what a chain of the plan holds once it is in the kernel.
@@ -245,7 +232,7 @@ func (d *differ) renewStable() error {
 }
 
 func (d *differ) change() *change {
-	c := &change{family: d.want.Family, create: d.renewed, after: map[string][]plan.Member{}}
+	c := &change{family: d.want.Family, create: d.renewed, commit: d.tx, after: map[string][]plan.Member{}}
 	for _, e := range d.inPlace {
 		name := d.names[e.set.Name]
 		c.after[name] = e.set.Members
@@ -259,7 +246,6 @@ func (d *differ) change() *change {
 	if d.settled && len(d.renewed) == 0 {
 		return c
 	}
-	c.commit = d.commit()
 	used := map[string]bool{}
 	for _, name := range d.names {
 		used[name] = true
@@ -288,6 +274,9 @@ func lines(set string, ms []plan.Member, add bool) []line {
 
 // commit is the transaction for the chains that differ, nil when none does.
 func (d *differ) commit() *transaction {
+	if d.settled && len(d.renewed) == 0 {
+		return nil
+	}
 	tx := &transaction{Transaction: render.Transaction{Names: d.names}, want: map[plan.ChainName]content{}}
 	for _, c := range d.want.Chains {
 		tx.want[c.Name] = d.content(c)

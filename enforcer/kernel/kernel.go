@@ -12,7 +12,7 @@ import (
 // Options configure a Kernel.
 type Options struct {
 	Backend Backend // "" is Auto
-	Runner  Runner  // nil is Exec with a generous timeout
+	Runner  Runner
 	// Parallel has both families synced at the same time. The Runner must bear it.
 	Parallel bool
 }
@@ -32,14 +32,7 @@ const commandTimeout = 2 * time.Minute
 
 // New returns a Kernel that has not looked at anything yet.
 func New(opts Options) *Kernel {
-	k := &Kernel{backend: opts.Backend, run: opts.Runner, parallel: opts.Parallel}
-	if k.backend == "" {
-		k.backend = Auto
-	}
-	if k.run == nil {
-		k.run = DefaultRunner()
-	}
-	return k
+	return &Kernel{backend: opts.Backend, run: opts.Runner, parallel: opts.Parallel}
 }
 
 // Hints tell a sync what it can't see in a plan.

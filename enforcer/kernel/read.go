@@ -72,8 +72,8 @@ func (k *Kernel) readSetNames(ctx context.Context) ([]string, error) {
 		return nil, explain(err)
 	}
 	var names []string
-	for line := range strings.Lines(string(out)) {
-		if name := strings.TrimSpace(line); strings.HasPrefix(name, plan.SetPrefix) {
+	for name := range strings.FieldsSeq(string(out)) {
+		if strings.HasPrefix(name, plan.SetPrefix) {
 			names = append(names, strings.Clone(name))
 		}
 	}

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"cmp"
+	"encoding/binary"
 	"hash/fnv"
 	"io"
 	"maps"
@@ -176,11 +177,7 @@ func setsOf(rule string) []string {
 // fingerprint chains a rule's text onto the print of those before it.
 func fingerprint(before uint64, rule string) uint64 {
 	h := fnv.New64a()
-	var seed [8]byte
-	for i := range seed {
-		seed[i] = byte(before >> (8 * i))
-	}
-	_, _ = h.Write(seed[:])
+	_ = binary.Write(h, binary.LittleEndian, before)
 	_, _ = io.WriteString(h, rule)
 	return h.Sum64()
 }

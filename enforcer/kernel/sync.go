@@ -24,7 +24,7 @@ func (k *Kernel) syncFamilies(ctx context.Context, want []plan.FamilyPlan, trans
 	var errs []error
 	var changes []*change
 	for _, f := range want {
-		c, err := k.diff(f, transient)
+		c, err := diff(k.known[f.Family], f, transient)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("sync %s: %w", f.Family, err))
 		} else if !c.empty() {
@@ -58,15 +58,6 @@ func (k *Kernel) syncEach(ctx context.Context, changes []*change, r *Result) []e
 		r.add(of)
 	}
 	return errs
-}
-
-// diff finds what the plan changes in a family of the kernel.
-func (k *Kernel) diff(want plan.FamilyPlan, transient func(netip.Addr) bool) (*change, error) {
-	have, ok := k.known[want.Family]
-	if !ok {
-		return nil, fmt.Errorf("no family %q", want.Family)
-	}
-	return diff(have, want, transient)
 }
 
 // editAll makes changes of members only, of all families at once. If it is false, each
