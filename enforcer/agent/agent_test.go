@@ -154,9 +154,7 @@ func TestFailureKeepsTheLastGoodState(t *testing.T) {
 	b.start()
 	b.Until("policy in the kernel", b.isolating)
 	b.Until("ready", b.Ready)
-	b.Lock()
-	b.Broken = errors.New("Another app is currently holding the xtables lock")
-	b.Unlock()
+	b.Break(errors.New("Another app is currently holding the xtables lock"))
 	b.API.Delete(policy(1))
 	b.Until("not ready, with the tool's words", func() bool {
 		code, body := b.Get("/readyz")
@@ -165,9 +163,7 @@ func TestFailureKeepsTheLastGoodState(t *testing.T) {
 	if !b.isolating() {
 		t.Error("the policy is gone although nothing could be changed")
 	}
-	b.Lock()
-	b.Broken = nil
-	b.Unlock()
+	b.Break(nil)
 	b.Until("healed", func() bool { return !b.isolating() && b.Ready() })
 }
 

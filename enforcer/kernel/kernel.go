@@ -45,15 +45,14 @@ type Hints struct {
 
 // Result says what a sync did.
 type Result struct {
-	Changed      bool
-	ChainWrites  int           // chains written, over both families
-	SetWrites    int           // sets and generations made
-	Lines        int           // in-place changes of sets
-	Uncollected  int           // sets that could not be destroyed yet: sync again later
-	SetsTime     time.Duration // step 1, 2 and 4
-	RulesTime    time.Duration // step 3
-	CollectTime  time.Duration // step 5
-	SetsInKernel map[model.Family]Counts
+	Changed     bool
+	ChainWrites int           // chains written, over both families
+	SetWrites   int           // sets and generations made
+	Lines       int           // in-place changes of sets
+	Uncollected int           // sets that could not be destroyed yet: sync again later
+	SetsTime    time.Duration // step 1, 2 and 4
+	RulesTime   time.Duration // step 3
+	CollectTime time.Duration // step 5
 }
 
 // add adds what was done to a family. Times are sums, also of what was done at one time.
@@ -66,11 +65,6 @@ func (r *Result) add(of Result) {
 	r.SetsTime += of.SetsTime
 	r.RulesTime += of.RulesTime
 	r.CollectTime += of.CollectTime
-}
-
-// Counts describe the state of one family.
-type Counts struct {
-	Sets, Entries, Chains, Rules int
 }
 
 // Probe reads what is ours, which shows whether the tools work here at all. Its error is
@@ -99,23 +93,10 @@ func (k *Kernel) Sync(ctx context.Context, p plan.Plan, hints Hints) (Result, er
 		transient = func(netip.Addr) bool { return false }
 	}
 	err := k.syncFamilies(ctx, p.Families(), transient, &r)
-	r.SetsInKernel = k.counts()
 	if err != nil {
 		k.known = nil
 	}
 	return r, err
-}
-
-func (k *Kernel) counts() map[model.Family]Counts {
-	counts := map[model.Family]Counts{}
-	for name, f := range k.known {
-		c := Counts{Sets: len(f.sets), Entries: f.members(), Chains: len(f.chains)}
-		for _, ch := range f.chains {
-			c.Rules += ch.Rules
-		}
-		counts[name] = c
-	}
-	return counts
 }
 
 // DefaultRunner runs the real tools, each with a generous time limit.

@@ -78,14 +78,6 @@ func (f *family) take(after map[string][]plan.Member) {
 	}
 }
 
-func (f *family) members() int {
-	n := 0
-	for _, s := range f.sets {
-		n += len(s.Members)
-	}
-	return n
-}
-
 // adopt replaces what is known of rules by what the kernel has been seen to hold.
 func (f *family) adopt(t table) {
 	f.table, f.settled = t, nil

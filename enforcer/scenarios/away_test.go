@@ -65,7 +65,7 @@ func TestScenario32APIServerAway(t *testing.T) {
 		before[r] = b.API.Requests(r)
 	}
 	b.Lock()
-	writes := b.Commands
+	writes := len(b.Kernel.Commands)
 	b.Unlock()
 	b.API.Down(false)
 	b.API.Set(policy(t, "y/q", closedX))

@@ -7,7 +7,6 @@ package bench
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -38,11 +37,8 @@ type Bench struct {
 	Stop    func() // ends the agent and returns when it has ended
 
 	sync.Mutex
-	Kernel   *fake.Kernel
-	Broken   error // what commands that write fail with, nil when they work
-	Commands int   // run so far
-	Overlap  bool  // two commands ran at once
-	busy     bool
+	Kernel  *fake.Kernel
+	running sync.Mutex // a command is
 }
 
 // New makes a bench without an agent. The metrics get an address of their own at port,
@@ -56,14 +52,13 @@ func New(t *testing.T, port int) *Bench {
 
 // Run implements kernel.Runner, one command at a time.
 func (b *Bench) Run(ctx context.Context, c kernel.Command) ([]byte, error) {
+	if b.running.TryLock() {
+		defer b.running.Unlock()
+	} else {
+		b.T.Error("two commands ran at once")
+	}
 	b.Lock()
 	defer b.Unlock()
-	b.Overlap, b.busy = b.Overlap || b.busy, true
-	defer func() { b.busy = false }()
-	b.Commands++
-	if b.Broken != nil && strings.HasSuffix(c.Argv[0], "-restore") {
-		return nil, &kernel.RunError{Argv: c.Argv, Stderr: b.Broken.Error(), Err: errors.New("exit status 4")}
-	}
 	return b.Kernel.Run(ctx, c)
 }
 
@@ -71,7 +66,12 @@ func (b *Bench) Run(ctx context.Context, c kernel.Command) ([]byte, error) {
 func (b *Bench) Break(err error) {
 	b.Lock()
 	defer b.Unlock()
-	b.Broken = err
+	b.Kernel.Fault = func(argv []string) error {
+		if strings.HasSuffix(argv[0], "-restore") {
+			return err
+		}
+		return nil
+	}
 }
 
 // Start runs an agent. cfg says what is special about it; the rest is the bench's.

@@ -12,10 +12,12 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
 	"k8s.io/apimachinery/pkg/watch"
 )
@@ -53,14 +55,6 @@ func (c codec) encode(obj runtime.Object) []byte {
 	return []byte(b.String())
 }
 
-// metadataOnly reduces an object to what a client that accepts no more gets.
-func metadataOnly(obj runtime.Object) runtime.Object {
-	m := &metav1.PartialObjectMetadata{}
-	a := accessor(obj)
-	m.Name, m.UID, m.Labels, m.Annotations, m.ResourceVersion = a.GetName(), a.GetUID(), a.GetLabels(), a.GetAnnotations(), a.GetResourceVersion()
-	return m
-}
-
 // request is a list or a watch.
 type request struct {
 	kind     *kind
@@ -94,7 +88,7 @@ func (s *Server) parse(r *http.Request) (req request, ok bool) {
 func (s *Server) get(w http.ResponseWriter, r *http.Request) {
 	req, ok := s.parse(r)
 	if !ok {
-		s.fail(w, http.StatusBadRequest, metav1.StatusReasonBadRequest)
+		s.fail(w, apierrors.NewBadRequest(refusal))
 		return
 	}
 	var held chan struct{}
@@ -110,9 +104,9 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case down:
-		s.fail(w, http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable)
+		s.fail(w, apierrors.NewServiceUnavailable(refusal))
 	case refuse:
-		s.fail(w, http.StatusUnprocessableEntity, metav1.StatusReasonInvalid)
+		s.fail(w, apierrors.NewInvalid(schema.GroupKind{}, "", nil))
 	case req.watch:
 		s.watch(w, r, req)
 	default:
@@ -120,14 +114,16 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *Server) fail(w http.ResponseWriter, code int, reason metav1.StatusReason) {
-	w.Header().Set("Content-Type", runtime.ContentTypeProtobuf)
-	w.WriteHeader(code)
-	_, _ = w.Write(s.codec.encode(failure(code, reason)))
+const refusal = "the fake API server says no"
+
+func (s *Server) fail(w http.ResponseWriter, err *apierrors.StatusError) {
+	s.answer(w, int(err.ErrStatus.Code), &err.ErrStatus)
 }
 
-func failure(code int, reason metav1.StatusReason) *metav1.Status {
-	return &metav1.Status{Status: metav1.StatusFailure, Code: int32(code), Reason: reason, Message: "the fake API server says no"}
+func (s *Server) answer(w http.ResponseWriter, code int, obj runtime.Object) {
+	w.Header().Set("Content-Type", runtime.ContentTypeProtobuf)
+	w.WriteHeader(code)
+	_, _ = w.Write(s.codec.encode(obj)) // the client may be gone
 }
 
 // selected are the objects of a request, and the version at which they are current.
@@ -149,7 +145,7 @@ func (s *Server) list(w http.ResponseWriter, req request) {
 	if req.reduce {
 		list = &metav1.PartialObjectMetadataList{}
 		for i := range objs {
-			objs[i] = metadataOnly(objs[i])
+			objs[i] = meta.AsPartialObjectMetadata(accessor(objs[i]))
 		}
 	}
 	l, err := meta.ListAccessor(list)
@@ -157,8 +153,7 @@ func (s *Server) list(w http.ResponseWriter, req request) {
 		panic(err) // each is a list of such objects
 	}
 	l.SetResourceVersion(rv)
-	w.Header().Set("Content-Type", runtime.ContentTypeProtobuf)
-	_, _ = w.Write(s.codec.encode(list))
+	s.answer(w, http.StatusOK, list)
 }
 
 // queue is how many events a watcher may be behind. Tests make fewer.
@@ -170,7 +165,7 @@ func (s *Server) subscribe(req request) (begin []watch.Event, w *watcher) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !req.stream && req.since < req.kind.forgotten {
-		return []watch.Event{{Type: watch.Error, Object: failure(http.StatusGone, metav1.StatusReasonExpired)}}, nil
+		return []watch.Event{{Type: watch.Error, Object: &apierrors.NewResourceExpired(refusal).ErrStatus}}, nil
 	}
 	w = &watcher{selector: req.selector, events: make(chan watch.Event, queue)}
 	req.kind.watchers[w] = struct{}{}
@@ -224,7 +219,7 @@ func bookmark(k *kind, rv string) runtime.Object {
 func (s *Server) send(w io.Writer, req request, e watch.Event) {
 	obj := e.Object
 	if req.reduce && e.Type != watch.Error {
-		obj = metadataOnly(obj)
+		obj = meta.AsPartialObjectMetadata(accessor(obj))
 	}
 	event := &metav1.WatchEvent{Type: string(e.Type), Object: runtime.RawExtension{Raw: s.codec.encode(obj)}}
 	frame, err := event.Marshal()
@@ -242,11 +237,9 @@ func (s *Server) postEvent(w http.ResponseWriter, r *http.Request) {
 	obj, _, err := s.codec.proto.Decode(body, nil, nil)
 	event, ok := obj.(*corev1.Event)
 	if err != nil || !ok {
-		s.fail(w, http.StatusBadRequest, metav1.StatusReasonBadRequest)
+		s.fail(w, apierrors.NewBadRequest(refusal))
 		return
 	}
 	s.locked(func() { s.events = append(s.events, event) })
-	w.Header().Set("Content-Type", runtime.ContentTypeProtobuf)
-	w.WriteHeader(http.StatusCreated)
-	_, _ = w.Write(s.codec.encode(event))
+	s.answer(w, http.StatusCreated, event)
 }
