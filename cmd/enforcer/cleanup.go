@@ -19,7 +19,7 @@ func newCleanup(f *flags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := kernel.Cleanup(cmd.Context(), kernel.DefaultRunner(), backends...); err != nil {
+			if err := kernel.Cleanup(cmd.Context(), kernel.Exec{}, backends...); err != nil {
 				return &runtimeError{err}
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), "enforcer: all rules and sets removed from this node")

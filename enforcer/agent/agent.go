@@ -81,7 +81,7 @@ func New(cfg Config) *Agent {
 	a.watcher.Trouble = a.trouble
 	a.metrics.countRequests(cfg.Clients.Requests)
 	if cfg.Runner == nil {
-		a.cfg.Runner = kernel.DefaultRunner()
+		a.cfg.Runner = kernel.Exec{}
 	}
 	a.kernel = kernel.New(kernel.Options{Backend: cfg.Backend, Runner: measured{a.cfg.Runner, a.metrics}, Parallel: cfg.Runner == nil})
 	return a
@@ -126,22 +126,14 @@ func (a *Agent) loop(ctx context.Context) error {
 	defer alive.Stop()
 	quiet := time.NewTimer(0)
 	defer quiet.Stop()
-	again := time.NewTimer(0)
-	defer again.Stop()
-	verify := make(<-chan time.Time)
-	if a.cfg.VerifyInterval > 0 {
-		ticker := time.NewTicker(a.cfg.VerifyInterval)
-		defer ticker.Stop()
-		verify = ticker.C
-	}
+	verify := time.NewTimer(0)
+	defer verify.Stop()
+	a.check.next(a.cfg.VerifyInterval)
 	for {
 		a.status.touch(time.Now())
-		at, ok := a.pace.due(a.past)
-		arm(timer, time.Until(at), ok)
-		wait, ok := a.trimming.wait(time.Now())
-		arm(quiet, wait, ok)
-		wait, ok = a.check.wait(time.Now())
-		arm(again, wait, ok)
+		arm(timer, a.pace.due(a.past))
+		arm(quiet, a.trimming.at)
+		arm(verify, a.check.at)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -153,21 +145,19 @@ func (a *Agent) loop(ctx context.Context) error {
 			if err := a.trim(); err != nil {
 				return err
 			}
-		case <-verify:
-			a.verify(ctx)
-		case <-again.C:
+		case <-verify.C:
 			a.verify(ctx)
 		case <-alive.C:
 		}
 	}
 }
 
-// arm has a timer fire after a while, or not at all.
-func arm(t *time.Timer, wait time.Duration, ok bool) {
-	if ok {
-		t.Reset(wait)
-	} else {
+// arm has a timer fire at a time; zero: not at all.
+func arm(t *time.Timer, at time.Time) {
+	if at.IsZero() {
 		t.Stop()
+	} else {
+		t.Reset(time.Until(at))
 	}
 }
 

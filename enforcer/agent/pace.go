@@ -53,25 +53,19 @@ func (s *past) begin(now time.Time) {
 	s.Start, s.Work, s.Dirty, s.Retry, s.Urgent = now, 0, time.Time{}, time.Time{}, false
 }
 
-// due is when the next sync should start; ok is false when there is nothing to do.
-func (p pace) due(s past) (at time.Time, ok bool) {
+// due is when the next sync should start; zero: there is nothing to do.
+func (p pace) due(s past) time.Time {
+	at := s.Retry
 	switch {
 	case s.Failures > 0:
-		return s.afterFailure(), true
+		return s.afterFailure()
 	case !s.Dirty.IsZero():
-		at, ok = s.Dirty.Add(p.Settle), true
-	case !s.Retry.IsZero():
-		at, ok = s.Retry, true
-	default:
-		return at, false
+		at = s.Dirty.Add(p.Settle)
 	}
-	if s.Start.IsZero() {
-		return at, ok
+	if earliest := s.Start.Add(p.interval(s)); !at.IsZero() && !s.Start.IsZero() && at.Before(earliest) {
+		return earliest
 	}
-	if earliest := s.Start.Add(p.interval(s)); at.Before(earliest) {
-		at = earliest
-	}
-	return at, ok
+	return at
 }
 
 // interval is the least time between the start of the last sync and that of the next.

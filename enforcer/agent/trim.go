@@ -38,7 +38,7 @@ type trimming struct {
 	ever    int       // the largest of this process
 	renews  bool      // a new process may be asked for
 	since   time.Time // when it was first wanted; zero: it is not
-	at      time.Time // when it is to be done
+	at      time.Time // when it is to be done; zero: it is not wanted
 }
 
 // synced takes note of the size after a sync.
@@ -59,11 +59,6 @@ func (t *trimming) synced(size int, now time.Time) {
 
 // trimmed takes note of the size when memory was given back.
 func (t *trimming) trimmed(size int) { t.largest, t.since, t.at = size, time.Time{}, time.Time{} }
-
-// wait is how long until it is to be done; ok is false when it is not wanted.
-func (t *trimming) wait(now time.Time) (d time.Duration, ok bool) {
-	return t.at.Sub(now), !t.at.IsZero()
-}
 
 // renew says that only a new process gives back what is worth it.
 func (t *trimming) renew(size int) bool {

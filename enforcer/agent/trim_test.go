@@ -30,7 +30,7 @@ func TestTrimming(t *testing.T) {
 			for _, step := range tc.steps {
 				s.synced(step.size, t0.Add(step.after))
 			}
-			wait, ok := s.wait(t0)
+			wait, ok := s.at.Sub(t0), !s.at.IsZero()
 			if ok != (tc.want != 0) || ok && wait != tc.want {
 				t.Errorf("due after %v, %v; want %v", wait, ok, tc.want)
 			}
@@ -54,7 +54,7 @@ func TestRenew(t *testing.T) {
 		s.synced(tc.ever, time.Unix(0, 0))
 		s.trimmed(tc.size + 1) // just now
 		s.synced(tc.size, time.Unix(1, 0))
-		if _, due := s.wait(time.Unix(1, 0)); s.renew(tc.size) != tc.want || due != tc.want {
+		if due := !s.at.IsZero(); s.renew(tc.size) != tc.want || due != tc.want {
 			t.Errorf("%d of %d: %v, due %v, want %v", tc.size, tc.ever, s.renew(tc.size), due, tc.want)
 		}
 		s.renews = false

@@ -12,7 +12,7 @@ import (
 // gives way to it and is made again soon, but not for ever.
 type check struct {
 	gaveWay int       // times in a row
-	again   time.Time // when to try again; zero: when the next is due anyway
+	at      time.Time // when the next is due; zero: never
 }
 
 const (
@@ -20,14 +20,16 @@ const (
 	checkAgain  = time.Second
 )
 
-// wait is how long until the check is to be made again; ok is false when it is not.
-func (c check) wait(now time.Time) (d time.Duration, ok bool) {
-	return c.again.Sub(now), !c.again.IsZero()
+// next puts the next check off by the interval between checks; 0 is for ever.
+func (c *check) next(interval time.Duration) {
+	if interval > 0 {
+		c.at = time.Now().Add(interval)
+	}
 }
 
 // verify looks for drift and repairs it. While syncs fail there is nothing to compare with.
 func (a *Agent) verify(ctx context.Context) {
-	a.check.again = time.Time{}
+	a.check.next(a.cfg.VerifyInterval)
 	if !a.planned || a.past.Failures > 0 {
 		return
 	}
@@ -44,7 +46,7 @@ func (a *Agent) verify(ctx context.Context) {
 		return
 	case gaveWay:
 		a.check.gaveWay++
-		a.check.again = time.Now().Add(checkAgain)
+		a.check.next(min(checkAgain, a.cfg.VerifyInterval))
 	default:
 		a.log.Warn("can't verify kernel state", "error", err)
 	}

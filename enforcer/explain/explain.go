@@ -63,9 +63,6 @@ type Question struct {
 // Explain answers a question. It fails on a flow that is none.
 func Explain(q Question) (Answer, error) {
 	f := q.Flow
-	if f.Client.Is4() != f.Server.Is4() {
-		return Answer{}, fmt.Errorf("explain %s: client and server are of two IP families", f)
-	}
 	w, err := newWalk(q)
 	if err != nil {
 		return Answer{}, err

@@ -50,13 +50,11 @@ const proxyModeTimeout = time.Second
 
 // proxyMode is what kube-proxy says of itself, "" when it says nothing.
 func (h Host) proxyMode(ctx context.Context) string {
-	ctx, cancel := context.WithTimeout(ctx, proxyModeTimeout)
-	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, h.ProxyMode, nil)
 	if err != nil {
 		return ""
 	}
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	client := http.Client{Timeout: proxyModeTimeout, Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Do(req)
 	if err != nil {
 		return ""

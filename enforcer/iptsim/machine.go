@@ -98,17 +98,8 @@ func (m *Machine) Rules(f Family, name string) (rules []string, ok bool) {
 // referenced reports whether a rule of either family refers to a set.
 func (m *Machine) referenced(name string) bool {
 	for _, t := range m.tables {
-		if t.refersToSet(name) {
-			return true
-		}
-	}
-	return false
-}
-
-func (t table) refersToSet(name string) bool {
-	for _, c := range t {
-		for _, r := range c.rules {
-			if slices.Contains(r.sets, name) {
+		for _, c := range t {
+			if slices.ContainsFunc(c.rules, func(r rule) bool { return slices.Contains(r.sets, name) }) {
 				return true
 			}
 		}

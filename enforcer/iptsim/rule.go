@@ -150,20 +150,19 @@ func (p *ruleParser) parseTarget(name, value string) error {
 	return nil
 }
 
-// load takes the modules that parse knows options of.
+// modules maps those that parse knows options of to the protocol that they need, if any.
+var modules = map[string]string{
+	"tcp": "tcp", "udp": "udp", "sctp": "sctp", "icmp6": "ipv6-icmp",
+	"set": "", "conntrack": "", "multiport": "", "comment": "",
+}
+
 func (p *ruleParser) load(name string) error {
-	switch name {
-	case "tcp", "udp", "sctp":
-		if p.protocol != name {
-			return fmt.Errorf("needs -p %s before it", name)
-		}
-	case "icmp6":
-		if p.protocol != "ipv6-icmp" {
-			return errors.New("needs -p ipv6-icmp before it")
-		}
-	case "set", "conntrack", "multiport", "comment":
-	default:
+	protocol, ok := modules[name]
+	switch {
+	case !ok:
 		return errors.New("unknown match module")
+	case protocol != "" && protocol != p.protocol:
+		return fmt.Errorf("needs -p %s before it", protocol)
 	}
 	p.loaded = append(p.loaded, name)
 	return nil

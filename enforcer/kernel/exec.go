@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,19 +57,19 @@ func firstLine(s string) string {
 
 // Exec runs commands as processes, in the network namespace of the calling thread.
 type Exec struct {
-	Timeout time.Duration // per command; 0 is none
+	Timeout time.Duration // per command; 0 is commandTimeout
 }
+
+// commandTimeout ends a tool that hangs. iptables waits for its lock for lockWait only.
+const commandTimeout = 2 * time.Minute
 
 // killDelay is how long a killed command may hold its pipes.
 const killDelay = time.Second
 
 // Run implements Runner.
 func (e Exec) Run(ctx context.Context, c Command) ([]byte, error) {
-	if e.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, e.Timeout)
-		defer cancel()
-	}
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(e.Timeout, commandTimeout))
+	defer cancel()
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, c.Argv[0], c.Argv[1:]...)
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &stdout, &stderr, killDelay

@@ -27,9 +27,6 @@ type Kernel struct {
 	cursor   string                   // last set that Verify has read
 }
 
-// commandTimeout ends a tool that hangs. iptables waits for its lock for lockWait only.
-const commandTimeout = 2 * time.Minute
-
 // New returns a Kernel that has not looked at anything yet.
 func New(opts Options) *Kernel {
 	return &Kernel{backend: opts.Backend, run: opts.Runner, parallel: opts.Parallel}
@@ -98,6 +95,3 @@ func (k *Kernel) Sync(ctx context.Context, p plan.Plan, hints Hints) (Result, er
 	}
 	return r, err
 }
-
-// DefaultRunner runs the real tools, each with a generous time limit.
-func DefaultRunner() Runner { return Exec{Timeout: commandTimeout} }

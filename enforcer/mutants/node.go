@@ -156,7 +156,7 @@ func (n *node) Run(ctx context.Context, c kernel.Command) ([]byte, error) {
 			return nil, err
 		}
 	}
-	out, err := kernel.DefaultRunner().Run(ctx, c)
+	out, err := kernel.Exec{}.Run(ctx, c)
 	if err == nil && c.Stdin != nil {
 		if strings.HasSuffix(c.Argv[0], "-restore") {
 			err = n.raw.hook(ctx, c.Argv[0])

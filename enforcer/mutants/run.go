@@ -21,7 +21,7 @@ import (
 // removed first, and the mutant's own rules at the end.
 func Run(ctx context.Context, m Mutant, api *rest.Config, name, metrics string, log *slog.Logger) error {
 	unhook(ctx)
-	if err := kernel.Cleanup(ctx, kernel.DefaultRunner(), kernel.Auto); err != nil {
+	if err := kernel.Cleanup(ctx, kernel.Exec{}, kernel.Auto); err != nil {
 		return fmt.Errorf("remove what was there: %w", err)
 	}
 	n := newNode(name, log)

@@ -34,10 +34,6 @@ type Options struct {
 	Own []netip.Addr
 }
 
-func (o Options) equal(other Options) bool {
-	return o.Node == other.Node && o.Existing == other.Existing && o.DenyUnknown == other.DenyUnknown && slices.Equal(o.Own, other.Own)
-}
-
 // Compile is CompileWith for a node with the default options.
 func Compile(s model.Snapshot, node string) Plan {
 	return CompileWith(s, Options{Node: node, Existing: Keep})

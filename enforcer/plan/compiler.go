@@ -3,6 +3,7 @@ package plan
 import (
 	"maps"
 	"net/netip"
+	"reflect"
 	"slices"
 
 	netv1 "k8s.io/api/networking/v1"
@@ -71,12 +72,8 @@ func (c *Compiler) compile(s model.Snapshot, opts Options, hash func(string) str
 // members of cluster sets.
 func (c *Compiler) onlyMembers(s model.Snapshot, opts Options) bool {
 	return c.policies != nil && slices.Equal(s.Policies, c.policies) &&
-		opts.equal(c.opts) && slices.EqualFunc(s.Nodes, c.nodes, sameNode) &&
+		reflect.DeepEqual(opts, c.opts) && reflect.DeepEqual(s.Nodes, c.nodes) &&
 		!c.cluster.Fresh() && !c.cluster.Relabelled() && !c.cluster.TouchedNode(opts.Node)
-}
-
-func sameNode(a, b model.Node) bool {
-	return a.Name == b.Name && slices.Equal(a.IPs, b.IPs) && slices.Equal(a.PodCIDRs, b.PodCIDRs)
 }
 
 // refresh brings all cluster sets up to date. It is false when one has outgrown its

@@ -122,7 +122,11 @@ func (c *compiler) subjectSet(s subject) *set {
 	if s.selector.Everything() {
 		return nil
 	}
-	return c.sets.pods(RoleSubject, s.key(), c.local.InNamespace(s.namespace, s.selector).Pods())
+	return c.sets.get(RoleSubject, Addresses, s.key(), func(to *set) {
+		for p := range c.local.InNamespace(s.namespace, s.selector).Pods() {
+			to.addPod(p)
+		}
+	})
 }
 
 // namedSet resolves a named port on every pod that can be the destination: a subject for

@@ -3,7 +3,6 @@ package plan
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"iter"
 	"net/netip"
 	"strconv"
 
@@ -121,15 +120,7 @@ type registry struct {
 
 func newRegistry() registry { return registry{byKey: map[string]*set{}} }
 
-// pods returns the set of the pods' addresses, made at its first use.
-func (r *registry) pods(role Role, key string, pods iter.Seq[*model.Pod]) *set {
-	return r.get(role, Addresses, key, func(s *set) {
-		for p := range pods {
-			s.addPod(p)
-		}
-	})
-}
-
+// get returns the set, filled at its first use.
 func (r *registry) get(role Role, kind SetKind, key string, fill func(*set)) *set {
 	id := string(role) + " " + key
 	if s, ok := r.byKey[id]; ok {

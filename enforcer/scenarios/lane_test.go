@@ -21,7 +21,7 @@ type inside struct{ ns *sandbox.NetNS }
 
 func (r inside) Run(ctx context.Context, c kernel.Command) (out []byte, err error) {
 	doErr := r.ns.Do(func() error {
-		out, err = kernel.DefaultRunner().Run(ctx, c)
+		out, err = kernel.Exec{}.Run(ctx, c)
 		return nil
 	})
 	if doErr != nil {
