@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"net/netip"
 	"slices"
 	"sync"
@@ -100,9 +101,10 @@ func (a *Agent) Run(ctx context.Context) error {
 	defer wg.Wait()
 	defer cancel()
 	if a.cfg.MetricsAddress != "" {
-		l, err := listen(ctx, a.cfg.MetricsAddress)
+		// At once: a wrong or busy address is an error at the start, not a line in the log later.
+		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.cfg.MetricsAddress)
 		if err != nil {
-			return err
+			return fmt.Errorf("serve metrics: %w", err)
 		}
 		wg.Go(func() {
 			if err := a.serve(ctx, l); err != nil {

@@ -18,16 +18,6 @@ import (
 	"github.com/netassay/netassay/enforcer/watch"
 )
 
-// listen opens the address for metrics and health at once, so that a wrong or busy one is
-// an error at the start and not a line in the log later.
-func listen(ctx context.Context, address string) (net.Listener, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-	if err != nil {
-		return nil, fmt.Errorf("serve metrics: %w", err)
-	}
-	return l, nil
-}
-
 // serve answers until ctx ends.
 func (a *Agent) serve(ctx context.Context, l net.Listener) error {
 	server := &http.Server{Handler: a.handler(), ReadHeaderTimeout: 10 * time.Second}

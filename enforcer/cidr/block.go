@@ -14,9 +14,6 @@ type Block struct {
 	Excepts []netip.Prefix
 }
 
-// Is4 reports whether the block holds IPv4 addresses.
-func (b Block) Is4() bool { return b.CIDR.Addr().Is4() }
-
 // Union returns the addresses that at least one of the blocks covers, as the fewest
 // prefixes, sorted, with a /0 given as two /1 (ipset's hash:net takes no /0).
 //

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 
 	"github.com/netassay/netassay/model"
@@ -41,25 +42,18 @@ func (b Backend) xtables(f model.Family, action string) string {
 	return name + action
 }
 
-// tools are all the commands that a sync may call.
-func (b Backend) tools() []string {
-	tools := []string{ipset}
-	for _, f := range families() {
-		tools = append(tools, b.xtables(f, ""), b.xtables(f, "-restore"), b.xtables(f, "-save"))
-	}
-	return tools
-}
-
 func families() []model.Family { return []model.Family{model.IPv4, model.IPv6} }
 
 // LookTools reports the tools that are missing from the PATH, in one line.
 func LookTools(b Backend) error {
-	var missing []string
-	for _, tool := range b.tools() {
-		if _, err := exec.LookPath(tool); err != nil {
-			missing = append(missing, tool)
-		}
+	tools := []string{ipset}
+	for _, f := range families() {
+		tools = append(tools, b.xtables(f, ""), b.xtables(f, "-restore"), b.xtables(f, "-save"))
 	}
+	missing := slices.DeleteFunc(tools, func(tool string) bool {
+		_, err := exec.LookPath(tool)
+		return err == nil
+	})
 	if len(missing) == 0 {
 		return nil
 	}

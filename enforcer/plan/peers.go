@@ -126,7 +126,7 @@ func (c *compiler) singleBlocks(field string, blocks []cidr.Block) []scopedPeer 
 		key := fmt.Sprintf("%s/%s %s except %s %d", c.policy.Namespace, c.policy.Name, field, b.CIDR, i)
 		excepts := c.sets.get(RoleBlock, Prefixes, key, func(s *set) {
 			for _, e := range cidr.SplitZero(b.Excepts) {
-				if e.Addr().Is4() == b.Is4() {
+				if e.Addr().Is4() == b.CIDR.Addr().Is4() {
 					s.add(AddressMember(e))
 				}
 			}

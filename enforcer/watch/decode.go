@@ -61,9 +61,9 @@ func eachField(message []byte, f func(number protowire.Number, value []byte, n u
 	return nil
 }
 
-// unmarshal decodes the parts of a pod that count. It gives what model.PodFromAPI would
+// Unmarshal decodes the parts of a v1 Pod that count. It gives what model.PodFromAPI would
 // of the whole object; a test holds the two together.
-func (p *pod) unmarshal(message []byte) error {
+func (p *pod) Unmarshal(message []byte) error {
 	return eachField(message, func(number protowire.Number, value []byte, _ uint64) error {
 		switch number {
 		case podMetadata:
@@ -184,15 +184,15 @@ func (p *pod) address(message []byte) error {
 	return nil
 }
 
-// unmarshal decodes a list of pods, for API servers that can't stream one.
-func (l *podList) unmarshal(message []byte) error {
+// Unmarshal decodes a v1 PodList, for API servers that can't stream one.
+func (l *podList) Unmarshal(message []byte) error {
 	return eachField(message, func(number protowire.Number, value []byte, _ uint64) error {
 		switch number {
 		case listMetadata:
 			return l.ListMeta.Unmarshal(value)
 		case listItems:
 			l.Items = append(l.Items, pod{})
-			return l.Items[len(l.Items)-1].unmarshal(value)
+			return l.Items[len(l.Items)-1].Unmarshal(value)
 		}
 		return nil
 	})

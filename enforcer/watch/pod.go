@@ -25,9 +25,6 @@ type pod struct {
 // Reset and Unmarshal make pod a protobuf message to the codec of apimachinery.
 func (p *pod) Reset() { *p = pod{} }
 
-// Unmarshal decodes a v1 Pod.
-func (p *pod) Unmarshal(message []byte) error { return p.unmarshal(message) }
-
 // GetObjectKind and DeepCopyObject make pod a runtime.Object.
 func (p *pod) GetObjectKind() schema.ObjectKind { return schema.EmptyObjectKind }
 
@@ -62,9 +59,6 @@ type podList struct {
 
 // Reset and Unmarshal make podList a protobuf message to the codec of apimachinery.
 func (l *podList) Reset() { *l = podList{} }
-
-// Unmarshal decodes a v1 PodList.
-func (l *podList) Unmarshal(message []byte) error { return l.unmarshal(message) }
 
 // GetObjectKind and DeepCopyObject make podList a runtime.Object.
 func (l *podList) GetObjectKind() schema.ObjectKind { return schema.EmptyObjectKind }

@@ -145,11 +145,6 @@ func (w *Watcher) Run(ctx context.Context) {
 	wg.Wait()
 }
 
-// backoff is for an API server that is away: quick at first, as most absences are short.
-func backoff() *wait.Backoff {
-	return &wait.Backoff{Duration: 200 * time.Millisecond, Factor: 2, Jitter: 0.5, Steps: 7, Cap: 10 * time.Second}
-}
-
 // trouble counts failures in a row of the requests for one kind.
 func (w *Watcher) trouble(k Kind) func(error) {
 	var failures atomic.Int32
@@ -185,7 +180,9 @@ func (w *Watcher) reflector(k Kind, resource string, client rest.Interface, list
 			return stream, err
 		},
 	}
-	return cache.NewReflectorWithOptions(lw, item, into, cache.ReflectorOptions{Name: resource, TypeDescription: resource, Backoff: backoff()})
+	// For an API server that is away: quick at first, as most absences are short.
+	backoff := &wait.Backoff{Duration: 200 * time.Millisecond, Factor: 2, Jitter: 0.5, Steps: 7, Cap: 10 * time.Second}
+	return cache.NewReflectorWithOptions(lw, item, into, cache.ReflectorOptions{Name: resource, TypeDescription: resource, Backoff: backoff})
 }
 
 func newNamespaceStore(l *ledger) *store[model.Namespace] {
