@@ -62,6 +62,14 @@ func late(by time.Duration, which func(event) bool) func(*node) {
 	})
 }
 
+// trusting is a fault of an enforcer that leaves pods open which it does not know.
+func trusting(f func(*node)) func(*node) {
+	return func(n *node) {
+		n.trusting = true
+		f(n)
+	}
+}
+
 // labels has labels that change become what f makes of those known and the new ones.
 func labels(k watch.Kind, f func(old, now map[string]string) map[string]string) func(*node) {
 	return alter(func(e event) {
@@ -183,15 +191,15 @@ func memoryOfPods() []Mutant {
 	return []Mutant{
 		{Name: "pod-deletions-missed", Says: "an address keeps what the pod that is gone had", Cases: list(onPods), begin: loseKind(watch.Pods, apiwatch.Deleted)},
 		{Name: "new-pods-unknown", Says: "pods that come later are not known", Cases: list(onPods), begin: lose(isNew)},
-		{Name: "new-pods-known-2s-late", Says: "new pods are known 2 s late, and open until then", Timed: true, Cases: list(onNewPods), begin: late(2*time.Second, func(e event) bool { return e.kind == watch.Pods && e.of != apiwatch.Deleted })},
-		{Name: "new-pods-known-300ms-late", Says: "new pods are known 300 ms late, and open until then", Timed: true, Cases: list(onNewPods), begin: late(300*ms, func(e event) bool { return e.kind == watch.Pods && e.of != apiwatch.Deleted })},
-		{Name: "pods-known-when-ready", Says: "a pod is known when it is ready, and open until then", Timed: true, Cases: list(onNewPods), begin: lose(func(e event) bool { return isNew(e) && unready(e.pod()) })},
-		{Name: "pods-forgotten-when-terminating", Says: "a pod that is being deleted is open while it still runs", Timed: true, Cases: list(onPods), begin: each(func(_ *node, e event) []event {
+		{Name: "new-pods-known-2s-late", Says: "new pods are known 2 s late, and open until then", Timed: true, Cases: list(onNewPods), begin: trusting(late(2*time.Second, func(e event) bool { return e.kind == watch.Pods && e.of != apiwatch.Deleted }))},
+		{Name: "new-pods-known-300ms-late", Says: "new pods are known 300 ms late, and open until then", Timed: true, Cases: list(onNewPods), begin: trusting(late(300*ms, func(e event) bool { return e.kind == watch.Pods && e.of != apiwatch.Deleted }))},
+		{Name: "pods-known-when-ready", Says: "a pod is known when it is ready, and open until then", Timed: true, Cases: list(onNewPods), begin: trusting(lose(func(e event) bool { return isNew(e) && unready(e.pod()) }))},
+		{Name: "pods-forgotten-when-terminating", Says: "a pod that is being deleted is open while it still runs", Timed: true, Cases: list(onPods), begin: trusting(each(func(_ *node, e event) []event {
 			if e.kind == watch.Pods && e.object.GetDeletionTimestamp() != nil {
 				e = e.as(apiwatch.Deleted)
 			}
 			return []event{e}
-		})},
+		}))},
 		{Name: "recreated-pods-missed", Says: "a pod of a name that was there before is not known", Cases: list("life-pod-recreated life-policy-of-deleted-namespace life-pod-under-policy"), begin: remembered(func(_, now *corev1.Pod) { now.Status.PodIPs = nil })},
 		{Name: "recreated-pods-keep-address", Says: "a pod that is created again keeps its first address", Cases: list("life-pod-recreated life-policy-of-deleted-namespace life-pod-under-policy"), begin: remembered(func(first, now *corev1.Pod) { now.Status.PodIPs = first.Status.PodIPs })},
 		{Name: "recreated-pods-keep-labels", Says: "a pod that is created again keeps its first labels", Cases: list("life-pod-recreated life-policy-of-deleted-namespace life-pod-under-policy life-pod-not-in"), begin: remembered(func(first, now *corev1.Pod) { now.Labels = first.Labels })},

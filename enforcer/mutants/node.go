@@ -61,6 +61,8 @@ type node struct {
 	before func(c kernel.Command) error
 	// widely has pods of the host's network watched too.
 	widely bool
+	// trusting leaves pods open that are not known.
+	trusting bool
 
 	mu     sync.Mutex
 	seen   map[watch.Kind]map[string]object // what the API server has, by namespace/name

@@ -37,7 +37,7 @@ func Run(ctx context.Context, m Mutant, api *rest.Config, name, metrics string, 
 	}
 	defer unhook(context.WithoutCancel(ctx))
 	return agent.New(agent.Config{
-		Clients: clients, Node: name, Existing: plan.Keep, DenyUnknown: true, Backend: kernel.Auto, Runner: n,
+		Clients: clients, Node: name, Existing: plan.Keep, DenyUnknown: !n.trusting, Backend: kernel.Auto, Runner: n,
 		MinInterval: 50 * time.Millisecond, VerifyInterval: time.Minute, MetricsAddress: metrics, Log: log,
 	}).Run(ctx)
 }
