@@ -29,6 +29,16 @@ var (
 // free are the keys, among the words of selectors, that come and go.
 func free(words []gen.Label) []gen.Label { return words[3:5] }
 
+// Keys are those of all labels that selectors of drawn policies are about.
+func Keys() []string {
+	var keys []string
+	for _, l := range slices.Concat(podLabels, namespaceLabels) {
+		keys = append(keys, l.Key)
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
 // The ports of policies lie on, and next to, those that are probed.
 var (
 	portNumbers = []uint16{80, 80, 80, 81, 81, 79, 82, 8080, 8079, 1, 65535}
