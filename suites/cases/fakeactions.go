@@ -13,6 +13,7 @@ import (
 	netv1 "k8s.io/api/networking/v1"
 
 	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/suites/oracle"
 )
 
 var _ World = (*FakeCluster)(nil)
@@ -27,6 +28,7 @@ func (p *FakeCluster) ApplyPolicy(_ context.Context, policy *netv1.NetworkPolicy
 	if err != nil {
 		return fmt.Errorf("bind apply %s: %w", ref.Key(), err)
 	}
+	bound = stored(bound)
 	if i := p.policy(ref); i >= 0 {
 		p.Snapshot.Policies[i] = bound
 	} else {
@@ -59,8 +61,15 @@ func (p *FakeCluster) PatchPolicy(_ context.Context, patch PatchPolicy) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", patch, err)
 	}
-	p.Snapshot.Policies[i] = merged
+	p.Snapshot.Policies[i] = stored(merged)
 	return nil
+}
+
+// stored is a policy as the API server stores it, and engines see it: never without
+// policyTypes. An engine that misreads their absence is none that a case could tell.
+func stored(p *netv1.NetworkPolicy) *netv1.NetworkPolicy {
+	p.Spec.PolicyTypes = oracle.PolicyTypes(&p.Spec)
+	return p
 }
 
 func merge(policy *netv1.NetworkPolicy, patch json.RawMessage) (*netv1.NetworkPolicy, error) {
