@@ -33,10 +33,15 @@ const (
 type Target struct {
 	Cell     int // the caller's number for it; comes back in the Observation
 	Addr     netip.AddrPort
-	Protocol string        // "TCP", "UDP", "SCTP" or "ICMP", an echo, which has no port
-	Size     int           // bytes of payload, if more than a few; not Bare, TCP and UDP only
-	From     netip.Addr    // source, which the prober's machine must have; not valid: as it chooses
-	Timeout  time.Duration // from the first packet to the answer
+	Protocol string // "TCP", "UDP", "SCTP" or "ICMP", an echo, which has no port
+	// Flow, if not 0, is the flow that the probe goes over: a TCP connection, or a UDP socket with
+	// one port, which stays, with the number that the caller gives it. With Open it is opened when
+	// it has not been up yet. Probes over one flow go one after the other.
+	Flow    uint64
+	Open    bool
+	Size    int           // bytes of payload, if more than a few; not Bare, TCP and UDP only
+	From    netip.Addr    // source, which the prober's machine must have; not valid: as it chooses
+	Timeout time.Duration // from the first packet to the answer
 	// Bare: the other end is no prober. A completed handshake (TCP), any reply (UDP) or
 	// an INIT ACK (SCTP) will do; there is no Answered.
 	Bare bool

@@ -1,6 +1,8 @@
 package probe
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"os"
 	"strings"
@@ -120,6 +122,59 @@ func TestLargePayloads(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A held flow is one 5-tuple. It outlives a filter of new flows, is cut off by one of its own
+// port, and is never opened again when its connection has come to an end.
+func TestHeldFlows(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t, 2)
+	n.start()
+	client, server := n.hosts[0], n.hosts[1]
+	inEach(t, "", func(t *testing.T, family, protocol string) {
+		if protocol == wire.SCTP {
+			return
+		}
+		target := server.target(family, protocol, 2*short)
+		target.Flow = rand.Uint64() | 1
+		if o := n.probe(client, target); o.Result != Inconclusive {
+			t.Errorf("a flow that was never opened: %+v", o)
+		}
+		target.Open = true
+		first := n.probe(client, target)
+		target.Open = false
+		second := n.probe(client, target)
+		for _, o := range []Observation{first, second} {
+			if o.Result != Connected || o.Answered != server.name || o.LocalPort != first.LocalPort {
+				t.Errorf("open: %+v", o)
+			}
+		}
+		rule := fmt.Sprintf("INPUT -p %s --sport %d -j DROP", strings.ToLower(protocol), first.LocalPort)
+		server.iptables(family, "-A "+rule)
+		if o := n.probe(client, target); o.Result != Dropped || o.Packets < 2 {
+			t.Errorf("cut off: %+v", o)
+		}
+		server.iptables(family, "-D "+rule)
+		for deadline := time.Now().Add(long); n.probe(client, target).Result != Connected; {
+			if time.Now().After(deadline) {
+				t.Fatal("the flow does not come back")
+			}
+		}
+		reset := fmt.Sprintf("INPUT -p %s --sport %d -j REJECT", strings.ToLower(protocol), first.LocalPort)
+		if protocol == wire.TCP {
+			reset += " --reject-with tcp-reset"
+		}
+		server.iptables(family, "-A "+reset)
+		if o := n.probe(client, target); o.Result != Refused {
+			t.Errorf("reset: %+v", o)
+		}
+		server.iptables(family, "-D "+reset)
+		target.Open = true
+		want := map[string]Result{wire.TCP: Refused, wire.UDP: Connected}[protocol]
+		if o := n.probe(client, target); o.Result != want {
+			t.Errorf("after a reset: %+v", o)
+		}
+	})
 }
 
 func TestEcho(t *testing.T) {

@@ -91,7 +91,7 @@ func (r *round) request(first, last int) []wire.Target {
 	ts := make([]wire.Target, 0, last-first)
 	for i, t := range r.targets[first:last] {
 		ts = append(ts, wire.Target{
-			Addr: t.Addr, Protocol: t.Protocol, From: t.From, Timeout: t.Timeout, Bare: t.Bare, Size: t.Size, Nonce: r.obs[first+i].Nonce,
+			Addr: t.Addr, Protocol: t.Protocol, From: t.From, Timeout: t.Timeout, Bare: t.Bare, Size: t.Size, Flow: t.Flow, Open: t.Open, Nonce: r.obs[first+i].Nonce,
 		})
 	}
 	return ts

@@ -26,6 +26,7 @@ type client struct {
 	ports    *portPicker
 	sctp     map[family]*sctpClient
 	noSCTP   string // why there is none
+	flows    map[uint64]*heldFlow
 }
 
 // job is a probe that is to be made.
@@ -65,6 +66,7 @@ func newClient(l *loop, out *outbox, seed uint64) *client {
 	c := &client{
 		loop: l, out: out, limit: maxInFlight, ports: newPortPicker(seed),
 		inFlight: map[*attempt]struct{}{}, done: map[uint64][]wire.Observation{}, sctp: map[family]*sctpClient{},
+		flows: map[uint64]*heldFlow{},
 	}
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err == nil {
@@ -126,14 +128,16 @@ func (c *client) begin(j job) {
 		a.finish(wire.Inconclusive, "", err.Error())
 		return
 	}
-	switch j.target.Protocol {
-	case wire.TCP:
+	switch {
+	case j.target.Flow != 0:
+		a.protocol = &heldProbe{}
+	case j.target.Protocol == wire.TCP:
 		a.protocol = &tcpProbe{}
-	case wire.UDP:
+	case j.target.Protocol == wire.UDP:
 		a.protocol = &udpProbe{}
-	case wire.SCTP:
+	case j.target.Protocol == wire.SCTP:
 		a.protocol = &sctpProbe{}
-	case wire.ICMP:
+	case j.target.Protocol == wire.ICMP:
 		a.protocol = &icmpProbe{}
 	}
 	a.protocol.start(a)
@@ -184,10 +188,10 @@ func (a *attempt) release() {
 	if a.fd >= 0 {
 		a.c.loop.close(a.fd)
 	}
-	if s, ok := a.protocol.(*sctpProbe); ok {
+	delete(a.c.inFlight, a)
+	if s, ok := a.protocol.(interface{ forget(*attempt) }); ok {
 		s.forget(a)
 	}
-	delete(a.c.inFlight, a)
 }
 
 // flush reports what ended in this turn.

@@ -108,6 +108,8 @@ func (t Target) Check() error {
 		return fmt.Errorf("bad source %s: of another family than %s", t.From, t.Addr)
 	case t.Protocol != TCP && t.Protocol != UDP && t.Protocol != SCTP && t.Protocol != ICMP:
 		return fmt.Errorf("bad protocol %q, want TCP, UDP, SCTP or ICMP", t.Protocol)
+	case t.Flow != 0 && (t.Protocol != TCP && t.Protocol != UDP || t.Bare || t.From.IsValid()):
+		return fmt.Errorf("bad flow, want TCP or UDP, to a prober, from where the machine chooses")
 	case t.Size < 0 || t.Size > MaxAsk:
 		return fmt.Errorf("bad size %d, want 0 to %d", t.Size, MaxAsk)
 	case t.Timeout <= 0:

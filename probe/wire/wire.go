@@ -72,6 +72,8 @@ type Target struct {
 	Timeout  time.Duration  `json:"t"`           // for everything from the first packet to the answer
 	Nonce    uint64         `json:"n,omitempty"` // goes to the receiver and comes back in its receipt
 	Size     int            `json:"z,omitempty"` // bytes of payload, where fewer would do; TCP and UDP, not Bare
+	Flow     uint64         `json:"h,omitempty"` // goes over this flow, which stays; TCP and UDP, not Bare
+	Open     bool           `json:"o,omitempty"` // it may be opened for that
 	Bare     bool           `json:"b,omitempty"` // the other end is no prober: a TCP connect or any reply will do
 }
 

@@ -38,6 +38,7 @@ func (t *text) caseDetails(c *v1.Case) {
 type kind struct {
 	path, family, protocol string
 	port, payload          uint16
+	flow                   string
 }
 
 func (k kind) String() string {
@@ -48,16 +49,19 @@ func (k kind) String() string {
 	if k.payload > 0 {
 		name += fmt.Sprintf(" of %d bytes", k.payload)
 	}
+	if k.flow != "" {
+		name = "flow " + k.flow + " " + name
+	}
 	if k.path != "pod" {
 		name += " by " + k.path
 	}
 	return name
 }
 
-func kindOf(c *v1.Cell) kind { return kind{c.Path, c.Family, c.Protocol, c.Port, c.Payload} }
+func kindOf(c *v1.Cell) kind { return kind{c.Path, c.Family, c.Protocol, c.Port, c.Payload, c.Flow} }
 
 func compareKinds(a, b kind) int {
-	return cmp.Or(cmp.Compare(a.path, b.path), cmp.Compare(a.protocol, b.protocol), cmp.Compare(a.port, b.port), cmp.Compare(a.payload, b.payload), cmp.Compare(a.family, b.family))
+	return cmp.Or(cmp.Compare(a.path, b.path), cmp.Compare(a.protocol, b.protocol), cmp.Compare(a.port, b.port), cmp.Compare(a.payload, b.payload), cmp.Compare(a.flow, b.flow), cmp.Compare(a.family, b.family))
 }
 
 // matrices prints the matrices in which something is wrong; kinds whose matrices are equal

@@ -27,7 +27,7 @@ func (t *text) observed(run *v1.Run) {
 		if cells[p] == 0 {
 			order = append(order, p)
 		}
-		kinds[p] = append(kinds[p], kind{o.Path, o.Family, o.Protocol, o.Port, o.Payload})
+		kinds[p] = append(kinds[p], kind{o.Path, o.Family, o.Protocol, o.Port, o.Payload, o.Flow})
 		cells[p] += o.Allowed + o.Denied + o.Mixed + o.Unknown
 	}
 	if len(order) == 0 {

@@ -98,18 +98,19 @@ type Step struct {
 
 // Cell is one flow in one step of a case.
 type Cell struct {
-	Case     string      `json:"case"`
-	Step     string      `json:"step"`
-	Client   string      `json:"client"` // logical, e.g. "x/a"
-	Server   string      `json:"server"`
-	Path     string      `json:"path"`   // "pod" or "service"
-	Family   string      `json:"family"` // "IPv4" or "IPv6"
-	Protocol string      `json:"protocol"`
-	Port     uint16      `json:"port"`              // 0 of ICMP
-	Payload  uint16      `json:"payload,omitempty"` // bytes, where a case says how many
-	Want     string      `json:"want"` // Allow, Deny or Undefined
-	Seen     string      `json:"seen"` // the last conclusive observation
-	Evidence string      `json:"evidence,omitempty"`
+	Case     string `json:"case"`
+	Step     string `json:"step"`
+	Client   string `json:"client"` // logical, e.g. "x/a"
+	Server   string `json:"server"`
+	Path     string `json:"path"`           // "pod" or "service"
+	Family   string `json:"family"`         // "IPv4" or "IPv6"
+	Flow     string `json:"flow,omitempty"` // the name of a long-lived flow: Allow is to keep it, Deny to cut it
+	Protocol string `json:"protocol"`
+	Port     uint16 `json:"port"`              // 0 of ICMP
+	Payload  uint16 `json:"payload,omitempty"` // bytes, where a case says how many
+	Want     string `json:"want"`              // Allow, Deny or Undefined
+	Seen     string `json:"seen"`              // the last conclusive observation
+	Evidence string `json:"evidence,omitempty"`
 	// Asked says that a line of the case asks to observe the cell. Observed is what became of
 	// one that is Undefined: allow, deny, mixed, or nothing when nothing was proved.
 	Asked    bool        `json:"asked,omitempty"`

@@ -36,6 +36,7 @@ type World interface {
 	PatchPolicy(ctx context.Context, p PatchPolicy) error
 	DeletePolicy(ctx context.Context, policy Ref) error
 	LabelPod(ctx context.Context, l LabelPod) error
+	OpenFlow(ctx context.Context, f OpenFlow) error
 	LabelNamespace(ctx context.Context, l LabelNamespace) error
 	CreatePod(ctx context.Context, p Pod) error   // until it runs
 	DeletePod(ctx context.Context, pod Ref) error // until it is gone
@@ -63,6 +64,7 @@ const (
 	Pods
 	Namespaces
 	Services
+	Flows // which no API server knows
 )
 
 // ApplyPolicy creates a policy, or replaces its spec when it exists.
@@ -190,6 +192,20 @@ func Unrolled(actions []Action) []Action {
 		}
 	}
 	return all
+}
+
+// OpenFlow opens a long-lived flow between two pods in each family, once all else of its step
+// is done: a connection of TCP, or datagrams between the same two ports.
+type OpenFlow struct {
+	Name           string
+	Client, Server Ref
+	Probe          Probe
+}
+
+func (a OpenFlow) do(ctx context.Context, w World) error { return w.OpenFlow(ctx, a) }
+func (a OpenFlow) effect() Effect                        { return Effect{Resource: Flows} }
+func (a OpenFlow) String() string {
+	return fmt.Sprintf("open flow %s from %s to %s %s", a.Name, a.Client.Key(), a.Server.Key(), a.Probe)
 }
 
 // labelList prints label changes as " color=blue old-", as kubectl label takes them.

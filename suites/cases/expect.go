@@ -15,6 +15,7 @@ import (
 
 // parseExpect reads one line of expectations:
 //
+//	flow NAME  observe|keep|cut
 //	CLIENTS -> SERVERS  allow|deny|never|observe  [PORTS]  [FAMILY]  # comment
 //
 // CLIENTS, SERVERS and PORTS are lists with commas and no spaces. ok is false for a line
@@ -24,6 +25,9 @@ func parseExpect(line string) (e Expect, ok bool, err error) {
 	fields := strings.Fields(line)
 	if len(fields) == 0 {
 		return Expect{}, false, nil
+	}
+	if fields[0] == "flow" {
+		return parseFlowExpect(fields)
 	}
 	if len(fields) < 4 || fields[1] != "->" {
 		return Expect{}, true, errors.New(`an expectation is "CLIENTS -> SERVERS allow|deny|never|observe [PORTS] [FAMILY]"`)
@@ -52,6 +56,18 @@ func parseExpect(line string) (e Expect, ok bool, err error) {
 		}
 	}
 	return e, true, nil
+}
+
+// parseFlowExpect reads "flow NAME observe|keep|cut".
+func parseFlowExpect(fields []string) (e Expect, ok bool, err error) {
+	if len(fields) == 3 {
+		for verdict, word := range flowWords {
+			if word == fields[2] {
+				return Expect{Flow: fields[1], Verdict: verdict}, true, nil
+			}
+		}
+	}
+	return Expect{}, true, errors.New(`an expectation of a flow is "flow NAME observe|keep|cut"`)
 }
 
 // restrict adds a list of ports or a family.
@@ -144,6 +160,9 @@ func knownProtocol(p corev1.Protocol) bool {
 }
 
 func (e Expect) matches(k Cell) bool {
+	if e.Flow != "" || k.Held != "" {
+		return e.Flow == k.Held
+	}
 	return matchesAny(e.Clients, k.Client) && matchesAny(e.Servers, k.Server) &&
 		(len(e.Families) == 0 || slices.Contains(e.Families, k.Family)) &&
 		(len(e.Ports) == 0 || slices.ContainsFunc(e.Ports, func(pp PortPattern) bool { return pp.matches(k.Probe) }))

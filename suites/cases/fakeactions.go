@@ -95,6 +95,20 @@ func (p *FakeCluster) DeletePolicy(_ context.Context, r Ref) error {
 	return nil
 }
 
+// OpenFlow implements World.
+func (p *FakeCluster) OpenFlow(_ context.Context, f OpenFlow) error {
+	for _, end := range []Ref{f.Client, f.Server} {
+		if p.pod(end) < 0 {
+			return missing("pod", end.Key(), p.keys())
+		}
+	}
+	if slices.Contains(p.flows, f.Name) {
+		return fmt.Errorf("a second flow is called %s; give it another name", f.Name)
+	}
+	p.flows = append(slices.Clip(p.flows), f.Name)
+	return nil
+}
+
 // LabelPod implements World.
 func (p *FakeCluster) LabelPod(_ context.Context, l LabelPod) error {
 	i := p.pod(l.Ref)

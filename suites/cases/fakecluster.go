@@ -17,7 +17,8 @@ import (
 type FakeCluster struct {
 	Snapshot model.Snapshot
 	families []model.Family
-	services []Front // that the case has created
+	services []Front  // that the case has created
+	flows    []string // names of those that were opened
 }
 
 // NewFakeCluster is a cluster in the state before a case's first step, with addresses of these

@@ -70,6 +70,8 @@ func (f *formatter) action(a Action) (h headerAction, err error) {
 		h.LabelNamespace = &headerNamespace{Namespace: a.Name, Labels: a.Labels}
 	case CreatePod:
 		h.CreatePod = &headerNewPod{Pod: a.Key(), Labels: a.Labels, Node: a.Node, Ports: namedPorts(a.Ports)}
+	case OpenFlow:
+		h.Flow = &headerFlow{a.Name, a.Client.Key(), a.Server.Key(), a.Probe.String()}
 	case DeletePod:
 		h.DeletePod = new(a.Key())
 	case CreateNamespace:
@@ -158,12 +160,18 @@ func plain(n *yaml.Node) {
 
 // String is the line of a case file.
 func (e Expect) String() string {
+	if e.Flow != "" {
+		return "flow " + e.Flow + " " + flowWords[e.Verdict]
+	}
 	fields := []string{joined(e.Clients), "->", joined(e.Servers), e.word()}
 	if len(e.Ports) > 0 {
 		fields = append(fields, joined(e.Ports))
 	}
 	return strings.Join(append(fields, list(e.Families)...), " ")
 }
+
+// flowWords are what a line says of a flow.
+var flowWords = map[model.Verdict]string{model.Allow: "keep", model.Deny: "cut", model.Undefined: "observe"}
 
 // word is what the line says of its cells.
 func (e Expect) word() string {

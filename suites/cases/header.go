@@ -28,6 +28,7 @@ type headerAction struct {
 	LabelPod        *headerPod       `json:"labelPod,omitempty"`
 	LabelNamespace  *headerNamespace `json:"labelNamespace,omitempty"`
 	CreatePod       *headerNewPod    `json:"createPod,omitempty"`
+	Flow            *headerFlow      `json:"flow,omitempty"`
 	DeletePod       *string          `json:"deletePod,omitempty"` // x/pod
 	CreateNamespace *headerNamespace `json:"createNamespace,omitempty"`
 	DeleteNamespace *string          `json:"deleteNamespace,omitempty"`
@@ -54,6 +55,13 @@ type headerPod struct {
 type headerNamespace struct {
 	Namespace string             `json:"namespace,omitempty"`
 	Labels    map[string]*string `json:"labels,omitempty"`
+}
+
+type headerFlow struct {
+	Name string `json:"name,omitempty"`
+	From string `json:"from,omitempty"` // x/pod
+	To   string `json:"to,omitempty"`
+	Port string `json:"port,omitempty"` // 80/TCP
 }
 
 type headerNewPod struct {

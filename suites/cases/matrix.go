@@ -17,6 +17,7 @@ type Cell struct {
 	Client, Server string // such as "x/a" or "node/1"
 	Family         model.Family
 	Kind
+	Held string // the name of a long-lived flow; "" for new ones
 }
 
 // Flow is what the cell is on a cluster. ok is false when a pod has no address of the family.
@@ -30,7 +31,7 @@ func (k Cell) Flow(b Binding) (f model.Flow, ok bool) {
 // Those of nodes that have no role in the case are left out.
 func (c Case) Cells(step int, families []model.Family) []Cell {
 	fake := c.after(step)
-	all := c.cells(fake, families)
+	all := append(c.cells(fake, families), c.held(fake.keys(), step, families)...)
 	for _, k := range c.More {
 		if slices.Contains(families, k.Family) && fake.pod(refOf(k.Client)) >= 0 && fake.pod(refOf(k.Server)) >= 0 &&
 			fake.leads(k.Client, k.Server, k.Kind) {
@@ -55,9 +56,26 @@ func (c Case) cells(fake *FakeCluster, families []model.Family) []Cell {
 				}
 				for _, k := range c.kinds() {
 					if fake.leads(client, server, k) {
-						all = append(all, Cell{client, server, f, k})
+						all = append(all, Cell{Client: client, Server: server, Family: f, Kind: k})
 					}
 				}
+			}
+		}
+	}
+	return all
+}
+
+// held are the cells of the flows that were opened by the end of the step and whose pods exist.
+func (c Case) held(keys []string, step int, families []model.Family) []Cell {
+	var all []Cell
+	for _, s := range c.Steps[:step+1] {
+		for _, a := range s.Do {
+			f, ok := a.(OpenFlow)
+			if !ok || !slices.Contains(keys, f.Client.Key()) || !slices.Contains(keys, f.Server.Key()) {
+				continue
+			}
+			for _, family := range families {
+				all = append(all, Cell{f.Client.Key(), f.Server.Key(), family, Kind{f.Probe, PathPod}, f.Name})
 			}
 		}
 	}
@@ -85,16 +103,28 @@ func (c Case) wanted(step int, k Cell, fake *FakeCluster) model.Verdict {
 	return v
 }
 
+// Opens reports whether the step opens the flow of that name.
+func (c Case) Opens(step int, held string) bool {
+	return held != "" && step >= 0 && slices.ContainsFunc(c.Steps[step].Do, func(a Action) bool {
+		f, ok := a.(OpenFlow)
+		return ok && f.Name == held
+	})
+}
+
 // Want is the pinned verdict of one cell after step (0 is the first); before the first,
 // -1, everything is allowed. It is Undefined, to be observed and never judged, where a line says
-// so, for ICMP, for a pod to itself and for a node that has no such role in this case. It does not check that the pods
-// exist: see Keys. Of node ports see Wants.
+// so, for ICMP, for a long-lived flow of an earlier step without a line, for a pod to itself and
+// for a node that has no such role in this case. It does not check that the pods exist: see
+// Keys. Of node ports see Wants.
 func (c Case) Want(step int, k Cell) model.Verdict {
 	if k.Client == k.Server || k.Probe.Protocol == ICMP || !c.meet(k.Client, k.Server) {
 		return model.Undefined
 	}
 	if e := c.expectation(step, k); e != nil {
 		return e.Verdict
+	}
+	if k.Held != "" && !c.Opens(step, k.Held) {
+		return model.Undefined
 	}
 	return model.Allow
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
 	sigsyaml "sigs.k8s.io/yaml"
 
@@ -38,6 +39,8 @@ func (p *parser) action(at *yaml.Node, h headerAction) (a Action, ok bool) {
 		a = LabelNamespace{h.LabelNamespace.Namespace, h.LabelNamespace.Labels}
 	case h.CreatePod != nil:
 		a = CreatePod{p.newPod(at, *h.CreatePod)}
+	case h.Flow != nil:
+		a = p.flow(at, *h.Flow)
 	case h.DeletePod != nil:
 		a = DeletePod{p.ref(at, *h.DeletePod)}
 	case h.CreateNamespace != nil:
@@ -159,6 +162,21 @@ func (p *parser) newPod(at *yaml.Node, h headerNewPod) Pod {
 	return Pod{Ref: ref, Labels: labels, Node: h.Node, Ports: p.ports(at, h.Ports), Made: true}
 }
 
+var flowSyntax = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
+
+func (p *parser) flow(at *yaml.Node, h headerFlow) OpenFlow {
+	probe, err := parseProbe(h.Port)
+	if err != nil {
+		p.fail(at, "flow %s: %v", h.Name, err)
+	} else if probe.Protocol != corev1.ProtocolTCP && probe.Protocol != corev1.ProtocolUDP || probe.Port == 8080 {
+		p.fail(at, "flow %s is between probers, by TCP or UDP", h.Name)
+	}
+	if !flowSyntax.MatchString(h.Name) {
+		p.fail(at, "%q is no name of a flow; valid are like f1", h.Name)
+	}
+	return OpenFlow{h.Name, p.ref(at, h.From), p.ref(at, h.To), probe}
+}
+
 // ports are the declared ports of a new pod: those of the fixture when none are given.
 func (p *parser) ports(at *yaml.Node, named map[string]string) []model.Port {
 	if len(named) == 0 {
@@ -177,6 +195,12 @@ func (p *parser) ports(at *yaml.Node, named map[string]string) []model.Port {
 
 // meaning checks that an expectation stands for some cell of the step that is being read.
 func (p *parser) meaning(e Expect) error {
+	if e.Flow != "" {
+		if !slices.Contains(p.fakes[0].flows, e.Flow) {
+			return fmt.Errorf("no flow %s is open; flows are %v", e.Flow, p.fakes[0].flows)
+		}
+		return nil
+	}
 	keys := p.fakes[0].keys()
 	if err := p.meansEndpoints(e.Clients, keys, NodeClient); err != nil {
 		return err

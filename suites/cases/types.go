@@ -111,8 +111,9 @@ type Namespace struct {
 	Labels map[string]string // always holds ns=LOGICAL NAME
 }
 
-// Expect is one line of expectations.
+// Expect is one line of expectations: of new flows between Clients and Servers, or of Flow.
 type Expect struct {
+	Flow     string // the name of a long-lived one: Allow is to keep it, Deny to cut it
 	Clients  []Pattern
 	Servers  []Pattern
 	Verdict  model.Verdict  // Allow, Deny, or Undefined for what is only observed

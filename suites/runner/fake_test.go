@@ -57,6 +57,8 @@ type world struct {
 	late func() error
 	// eats says which packets get lost, whatever the verdict.
 	eats func(client string, t probe.Target) bool
+	// held are the long-lived flows that are open.
+	held map[uint64]bool
 	// lag is how late probers send what they are handed.
 	lag func() time.Duration
 	// streamed is what comes of a one-way stream.
@@ -101,8 +103,8 @@ const (
 func newWorld() *world {
 	w := &world{
 		client: fake.NewClientset(), start: time.Now(), delay: 30 * time.Millisecond,
-		probers: map[string]bool{},
-		broken:  func(string) bool { return false }, dead: func(string) bool { return false },
+		probers: map[string]bool{}, held: map[uint64]bool{},
+		broken: func(string) bool { return false }, dead: func(string) bool { return false },
 		interrupted: func(string, time.Duration, time.Duration) error { return nil },
 		late:        func() error { return nil },
 		eats:        func(string, probe.Target) bool { return false },

@@ -118,14 +118,31 @@ func (w *world) probe(client string, t probe.Target) probe.Observation {
 		return o
 	}
 	f := model.Flow{Client: from, Server: to.Addr(), Protocol: corev1.Protocol(t.Protocol), Port: to.Port()}
-	if w.eats(client, t) || w.verdict(f) == model.Deny {
+	if w.eats(client, t) || !w.established(t) && w.verdict(f) == model.Deny {
 		return o
 	}
+	w.establish(t)
 	o.Result = probe.Connected
 	if !t.Bare {
 		o.Answered, o.Receiver = server, server
 	}
 	return o
+}
+
+// established reports whether the probe goes over a flow that is open already, which the fake
+// engine leaves alone.
+func (w *world) established(t probe.Target) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.held[t.Flow]
+}
+
+func (w *world) establish(t probe.Target) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if t.Open {
+		w.held[t.Flow] = true
+	}
 }
 
 func podAt(s model.Snapshot, ip netip.Addr) string {

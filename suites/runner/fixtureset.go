@@ -34,9 +34,17 @@ type fixtureSet struct {
 	turn atomic.Int64
 	// verified are the kinds of cells that were seen allowed since the last change.
 	verified map[cases.Kind]bool
+	// flows are the numbers of long-lived flows, of each family one.
+	flows map[heldFlow]uint64
 
 	mu   sync.RWMutex
 	pods map[string]*pod // by logical key; those that can be probed
+}
+
+// heldFlow is a long-lived flow of the present case.
+type heldFlow struct {
+	name   string
+	family model.Family
 }
 
 // pod is a running pod of the fixture, or a node's control prober, with its prober.
@@ -56,7 +64,7 @@ type pod struct {
 func (s *stage) newFixtureSet(ctx context.Context) (*fixtureSet, error) {
 	a := &fixtureSet{
 		Set: fixture.Set{Run: s.objects, Name: fmt.Sprintf("a%d", s.made.Add(1))}, stage: s,
-		pods: maps.Clone(s.controls), verified: map[cases.Kind]bool{},
+		pods: maps.Clone(s.controls), verified: map[cases.Kind]bool{}, flows: map[heldFlow]uint64{},
 	}
 	a.turn.Store(int64(firstTurn))
 	for _, n := range cases.FixtureNamespaces() {

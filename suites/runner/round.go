@@ -30,7 +30,7 @@ type controlKey cases.Cell
 
 // serverOf is the control of a cell's server.
 func serverOf(k cases.Cell) controlKey {
-	k.Client = ""
+	k.Client, k.Held = "", ""
 	if k.Path == cases.PathNodePortRemote {
 		k.Path = cases.PathNodePort // from its own node, at its own node
 	}
@@ -142,7 +142,7 @@ func (w *watch) launch(ctx context.Context, now time.Duration, r *round, cells [
 	controls := map[string]*batch{}
 	for _, c := range cells {
 		client, server := w.pod(c.key.Client), w.pod(c.key.Server)
-		if client == nil || server == nil {
+		if client == nil || server == nil || c.key.Held != "" && len(c.pending) > 0 {
 			continue
 		}
 		addr := w.dial(client.node, server, c.key)
@@ -168,7 +168,11 @@ func (w *watch) launch(ctx context.Context, now time.Duration, r *round, cells [
 		b := at(batches, key, func() *batch { return &batch{round: r, client: key.client} })
 		b.cells = append(b.cells, c)
 		b.add(w.patienceWith(c), c.key.Server, addr, c.key.Probe)
-		b.targets[len(b.targets)-1].From = cases.WorldAddr(c.key.Client)
+		target := &b.targets[len(b.targets)-1]
+		target.From, target.Open = cases.WorldAddr(c.key.Client), c.opens
+		if c.key.Held != "" {
+			target.Flow = w.flow(c.key)
+		}
 		b.ends = append(b.ends, ends{client.prober, server.prober})
 	}
 	w.sendControls(ctx, now, r, controls)

@@ -47,12 +47,17 @@ func (a *fixtureSet) begin(c cases.Case, step int, before verdicts) *stepWatch {
 			return model.Deny
 		case w.fresh[k.Client] || w.fresh[k.Server] || between[k], k.Path != cases.PathPod && fronts[k.Server]:
 			return ""
+		case k.Held != "" && c.Opens(step, k.Held):
+			return ""
+		case k.Held != "" && before[k] != model.Deny:
+			return model.Allow // open until a line says that it was cut
 		}
 		return before[k]
 	}
 	w.watch = a.newWatch(w.want, past, a.timing.Hold)
 	for _, cell := range w.cells {
 		cell.judge.Passing, cell.asked = between[cell.key], c.Asks(step, cell.key)
+		cell.opens = c.Opens(step, cell.key.Held)
 		if c.Never(step, cell.key) {
 			cell.judge.New = &judge.New{}
 		}
@@ -63,7 +68,7 @@ func (a *fixtureSet) begin(c cases.Case, step int, before verdicts) *stepWatch {
 // newWatch makes a watch over all cells of want, in a fixed order.
 func (a *fixtureSet) newWatch(want verdicts, past func(cases.Cell) model.Verdict, hold time.Duration) watch {
 	w := watch{
-		prober: a.fleet, pod: a.pod, timing: a.timing, now: a.now, turn: &a.turn,
+		prober: a.fleet, pod: a.pod, flow: func(k cases.Cell) uint64 { return a.flows[heldFlow{k.Held, k.Family}] }, timing: a.timing, now: a.now, turn: &a.turn,
 		suspects: map[controlKey]*cell{}, results: make(chan batch), patient: a.patient || a.timing.Patient,
 		starved: newStarvation(a.processor),
 		window:  judge.Window{Begun: a.now(), Hold: hold, Deadline: a.timing.Deadline},
@@ -195,7 +200,7 @@ func (w *stepWatch) report(c *cell) v1.Cell {
 	j := judge.Judge(&c.judge, w.window)
 	r := v1.Cell{
 		Case: w.c.Name, Step: w.name, Client: c.key.Client, Server: c.key.Server, Path: string(c.key.Path),
-		Family: string(c.key.Family), Protocol: string(c.key.Probe.Protocol), Port: c.key.Probe.Port, Payload: c.key.Probe.Size,
+		Family: string(c.key.Family), Flow: c.key.Held, Protocol: string(c.key.Probe.Protocol), Port: c.key.Probe.Port, Payload: c.key.Probe.Size,
 		Want: string(c.judge.Want), Seen: string(j.Seen), Evidence: j.Evidence,
 		Asked: c.asked, Observed: j.Observed,
 		Outcome: j.Outcome, Kind: j.Kind, Reason: j.Reason,

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -436,4 +437,50 @@ func TestLargePacketsDropped(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What becomes of long-lived flows is judged where a case says so, and observed elsewhere.
+func TestFlows(t *testing.T) {
+	kept := []string{"flow-kept-reapplied", "flow-kept-beside-others"}
+	for _, tc := range []struct {
+		name    string
+		forgets bool // the engine judges each packet anew
+		after   int  // packets of a flow that pass until it dies; 0: it doesn't
+		until   int  // from that packet on it lives again; 0: never
+		cases   []string
+		want    v1.Outcome
+		seen    string // of flows, where a case observes them
+	}{
+		{"alive", false, 0, 0, kept, v1.Pass, ""},
+		{"dies after some packets", false, 50, 0, kept, v1.Fail, ""},
+		{"is away for some packets", false, 50, 60, kept, v1.Fail, ""},
+		{"outlives a deny", false, 0, 0, []string{"flow-observed-ingress"}, v1.Pass, v1.ObservedAllow},
+		{"dies of a deny", true, 0, 0, []string{"flow-observed-ingress"}, v1.Pass, v1.ObservedDeny},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				var mu sync.Mutex
+				packets := map[uint64]int{}
+				w.eats = func(_ string, p probe.Target) bool {
+					if tc.forgets {
+						w.mu.Lock()
+						clear(w.held)
+						w.mu.Unlock()
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					packets[p.Flow]++
+					n := packets[p.Flow]
+					return p.Flow != 0 && tc.after > 0 && n > tc.after && (tc.until == 0 || n < tc.until)
+				}
+				run := w.run(t, w.config(loadCases(t, tc.cases...)...))
+				expectAll(t, run, tc.want)
+				for _, o := range run.Observed() {
+					if o.Flow != "" && o.Verdict != tc.seen {
+						t.Errorf("observed %+v, want %s", o, tc.seen)
+					}
+				}
+			})
+		})
+	}
 }

@@ -31,6 +31,8 @@ const (
 	// prompt is how little probers must lag to be trusted to have sent what they were
 	// handed.
 	prompt = 25 * time.Millisecond
+	// heldEvery is the pace of packets of long-lived flows.
+	heldEvery = 25 * time.Millisecond
 	// sliceCount is into how many parts a round over all cells is spread.
 	sliceCount = 4
 )
@@ -44,6 +46,7 @@ type cell struct {
 	progress judge.Progress
 	pending  []time.Duration // when the probes that are on their way were handed over
 	flow     model.Flow      // as last probed
+	opens    bool            // the step opens the flow that it is
 	asked    bool            // is undefined, and a line of the case asks for what becomes of it
 }
 
@@ -60,7 +63,8 @@ type standing struct {
 // the prober run beside and report through results.
 type watch struct {
 	prober  Prober
-	pod     func(key string) *pod // that can be probed, nil when there is none of that key (yet)
+	flow    func(k cases.Cell) uint64 // the number of a long-lived flow
+	pod     func(key string) *pod     // that can be probed, nil when there is none of that key (yet)
 	timing  Timing
 	now     func() time.Duration
 	turn    *atomic.Int64 // how long an answered probe takes from here and back, lately; watches of a set may overlap
@@ -77,6 +81,7 @@ type watch struct {
 
 	sweep      *sweep        // the round over all cells that is under way
 	sweepBegun time.Duration // of the last sweep; 0 before the first
+	heldSent   time.Duration // last look at long-lived flows; 0 before the first
 	fastSent   time.Duration // last fast round; 0 before the first
 	lag        time.Duration // from handing a batch over to its sending, lately
 	worst      time.Duration // the largest lag of all
@@ -147,6 +152,10 @@ func (w *watch) drain() {
 func (w *watch) launchDue(ctx context.Context, now time.Duration) {
 	if w.probesInFlight > w.most() {
 		return
+	}
+	if held := w.held(); len(held) > 0 && w.due(w.heldSent, heldEvery, now) {
+		w.heldSent = now
+		w.launch(ctx, now, newRound(held), held)
 	}
 	if w.acked {
 		if wrong := w.wrong(now); len(wrong) > 0 && w.due(w.fastSent, w.fastPace(len(wrong), now), now) {
@@ -224,6 +233,8 @@ func (w *watch) sweepable(now time.Duration) []*cell {
 	var cells []*cell
 	for _, c := range w.cells {
 		switch {
+		case c.key.Held != "":
+			continue
 		case c.undefined():
 			if !w.acked || !w.open(c) || w.underway(c, now) {
 				continue
@@ -236,11 +247,22 @@ func (w *watch) sweepable(now time.Duration) []*cell {
 	return cells
 }
 
+// held are the long-lived flows, which carry packets all the time once they are open.
+func (w *watch) held() []*cell {
+	var cells []*cell
+	for _, c := range w.cells {
+		if c.key.Held != "" && len(c.pending) == 0 && (w.acked || !c.opens) {
+			cells = append(cells, c)
+		}
+	}
+	return cells
+}
+
 // wrong are the cells that a fast round is for: changing, and not right yet.
 func (w *watch) wrong(now time.Duration) []*cell {
 	var cells []*cell
 	for _, c := range w.cells {
-		if c.judge.Changed() && !c.undefined() && !w.underway(c, now) && !w.stands(c, now).right {
+		if c.key.Held == "" && c.judge.Changed() && !c.undefined() && !w.underway(c, now) && !w.stands(c, now).right {
 			cells = append(cells, c)
 		}
 	}
@@ -284,7 +306,7 @@ func (w *watch) quiet() time.Duration { return max(silence, w.timing.Silence/sec
 // silent SYN is sent again once, so early that it belongs to the step.
 // Nor may anything while probers lag: what was handed over may not have been sent yet.
 func (w *watch) mayPresume(c *cell) bool {
-	return c.key.Probe.Protocol == corev1.ProtocolTCP && w.lag < prompt && !w.patient
+	return c.key.Probe.Protocol == corev1.ProtocolTCP && c.key.Held == "" && w.lag < prompt && !w.patient
 }
 
 // lastRound are the cells that must be probed once more now that every cell is right or

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"strings"
 	"time"
@@ -119,6 +120,14 @@ func (a *fixtureSet) PatchPolicy(ctx context.Context, p cases.PatchPolicy) error
 // DeletePolicy implements cases.World.
 func (a *fixtureSet) DeletePolicy(ctx context.Context, policy cases.Ref) error {
 	return a.policies(policy.Namespace).Delete(ctx, policy.Name, metav1.DeleteOptions{})
+}
+
+// OpenFlow implements cases.World. The watch of the step opens the flow with its first probe.
+func (a *fixtureSet) OpenFlow(_ context.Context, f cases.OpenFlow) error {
+	for _, family := range a.Families() {
+		a.flows[heldFlow{f.Name, family}] = max(1, rand.Uint64())
+	}
+	return nil
 }
 
 // LabelPod implements cases.World.
