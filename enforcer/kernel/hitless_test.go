@@ -8,13 +8,13 @@ import (
 	"net/netip"
 	"testing"
 
-	"github.com/netassay/netassay/model/gen"
 	"github.com/netassay/netassay/enforcer/iptsim"
 	"github.com/netassay/netassay/enforcer/kernel"
 	"github.com/netassay/netassay/enforcer/kernel/fake"
 	"github.com/netassay/netassay/enforcer/plan"
 	"github.com/netassay/netassay/enforcer/simnet"
 	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/model/gen"
 )
 
 // verdicts of flows on one node: true is allowed.

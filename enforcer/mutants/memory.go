@@ -206,21 +206,24 @@ func memoryOfPods() []Mutant {
 	}
 }
 
+// firstPods is the memory of who keeps one pod of each namespace.
+func firstPods(n *node) {
+	first := map[string]string{}
+	n.change = func(e event) []event {
+		of := e.object.GetNamespace()
+		if e.kind == watch.Pods && first[of] == "" {
+			first[of] = e.object.GetName()
+		}
+		if e.kind == watch.Pods && first[of] != e.object.GetName() {
+			return nil
+		}
+		return []event{e}
+	}
+}
+
 func memoryOfAddresses() []Mutant {
 	return []Mutant{
-		{Name: "first-pod-of-namespace-only", Says: "of each namespace only the first pod is known", Cases: list(denies), begin: func(n *node) {
-			first := map[string]string{}
-			n.change = func(e event) []event {
-				of := e.object.GetNamespace()
-				if e.kind == watch.Pods && first[of] == "" {
-					first[of] = e.object.GetName()
-				}
-				if e.kind == watch.Pods && first[of] != e.object.GetName() {
-					return nil
-				}
-				return []event{e}
-			}
-		}},
+		{Name: "first-pod-of-namespace-only", Says: "of each namespace only the first pod is known", Cases: list(denies), begin: firstPods},
 		{Name: "local-pods-only", Says: "only pods of the node itself are known", Cases: list(otherNodes), begin: func(n *node) {
 			n.change = func(e event) []event {
 				if e.kind == watch.Pods && e.pod().Spec.NodeName != n.name {

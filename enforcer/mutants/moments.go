@@ -21,9 +21,6 @@ const (
 	onNewPods = "new-pod-ingress new-pod-egress"
 )
 
-// openTo are the rules that open pods' addresses to everybody, and to them everybody else.
-func openTo(addresses []string) []string { return forEach(addresses, "-j ACCEPT") }
-
 func forEach(addresses []string, target string) []string {
 	var out []string
 	for _, a := range addresses {

@@ -120,7 +120,7 @@ func (r *raw) through(tool string, lasts time.Duration, rules []string) error {
 	}
 	_, _ = fmt.Fprintf(in, "*mangle\n%sCOMMIT\n", made) // Wait tells of a tool that has ended
 	r.log.Info("hole", "lasts", lasts, "rules", rules)
-	time.Sleep(lasts)
+	<-time.After(lasts)
 	_, _ = fmt.Fprintf(in, "*mangle\n%sCOMMIT\n", of(tool, "-D", rules))
 	_ = in.Close()
 	if err := cmd.Wait(); err != nil {

@@ -11,9 +11,9 @@ import (
 	netv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/netassay/netassay/model/gen"
 	"github.com/netassay/netassay/enforcer/plan"
 	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/model/gen"
 )
 
 // comparePlans lets cmp compare addresses.

@@ -3,11 +3,11 @@ package proof
 import (
 	"testing"
 
-	"github.com/netassay/netassay/model/gen"
 	"github.com/netassay/netassay/enforcer/iptsim"
 	"github.com/netassay/netassay/enforcer/plan"
 	"github.com/netassay/netassay/enforcer/simnet"
 	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/model/gen"
 )
 
 // What happens to packets that do not open a flow, for both choices of Existing: replies

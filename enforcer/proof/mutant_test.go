@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/netassay/netassay/model/gen"
 	"github.com/netassay/netassay/enforcer/simnet"
+	"github.com/netassay/netassay/model/gen"
 )
 
 // mutant is a way for the rendered text to be wrong.

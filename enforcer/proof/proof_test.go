@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/netassay/netassay/model/gen"
 	"github.com/netassay/netassay/enforcer/simnet"
 	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/model/gen"
 	"github.com/netassay/netassay/suites/oracle"
 )
 

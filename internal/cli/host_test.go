@@ -226,7 +226,7 @@ func TestStopped(t *testing.T) {
 			if err := cmd.Process.Signal(tc.signal); err != nil {
 				t.Fatal(err)
 			}
-			<-ended // the exit code is looked at below
+			_ = <-ended // the exit code is looked at below
 			if code := cmd.ProcessState.ExitCode(); code != tc.code {
 				t.Errorf("exit code %d, want %d:\n%s", code, tc.code, errs.text.String())
 			}

@@ -32,8 +32,10 @@ func DefaultPorts() []model.Port {
 // of the range of NodePorts, and the last of all.
 func QuietPorts() []Probe {
 	return []Probe{
-		{Port: 53, Protocol: corev1.ProtocolTCP}, {Port: 53, Protocol: corev1.ProtocolUDP},
-		{Port: 30080, Protocol: corev1.ProtocolTCP}, {Port: 65535, Protocol: corev1.ProtocolTCP},
+		{Port: 53, Protocol: corev1.ProtocolTCP},
+		{Port: 53, Protocol: corev1.ProtocolUDP},
+		{Port: 30080, Protocol: corev1.ProtocolTCP},
+		{Port: 65535, Protocol: corev1.ProtocolTCP},
 	}
 }
 

@@ -50,15 +50,22 @@ func (c Case) cells(fake *FakeCluster, families []model.Family) []Cell {
 			if !c.meet(client, server) {
 				continue
 			}
-			for _, f := range families {
-				if !has(client, f) || !has(server, f) {
-					continue
-				}
-				for _, k := range c.kinds() {
-					if fake.leads(client, server, k) {
-						all = append(all, Cell{Client: client, Server: server, Family: f, Kind: k})
-					}
-				}
+			all = append(all, c.between(fake, client, server, families)...)
+		}
+	}
+	return all
+}
+
+// between are the cells of a pair, in the families that both have.
+func (c Case) between(fake *FakeCluster, client, server string, families []model.Family) []Cell {
+	var all []Cell
+	for _, f := range families {
+		if !has(client, f) || !has(server, f) {
+			continue
+		}
+		for _, k := range c.kinds() {
+			if fake.leads(client, server, k) {
+				all = append(all, Cell{Client: client, Server: server, Family: f, Kind: k})
 			}
 		}
 	}

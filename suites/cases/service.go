@@ -63,6 +63,7 @@ func (s Front) port(target Probe) uint16 {
 type CreateService struct{ Front }
 
 func (a CreateService) do(ctx context.Context, w World) error { return w.CreateService(ctx, a.Front) }
+
 func (a CreateService) effect() Effect {
 	return Effect{Resource: Services, Fronts: a.PodKey()}
 }

@@ -38,6 +38,7 @@ func TestMisreadingsAreFoundAndShrunk(t *testing.T) {
 }
 
 func findAndShrink(t *testing.T, drawn []cases.Case, engine Paper, left time.Duration) {
+	t.Helper()
 	start := time.Now()
 	found, n := find(t, drawn, engine)
 	if n < 0 {

@@ -162,7 +162,7 @@ func (x *matrix) open(t *testing.T, all []cases.Case) {
 	x.nodes = bed.Cluster.(testbed.ByNode).EngineNodes()
 	settings := conformance.Defaults()
 	settings.Timing.Deadline, settings.Sentinel = deadline, 0 // which would see that engines are swapped
-	settings.Sentinel = 0 // cases must convict a mutant
+	settings.Sentinel = 0                                     // cases must convict a mutant
 	cfg := (&conformance.Run{Bed: bed, Say: x.say}).Config(settings, all, nil, "mutants")
 	cfg.Engine, cfg.Events = "mutants", nil
 	free, err := conformance.Connect(&cfg)

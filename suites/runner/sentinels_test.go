@@ -220,5 +220,7 @@ func TestSentinelsOnALossyNetwork(t *testing.T) {
 	}
 }
 
-var _ SentinelFleet = (*watchers)(nil)
-var _ flows.Fleet = (*watchers)(nil)
+var (
+	_ SentinelFleet = (*watchers)(nil)
+	_ flows.Fleet   = (*watchers)(nil)
+)

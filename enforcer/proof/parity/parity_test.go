@@ -9,13 +9,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/netassay/netassay/model/gen"
 	"github.com/netassay/netassay/enforcer/iptsim"
 	"github.com/netassay/netassay/enforcer/plan"
 	"github.com/netassay/netassay/enforcer/render"
 	"github.com/netassay/netassay/enforcer/simnet"
 	"github.com/netassay/netassay/internal/sandbox"
 	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/model/gen"
 )
 
 func TestMain(m *testing.M) { sandbox.TestMain(m) }
