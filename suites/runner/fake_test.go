@@ -159,13 +159,13 @@ func (w *world) complete(a k8stesting.Action) {
 		o.Labels[corev1.LabelMetadataName] = o.Name
 	case *corev1.Pod:
 		o.Status.Phase = corev1.PodRunning
-		o.Status.PodIPs = w.newIPs("10.244.0.", "fd00:10::")
+		o.Status.PodIPs = w.newIPs("10.244.", "fd00:10::")
 		if o.Spec.HostNetwork {
 			n := strings.TrimPrefix(o.Spec.NodeName, "n")
 			o.Status.PodIPs = []corev1.PodIP{{IP: "172.18.0." + n}, {IP: "fd00:172:18::" + n}}
 		}
 	case *corev1.Service:
-		for _, ip := range w.newIPs("10.96.0.", "fd00:96::") {
+		for _, ip := range w.newIPs("10.96.", "fd00:96::") {
 			o.Spec.ClusterIPs = append(o.Spec.ClusterIPs, ip.IP)
 		}
 		if o.Spec.ClusterIP == corev1.ClusterIPNone {
@@ -186,7 +186,7 @@ func (w *world) newIPs(v4, v6 string) []corev1.PodIP {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.serial++
-	return []corev1.PodIP{{IP: fmt.Sprintf("%s%d", v4, w.serial%250+1)}, {IP: fmt.Sprintf("%s%x", v6, w.serial)}}
+	return []corev1.PodIP{{IP: fmt.Sprintf("%s%d.%d", v4, w.serial/250, w.serial%250+1)}, {IP: fmt.Sprintf("%s%x", v6, w.serial)}}
 }
 
 // record keeps the state after a write.

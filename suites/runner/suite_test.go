@@ -370,15 +370,18 @@ func TestHopelessPod(t *testing.T) {
 func TestObserve(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
-		verdict func(pod int, at time.Duration) model.Verdict // of a pod to itself
+		verdict func(pod string, at time.Duration) model.Verdict // of a pod to itself
 		want    string
 	}{
-		{"allow", func(int, time.Duration) model.Verdict { return model.Allow }, v1.ObservedAllow},
-		{"deny", func(int, time.Duration) model.Verdict { return model.Deny }, v1.ObservedDeny},
-		{"deny of some", func(pod int, _ time.Duration) model.Verdict {
-			return []model.Verdict{model.Allow, model.Deny}[pod%2]
+		{"allow", func(string, time.Duration) model.Verdict { return model.Allow }, v1.ObservedAllow},
+		{"deny", func(string, time.Duration) model.Verdict { return model.Deny }, v1.ObservedDeny},
+		{"deny of some", func(pod string, _ time.Duration) model.Verdict {
+			if strings.HasSuffix(pod, "/a") {
+				return model.Deny
+			}
+			return model.Allow
 		}, v1.ObservedMixed},
-		{"one that is denied after a while", func(_ int, at time.Duration) model.Verdict {
+		{"one that is denied after a while", func(_ string, at time.Duration) model.Verdict {
 			if at < 100*time.Millisecond {
 				return model.Allow
 			}
@@ -391,9 +394,9 @@ func TestObserve(t *testing.T) {
 	}
 }
 
-func observe(t *testing.T, w *world, verdict func(int, time.Duration) model.Verdict, want string) {
+func observe(t *testing.T, w *world, verdict func(string, time.Duration) model.Verdict, want string) {
 	t.Helper()
-	pods, right := map[netip.Addr]int{}, w.verdict
+	right := w.verdict
 	var first time.Duration
 	w.verdict = func(f model.Flow) model.Verdict {
 		if f.Client != f.Server || isNode(f.Client) {
@@ -404,10 +407,7 @@ func observe(t *testing.T, w *world, verdict func(int, time.Duration) model.Verd
 		if first == 0 {
 			first = w.now()
 		}
-		if _, ok := pods[f.Client]; !ok {
-			pods[f.Client] = len(pods) / 2 // families
-		}
-		return verdict(pods[f.Client], w.now()-first)
+		return verdict(podAt(w.history[len(w.history)-1].snapshot, f.Client), w.now()-first)
 	}
 	run := w.run(t, w.config(loadCases(t, "observed-own-address")...))
 	expectAll(t, run, v1.Pass)
