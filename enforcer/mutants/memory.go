@@ -247,7 +247,7 @@ func memoryOfAddresses() []Mutant {
 				p.Status.PodIPs = p.Status.PodIPs[:min(1, len(p.Status.PodIPs))]
 			}
 		})},
-		{Name: "host-network-as-pods", Says: "pods of the host's network are pods like others, at their node's addresses", Cases: list("node-is-no-pod node-absent-peers-ingress node-pods-of-own-namespace node-absent-peers-egress peer-all-namespaces peer-all-but-own-namespace"), begin: func(n *node) {
+		{Name: "host-network-as-pods", Says: "pods of the host's network are pods like others, at their node's addresses", Cases: list("node-is-no-pod node-as-destination node-pods-of-own-namespace node-absent-peers-ingress"), begin: func(n *node) {
 			n.widely = true
 			alter(func(e event) {
 				if e.kind == watch.Pods {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -43,7 +44,9 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, errors.New("a mutant's enforcer lists by watches only")
 	}
 	if kind == watch.Pods && t.node.widely {
-		query.Set("fieldSelector", strings.ReplaceAll(query.Get("fieldSelector"), ",spec.hostNetwork=false", ""))
+		terms := strings.Split(query.Get("fieldSelector"), ",")
+		terms = slices.DeleteFunc(terms, func(term string) bool { return strings.HasPrefix(term, "spec.hostNetwork") })
+		query.Set("fieldSelector", strings.Join(terms, ","))
 		r = r.Clone(r.Context())
 		r.URL.RawQuery = query.Encode()
 	}
