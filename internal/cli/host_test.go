@@ -213,12 +213,15 @@ func TestStopped(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			ended := make(chan error, 1)
-			go func() { ended <- cmd.Wait() }()
+			ended := make(chan struct{})
+			go func() {
+				_ = cmd.Wait() // the exit code is looked at below
+				close(ended)
+			}()
 			select {
 			case <-errs.found:
-			case err := <-ended:
-				t.Fatalf("ended before a case had: %v\n%s", err, errs.text.String())
+			case <-ended:
+				t.Fatalf("ended before a case had: %v\n%s", cmd.ProcessState, errs.text.String())
 			case <-time.After(2 * time.Minute):
 				_ = cmd.Process.Kill()
 				t.Fatalf("no case ended:\n%s", errs.text.String())
@@ -226,7 +229,7 @@ func TestStopped(t *testing.T) {
 			if err := cmd.Process.Signal(tc.signal); err != nil {
 				t.Fatal(err)
 			}
-			_ = <-ended // the exit code is looked at below
+			<-ended
 			if code := cmd.ProcessState.ExitCode(); code != tc.code {
 				t.Errorf("exit code %d, want %d:\n%s", code, tc.code, errs.text.String())
 			}

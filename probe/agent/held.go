@@ -84,7 +84,7 @@ func (f *heldFlow) begin(a *attempt) {
 }
 
 func (f *heldFlow) open(a *attempt) (err error) {
-	events := uint32(evIn | evEdge)
+	events := evIn | evEdge
 	if f.tcp {
 		events |= evOut
 		f.fd, err = tcpSocket(a)
