@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/netassay/netassay/clusters/kind"
+	"github.com/netassay/netassay/suites/cases"
 	"github.com/netassay/netassay/testbed"
 )
 
@@ -25,6 +27,10 @@ func run(t *testing.T, args ...string) (code int, out, errs string) {
 // TestBadInput: exit code 2 and one line with what would have been right, before anything
 // starts.
 func TestBadInput(t *testing.T) {
+	all, err := cases.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Setenv("XDG_STATE_HOME", t.TempDir())
 	for _, tc := range []struct {
 		args string
@@ -66,7 +72,7 @@ func TestBadInput(t *testing.T) {
 		{"fuzz --steps 1", `--steps 1: give 2 to 100: labels, policies and edits`},
 		{"fuzz --duration 0s", `--duration must be above 0, and --shrink-time not below`},
 		{"conformance --ip-family ipv5", `unknown --ip-family value "ipv5": did you mean ipv4, ipv6?`},
-		{"conformance --feature SCTP --skip-feature SCTP", `no case is left: --case, --feature and --skip-feature together exclude all `},
+		{"conformance --feature SCTP --skip-feature SCTP", `no case is left: --case, --feature and --skip-feature together exclude all ` + strconv.Itoa(len(all))},
 		{"verify --proxy-mode ipvs", `unknown --proxy-mode value "ipvs": valid are iptables, nftables`},
 		{"conformance --provider kin", `unknown --provider value "kin": did you mean kind?`},
 		{"conformance --provider kind --topology dula", `unknown --topology value "dula": did you mean dual?`},

@@ -299,7 +299,7 @@ func (f *theirs) testNoRights(t *testing.T) {
 		"no permission to create, delete, get, list, patch namespaces" + cure,
 		"no permission to create, delete, get, list, patch pods" + cure,
 		"no permission to create, get pods/exec" + cure,
-		"no permission to create, get services" + cure,
+		"no permission to create, delete, get services" + cure,
 		"no permission to create, delete, get, list, patch, update networkpolicies.networking.k8s.io" + cure,
 	}
 	if !slices.Equal(got, want) {

@@ -35,7 +35,7 @@ func SuiteFlags() []string {
 	return append(FrameworkFlags(),
 		"provider", "engine", "ip-family", "proxy-mode", "nodes", "topology", "node-image", "registry",
 		"image", "tolerate", "restricted", "pull-secret", "keep",
-		"fixture-sets", "seed", "out", "probe-timeout", "hold", "deadline", "sentinel", "run-unsupported", "resume", "shard", "skip",
+		"fixture-sets", "seed", "out", "probe-timeout", "hold", "deadline", "sentinel", "run-unsupported", "resume", "shard", "skip", "paths",
 	)
 }
 
