@@ -162,12 +162,13 @@ func (d *draft) lifecycle() []cases.Action {
 func (d *draft) newPod(namespace string) cases.Action {
 	for _, p := range cases.FixturePods() {
 		if _, there := d.world.pods[p.Key()]; !there && p.Namespace == namespace {
+			p.Made = true
 			maps.Copy(p.Labels, d.labels(podLabels))
 			return cases.CreatePod{Pod: p}
 		}
 	}
 	d.made++
-	p := cases.Pod{Ref: cases.Ref{Namespace: namespace, Name: fmt.Sprintf("d%d", d.made)}, Node: 1 + d.IntN(cases.FixtureNodes), Ports: declared(d.Rand)}
+	p := cases.Pod{Ref: cases.Ref{Namespace: namespace, Name: fmt.Sprintf("d%d", d.made)}, Node: 1 + d.IntN(cases.FixtureNodes), Ports: declared(d.Rand), Made: true}
 	p.Labels = d.labels(podLabels)
 	p.Labels["pod"] = p.Name
 	return cases.CreatePod{Pod: p}
