@@ -31,6 +31,9 @@ func (r *Run) Config(s Settings, chosen []cases.Case, before *v1.Run, tool strin
 	t := r.Bed
 	if t.Containers {
 		s.Timing = s.Timing.InContainers()
+		if s.Sentinel == Defaults().Sentinel { // whose probers would get too little of the processor
+			s.Sentinel = 0
+		}
 	}
 	if before != nil && s.Seed == 0 {
 		s.Seed = before.Seed

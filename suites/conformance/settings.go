@@ -44,7 +44,7 @@ func (s *Settings) Register(set *pflag.FlagSet, sets string) {
 	s.RegisterPlaying(set, sets)
 	set.Uint64Var(&s.Seed, "seed", s.Seed, "order of the cases; 0 takes a fresh one, which is printed")
 	set.StringVar(&s.Out, "out", s.Out, "result directory (default results/<time>-conformance-<engine>)")
-	set.DurationVar(&s.Sentinel, "sentinel", s.Sentinel, "time between packets of each flow that is watched all through the run, because nothing changes its verdict; 0 watches none")
+	set.DurationVar(&s.Sentinel, "sentinel", s.Sentinel, "time between packets of each flow that is watched all through the run, because nothing changes its verdict; 0 watches none, and so does the default where pods are containers")
 	set.BoolVar(&s.FailFast, "fail-fast", s.FailFast, "skip what remains after the first failed case")
 	set.Var(&s.Paths, "paths", "other paths than a case names (service, node port of this and that node): pairwise probes so few cells by each that every two of path, same or other node, family, port and verdicts are met; all probes all; case none")
 	set.Var(&s.Skip, "skip", "report these cases (a name or glob) as skipped, for that reason; may be repeated")
