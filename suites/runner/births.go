@@ -101,21 +101,22 @@ func (b *births) stream(k cases.Cell, ips []netip.Addr) (probe.Stream, error) {
 	return probe.Stream{Addr: netip.AddrPortFrom(addr, k.Probe.Port), Interval: birthInterval, Blocked: true}, nil
 }
 
-// seen stops all streams and says of each cell what they showed.
-func (b *births) seen(ctx context.Context) map[cases.Cell]*judge.New {
+// seen stops all streams and says of each cell what they showed until the end of the step: what
+// comes later may be the next step's doing.
+func (b *births) seen(ctx context.Context, ended time.Duration) map[cases.Cell]*judge.New {
 	all := map[cases.Cell]*judge.New{}
 	var g sync.WaitGroup
 	for _, k := range b.cells {
 		n := &judge.New{}
 		all[k] = n
-		g.Go(func() { *n = b.told(ctx, k) })
+		g.Go(func() { *n = b.told(ctx, k, ended) })
 	}
 	g.Wait()
 	return all
 }
 
 // told is what is known of one cell.
-func (b *births) told(ctx context.Context, k cases.Cell) judge.New {
+func (b *births) told(ctx context.Context, k cases.Cell, ended time.Duration) judge.New {
 	var n judge.New
 	id, ok := b.streams[k]
 	if !ok {
@@ -133,6 +134,9 @@ func (b *births) told(ctx context.Context, k cases.Cell) judge.New {
 		n.Arrivals = append(n.Arrivals, got.Leaks...)
 	}
 	slices.Sort(n.Arrivals)
+	within, _ := slices.BinarySearch(n.Arrivals, ended)
+	n.Received -= uint64(len(n.Arrivals) - within)
+	n.Arrivals = n.Arrivals[:within]
 	server := b.set.pod(k.Server)
 	switch {
 	case err != nil:

@@ -23,6 +23,11 @@ func TestBirths(t *testing.T) {
 			Receivers: []probe.Received{{ReceiverReport: wire.ReceiverReport{Leaks: []time.Duration{5 * time.Millisecond}}}},
 		}
 	}
+	afterwards := func(s fakeStream) probe.StreamReport {
+		r := leak(s)
+		r.Receivers[0].Leaks[0] = time.Hour
+		return r
+	}
 	nothing := func(fakeStream) probe.StreamReport { return probe.StreamReport{} }
 	for _, tc := range []struct {
 		name, kase string
@@ -33,6 +38,7 @@ func TestBirths(t *testing.T) {
 	}{
 		{name: "closed", kase: "new-pod-ingress", outcome: v1.Pass, streams: []string{"x/c to 80 blocked true", "y/c to 80 blocked true"}},
 		{name: "it lets in", kase: "new-pod-ingress", streamed: leak, outcome: v1.Fail, reason: "must never pass: 1 of 300 datagrams got in, from 4.0 ms"},
+		{name: "the next step lets in", kase: "new-pod-ingress", streamed: afterwards, outcome: v1.Pass},
 		{name: "closed for what it sends", kase: "new-pod-egress", outcome: v1.Pass, streams: []string{"x/d to 80 blocked true", "x/d to 80 blocked true"}},
 		{name: "it lets out", kase: "new-pod-egress", streamed: leak, outcome: v1.Fail, reason: "must never pass: 1 of 300 datagrams got in, from 4.0 ms"},
 		{name: "it sends nothing", kase: "new-pod-egress", streamed: nothing, outcome: v1.Inconclusive, reason: "no datagram left x/d"},

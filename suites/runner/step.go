@@ -142,7 +142,7 @@ func (w *stepWatch) conclude(ctx context.Context) <-chan v1.Step {
 	verdict := make(chan v1.Step, 1)
 	go func() {
 		if w.births != nil {
-			w.judgeNew(w.births.seen(ctx))
+			w.judgeNew(w.births.seen(ctx, over))
 		}
 		w.drain()
 		verdict <- w.judged(ctx, over)
