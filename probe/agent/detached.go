@@ -11,20 +11,18 @@ import (
 
 // meetingPoint is where a detached prober waits for the harness: a name in the pod's network
 // namespace, which no file system has to hold and no packet filter sees.
-func meetingPoint() *syscall.SockaddrUnix {
-	return &syscall.SockaddrUnix{Name: "@netassay-probe"}
-}
+const meetingPoint = "@netassay-probe"
 
 // runDetached is a prober that is there before anybody asks: from the first instant of its
 // pod it answers others, and does what requests say. What it has to tell waits for the
 // harness, with whose stream it ends.
-func runDetached(ctx context.Context, cfg Config, requests string) error {
-	p, err := newParty()
+func runDetached(ctx context.Context, cfg Config, requests, at string) error {
+	p, err := newParty(at)
 	if err != nil {
 		return fmt.Errorf("wait for the harness: %w", err)
 	}
 	defer context.AfterFunc(ctx, p.leave)()
-	defer p.leave()
+	defer p.close()
 	return Run(ctx, cfg, io.MultiReader(strings.NewReader(requests), p), p)
 }
 
@@ -36,12 +34,12 @@ type party struct {
 	err      error
 }
 
-func newParty() (*party, error) {
+func newParty(at string) (*party, error) {
 	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}
-	if err := syscall.Bind(fd, meetingPoint()); err != nil {
+	if err := syscall.Bind(fd, &syscall.SockaddrUnix{Name: at}); err != nil {
 		return nil, os.NewSyscallError("bind", err)
 	}
 	if err := syscall.Listen(fd, 1); err != nil {
@@ -73,18 +71,25 @@ func (p *party) with(b []byte, do func(*os.File, []byte) (int, error)) (int, err
 	return do(p.conn, b)
 }
 
-// leave ends the wait for a harness that never came; one that did sees the end of the process.
-func (p *party) leave() {
-	_ = syscall.Shutdown(p.listener, syscall.SHUT_RDWR)
+// leave ends the wait for a harness that never came.
+func (p *party) leave() { _ = syscall.Shutdown(p.listener, syscall.SHUT_RDWR) }
+
+// close ends all that there is of it.
+func (p *party) close() {
+	p.leave()
+	<-p.came
 	_ = syscall.Close(p.listener)
+	if p.conn != nil {
+		_ = p.conn.Close()
+	}
 }
 
 // attach joins two streams to the detached prober of this network namespace, until one of
 // them ends.
-func attach(in io.Reader, out io.Writer) error {
+func attach(at string, in io.Reader, out io.Writer) error {
 	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err == nil {
-		err = syscall.Connect(fd, meetingPoint())
+		err = syscall.Connect(fd, &syscall.SockaddrUnix{Name: at})
 	}
 	if err != nil {
 		return fmt.Errorf("reach the prober of this pod: %w", err)

@@ -67,7 +67,7 @@ func Main(args []string, in io.Reader, out, errs io.Writer) int {
 	case "run":
 		return run(args[1:], in, out, errs)
 	case "attach":
-		if err := attach(in, out); err != nil {
+		if err := attach(meetingPoint, in, out); err != nil {
 			fmt.Fprintf(errs, "probe attach: %v\n", err)
 			return 1
 		}
@@ -95,7 +95,7 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 	defer stop()
 	serve := func() error { return Run(ctx, cfg, in, out) }
 	if d.yes {
-		serve = func() error { return runDetached(ctx, cfg, d.requests) }
+		serve = func() error { return runDetached(ctx, cfg, d.requests, meetingPoint) }
 	}
 	if err := serve(); err != nil {
 		fmt.Fprintf(errs, "probe run: %v\n", err)
