@@ -139,7 +139,7 @@ func (f *theirs) testRun(t *testing.T) {
 			})
 			cuts++
 		}
-	}, "peer-pod-selector", "sctp-port", "label-client")
+	}, "peer-pod-selector", "sctp-port", "life-pod-recreated")
 	for _, c := range run.Cases {
 		if c.Outcome != v1.Pass {
 			t.Errorf("case %s: %s: %s", c.Name, c.Outcome, c.Reason)

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,49 +16,73 @@ const meetingPoint = "@netassay-probe"
 
 // runDetached is a prober that is there before anybody asks: from the first instant of its
 // pod it answers others, and does what requests say. What it has to tell waits for the
-// harness, with whose stream it ends.
+// harness. When the harness's stream ends, as one that the network has cut does, it waits for
+// the next: a pod does not end with a stream to it.
 func runDetached(ctx context.Context, cfg Config, requests, at string) error {
-	p, err := newParty(at)
+	listener, err := listenAt(at)
 	if err != nil {
 		return fmt.Errorf("wait for the harness: %w", err)
 	}
-	defer context.AfterFunc(ctx, p.leave)()
-	defer p.close()
-	return Run(ctx, cfg, io.MultiReader(strings.NewReader(requests), p), p)
+	defer func() { _ = syscall.Close(listener) }()
+	leave := func() { _ = syscall.Shutdown(listener, syscall.SHUT_RDWR) }
+	defer context.AfterFunc(ctx, leave)()
+	for {
+		p := await(listener)
+		err := Run(ctx, cfg, io.MultiReader(strings.NewReader(requests), p), p)
+		if ctx.Err() != nil || !p.met() {
+			leave()
+			p.close()
+			return err
+		}
+		p.close()
+		requests = "" // what was asked before anybody came is done once
+	}
+}
+
+func listenAt(at string) (listener int, err error) {
+	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return 0, os.NewSyscallError("socket", err)
+	}
+	if err := syscall.Bind(fd, &syscall.SockaddrUnix{Name: at}); err != nil {
+		return 0, os.NewSyscallError("bind", errors.Join(err, syscall.Close(fd)))
+	}
+	if err := syscall.Listen(fd, 1); err != nil {
+		return 0, os.NewSyscallError("listen", errors.Join(err, syscall.Close(fd)))
+	}
+	return fd, nil
 }
 
 // party is the harness's stream, once it has come.
 type party struct {
-	listener int
-	came     chan struct{} // closed when conn, or err, is there
-	conn     *os.File
-	err      error
+	came chan struct{} // closed when conn, or err, is there
+	conn *os.File
+	err  error
 }
 
-func newParty(at string) (*party, error) {
-	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, os.NewSyscallError("socket", err)
-	}
-	if err := syscall.Bind(fd, &syscall.SockaddrUnix{Name: at}); err != nil {
-		return nil, os.NewSyscallError("bind", err)
-	}
-	if err := syscall.Listen(fd, 1); err != nil {
-		return nil, os.NewSyscallError("listen", err)
-	}
-	p := &party{listener: fd, came: make(chan struct{})}
-	go p.await()
-	return p, nil
+// await is the next that comes.
+func await(listener int) *party {
+	p := &party{came: make(chan struct{})}
+	go func() {
+		defer close(p.came)
+		fd, _, err := syscall.Accept4(listener, syscall.SOCK_CLOEXEC)
+		if err != nil {
+			p.err = os.NewSyscallError("accept", err)
+			return
+		}
+		p.conn = os.NewFile(uintptr(fd), "harness")
+	}()
+	return p
 }
 
-func (p *party) await() {
-	defer close(p.came)
-	fd, _, err := syscall.Accept4(p.listener, syscall.SOCK_CLOEXEC)
-	if err != nil {
-		p.err = os.NewSyscallError("accept", err)
-		return
+// met reports whether the harness has come.
+func (p *party) met() bool {
+	select {
+	case <-p.came:
+		return p.err == nil
+	default:
+		return false
 	}
-	p.conn = os.NewFile(uintptr(fd), "harness")
 }
 
 func (p *party) Read(b []byte) (int, error)  { return p.with(b, (*os.File).Read) }
@@ -71,14 +96,9 @@ func (p *party) with(b []byte, do func(*os.File, []byte) (int, error)) (int, err
 	return do(p.conn, b)
 }
 
-// leave ends the wait for a harness that never came.
-func (p *party) leave() { _ = syscall.Shutdown(p.listener, syscall.SHUT_RDWR) }
-
-// close ends all that there is of it.
+// close ends the stream. Of one that has not come it waits for the listener's end.
 func (p *party) close() {
-	p.leave()
 	<-p.came
-	_ = syscall.Close(p.listener)
 	if p.conn != nil {
 		_ = p.conn.Close()
 	}
@@ -97,7 +117,7 @@ func attach(at string, in io.Reader, out io.Writer) error {
 	conn := os.NewFile(uintptr(fd), "prober")
 	go func() {
 		_, _ = io.Copy(conn, in)
-		_ = syscall.Shutdown(fd, syscall.SHUT_WR) // which ends the prober
+		_ = syscall.Shutdown(fd, syscall.SHUT_WR) // which ends the prober's part
 	}()
 	_, err = io.Copy(out, conn)
 	return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,24 +17,18 @@ import (
 // place is where no other test meets.
 func place(t *testing.T) string { return fmt.Sprintf("@netassay-%s-%d", t.Name(), os.Getpid()) }
 
-// A detached prober does what it was asked before anybody came, tells whoever comes, and ends
-// with him.
-func TestDetached(t *testing.T) {
-	at, ended := place(t), make(chan error, 1)
-	go func() { ended <- runDetached(t.Context(), Config{Name: "x/d"}, `{"id":9,"ping":true}`+"\n", at) }()
+// visit attaches to the prober at a place, asks it, and gives what it said by then.
+func visit(t *testing.T, at, ask string) []string {
+	t.Helper()
 	var out bytes.Buffer
-	deadline := time.Now().Add(10 * time.Second)
-	for {
-		err := attach(at, strings.NewReader(`{"id":1,"ping":true}`+"\n"), &out)
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		err := attach(at, strings.NewReader(ask+"\n"), &out)
 		if err == nil {
 			break
 		}
 		if time.Now().After(deadline) {
 			t.Fatal(err)
 		}
-	}
-	if err := <-ended; err != nil {
-		t.Errorf("ended with %v", err)
 	}
 	var got []string
 	for line := range strings.Lines(out.String()) {
@@ -46,8 +41,31 @@ func TestDetached(t *testing.T) {
 		}
 		got = append(got, fmt.Sprint(ev.Hello != nil, ev.ID))
 	}
-	if len(got) == 0 || got[0] != "true 0" || !strings.Contains(fmt.Sprint(got), "false 9") {
-		t.Errorf("events %v, want the hello first and an answer to what was asked before", got)
+	return got
+}
+
+// A detached prober does what it was asked before anybody came, once; tells whoever comes; and
+// is there for the next when a stream has ended.
+func TestDetached(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	at, ended := place(t), make(chan error, 1)
+	go func() { ended <- runDetached(ctx, Config{Name: "x/d"}, `{"id":9,"ping":true}`+"\n", at) }()
+	for n := range 3 {
+		got := visit(t, at, `{"id":1,"ping":true}`)
+		if len(got) == 0 || got[0] != "true 0" || slices.Contains(got, "false 9") != (n == 0) {
+			t.Errorf("visit %d: events %v, want the hello first, and in the first visit an answer to what was asked before", n, got)
+		}
+	}
+	select {
+	case err := <-ended:
+		t.Fatalf("ended with a stream: %v", err)
+	default:
+	}
+	cancel()
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		t.Error("does not end")
 	}
 }
 

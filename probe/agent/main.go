@@ -33,7 +33,8 @@ const usage = `probe: netassay's prober, to be run inside the pods that are test
       --families  ipv4, ipv6 or both; those that the machine has when left out
       --gather    how long events wait for others, to be written together; 0 when left out
       --detached  begin at once, as the main process of a container, and take the standard
-                  input and output of "probe attach" for its own when that comes; end with it
+                  input and output of "probe attach" for its own when that comes; when
+                  that ends, wait for the next
       --requests  what a detached prober is asked before anybody has come, one per line
 
       With CAP_NET_RAW it can also do SCTP, and see SYNs whose answer got lost.
