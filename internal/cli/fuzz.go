@@ -37,7 +37,7 @@ type fuzzFlags struct {
 
 func newFuzz(stdio IO) *cobra.Command {
 	f := fuzzFlags{bed: newBed(testbed.BuiltIn()), settings: conformance.Defaults()}
-	f.settings.Sentinel = 0 // a run of its own plays each case, and only cells are judged
+	f.settings.Sentinel = conformance.Sentinel{Given: true} // none: a run of its own plays each case, and only cells are judged
 	c := &cobra.Command{
 		Use:   "fuzz",
 		Short: "Judge an engine by cases that nobody wrote, until one fails",

@@ -15,7 +15,10 @@ import (
 )
 
 // place is where no other test meets.
-func place(t *testing.T) string { return fmt.Sprintf("@netassay-%s-%d", t.Name(), os.Getpid()) }
+func place(t *testing.T) string {
+	t.Helper()
+	return fmt.Sprintf("@netassay-%s-%d", t.Name(), os.Getpid())
+}
 
 // visit attaches to the prober at a place, asks it, and gives what it said by then.
 func visit(t *testing.T, at, ask string) []string {
@@ -63,7 +66,10 @@ func TestDetached(t *testing.T) {
 	}
 	cancel()
 	select {
-	case <-ended:
+	case err := <-ended:
+		if err != nil && !errors.Is(err, os.ErrClosed) {
+			t.Error(err)
+		}
 	case <-time.After(10 * time.Second):
 		t.Error("does not end")
 	}

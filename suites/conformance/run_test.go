@@ -52,7 +52,7 @@ func TestConfig(t *testing.T) {
 	want := runner.Config{
 		Cases: chosen, Engine: "kube-router", EngineVersion: "v1.6.1", Unsupported: bed.Unsupported, RunUnsupported: true,
 		Tool: "tool v1", Seed: 7, Parallel: 2, FailFast: true, Restricted: true, PullSecret: []byte("{}"), Keep: true,
-		Timing: s.Timing,
+		Timing: s.Timing, Sentinel: time.Millisecond,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("configuration (-want +got):\n%s", diff)
@@ -150,7 +150,7 @@ func TestSettings(t *testing.T) {
 	}
 	want := Settings{
 		Timing:      runner.Timing{Timeout: time.Second, Hold: 2 * time.Second, Deadline: 3 * time.Second},
-		FixtureSets: 5, Seed: 7, Out: "o", RunUnsupported: true, FailFast: true, Sentinel: 5 * time.Millisecond,
+		FixtureSets: 5, Seed: 7, Out: "o", RunUnsupported: true, FailFast: true, Sentinel: Sentinel{true, 5 * time.Millisecond},
 		Skip: runner.Skips{{Cases: "a-*", Reason: "issue 1"}}, Shard: runner.Shard{I: 2, N: 3}, Resume: "r",
 		Paths: cases.AllPaths,
 	}
@@ -166,8 +166,32 @@ func TestSettings(t *testing.T) {
 	if err := s.Check("-fixture-sets"); err == nil || !strings.HasPrefix(err.Error(), "-fixture-sets 0: ") {
 		t.Errorf("no fixture set: %v", err)
 	}
-	s.FixtureSets, s.Sentinel = 1, -time.Second
-	if err := s.Check("--parallel"); err == nil || !strings.HasPrefix(err.Error(), "--sentinel -1s: ") {
-		t.Errorf("a time before the last packet: %v", err)
+	if err := set.Parse([]string{"--sentinel=-1s"}); err == nil || !strings.Contains(err.Error(), "above 0") || s.Sentinel.Every != 5*time.Millisecond {
+		t.Errorf("a time before the last packet: %v, %v", err, s.Sentinel)
+	}
+}
+
+// What the user says counts everywhere, also when it is what another place would do.
+func TestSentinelByPlace(t *testing.T) {
+	for _, tc := range []struct {
+		given             string
+		processes, inside time.Duration // where pods are processes, and containers
+	}{
+		{"", time.Millisecond, 10 * time.Millisecond},
+		{"1ms", time.Millisecond, time.Millisecond},
+		{"0", 0, 0},
+	} {
+		s := Defaults()
+		if tc.given != "" {
+			if err := s.Sentinel.Set(tc.given); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for containers, want := range map[bool]time.Duration{false: tc.processes, true: tc.inside} {
+			r := Run{Bed: &testbed.Testbed{Cluster: cluster{}, Containers: containers}}
+			if got := r.Config(s, nil, nil, "").Sentinel; got != want {
+				t.Errorf("given %q, containers %v: %v, want %v", tc.given, containers, got, want)
+			}
+		}
 	}
 }

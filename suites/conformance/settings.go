@@ -15,12 +15,12 @@ import (
 // Settings are what a run can be told, beside where it is and which cases it has.
 type Settings struct {
 	Timing         runner.Timing
-	FixtureSets    int           // that work at once
-	Seed           uint64        // of the order of the cases; 0: a fresh one
-	Out            string        // result directory; "": a fresh one
-	RunUnsupported bool          // also judge what the engine declares unsupported
-	Sentinel       time.Duration // between packets of each flow that is watched all the time; 0: none
-	FailFast       bool          // skip what remains after the first failed case
+	FixtureSets    int    // that work at once
+	Seed           uint64 // of the order of the cases; 0: a fresh one
+	Out            string // result directory; "": a fresh one
+	RunUnsupported bool   // also judge what the engine declares unsupported
+	Sentinel       Sentinel
+	FailFast       bool // skip what remains after the first failed case
 	Skip           runner.Skips
 	Shard          runner.Shard
 	Resume         string // result directory of a run to go on with; "": none
@@ -29,7 +29,7 @@ type Settings struct {
 
 // Defaults are the settings of a run that is told nothing.
 func Defaults() Settings {
-	return Settings{FixtureSets: 3, Paths: cases.PairwisePaths, Sentinel: time.Millisecond, Timing: runner.Timing{Hold: 400 * time.Millisecond}}
+	return Settings{FixtureSets: 3, Paths: cases.PairwisePaths, Timing: runner.Timing{Hold: 400 * time.Millisecond}}
 }
 
 // How the number of fixture sets is called. In go test --parallel is the framework's, and
@@ -44,7 +44,7 @@ func (s *Settings) Register(set *pflag.FlagSet, sets string) {
 	s.RegisterPlaying(set, sets)
 	set.Uint64Var(&s.Seed, "seed", s.Seed, "order of the cases; 0 takes a fresh one, which is printed")
 	set.StringVar(&s.Out, "out", s.Out, "result directory (default results/<time>-conformance-<engine>)")
-	set.DurationVar(&s.Sentinel, "sentinel", s.Sentinel, "time between packets of each flow that is watched all through the run, because nothing changes its verdict; 0 watches none, and so does the default where pods are containers")
+	set.Var(&s.Sentinel, "sentinel", "time between packets of each flow that is watched all through the run, because nothing changes its verdict; 0 watches none (default 1ms, where pods are containers 10ms)")
 	set.BoolVar(&s.FailFast, "fail-fast", s.FailFast, "skip what remains after the first failed case")
 	set.Var(&s.Paths, "paths", "other paths than a case names (service, node port of this and that node): pairwise probes so few cells by each that every two of path, same or other node, family, port and verdicts are met; all probes all; case none")
 	set.Var(&s.Skip, "skip", "report these cases (a name or glob) as skipped, for that reason; may be repeated")
@@ -65,9 +65,6 @@ func (s *Settings) RegisterPlaying(set *pflag.FlagSet, sets string) {
 func (s *Settings) Check(flag string) error {
 	if s.FixtureSets < 1 {
 		return fmt.Errorf("%s %d: at least one case must be played at a time", flag, s.FixtureSets)
-	}
-	if s.Sentinel < 0 {
-		return fmt.Errorf("--sentinel %s: it is a time above 0, or 0 to watch none", s.Sentinel)
 	}
 	return nil
 }

@@ -161,8 +161,8 @@ func (x *matrix) open(t *testing.T, all []cases.Case) {
 	t.Cleanup(func() { _ = bed.Down(t.Context(), false) })
 	x.nodes = bed.Cluster.(testbed.ByNode).EngineNodes()
 	settings := conformance.Defaults()
-	settings.Timing.Deadline, settings.Sentinel = deadline, 0 // which would see that engines are swapped
-	settings.Sentinel = 0                                     // cases must convict a mutant
+	settings.Timing.Deadline = deadline
+	settings.Sentinel.Given = true // none: they would see that engines are swapped, and cases must convict a mutant
 	cfg := (&conformance.Run{Bed: bed, Say: x.say}).Config(settings, all, nil, "mutants")
 	cfg.Engine, cfg.Events = "mutants", nil
 	free, err := conformance.Connect(&cfg)
