@@ -30,18 +30,7 @@ func (p *icmpProbe) start(a *attempt) {
 		a.finish(wire.Inconclusive, "", "ICMP probes need NET_RAW: "+err.Error())
 		return
 	}
-	a.fd = fd
-	a.arm()
-	if err := syscall.Connect(fd, sockaddr(a.target.Addr)); err != nil {
-		a.fail("connect", err)
-		return
-	}
-	a.local = localAddr(fd)
-	if err := a.c.loop.add(fd, evIn|evEdge, func(uint32) { p.read(a) }); err != nil {
-		a.finish(wire.Inconclusive, "", err.Error())
-		return
-	}
-	a.transmit()
+	a.ask(fd, func() { p.read(a) })
 }
 
 func (p *icmpProbe) send(a *attempt) {

@@ -21,6 +21,11 @@ func (p *udpProbe) start(a *attempt) {
 		a.finish(wire.Inconclusive, "", err.Error())
 		return
 	}
+	a.ask(fd, func() { p.read(a) })
+}
+
+// ask connects a socket of datagrams, has what comes read, and sends.
+func (a *attempt) ask(fd int, read func()) {
 	a.fd = fd
 	a.arm()
 	if err := syscall.Connect(fd, sockaddr(a.target.Addr)); err != nil {
@@ -28,7 +33,7 @@ func (p *udpProbe) start(a *attempt) {
 		return
 	}
 	a.local = localAddr(fd)
-	if err := a.c.loop.add(fd, evIn|evEdge, func(uint32) { p.read(a) }); err != nil {
+	if err := a.c.loop.add(fd, evIn|evEdge, func(uint32) { read() }); err != nil {
 		a.finish(wire.Inconclusive, "", err.Error())
 		return
 	}
