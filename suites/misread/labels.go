@@ -7,6 +7,8 @@ import (
 
 	netv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/netassay/netassay/suites/oracle"
 )
 
 // requirement is one of a selector's: matchLabels come as In with one value.
@@ -30,18 +32,7 @@ func requirements(s *metav1.LabelSelector) []requirement {
 }
 
 func (q requirement) matches(labels map[string]string) bool {
-	value, has := labels[q.key]
-	switch q.op {
-	case metav1.LabelSelectorOpIn:
-		return has && slices.Contains(q.values, value)
-	case metav1.LabelSelectorOpNotIn:
-		return !has || !slices.Contains(q.values, value)
-	case metav1.LabelSelectorOpExists:
-		return has
-	case metav1.LabelSelectorOpDoesNotExist:
-		return !has
-	}
-	return false
+	return oracle.Meets(metav1.LabelSelectorRequirement{Key: q.key, Operator: q.op, Values: q.values}, labels)
 }
 
 func matchesAll(all []requirement, labels map[string]string) bool {

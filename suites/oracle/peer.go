@@ -80,12 +80,12 @@ func matchesLabels(selector *metav1.LabelSelector, set map[string]string) bool {
 		}
 	}
 	return readable(selector) && !slices.ContainsFunc(selector.MatchExpressions, func(r metav1.LabelSelectorRequirement) bool {
-		return !meets(r, set)
+		return !Meets(r, set)
 	})
 }
 
-// meets decides whether labels meet one requirement of a selector.
-func meets(r metav1.LabelSelectorRequirement, set map[string]string) bool {
+// Meets decides whether labels meet one requirement of a selector.
+func Meets(r metav1.LabelSelectorRequirement, set map[string]string) bool {
 	got, has := set[r.Key]
 	switch r.Operator {
 	case metav1.LabelSelectorOpIn:
