@@ -48,8 +48,8 @@ type FoundCase struct {
 	Seconds   float64 `json:"seconds"`   // the same
 }
 
-// Verdict is fail when an engine failed a case; void when the run could not go on, or nothing
-// was judged, or something was that gave no verdict.
+// Verdict is fail when an engine failed a case; void when the run could not go on, nothing was
+// judged, a case was in error, or more than one of twenty was inconclusive.
 func (r *FuzzRun) Verdict() Verdict {
 	cells := 0
 	for _, p := range r.Played {
@@ -58,7 +58,7 @@ func (r *FuzzRun) Verdict() Verdict {
 	switch {
 	case len(r.Found) > 0:
 		return VerdictFail
-	case r.Trouble != "" || cells == 0 || 20*r.Count(Inconclusive) > len(r.Played):
+	case r.Trouble != "" || cells == 0 || r.Count(Error) > 0 || 20*r.Count(Inconclusive) > len(r.Played):
 		return VerdictVoid
 	}
 	return VerdictPass

@@ -237,3 +237,34 @@ func TestSummaryNames(t *testing.T) {
 		}
 	}
 }
+
+func TestFuzzVerdict(t *testing.T) {
+	played := func(outcomes ...Outcome) FuzzRun {
+		var r FuzzRun
+		for _, o := range outcomes {
+			r.Played = append(r.Played, PlayedCase{Outcome: o, Cells: 1})
+		}
+		return r
+	}
+	found, stopped, empty := played(Pass, Error, Fail), played(Pass), played(Pass)
+	found.Found, stopped.Trouble, empty.Played[0].Cells = []FoundCase{{}}, "t", 0
+	few := played(slices.Repeat([]Outcome{Pass}, 19)...)
+	few.Played = append(few.Played, PlayedCase{Outcome: Inconclusive})
+	for _, tc := range []struct {
+		name string
+		run  FuzzRun
+		want Verdict
+	}{
+		{"all right", played(Pass, Pass), VerdictPass},
+		{"one found", found, VerdictFail},
+		{"stopped", stopped, VerdictVoid},
+		{"nothing judged", empty, VerdictVoid},
+		{"a case in error", played(Pass, Error), VerdictVoid},
+		{"half inconclusive", played(Pass, Inconclusive), VerdictVoid},
+		{"one of twenty inconclusive", few, VerdictPass},
+	} {
+		if got := tc.run.Verdict(); got != tc.want {
+			t.Errorf("%s: %s, want %s", tc.name, got, tc.want)
+		}
+	}
+}
