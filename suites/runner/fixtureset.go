@@ -32,8 +32,8 @@ type fixtureSet struct {
 	births *births
 	// turn is how long an answered probe takes from the harness and back, lately: a Duration.
 	turn atomic.Int64
-	// verified are the kinds of cells that were seen allowed since the last change.
-	verified map[cases.Kind]bool
+	// verified are the cells between pods that were seen allowed since the last change.
+	verified map[cases.Cell]bool
 	// flows are the numbers of long-lived flows, of each family one.
 	flows map[heldFlow]uint64
 
@@ -64,7 +64,7 @@ type pod struct {
 func (s *stage) newFixtureSet(ctx context.Context) (*fixtureSet, error) {
 	a := &fixtureSet{
 		Set: fixture.Set{Run: s.objects, Name: fmt.Sprintf("a%d", s.made.Add(1))}, stage: s,
-		pods: maps.Clone(s.controls), verified: map[cases.Kind]bool{}, flows: map[heldFlow]uint64{},
+		pods: maps.Clone(s.controls), verified: map[cases.Cell]bool{}, flows: map[heldFlow]uint64{},
 	}
 	a.turn.Store(int64(firstTurn))
 	for _, n := range cases.FixtureNamespaces() {

@@ -439,6 +439,41 @@ func TestLargePacketsDropped(t *testing.T) {
 	})
 }
 
+// What one case saw of a Service says nothing of another one: those of a new fixture are
+// there when each has been seen, and no engine is guilty of a kube-proxy that takes longer.
+func TestServiceIsLate(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		var dialed time.Duration
+		w.eats = func(client string, p probe.Target) bool {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			now := w.history[len(w.history)-1]
+			behind, ok := now.services[p.Addr]
+			if !ok || !strings.HasSuffix(client, "/b") || !strings.HasSuffix(podAt(now.snapshot, behind.Addr()), "/c") {
+				return false
+			}
+			if dialed == 0 {
+				dialed = w.now()
+			}
+			return w.now() < dialed+200*time.Millisecond
+		}
+		chosen := loadCases(t, "isolation-deny-ingress", "isolation-reply-of-open-pod")
+		first, second := &chosen[0], chosen[1]
+		first.Paths = []cases.Path{cases.PathPod}
+		for _, p := range second.Probes {
+			by := cases.Kind{Path: cases.PathService, Probe: p}
+			first.More = append(first.More, cases.Cell{Client: "y/a", Server: "y/b", Family: model.IPv4, Kind: by})
+		}
+		cfg := w.config(chosen...)
+		cfg.Parallel = 1
+		run := w.run(t, cfg)
+		expectAll(t, run, v1.Pass)
+		if run.Order[0] != first.Name || dialed == 0 {
+			t.Errorf("%s before %s; Services dialed at %v", run.Order[0], first.Name, dialed)
+		}
+	})
+}
+
 // What becomes of long-lived flows is judged where a case says so, and observed elsewhere.
 func TestFlows(t *testing.T) {
 	kept := []string{"flow-kept-reapplied", "flow-kept-beside-others"}
