@@ -28,9 +28,9 @@ func frontOf(s *corev1.Service) front {
 	return f
 }
 
-// dial is where a client on a node reaches the server of cell k. It is not valid when there
-// is no such way.
-func (w *watch) dial(clientNode string, server *pod, k cases.Cell) netip.AddrPort {
+// dial is where a client on a node reaches the server of cell k; podOf tells of nodes. It is
+// not valid when there is no such way.
+func dial(podOf func(key string) *pod, clientNode string, server *pod, k cases.Cell) netip.AddrPort {
 	ips, port, served := server.ips, k.Probe.Port, cases.Probe{Port: k.Probe.Port, Protocol: k.Probe.Protocol}
 	switch k.Path {
 	case cases.PathPod:
@@ -42,9 +42,9 @@ func (w *watch) dial(clientNode string, server *pod, k cases.Cell) netip.AddrPor
 			}
 		}
 	case cases.PathNodePort, cases.PathNodePortRemote:
-		node := w.pod(server.node)
+		node := podOf(server.node)
 		if k.Path == cases.PathNodePortRemote {
-			node = w.pod(clientNode)
+			node = podOf(clientNode)
 		}
 		if port = server.by.nodePorts[served]; node == nil || port == 0 {
 			return netip.AddrPort{}
@@ -86,7 +86,7 @@ func (a *fixtureSet) awaitFront(ctx context.Context, p *pod, f cases.Front) {
 			if f.Type == cases.NodePort {
 				k.Path = cases.PathNodePort
 			}
-			if to := (&watch{pod: a.pod}).dial(p.node, p, k); to.IsValid() {
+			if to := dial(a.pod, p.node, p, k); to.IsValid() {
 				missing.add(a.timing.Timeout, p.key, to, port.Target)
 			}
 		}

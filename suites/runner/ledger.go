@@ -91,7 +91,7 @@ func (l *ledger) takeOver(before *v1.Run) {
 	if before == nil {
 		return
 	}
-	part := v1.Part{ID: before.ID, Cases: len(judged(before))}
+	part := v1.Part{ID: before.ID, Cases: len(before.Order) - len(Unplayed(before))}
 	for _, p := range before.Resumed {
 		part.Cases -= p.Cases
 	}

@@ -28,21 +28,13 @@ func touched(s cases.Step) (pods, fronts map[string]bool) {
 }
 
 // passing are the cells that a step with several actions makes something else on its way
-// than what they are after it: that is nobody's fault. They are found on fake clusters.
-func passing(c cases.Case, step int, want verdicts, families []model.Family) map[cases.Cell]bool {
+// than what they are after it: that is nobody's fault.
+func passing(way []*cases.FakeCluster, want verdicts) map[cases.Cell]bool {
 	between := map[cases.Cell]bool{}
-	do := cases.Unrolled(c.Steps[step].Do)
-	if len(do) < 2 {
+	if len(way) <= 2 { // before and after
 		return between
 	}
-	for _, view := range views(do) {
-		fake := cases.NewFakeCluster(families...)
-		for _, s := range c.Steps[:step] {
-			_ = fake.Do(s.Do...) // checked when the case was loaded
-		}
-		if fake.Do(view...) != nil {
-			continue // a pod of a namespace that is not there in this view
-		}
+	for _, fake := range way {
 		for k, v := range want {
 			d, ok := fake.Verdict(k)
 			if ok && v != model.Undefined && d.Verdict != v {
@@ -51,6 +43,22 @@ func passing(c cases.Case, step int, want verdicts, families []model.Family) map
 		}
 	}
 	return between
+}
+
+// onTheWay are the states of the cluster that an engine may know while a step is done, that
+// before and that after it included, as fake clusters.
+func onTheWay(c cases.Case, step int, families []model.Family) []*cases.FakeCluster {
+	var way []*cases.FakeCluster
+	for _, view := range views(cases.Unrolled(c.Steps[step].Do)) {
+		fake := cases.NewFakeCluster(families...)
+		for _, s := range c.Steps[:step] {
+			_ = fake.Do(s.Do...) // checked when the case was loaded
+		}
+		if fake.Do(view...) == nil { // else a pod of a namespace that is not there in this view
+			way = append(way, fake)
+		}
+	}
+	return way
 }
 
 // views are the parts of what was done that an engine may know of at a time. The API server

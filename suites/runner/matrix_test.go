@@ -63,7 +63,7 @@ func TestPassing(t *testing.T) {
 		t.Fatal("the case has no step that deletes")
 	}
 	before, want := wants(chosen, step-1, both), wants(chosen, step, both)
-	between := passing(chosen, step, want, both)
+	between := passing(onTheWay(chosen, step, both), want)
 	if len(between) == 0 {
 		t.Fatal("nothing changes on the way")
 	}
@@ -73,7 +73,8 @@ func TestPassing(t *testing.T) {
 			t.Errorf("%+v: %s before, %s after, passing %v", k, before[k], want[k], between[k])
 		}
 	}
-	if single := passing(cases.Case{Steps: []cases.Step{{Do: make([]cases.Action, 1)}}}, 0, want, both); len(single) != 0 {
+	one := loadCases(t, "isolation-deny-ingress")[0]
+	if single := passing(onTheWay(one, 0, both), wants(one, 0, both)); len(one.Steps[0].Do) != 1 || len(single) != 0 {
 		t.Error("a step of one action has nothing between")
 	}
 }
@@ -83,7 +84,7 @@ func TestPassing(t *testing.T) {
 func TestPassingInAnyOrder(t *testing.T) {
 	c := loadCases(t, "label-server")[0]
 	want := wants(c, 0, both)
-	between := passing(c, 0, want, both)
+	between := passing(onTheWay(c, 0, both), want)
 	for k, v := range want {
 		if k.Client == k.Server {
 			continue

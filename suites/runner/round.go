@@ -145,7 +145,7 @@ func (w *watch) launch(ctx context.Context, now time.Duration, r *round, cells [
 		if client == nil || server == nil || c.key.Held != "" && len(c.pending) > 0 {
 			continue
 		}
-		addr := w.dial(client.node, server, c.key)
+		addr := dial(w.pod, client.node, server, c.key)
 		if !addr.IsValid() {
 			continue
 		}
@@ -192,7 +192,7 @@ func (w *watch) patienceWith(c *cell) time.Duration {
 // control adds the live control of a server to the round, once; and when its own node did not
 // reach it lately, one of the server by itself.
 func (w *watch) control(r *round, batches map[string]*batch, server *pod, k controlKey) {
-	addr := w.dial(server.node, server, cases.Cell(k))
+	addr := dial(w.pod, server.node, server, cases.Cell(k))
 	if r.asked[k] || !addr.IsValid() {
 		return
 	}

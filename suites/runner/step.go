@@ -39,8 +39,9 @@ func (a *fixtureSet) begin(c cases.Case, step int, before verdicts) *stepWatch {
 	fresh, fronts := touched(c.Steps[step])
 	w.fresh, w.births = fresh, a.newBirths(c, step, w.want)
 	a.births = w.births
-	between := passing(c, step, w.want, a.Families())
-	maps.Copy(between, torn(c, step, w.want, a.Families()))
+	way := onTheWay(c, step, a.Families())
+	between := passing(way, w.want)
+	maps.Copy(between, torn(way, w.want))
 	past := func(k cases.Cell) model.Verdict {
 		switch {
 		case c.Never(step, k):

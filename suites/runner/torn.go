@@ -11,21 +11,11 @@ import (
 
 // torn are the cells that a step leaves denied, by another end than before: one node may hear
 // of the change before the other does, and until then neither denies. No engine can keep two
-// nodes from that; on one node it is held to its order. They are found on fake clusters.
-func torn(c cases.Case, step int, want verdicts, families []model.Family) map[cases.Cell]bool {
-	var fakes []*cases.FakeCluster
-	for _, view := range views(c.Steps[step].Do) {
-		fake := cases.NewFakeCluster(families...)
-		for _, s := range c.Steps[:step] {
-			_ = fake.Do(s.Do...) // checked when the case was loaded
-		}
-		if fake.Do(view...) == nil {
-			fakes = append(fakes, fake)
-		}
-	}
+// nodes from that; on one node it is held to its order.
+func torn(way []*cases.FakeCluster, want verdicts) map[cases.Cell]bool {
 	out := map[cases.Cell]bool{}
 	for k, v := range want {
-		if v == model.Deny && tears(k, fakes) {
+		if v == model.Deny && tears(k, way) {
 			out[k] = true
 		}
 	}

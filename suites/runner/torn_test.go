@@ -51,12 +51,12 @@ spec: {podSelector: {}, policyTypes: [Egress]}
 		t.Fatal(err)
 	}
 	for step := range 3 {
-		if got := torn(c, step, wants(c, step, both), both); len(got) != 0 {
+		if got := torn(onTheWay(c, step, both), wants(c, step, both)); len(got) != 0 {
 			t.Errorf("step %q tears %d cells", c.Steps[step].Name, len(got))
 		}
 	}
 	want := wants(c, 3, both)
-	got := torn(c, 3, want, both)
+	got := torn(onTheWay(c, 3, both), want)
 	for k := range want {
 		apart := (k.Client == "x/c") != (k.Server == "x/c") // on node 2; x/a and x/b are on node 1
 		within := k.Client[0] == 'x' && k.Server[0] == 'x'
