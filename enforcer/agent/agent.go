@@ -61,6 +61,7 @@ type Agent struct {
 	live     atomic.Pointer[plan.Plan] // in force, for explain
 	done     atomic.Pointer[LastChange]
 	host     hostState
+	links    *links
 }
 
 // New returns an agent that has not started.
@@ -75,6 +76,7 @@ func New(cfg Config) *Agent {
 		pace:     newPace(cfg.MinInterval),
 		pending:  watch.NewChanges(),
 		trimming: trimming{renews: cfg.Renew},
+		links:    newLinks(),
 	}
 	if a.cfg.Host == nil {
 		a.cfg.Host = host.New()
@@ -113,6 +115,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		})
 	}
 	wg.Go(func() { a.watcher.Run(ctx) })
+	wg.Go(func() { a.watchRoutes(ctx) })
 	wg.Go(func() { a.reporter.post(ctx, a.cfg.Clients.Core) })
 	return a.loop(ctx)
 }
@@ -147,6 +150,8 @@ func (a *Agent) loop(ctx context.Context) error {
 			if err := a.trim(); err != nil {
 				return err
 			}
+		case <-a.links.routed:
+			a.relook()
 		case <-verify.C:
 			a.verify(ctx)
 		case <-alive.C:
@@ -211,6 +216,7 @@ func (a *Agent) compile(start time.Time) (changed bool) {
 		a.pending.Merge(changes)
 		if changed = !a.planned || a.pending.Events > 0 || a.host.changed; changed {
 			began := time.Now()
+			a.bind(snapshot)
 			a.last, a.planned = a.compiler.Compile(snapshot, a.options()), true
 			a.past.Busy = time.Since(began)
 			policies = slices.Clone(snapshot.Policies)

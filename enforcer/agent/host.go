@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/netassay/netassay/enforcer/host"
 	"github.com/netassay/netassay/enforcer/kernel"
 	"github.com/netassay/netassay/enforcer/plan"
 	"github.com/netassay/netassay/model"
@@ -18,6 +19,8 @@ type Host interface {
 	IPVS(ctx context.Context) (evidence string)
 	BridgeNF(podCIDRs []netip.Prefix) (problem string, err error)
 	Addresses() ([]netip.Addr, error)
+	Links(ips []netip.Addr, podCIDRs []netip.Prefix) (map[netip.Addr]host.Link, error)
+	Watch(ctx context.Context, changed func()) error
 }
 
 // hostState is what was last seen of the host.
@@ -78,7 +81,7 @@ func (a *Agent) reportBackend(ctx context.Context) {
 // options are what a plan is made with.
 func (a *Agent) options() plan.Options {
 	a.host.changed = false
-	return plan.Options{Node: a.cfg.Node, Existing: a.cfg.Existing, DenyUnknown: a.cfg.DenyUnknown, Own: a.host.own}
+	return plan.Options{Node: a.cfg.Node, Existing: a.cfg.Existing, DenyUnknown: a.cfg.DenyUnknown, Own: a.host.own, Links: a.links.names, Gone: a.links.gone}
 }
 
 // inspect looks at the host again, and tells what has changed there. Its addresses go into
@@ -92,6 +95,8 @@ func (a *Agent) inspect(ctx context.Context) {
 	}
 	a.host.seen, a.host.prefixes = time.Now(), prefixes
 	a.readBridges(prefixes)
+	a.relook()
+	a.tellLinks()
 	evidence := a.cfg.Host.IPVS(ctx)
 	if evidence != a.host.ipvs && evidence != "" {
 		a.log.Error("IPVS now serves Services: packets to them bypass every policy", "evidence", evidence)

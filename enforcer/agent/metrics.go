@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"net/netip"
 	"path"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"github.com/netassay/netassay/enforcer/host"
 	"github.com/netassay/netassay/enforcer/kernel"
 	"github.com/netassay/netassay/enforcer/plan"
 	"github.com/netassay/netassay/enforcer/render"
@@ -44,6 +46,7 @@ type metrics struct {
 	bridgeOK    prometheus.Gauge
 	ipvs        prometheus.Gauge
 	closed      *prometheus.GaugeVec // family
+	addresses   *prometheus.GaugeVec // link
 
 	lockTimeouts prometheus.Counter
 }
@@ -77,6 +80,7 @@ func newMetrics() *metrics {
 	m.bridgeOK.Set(1)
 	m.ipvs = m.gauge("ipvs_detected", "1 when Services are done by IPVS, which passes policies by, else 0.")
 	m.closed = m.gauges("unknown_pods_closed", "1 when pods of this node are closed until they are known, else 0.", "family")
+	m.addresses = m.gauges("pod_addresses", "Addresses of this node's pods, by what is behind the interface that leads to them: one pod, several (shared), or nobody knows (unknown).", "link")
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -127,6 +131,19 @@ func (m *metrics) observePlan(p plan.Plan) {
 		}
 		m.closed.WithLabelValues(family).Set(float64(min(1, sets[plan.RoleKnown])))
 	}
+}
+
+// observeLinks shows how many of the addresses are tied to their pods.
+func (m *metrics) observeLinks(links map[netip.Addr]host.Link, all int) {
+	shared := 0
+	for _, l := range links {
+		if l.Shared {
+			shared++
+		}
+	}
+	m.addresses.WithLabelValues("own").Set(float64(len(links) - shared))
+	m.addresses.WithLabelValues("shared").Set(float64(shared))
+	m.addresses.WithLabelValues("unknown").Set(float64(all - len(links)))
 }
 
 func (m *metrics) observeCache(w *watch.Watcher) {

@@ -21,6 +21,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/netassay/netassay/enforcer/agent"
+	agentbench "github.com/netassay/netassay/enforcer/agent/bench"
 	"github.com/netassay/netassay/enforcer/explain"
 	"github.com/netassay/netassay/enforcer/iptsim"
 	"github.com/netassay/netassay/enforcer/watch"
@@ -30,6 +31,7 @@ var update = flag.Bool("update", false, "write what the code gives into the gold
 
 // node is a host that a test makes up.
 type node struct {
+	agentbench.Host
 	mu     sync.Mutex
 	ipvs   string
 	bridge string

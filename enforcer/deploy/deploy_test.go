@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -23,6 +22,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/netassay/netassay/enforcer/agent"
+	agentbench "github.com/netassay/netassay/enforcer/agent/bench"
 	"github.com/netassay/netassay/enforcer/kernel/fake"
 	"github.com/netassay/netassay/enforcer/watch"
 	"github.com/netassay/netassay/enforcer/watch/fakeapi"
@@ -141,13 +141,6 @@ func (r *recorder) note(req *http.Request) {
 	r.seen[verb+" "+group+"/"+words[len(words)-1]] = true
 }
 
-// nowhere is a host where nothing stands in the way.
-type nowhere struct{}
-
-func (nowhere) IPVS(context.Context) string             { return "" }
-func (nowhere) BridgeNF([]netip.Prefix) (string, error) { return "", nil }
-func (nowhere) Addresses() ([]netip.Addr, error)        { return nil, nil }
-
 // TestRoleIsWhatIsUsed runs an agent through all that it ever asks of an API server: lists
 // that stream and that can't, watches, and an event.
 func TestRoleIsWhatIsUsed(t *testing.T) {
@@ -205,7 +198,7 @@ func run(t *testing.T, r *recorder, streaming bool) {
 	done := make(chan error, 1)
 	a := agent.New(agent.Config{
 		Clients: clients, Node: "n", Runner: fake.New(), MinInterval: time.Millisecond,
-		Host: nowhere{}, DenyUnknown: true, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Host: &agentbench.Host{}, DenyUnknown: true, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	go func() { done <- a.Run(ctx) }()
 	watches := func() int {

@@ -117,7 +117,7 @@ type way struct {
 }
 
 var (
-	toEgress  = way{"egress", render.Jump{From: "PREROUTING", To: plan.ChainEgress}}
+	toEgress  = way{"egress", render.Jump{From: "OUTPUT", To: plan.ChainEgress}}
 	toIngress = way{"ingress", render.Jump{From: "POSTROUTING", To: plan.ChainIngress}}
 )
 

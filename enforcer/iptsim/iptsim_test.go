@@ -279,7 +279,7 @@ del b 10.0.0.9
 		t.Fatalf("(-want +got):\n%s", diff)
 	}
 	for addr, want := range map[string]bool{"10.0.0.1": false, "10.0.0.2": false, "10.0.0.3": true} {
-		if got := m.sets["b"].contains(netip.MustParseAddr(addr), "", 0); got != want {
+		if got := m.sets["b"].contains(netip.MustParseAddr(addr), member{}); got != want {
 			t.Errorf("b contains %s: %t", addr, got)
 		}
 	}
@@ -334,8 +334,8 @@ func FuzzRestoreSets(f *testing.F) {
 		m := New()
 		_ = m.RestoreSets(strings.NewReader(text), len(text)%2 == 0)
 		for _, s := range m.sets {
-			s.contains(netip.MustParseAddr("10.0.0.1"), "tcp", 80)
-			s.contains(netip.MustParseAddr("fd00::1"), "tcp", 80)
+			s.contains(netip.MustParseAddr("10.0.0.1"), member{protocol: "tcp", port: 80})
+			s.contains(netip.MustParseAddr("fd00::1"), member{protocol: "tcp", port: 80})
 			if len(s.members) > s.maxelem {
 				t.Fatalf("%d members in a set of %d", len(s.members), s.maxelem)
 			}

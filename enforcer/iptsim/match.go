@@ -34,20 +34,23 @@ func (p *ruleParser) parseMatchSet(name string) (match, error) {
 	return func(m *Machine, pkt *Packet) bool { return m.sets[name].matches(pkt, flags) }, nil
 }
 
-// matches tests a packet. The first flag picks the address, the second the port.
+// matches tests a packet. The first flag picks the address, the second the port or interface.
 func (s *set) matches(p *Packet, flags []string) bool {
 	addr := p.Dst
 	if flags[0] == "src" {
 		addr = p.Src
 	}
 	if len(flags) == 1 {
-		return s.contains(addr, "", 0)
+		return s.contains(addr, member{})
 	}
-	port := p.DstPort
+	port, link := p.DstPort, p.Out
 	if flags[1] == "src" {
-		port = p.SrcPort
+		port, link = p.SrcPort, p.In
 	}
-	return s.contains(addr, p.Protocol, port)
+	if s.kind == "hash:net,iface" {
+		return s.contains(addr, member{link: link})
+	}
+	return s.contains(addr, member{protocol: p.Protocol, port: port})
 }
 
 // parseDports reads ports and ranges; a range takes two of the slots.
@@ -99,6 +102,18 @@ func parseDirection(value string) (match, error) {
 		return nil, errors.New("neither ORIGINAL nor REPLY")
 	}
 	return func(_ *Machine, p *Packet) bool { return p.Reply == (value == "REPLY") }, nil
+}
+
+// otherWay is rpfilter's match when inverted: the packet came by another interface than the
+// one by which its source would be answered.
+func otherWay(_ *Machine, p *Packet) bool { return p.In != p.Back }
+
+func parseHopLimit(value string) (match, error) {
+	n, err := strconv.ParseUint(value, 10, 8)
+	if err != nil {
+		return nil, errors.New("not a hop limit")
+	}
+	return func(_ *Machine, p *Packet) bool { return p.HopLimit == uint8(n) }, nil
 }
 
 func (p *ruleParser) parseICMP6(value string) (match, error) {

@@ -61,6 +61,10 @@ func (p *ruleParser) option() error {
 			return err
 		}
 	}
+	if name == "--invert" && !not && slices.Contains(p.loaded, "rpfilter") {
+		p.rule.matches = append(p.rule.matches, otherWay)
+		return nil
+	}
 	value, err := p.next("the value of " + name)
 	if err != nil {
 		return err
@@ -85,7 +89,7 @@ func (p *ruleParser) option() error {
 // belongs to the module of the protocol.
 var module = map[string]string{
 	"--match-set": "set", "--ctstate": "conntrack", "--ctdir": "conntrack",
-	"--dports": "multiport", "--icmpv6-type": "icmp6", "--comment": "comment",
+	"--dports": "multiport", "--icmpv6-type": "icmp6", "--comment": "comment", "--hl-eq": "hl",
 }
 
 // parse returns the option's test, or nil for options that test nothing.
@@ -132,6 +136,8 @@ func (p *ruleParser) parsePortOrState(name, value string) (match, error) {
 		return parseDirection(value)
 	case "--icmpv6-type":
 		return p.parseICMP6(value)
+	case "--hl-eq":
+		return parseHopLimit(value)
 	}
 	return nil, errors.New("unknown option")
 }
@@ -153,7 +159,7 @@ func (p *ruleParser) parseTarget(name, value string) error {
 // modules maps those that parse knows options of to the protocol that they need, if any.
 var modules = map[string]string{
 	"tcp": "tcp", "udp": "udp", "sctp": "sctp", "icmp6": "ipv6-icmp",
-	"set": "", "conntrack": "", "multiport": "", "comment": "",
+	"set": "", "conntrack": "", "multiport": "", "comment": "", "rpfilter": "", "hl": "",
 }
 
 func (p *ruleParser) load(name string) error {

@@ -11,7 +11,7 @@ import (
 
 // set is one ipset.
 type set struct {
-	kind    string // hash:ip, hash:net or hash:ip,port
+	kind    string // hash:ip, hash:net, hash:ip,port or hash:net,iface
 	family  Family
 	maxelem int
 	members map[member]struct{}
@@ -23,6 +23,7 @@ type member struct {
 	prefix   netip.Prefix
 	protocol string
 	port     uint16
+	link     string
 }
 
 // dimension is how many of src and dst a match on the set must name.
@@ -36,8 +37,8 @@ func (s *set) clone() *set {
 
 // parse reads a member as this set would take it.
 func (s *set) parse(text string) (member, error) {
-	addr, service, hasService := strings.Cut(text, ",")
-	if hasService != (s.kind == "hash:ip,port") {
+	addr, second, hasSecond := strings.Cut(text, ",")
+	if hasSecond != (s.dimension() == 2) {
 		return member{}, fmt.Errorf("%q has the wrong number of parts for %s", text, s.kind)
 	}
 	var m member
@@ -45,13 +46,19 @@ func (s *set) parse(text string) (member, error) {
 	if m.prefix, err = s.parsePrefix(addr); err != nil {
 		return member{}, err
 	}
-	if hasService {
-		m.protocol, m.port, err = parseService(service)
+	switch s.kind {
+	case "hash:ip,port":
+		m.protocol, m.port, err = parseService(second)
+	case "hash:net,iface":
+		m.link = second
+		if second == "" || len(second) > 15 {
+			err = fmt.Errorf("%q is not an interface", second)
+		}
 	}
 	return m, err
 }
 
-// parsePrefix refuses what ipset refuses (a /0, the other family), and what it reads in
+// parsePrefix refuses what ipset refuses (a /0 without an interface, the other family), and what it reads in
 // ways that are easily mistaken: leading zeros are octal there, host bits are cleared, and
 // in a set of addresses a prefix is expanded.
 func (s *set) parsePrefix(text string) (netip.Prefix, error) {
@@ -68,9 +75,9 @@ func (s *set) parsePrefix(text string) (netip.Prefix, error) {
 		return netip.Prefix{}, fmt.Errorf("%q is not a prefix of family %s", text, s.family)
 	case p.Masked() != p:
 		return netip.Prefix{}, fmt.Errorf("%q has host bits", text)
-	case s.kind != "hash:net" && !p.IsSingleIP():
+	case !strings.HasPrefix(s.kind, "hash:net") && !p.IsSingleIP():
 		return netip.Prefix{}, fmt.Errorf("%q is a prefix, and a %s set holds addresses", text, s.kind)
-	case p.Bits() == 0:
+	case p.Bits() == 0 && s.kind != "hash:net,iface":
 		return netip.Prefix{}, fmt.Errorf("%q: a set takes no /0", text)
 	}
 	return p, nil
@@ -141,27 +148,29 @@ func (m *Machine) SaveSet(name string) (text string, ok bool) {
 		if e.protocol != "" {
 			fmt.Fprintf(&b, ",%s:%d", e.protocol, e.port)
 		}
+		if e.link != "" {
+			b.WriteString("," + e.link)
+		}
 		b.WriteByte('\n')
 	}
 	return b.String(), true
 }
 
-// contains tests the packet's address, and its destination or source port in a hash:ip,port
-// set.
-func (s *set) contains(addr netip.Addr, protocol string, port uint16) bool {
+// contains looks for an address, and what the set's kind adds to it.
+func (s *set) contains(addr netip.Addr, with member) bool {
 	if familyOf(addr) != s.family {
 		return false
 	}
 	shortest := addr.BitLen()
-	if s.kind == "hash:net" {
-		shortest = 1
+	if strings.HasPrefix(s.kind, "hash:net") {
+		shortest = 0
 	}
 	for bits := addr.BitLen(); bits >= shortest; bits-- {
 		if s.lengths[bits] == 0 {
 			continue
 		}
-		m := member{prefix: netip.PrefixFrom(addr, bits).Masked(), protocol: protocol, port: port}
-		if _, has := s.members[m]; has {
+		with.prefix = netip.PrefixFrom(addr, bits).Masked()
+		if _, has := s.members[with]; has {
 			return true
 		}
 	}

@@ -62,7 +62,7 @@ func (m *Machine) setLine(line string, exist bool) error {
 }
 
 // properties are those of a set, of which the real tool takes more.
-var properties = regexp.MustCompile(`^(hash:ip|hash:net|hash:ip,port)(?: family (inet6?))?(?: hashsize [1-9]\d*)?(?: maxelem ([1-9]\d{0,9}))?$`)
+var properties = regexp.MustCompile(`^(hash:ip|hash:net|hash:ip,port|hash:net,iface)(?: family (inet6?))?(?: hashsize [1-9]\d*)?(?: maxelem ([1-9]\d{0,9}))?$`)
 
 // create reads "create NAME TYPE family F hashsize N maxelem N".
 func (m *Machine) create(name string, args []string, exist bool) error {

@@ -26,6 +26,9 @@ type Packet struct {
 	Protocol         string     // tcp, udp, sctp, icmp, ipv6-icmp
 	SrcPort, DstPort uint16
 	ICMPType         uint8
+	HopLimit         uint8  // of IPv6, as the hook sees it
+	In, Out          string // the interfaces by which it came and will leave; "" is none
+	Back             string // the interface by which Src would be answered
 	State            State
 	Reply            bool // travels against the direction of the flow's first packet
 }

@@ -62,6 +62,7 @@ type differ struct {
 	names    render.Names // of all sets
 	tx       *transaction // for the chains that differ with these names; nil when none does
 	inPlace  []edit       // sets that are there and hold something else
+	moved    bool         // an address that lives on begins or ceases to be a local pod's own
 	renewed  []newSet
 	allNames map[string]*set // taken in the kernel, of both families
 }
@@ -110,6 +111,9 @@ func (d *differ) compareSets() error {
 		del, add := diffMembers(d.have.sets[name].Members, s.Members)
 		if len(del)+len(add) == 0 {
 			continue
+		}
+		if s.Role == plan.RoleOwn {
+			d.moved = d.stable(del) || d.stable(add)
 		}
 		if s.Role != plan.RoleBlock {
 			d.inPlace = append(d.inPlace, edit{set: s, del: del, add: add})
@@ -166,7 +170,7 @@ func (d *differ) kinds() int {
 	restricts, loosens := false, false
 	for _, e := range d.inPlace {
 		dels, adds := d.stable(e.del), d.stable(e.add)
-		if e.set.Role == plan.RoleIsolation {
+		if e.set.Role.Forbids() {
 			dels, adds = adds, dels
 		}
 		restricts, loosens = restricts || dels, loosens || adds
@@ -181,8 +185,14 @@ func (d *differ) kinds() int {
 	return n
 }
 
+// stable reports whether one of the members is of an address that lives on. Interfaces are
+// closed to addresses that are not local pods' own: where these stay as they are, or change
+// with their pods, interfaces can.
 func (d *differ) stable(ms []plan.Member) bool {
 	return slices.ContainsFunc(ms, func(m plan.Member) bool {
+		if m.Link() != "" {
+			return d.moved
+		}
 		return !m.IsSingleIP() || !d.transient(m.Addr())
 	})
 }
@@ -237,7 +247,7 @@ func (d *differ) change() *change {
 		name := d.names[e.set.Name]
 		c.after[name] = e.set.Members
 		del, add := lines(name, e.del, false), lines(name, e.add, true)
-		if e.set.Role == plan.RoleIsolation {
+		if e.set.Role.Forbids() {
 			del, add = add, del
 		}
 		c.restrict = append(c.restrict, del...)

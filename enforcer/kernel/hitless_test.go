@@ -20,12 +20,23 @@ import (
 // verdicts of flows on one node: true is allowed.
 type verdicts []bool
 
+// ways is how many packets judge sends for each flow: its first through FORWARD and INPUT,
+// and through FORWARD one that its client sends from an address that nobody knows of.
+const ways = 3
+
 func judge(t *testing.T, m *iptsim.Machine, flows []model.Flow) verdicts {
 	t.Helper()
-	out := make(verdicts, 0, 2*len(flows))
+	out := make(verdicts, 0, ways*len(flows))
 	for _, f := range flows {
-		for _, hook := range []string{"FORWARD", "INPUT"} {
-			trace, err := m.Walk(hook, simnet.PacketOf(f))
+		first := simnet.PacketOf(f)
+		foreign := first
+		foreign.Src = netip.MustParseAddr("169.254.0.9")
+		if f.Client.Is6() {
+			foreign.Src = netip.MustParseAddr("fe80::9")
+		}
+		for i, p := range [ways]iptsim.Packet{first, first, foreign} {
+			hook := [ways]string{"FORWARD", "INPUT", "FORWARD"}[i]
+			trace, err := m.Walk(hook, p)
 			if err != nil {
 				t.Fatalf("walk %s through %s: %v", f, hook, err)
 			}
@@ -47,7 +58,7 @@ func (h history) crossing(i int, before, now, after bool) string {
 	if now == before || now == after {
 		return ""
 	}
-	f := h.flows[i/2]
+	f := h.flows[i/ways]
 	switch {
 	case now:
 		return fmt.Sprintf("%s leaks: denied before and after, allowed now", f)
@@ -91,6 +102,15 @@ func edited(seed uint64, flows int) (before, after plan.Plan, h history) {
 	return plan.Compile(from, node), plan.Compile(to, node), h
 }
 
+// editedPlugged is edited for a node that knows the interfaces of its pods.
+func editedPlugged(seed uint64, flows int) (before, after plan.Plan, h history) {
+	from, to, node, h := drawn(seed, 4, 4, flows)
+	compile := func(s model.Snapshot) plan.Plan {
+		return plan.CompileWith(s, plan.Options{Node: node, Links: simnet.Links(s, node)})
+	}
+	return compile(from), compile(to), h
+}
+
 // began are the addresses whose pod is not the same in both snapshots.
 func began(before, after model.Snapshot) map[netip.Addr]bool {
 	owners := func(s model.Snapshot) map[netip.Addr]string {
@@ -117,6 +137,9 @@ func began(before, after model.Snapshot) map[netip.Addr]bool {
 // arrive, after any line of it: at no step does a flow meet a verdict that is neither that
 // of the old plan nor that of the new one.
 func TestEveryPrefixOfEverySync(t *testing.T) { everyPrefix(t, edited) }
+
+// TestEveryPrefixWithLinks is the same where sources are held against interfaces.
+func TestEveryPrefixWithLinks(t *testing.T) { everyPrefix(t, editedPlugged) }
 
 func everyPrefix(t *testing.T, edited func(seed uint64, flows int) (before, after plan.Plan, h history)) {
 	t.Helper()
@@ -163,7 +186,7 @@ func (h history) check(t *testing.T, seed uint64, from, to plan.Plan) (steps, ch
 	sync(t, k, to, h.transient)
 	for i, now := range judge(t, f.Machine, h.flows) {
 		if now != want[i] {
-			t.Fatalf("seed %d: after the sync %s is allowed=%v, want %v", seed, h.flows[i/2], now, want[i])
+			t.Fatalf("seed %d: after the sync %s is allowed=%v, want %v", seed, h.flows[i/ways], now, want[i])
 		}
 	}
 	return steps, changed
@@ -236,7 +259,7 @@ func (h history) killedAt(t *testing.T, seed uint64, n int, from, to plan.Plan, 
 	h.wantClean(t, seed, f, to)
 	for i, now := range judge(t, f.Machine, h.flows) {
 		if now != want[i] {
-			t.Fatalf("seed %d, killed after %d steps: %s is allowed=%v, want %v", seed, n, h.flows[i/2], now, want[i])
+			t.Fatalf("seed %d, killed after %d steps: %s is allowed=%v, want %v", seed, n, h.flows[i/ways], now, want[i])
 		}
 	}
 	return true

@@ -64,8 +64,8 @@ func TestNewPodIsClosedAtEveryStep(t *testing.T) {
 	f.Step = func(text string) error {
 		steps++
 		for i, ok := range judge(t, f.Machine, denied) {
-			if ok && i%2 == 0 { // FORWARD
-				t.Errorf("%s passes after: %s", denied[i/2], text)
+			if ok && i%ways == 0 { // FORWARD
+				t.Errorf("%s passes after: %s", denied[i/ways], text)
 			}
 		}
 		return nil

@@ -32,6 +32,13 @@ type Options struct {
 	// Own are addresses of the node's interfaces, such as the gateway of its pods, that
 	// DenyUnknown must leave alone. The Node's addresses need not be among them.
 	Own []netip.Addr
+	// Links are the interfaces that lead to addresses of the node's pods, as far as each
+	// address has one: not one that other hosts than pods are behind too. nil: nobody can
+	// tell, and sources are believed. It must not be changed afterwards.
+	Links map[netip.Addr]string
+	// Gone are pods of the node without an object by now that are still there. They are
+	// subjects, nobody's peers, and not known.
+	Gone []model.Pod
 }
 
 // Compile is CompileWith for a node with the default options.
@@ -62,6 +69,8 @@ type compiler struct {
 	policies int                  // that select a pod of the node
 	closed   []netip.Prefix       // where addresses that are not in known are dropped
 	known    *set
+	links    links
+	open     map[openPod]bool
 }
 
 // chainKey names the flat chain of a namespace and direction.
@@ -94,10 +103,11 @@ func (c *Compiler) begin(s model.Snapshot, opts Options, hash func(string) strin
 		opts:    opts,
 		kept:    c,
 		cluster: &c.cluster,
-		local:   match.NewIndex(s.Namespaces, local),
+		local:   match.NewIndex(s.Namespaces, slices.Concat(local, opts.Gone)),
 		sets:    newRegistry(),
 		names:   newNamer(hash),
 		chains:  map[chainKey]*namespaceChain{},
+		open:    map[openPod]bool{},
 	}
 	if opts.DenyUnknown {
 		b.close(s.Nodes, local)
@@ -113,6 +123,7 @@ func (c *compiler) compile(policies []*netv1.NetworkPolicy) Plan {
 	for _, p := range ordered {
 		c.addPolicy(p)
 	}
+	c.bindLinks()
 	for _, s := range c.sets.order {
 		s.seal(c.names)
 	}

@@ -2,15 +2,32 @@ package plan
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
 
 	"github.com/netassay/netassay/model"
 )
 
-// icmp6Types must never be judged: multicast listener queries and reports (130-132),
-// neighbour discovery (133-137) and version 2 listener reports (143). They keep a link
-// alive and are no traffic of a pod (RFC 4890, section 4.4.1).
-var icmp6Types = [...]ICMPv6{130, 131, 132, 133, 134, 135, 136, 137, 143}
+// Messages that keep a link alive are no traffic of a pod and must never be judged (RFC 4890,
+// section 4.4.1): neighbour discovery, and multicast listener queries and reports. What a
+// router has forwarded is none of them: it has lost a hop of the 255 that neighbours must see
+// (RFC 4861, section 6.1), or would have a source that no router forwards.
+var (
+	neighbourTypes = [...]ICMPv6{133, 134, 135, 136, 137}
+	listenerTypes  = [...]ICMPv6{130, 131, 132, 143}
+	linkLocal      = netip.MustParsePrefix("fe80::/10")
+)
+
+func linkMessages() []Match {
+	var out []Match
+	for _, t := range listenerTypes {
+		out = append(out, Match{InPrefix{linkLocal, Source}, t})
+	}
+	for _, t := range neighbourTypes {
+		out = append(out, Match{t, HopLimit(255)})
+	}
+	return out
+}
 
 // assembly collects one family's plan.
 type assembly struct {
@@ -38,29 +55,29 @@ func (c *compiler) family(f model.Family, chains []*namespaceChain) FamilyPlan {
 	}
 	toEgress, toIngress := Rule{Verdict: Jump{ChainEgress}}, Rule{Verdict: Jump{ChainIngress}}
 	a.chains = append(a.chains,
+		Chain{Name: ChainEntry, Rules: []Rule{c.forged(f)}},
 		Chain{Name: ChainForward, Rules: slices.Concat(entry, from, to, []Rule{toEgress, toIngress})},
 		Chain{Name: ChainHost, Rules: slices.Concat(entry, from, []Rule{toEgress})},
-		Chain{Name: ChainEgress, Rules: append(dispatch[egress], Rule{Verdict: Return{}})},
-		Chain{Name: ChainIngress, Rules: append(dispatch[ingress], Rule{Verdict: Return{}})},
+		Chain{Name: ChainEgress, Rules: slices.Concat(c.foreign(f, egress), dispatch[egress], []Rule{{Verdict: Return{}}})},
+		Chain{Name: ChainIngress, Rules: slices.Concat(c.foreign(f, ingress), dispatch[ingress], []Rule{{Verdict: Return{}}})},
 	)
+	a.use(c.links.all, c.links.own, c.links.closed[egress], c.links.closed[ingress])
 	return a.finish()
 }
 
 // shortcuts are the rules before any judgement: packets of known flows, related errors,
 // and what keeps an IPv6 link alive.
 func (c *compiler) shortcuts(f model.Family) []Rule {
-	pass := []Condition{KnownOrRelated}
+	pass := []Match{{KnownOrRelated}}
 	if c.opts.Existing == Cut {
-		pass = []Condition{Related, ReplyOfKnown}
+		pass = []Match{{Related}, {ReplyOfKnown}}
 	}
 	if f == model.IPv6 {
-		for _, t := range icmp6Types {
-			pass = append(pass, t)
-		}
+		pass = append(pass, linkMessages()...)
 	}
 	rules := make([]Rule, len(pass))
-	for i, condition := range pass {
-		rules[i] = Rule{Match{condition}, Return{}}
+	for i, match := range pass {
+		rules[i] = Rule{match, Return{}}
 	}
 	return rules
 }
@@ -106,7 +123,7 @@ func (a *assembly) finish() FamilyPlan {
 	p := FamilyPlan{
 		Family: a.family,
 		Chains: a.chains,
-		Hooks:  []Hook{{From: Forwarded, To: ChainForward}, {From: ToNode, To: ChainHost}},
+		Hooks:  []Hook{{From: Entering, To: ChainEntry}, {From: Forwarded, To: ChainForward}, {From: ToNode, To: ChainHost}},
 	}
 	for _, s := range a.sets {
 		p.Sets = append(p.Sets, s)

@@ -23,6 +23,7 @@ const (
 
 // The fixed chains, present in every plan.
 const (
+	ChainEntry   ChainName = ChainPrefix + "PRE"  // of what is Entering: is it from whom it says?
 	ChainForward ChainName = ChainPrefix + "FWD"  // of what is Forwarded: traffic of local pods
 	ChainHost    ChainName = ChainPrefix + "HOST" // of what is ToNode: local pods to their own node
 	ChainEgress  ChainName = ChainPrefix + "EG"   // by source, into a namespace's egress chain

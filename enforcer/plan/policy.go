@@ -29,8 +29,12 @@ func (c *compiler) addPolicy(p *netv1.NetworkPolicy) {
 	}
 	for _, d := range c.directions(&p.Spec) {
 		ch := c.chain(p.Namespace, d)
+		opens := readable && opensAll(&p.Spec, d)
 		for pod := range subjects.Pods() {
 			ch.isolate(pod)
+			if opens {
+				c.open[openPod{pod, d}] = true
+			}
 		}
 		if readable {
 			c.addRules(ch, subject{p.Namespace, selector}, &p.Spec)
@@ -96,6 +100,14 @@ func (c *compiler) addRules(ch *namespaceChain, subj subject, spec *netv1.Networ
 	for i, r := range spec.Egress {
 		c.addRule(ch, subj, rule{fmt.Sprintf("spec.egress[%d]", i), "to", r.To, r.Ports})
 	}
+}
+
+// opensAll reports whether a rule allows everything in a direction.
+func opensAll(spec *netv1.NetworkPolicySpec, d direction) bool {
+	if d == ingress {
+		return slices.ContainsFunc(spec.Ingress, func(r netv1.NetworkPolicyIngressRule) bool { return len(r.From)+len(r.Ports) == 0 })
+	}
+	return slices.ContainsFunc(spec.Egress, func(r netv1.NetworkPolicyEgressRule) bool { return len(r.To)+len(r.Ports) == 0 })
 }
 
 // addRule adds one line per peer and port group. "This rule allows traffic which matches

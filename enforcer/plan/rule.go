@@ -15,8 +15,8 @@ type Rule struct {
 // Match is all that a packet must meet; every packet meets an empty one.
 type Match []Condition
 
-// Condition is one thing to look for in a packet: a Note, InSet, InPrefix, Ports, Tracked
-// or ICMPv6. Conditions are comparable.
+// Condition is one thing to look for in a packet: a Note, InSet, InPrefix, Ports, Tracked,
+// Forged, HopLimit or ICMPv6. Conditions are comparable.
 type Condition interface{ condition() }
 
 // Note is met by every packet and tells people whose rule it is.
@@ -24,6 +24,14 @@ type Note struct {
 	About string // a namespace, a policy as namespace/name, or UnknownPod
 	Field string // the policy's rule, e.g. "spec.ingress[0]"; "" for no single one
 }
+
+// ForgedSource is what the rules that drop packets with a source that is not the sender's are
+// about, ForeignAddress those for addresses that the API does not know of, such as link-local
+// ones.
+const (
+	ForgedSource   = "forged-source"
+	ForeignAddress = "foreign-address"
+)
 
 // UnknownPod is what the rules that drop unknown pods' packets are about.
 const UnknownPod = "unknown-pod"
@@ -49,6 +57,8 @@ const (
 	Source          Part = iota // its source address
 	Destination                 // its destination address
 	DestinationPort             // its destination address, protocol and port
+	Incoming                    // the interface by which it came
+	Outgoing                    // the interface by which it leaves
 )
 
 // Protocol is a transport protocol that NetworkPolicy defines.
@@ -84,6 +94,13 @@ const (
 	ReplyOfKnown                  // the flow has been seen, and this is a reply
 )
 
+// Forged is met by a packet whose source the node would send to by another interface than
+// the one that the packet came by.
+type Forged struct{}
+
+// HopLimit is how many routers an IPv6 packet may still pass.
+type HopLimit uint8
+
 // ICMPv6 is a type of ICMPv6 message.
 type ICMPv6 uint8
 
@@ -92,6 +109,8 @@ func (InSet) condition()    {}
 func (InPrefix) condition() {}
 func (Ports) condition()    {}
 func (Tracked) condition()  {}
+func (Forged) condition()   {}
+func (HopLimit) condition() {}
 func (ICMPv6) condition()   {}
 
 // Verdict is what becomes of a packet that a rule matches: Return, Drop, Jump or Goto. No

@@ -16,6 +16,7 @@ const (
 	Addresses                // single addresses
 	Prefixes
 	AddressPorts // an address, a protocol and a port
+	Links        // network interfaces
 )
 
 // Role says what a set is for; the order of a sync depends on it.
@@ -29,12 +30,18 @@ const (
 	RoleNamedPort Role = "port"      // (pod IP, protocol:port) that a named port resolves to
 	RoleBlock     Role = "block"     // addresses of ipBlocks, excepts subtracted; immutable
 	RoleKnown     Role = "known"     // local addresses of pods that have been seen; what else is in the node's podCIDRs is closed
+	RoleOwn       Role = "own"       // all addresses of local pods
+	RoleLink      Role = "link"      // interfaces that lead to local pods
+	RoleClosed    Role = "closed"    // of these, those of pods that are isolated, per direction
 )
 
 // Roles are all of them, in a fixed order.
 func Roles() []Role {
-	return []Role{RoleIsolation, RoleSubject, RolePeer, RoleNamedPort, RoleBlock, RoleKnown}
+	return []Role{RoleIsolation, RoleSubject, RolePeer, RoleNamedPort, RoleBlock, RoleKnown, RoleOwn, RoleLink, RoleClosed}
 }
+
+// Forbids reports whether membership forbids packets, rather than permits them.
+func (r Role) Forbids() bool { return r == RoleIsolation || r == RoleLink || r == RoleClosed }
 
 // Set is a desired set of one family. Members are sorted and unique. A set whose role is
 // RoleBlock is immutable: its name is the hash of its members.
@@ -75,6 +82,7 @@ type Path uint8
 const (
 	Forwarded Path = iota // between pods and others
 	ToNode                // to the node itself
+	Entering              // by an interface of the node, wherever to
 )
 
 // Problem is a piece of a policy that could not be translated. The pods that the policy

@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"net/netip"
 	"testing"
 
 	"github.com/netassay/netassay/enforcer/iptsim"
@@ -49,9 +50,9 @@ func TestPacketsOfKnownFlows(t *testing.T) {
 }
 
 // Neighbour discovery and multicast listener messages pass whatever the policies say, and
-// in both hooks; an echo request is judged.
+// in both hooks; an echo request is judged, and so is what a router has forwarded.
 func TestLinkMessagesPass(t *testing.T) {
-	echoDropped := false
+	judged := map[uint8]bool{} // types of which a message was dropped that is none of a link
 	for seed := range uint64(100) {
 		s := gen.New(seed, 10)
 		m := loadNode(t, s.Snapshot, plan.Options{Node: "n1"})
@@ -59,20 +60,28 @@ func TestLinkMessagesPass(t *testing.T) {
 			if f.Client.Is4() {
 				continue
 			}
-			p := simnet.PacketOf(f)
-			p.Protocol = "ipv6-icmp"
+			echo := simnet.PacketOf(f)
+			echo.Protocol, echo.HopLimit, echo.ICMPType = "ipv6-icmp", 255, 128
+			judged[128] = judged[128] || walk(t, m, echo) == iptsim.Drop
 			for _, kind := range []uint8{130, 131, 132, 133, 134, 135, 136, 137, 143} {
+				p := echo
 				p.ICMPType = kind
+				forwarded := p
+				forwarded.HopLimit = 254
+				if listener := kind < 133 || kind > 137; listener {
+					p.Src, p.HopLimit, forwarded.HopLimit = netip.MustParseAddr("fe80::9"), 1, 1
+				}
 				if got := walk(t, m, p); got != iptsim.Accept {
 					t.Errorf("seed %d: ICMPv6 type %d of %s: %s", seed, kind, f, got)
 				}
+				judged[kind] = judged[kind] || walk(t, m, forwarded) == iptsim.Drop
 			}
-			p.ICMPType = 128
-			echoDropped = echoDropped || walk(t, m, p) == iptsim.Drop
 		}
 	}
-	if !echoDropped {
-		t.Error("no echo request was dropped: nothing is judged")
+	for kind, ok := range judged {
+		if !ok {
+			t.Errorf("no message of type %d that was forwarded was dropped: it is not judged", kind)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -43,8 +44,16 @@ func golden(t *testing.T, path string) {
 	if len(a.Files) == 0 || a.Files[0].Name != "objects.yaml" {
 		t.Fatalf("%s: the first file must be objects.yaml", path)
 	}
-	p := plan.Compile(snapshot(t, a.Files[0].Data), "n1")
-	got := &txtar.Archive{Comment: a.Comment, Files: append(a.Files[:1:1], files(t, p)...)}
+	opts, inputs := plan.Options{Node: "n1", Existing: plan.Keep}, 1
+	if len(a.Files) > 1 && a.Files[1].Name == "links" { // ADDRESS INTERFACE, one a line
+		opts.Links, inputs = map[netip.Addr]string{}, 2
+		for line := range strings.Lines(string(a.Files[1].Data)) {
+			words := strings.Fields(line)
+			opts.Links[netip.MustParseAddr(words[0])] = words[1]
+		}
+	}
+	p := plan.CompileWith(snapshot(t, a.Files[0].Data), opts)
+	got := &txtar.Archive{Comment: a.Comment, Files: append(a.Files[:inputs:inputs], files(t, p)...)}
 	if *update {
 		if err := os.WriteFile(path, txtar.Format(got), 0o644); err != nil {
 			t.Fatal(err)

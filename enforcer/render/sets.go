@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/netassay/netassay/enforcer/plan"
+	"github.com/netassay/netassay/model"
 )
 
 // Sets writes sets whole, create line and members, as input for ipset restore.
@@ -60,6 +61,9 @@ func MemberText(m plan.Member) string {
 	if !m.IsSingleIP() {
 		text = m.Prefix().String()
 	}
+	if link := m.Link(); link != "" {
+		return text + "," + link
+	}
 	if p := m.Protocol(); p != plan.AnyProtocol {
 		text += "," + p.String() + ":" + strconv.Itoa(int(m.Port()))
 	}
@@ -72,12 +76,15 @@ var ErrForeign = errors.New("unsupported protocol")
 // ParseMember reads a member as ipset save and ipset list print it, options cut off.
 func ParseMember(kind plan.SetKind, text string) (plan.Member, error) {
 	addr, service, hasService := strings.Cut(text, ",")
-	if hasService != (kind == plan.AddressPorts) {
+	if hasService != (kind == plan.AddressPorts || kind == plan.Links) {
 		return plan.Member{}, fmt.Errorf("parse member %q: wrong number of parts", text)
 	}
 	prefix, err := parsePrefix(addr)
 	if err != nil {
 		return plan.Member{}, fmt.Errorf("parse member %q: %w", text, err)
+	}
+	if kind == plan.Links {
+		return parseLink(prefix, service)
 	}
 	if !hasService {
 		return plan.AddressMember(prefix), nil
@@ -94,6 +101,16 @@ func ParseMember(kind plan.SetKind, text string) (plan.Member, error) {
 		return plan.Member{}, fmt.Errorf("parse port of member %q: %w", text, err)
 	}
 	return plan.PortMember(prefix, protocol, uint16(n)), nil
+}
+
+// parseLink reads an interface with all addresses of a family. One with some of them is none
+// of ours.
+func parseLink(prefix netip.Prefix, name string) (plan.Member, error) {
+	m := plan.LinkMember(model.FamilyOf(prefix.Addr()), name)
+	if prefix.Bits() != 0 || m.Link() != name {
+		return plan.Member{}, fmt.Errorf("parse interface %q of %s: %w", name, prefix, ErrForeign)
+	}
+	return m, nil
 }
 
 // protocols are those of members, as ipset spells them.

@@ -24,13 +24,13 @@ func ParseFamily(text string) model.Family {
 }
 
 // kinds are the types of ipsets.
-var kinds = [...]string{plan.Addresses: "hash:ip", plan.Prefixes: "hash:net", plan.AddressPorts: "hash:ip,port"}
+var kinds = [...]string{plan.Addresses: "hash:ip", plan.Prefixes: "hash:net", plan.AddressPorts: "hash:ip,port", plan.Links: "hash:net,iface"}
 
 // ParseKind reads the type of an ipset; it is the zero kind of one that no plan has.
 func ParseKind(text string) plan.SetKind { return plan.SetKind(max(0, slices.Index(kinds[:], text))) }
 
 // paths are the built-in chains that packets take.
-var paths = [...]string{plan.Forwarded: "FORWARD", plan.ToNode: "INPUT"}
+var paths = [...]string{plan.Forwarded: "FORWARD", plan.ToNode: "INPUT", plan.Entering: "PREROUTING"}
 
 // Names are sets that have another name in the kernel than in the plan.
 type Names map[plan.SetName]string
@@ -70,13 +70,17 @@ func appendCondition(b []byte, c plan.Condition, names Names) []byte {
 			b = append(b, "! "...)
 		}
 		b = append(append(b, "--match-set "...), names.of(c.Set)...)
-		return append(b, [...]string{plan.Source: " src", plan.Destination: " dst", plan.DestinationPort: " dst,dst"}[c.Part]...)
+		return append(b, [...]string{plan.Source: " src", plan.Destination: " dst", plan.DestinationPort: " dst,dst", plan.Incoming: " src,src", plan.Outgoing: " dst,dst"}[c.Part]...)
 	case plan.InPrefix:
 		return c.Prefix.AppendTo(append(b, [...]string{plan.Source: "-s ", plan.Destination: "-d "}[c.Part]...))
 	case plan.Ports:
 		return appendPorts(b, c)
 	case plan.Tracked:
 		return append(append(b, "-m conntrack --ctstate "...), states[c]...)
+	case plan.Forged:
+		return append(b, "-m rpfilter --invert"...)
+	case plan.HopLimit:
+		return strconv.AppendUint(append(b, "-m hl --hl-eq "...), uint64(c), 10)
 	case plan.ICMPv6:
 		return strconv.AppendUint(append(b, "-p ipv6-icmp -m icmp6 --icmpv6-type "...), uint64(c), 10)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"net/netip"
 	"strings"
 
@@ -49,10 +50,26 @@ func Load(t Text) (*iptsim.Machine, error) {
 	)
 }
 
+// LinkOf is the name of the interface that leads to an address, as all do to one each.
+func LinkOf(ip netip.Addr) string { return fmt.Sprintf("v%x", crc32.ChecksumIEEE(ip.AsSlice())) }
+
+// Links are the interfaces of a node's pods.
+func Links(s model.Snapshot, node string) map[netip.Addr]string {
+	links := map[netip.Addr]string{}
+	for _, p := range s.Pods {
+		for _, ip := range p.IPs {
+			if p.Node == node && !p.HostNetwork {
+				links[ip] = LinkOf(ip)
+			}
+		}
+	}
+	return links
+}
+
 // Build compiles, renders and loads every node. mutate, if given, changes the text.
 func Build(s model.Snapshot, mutate func(Text) Text) (*Network, error) {
 	return New(s, func(node string) (*iptsim.Machine, error) {
-		t, err := Render(plan.Compile(s, node))
+		t, err := Render(plan.CompileWith(s, plan.Options{Node: node, Existing: plan.Keep, Links: Links(s, node)}))
 		if err != nil {
 			return nil, err
 		}
@@ -88,9 +105,10 @@ func New(s model.Snapshot, machine func(node string) (*iptsim.Machine, error)) (
 // hop is one hook of one node that a packet passes.
 type hop struct{ node, hook string }
 
-// route says which hooks a flow's first packet meets: FORWARD where the client's pod lives
-// (INPUT, if it calls its own node), then FORWARD where the server's pod lives, unless
-// that is the same pass, or the client is that node itself, which sends by OUTPUT.
+// route says which hooks a flow's first packet meets: PREROUTING and FORWARD where the
+// client's pod lives (INPUT, if it calls its own node), then FORWARD where the server's pod
+// lives, unless that is the same pass, or the client is that node itself, which sends by
+// OUTPUT.
 func (n *Network) route(f model.Flow) []hop {
 	c, s := n.owner[f.Client], n.owner[f.Server]
 	var hops []hop
@@ -99,7 +117,7 @@ func (n *Network) route(f model.Flow) []hop {
 		if !s.pod && s.node == c.node {
 			hook = "INPUT"
 		}
-		hops = append(hops, hop{c.node, hook})
+		hops = append(hops, hop{c.node, "PREROUTING"}, hop{c.node, hook})
 	}
 	if s.pod && s.node != c.node {
 		hops = append(hops, hop{s.node, "FORWARD"})
@@ -112,6 +130,7 @@ func PacketOf(f model.Flow) iptsim.Packet {
 	return iptsim.Packet{
 		Src: f.Client, Dst: f.Server, SrcPort: 40000, DstPort: f.Port,
 		Protocol: strings.ToLower(string(f.Protocol)), State: iptsim.NewFlow,
+		In: LinkOf(f.Client), Out: LinkOf(f.Server), Back: LinkOf(f.Client),
 	}
 }
 

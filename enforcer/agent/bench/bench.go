@@ -35,6 +35,7 @@ type Bench struct {
 	Address string // of the agent's metrics
 	Log     *Log
 	Stop    func() // ends the agent and returns when it has ended
+	Host    Host   // that the agent runs on, unless it is given another
 
 	sync.Mutex
 	Kernel  *fake.Kernel
@@ -83,6 +84,9 @@ func (b *Bench) Start(cfg agent.Config) {
 	}
 	if cfg.Runner == nil {
 		cfg.Runner = b
+	}
+	if cfg.Host == nil {
+		cfg.Host = &b.Host
 	}
 	cfg.Existing, cfg.MinInterval, cfg.VerifyInterval = plan.Keep, time.Millisecond, 20*time.Millisecond
 	cfg.MetricsAddress, cfg.Log = b.Address, slog.New(slog.NewTextHandler(b.Log, nil))

@@ -1,0 +1,158 @@
+package agent
+
+import (
+	"context"
+	"maps"
+	"net/netip"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/netassay/netassay/enforcer/host"
+	"github.com/netassay/netassay/model"
+)
+
+// links ties the addresses of this node's pods to the interfaces that lead to them, and holds
+// the pods whose object is gone while their interface is not: a pod that is deleted by force
+// runs on for a while, and its policies hold until it is gone or somebody else has its address.
+type links struct {
+	of      map[netip.Addr]host.Link
+	names   map[netip.Addr]string // the same for plans; never changed
+	pods    map[string]model.Pod  // of the last plan, by UID and name
+	gone    []model.Pod           // of these, those without an object
+	stale   atomic.Bool           // routes have changed
+	routed  chan struct{}         // capacity 1: the same, for the loop
+	seen    time.Time
+	trouble string // what was last said in the log
+}
+
+func newLinks() *links {
+	return &links{names: map[netip.Addr]string{}, routed: make(chan struct{}, 1)}
+}
+
+// watchAgain is how long after a failure routes are watched again.
+const watchAgain = time.Second
+
+// watchRoutes tells the loop of changed routes until ctx ends: some networks make a pod's
+// route after its address is known.
+func (a *Agent) watchRoutes(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := a.cfg.Host.Watch(ctx, func() {
+			a.links.stale.Store(true)
+			select {
+			case a.links.routed <- struct{}{}:
+			default:
+			}
+		})
+		a.log.Debug("watch of routes ended", "error", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(watchAgain):
+		}
+	}
+}
+
+// bind brings the links up to date with the pods of the node, and finds those that are gone
+// but for their interface.
+func (a *Agent) bind(s model.Snapshot) {
+	l := a.links
+	local, fresh := map[string]model.Pod{}, false
+	for _, p := range s.Pods {
+		if p.Node == a.cfg.Node && !p.HostNetwork {
+			local[p.UID+" "+p.Key()] = p
+			fresh = fresh || slices.ContainsFunc(p.IPs, a.transient)
+		}
+	}
+	var left []model.Pod
+	for key, p := range l.pods {
+		if _, ok := local[key]; !ok {
+			left = append(left, p)
+		}
+	}
+	left = without(left, s.Pods)
+	if stale := l.stale.Swap(false); stale || fresh || len(left) > 0 || time.Since(l.seen) > inspectEvery {
+		a.lookUp(slices.Concat(slices.Collect(maps.Values(local)), left))
+	}
+	l.gone = nil
+	for _, p := range left {
+		if p.IPs = slices.DeleteFunc(slices.Clone(p.IPs), func(ip netip.Addr) bool { return l.of[ip].Name == "" || l.of[ip].Shared }); len(p.IPs) > 0 {
+			l.gone = append(l.gone, p)
+			local[p.UID+" "+p.Key()] = p
+		}
+	}
+	l.pods = local
+}
+
+// without takes away the addresses of pods that others have by now.
+func without(pods, others []model.Pod) []model.Pod {
+	if len(pods) == 0 {
+		return nil
+	}
+	owned := map[netip.Addr]bool{}
+	for _, p := range others {
+		for _, ip := range p.IPs {
+			owned[ip] = true
+		}
+	}
+	for i := range pods {
+		pods[i].IPs = slices.DeleteFunc(slices.Clone(pods[i].IPs), func(ip netip.Addr) bool { return owned[ip] })
+	}
+	return slices.DeleteFunc(pods, func(p model.Pod) bool { return len(p.IPs) == 0 })
+}
+
+// lookUp finds the interfaces of pods, and reports whether any has changed.
+func (a *Agent) lookUp(pods []model.Pod) (changed bool) {
+	var ips []netip.Addr
+	for _, p := range pods {
+		ips = append(ips, p.IPs...)
+	}
+	found, err := a.cfg.Host.Links(ips, a.host.prefixes)
+	if err != nil {
+		a.log.Warn("can't find the interfaces of pods", "error", err)
+		return false
+	}
+	l := a.links
+	l.seen = time.Now()
+	a.metrics.observeLinks(found, len(ips))
+	if maps.Equal(found, l.of) {
+		return false
+	}
+	l.of, l.names = found, make(map[netip.Addr]string, len(found))
+	for ip, link := range found {
+		l.names[ip] = link.Name
+	}
+	return true
+}
+
+// relook is for routes that have changed.
+func (a *Agent) relook() {
+	if a.planned && (a.lookUp(slices.Collect(maps.Values(a.links.pods))) || len(a.links.gone) > 0) {
+		a.host.changed = true
+		a.woken()
+	}
+}
+
+// tellLinks logs whether the addresses of pods are tied to them.
+func (a *Agent) tellLinks() {
+	shared, unknown := 0, 0
+	for _, p := range a.links.pods {
+		for _, ip := range p.IPs {
+			if link, ok := a.links.of[ip]; !ok {
+				unknown++
+			} else if link.Shared {
+				shared++
+			}
+		}
+	}
+	trouble := ""
+	switch {
+	case unknown > 0:
+		trouble = "no route to pods by interfaces of their own: what they send is judged by the source that they give, and can be forged"
+	case shared > 0:
+		trouble = "pods are on a bridge: what they send is judged by the source that they give, and they can take each other's"
+	}
+	if trouble != "" && trouble != a.links.trouble {
+		a.log.Warn(trouble, "addresses", shared+unknown)
+	}
+	a.links.trouble = trouble
+}

@@ -1,0 +1,74 @@
+package plan
+
+import "github.com/netassay/netassay/model"
+
+// links are the sets that tie addresses to the interfaces of pods. A pod with NET_RAW, which
+// it has by default, can send from any address, and every pod has a link-local one that the
+// API knows nothing of: policies judge by addresses, so these must be whom they say.
+type links struct {
+	all    *set    // interfaces that lead to local pods
+	own    *set    // addresses of local pods
+	closed [2]*set // by direction: interfaces of pods that are isolated, and no rule opens to everything
+}
+
+// openPod is a pod and a direction in which a rule allows everything.
+type openPod struct {
+	pod       *model.Pod
+	direction direction
+}
+
+// bindLinks fills the sets. It comes after all policies.
+func (c *compiler) bindLinks() {
+	if c.opts.Links == nil {
+		return
+	}
+	c.links = links{
+		all: c.sets.get(RoleLink, Links, "all", nil),
+		own: c.sets.get(RoleOwn, Addresses, "all", nil),
+	}
+	for p := range c.local.All().Pods() {
+		c.links.own.addPod(p)
+		c.addLinks(c.links.all, p)
+	}
+	for _, d := range []direction{ingress, egress} {
+		c.links.closed[d] = c.sets.get(RoleClosed, Links, d.String(), nil)
+	}
+	for key, ch := range c.chains {
+		for p := range ch.seen {
+			if !c.open[openPod{p, key.direction}] {
+				c.addLinks(c.links.closed[key.direction], p)
+			}
+		}
+	}
+}
+
+// addLinks adds the interfaces that lead to a pod, for both families: an address of another
+// family than the API knows of is still the pod's.
+func (c *compiler) addLinks(to *set, p *model.Pod) {
+	for _, ip := range p.IPs {
+		if name := c.opts.Links[ip]; name != "" && len(name) <= longestLink {
+			to.add(LinkMember(model.IPv4, name))
+			to.add(LinkMember(model.IPv6, name))
+		}
+	}
+}
+
+// forged drops what comes from a pod's interface with a source that is not behind it,
+// whatever the policies: it is only at the node of the sender that this can be known.
+func (c *compiler) forged(f model.Family) Rule {
+	if c.links.all == nil {
+		return Rule{Verdict: Return{}}
+	}
+	return Rule{Match{Note{About: ForgedSource}, c.links.all.holds(f, Incoming), Forged{}}, Drop{}}
+}
+
+// foreign drops what a pod that is isolated sends from, or gets at, an address that is not of
+// those that the API knows. There is no policy that could speak of it, but one that allows
+// everything.
+func (c *compiler) foreign(f model.Family, d direction) []Rule {
+	if c.links.all == nil {
+		return nil
+	}
+	link := [...]Part{Outgoing, Incoming}[d]
+	return []Rule{{Match{Note{About: ForeignAddress}, c.links.closed[d].holds(f, link), c.links.own.lacks(f, d.subject())}, Drop{}}}
+}

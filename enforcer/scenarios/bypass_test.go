@@ -1,0 +1,129 @@
+package scenarios
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/netassay/netassay/enforcer/host"
+	"github.com/netassay/netassay/internal/sandbox"
+	"github.com/netassay/netassay/model"
+)
+
+const (
+	isolatedX = `{podSelector: {}, policyTypes: [Ingress, Egress]}`
+	egressX   = `{podSelector: {matchLabels: {pod: a}}, policyTypes: [Egress], egress: [{}]}`
+)
+
+// ipv4Only is a cluster whose pods the API knows by IPv4 addresses alone; on their links they
+// have others all the same.
+func ipv4Only(s model.Snapshot) model.Snapshot {
+	for i := range s.Pods {
+		s.Pods[i].IPs = s.Pods[i].IPs[:1]
+	}
+	return s
+}
+
+// TestScenario41LinkLocal: a pod that is isolated calls its node, or another pod on its
+// bridge, at its link-local address, which no object of the API shows. It takes no
+// privileges, and IPv4-only clusters have such addresses too.
+//
+// Source: an adversarial review of this project.
+//
+// Level: real kernel with packets, both backends, pods with routes of their own and on a bridge.
+//
+// Lab: not on the lab, whose pods have no link-local addresses.
+func TestScenario41LinkLocal(t *testing.T) {
+	for name, s := range map[string]model.Snapshot{"dual-stack": world(), "IPv4 only": ipv4Only(world())} {
+		t.Run(name, func(t *testing.T) {
+			onNodes(t, s, func(n *plugged) {
+				toNode := func(text string) { n.send(n.pods["x/a"], "", nodeLocal, text) }
+				n.enforce(s)
+				n.expect("free x/a to its node", true, "node", "127.0.0.1", toNode)
+				n.enforce(with(t, s, "x/closed", isolatedX))
+				n.expect("isolated x/a to its node", false, "node", "127.0.0.1", toNode)
+				n.expect("free y/a to its node", !n.bridged, "node", "127.0.0.1", func(text string) { n.send(n.pods["y/a"], "", nodeLocal, text) })
+				if n.bridged {
+					for _, way := range [][2]string{{"x/a", "y/a"}, {"y/a", "x/a"}} {
+						from, to := n.pods[way[0]], n.pods[way[1]]
+						n.expect(strings.Join(way[:], " to "), false, way[1], podOf(&s, way[1]).IPs[0].String(), func(text string) { n.send(from, "", n.localOf(to), text) })
+					}
+				}
+				n.enforce(with(t, s, "x/open", egressX))
+				n.expect("x/a, to which a rule opens everything, to its node", true, "node", "127.0.0.1", toNode)
+			}, "x/a", "y/a")
+		})
+	}
+}
+
+// TestScenario42ForgedSource: a pod sends from an address that is not its own, as NET_RAW
+// lets it: from one outside of the cluster, by which nobody is isolated, or from one of a pod
+// that its target trusts.
+//
+// Source: an adversarial review of this project.
+//
+// Level: real kernel with packets, both families and backends. On a bridge, a pod can still take another's on that bridge, which the agent says.
+//
+// Lab: not on the lab, whose prober forges nothing.
+func TestScenario42ForgedSource(t *testing.T) {
+	s := world()
+	onNodes(t, s, func(n *plugged) {
+		n.enforce(with(t, s, "x/closed", isolatedX, "y/trust", `{podSelector: {}, ingress: [{from: [{namespaceSelector: {}, podSelector: {matchLabels: {pod: c}}}]}]}`))
+		for i, sources := range [][]string{{"203.0.113.9", "10.0.2.13"}, {"2001:db8::9", "fd00:10:2::13"}} {
+			target := podOf(&s, "y/a").IPs[i].String()
+			for _, source := range sources {
+				for _, from := range []string{"x/a", "x/b"} {
+					n.expect(from+" as "+source, false, "y/a", target, func(text string) { n.send(n.pods[from], source, target, text) })
+				}
+				n.expect("the world beyond as "+source, source == sources[1], "y/a", target, func(text string) { n.send(n.far, source, target, text) })
+			}
+			outside := []string{"10.0.2.99", "fd00:10:2::99"}[i]
+			n.expect("x/a as 203.0.113.9, to the world", false, "far", outside, func(text string) { n.send(n.pods["x/a"], sources[0], outside, text) })
+			n.expect("y/a to the world", true, "far", outside, func(text string) { n.send(n.pods["y/a"], "", outside, text) })
+			n.expect("y/a as itself to the world", true, "far", outside, func(text string) { n.send(n.pods["y/a"], target, outside, text) })
+		}
+	}, "x/a", "x/b", "y/a")
+}
+
+// TestScenario43ForwardedNeighbourDiscovery: a pod that is isolated writes to another in
+// messages of neighbour discovery, which enforcers let pass since a link needs them. A router
+// has taken a hop off those that it forwards; on a bridge they are what they say.
+//
+// Source: an adversarial review of this project.
+//
+// Level: real kernel with packets, both backends.
+//
+// Lab: not on the lab, whose prober sends no such messages.
+func TestScenario43ForwardedNeighbourDiscovery(t *testing.T) {
+	s := world()
+	onNodes(t, s, func(n *plugged) {
+		from, to := podOf(&s, "x/a").IPs[1], podOf(&s, "y/a").IPs[1]
+		n.listenAt(n.pods["y/a"], "y/a", "ip6:ipv6-icmp", "::")
+		solicit := func(kind byte) func(string) {
+			return func(text string) { n.do(n.pods["x/a"], func() error { return message(from, to, kind, text) }) }
+		}
+		n.enforce(s)
+		n.expect("neighbour solicitation of a free pod", true, "y/a", to.String(), solicit(135))
+		n.enforce(with(t, s, "x/closed", isolatedX))
+		n.expect("echo request", false, "y/a", to.String(), solicit(128))
+		n.expect("neighbour solicitation", n.bridged, "y/a", to.String(), solicit(135))
+	}, "x/a", "y/a")
+}
+
+// localOf is the link-local address in a pod's namespace.
+func (n *plugged) localOf(ns *sandbox.NetNS) string {
+	n.t.Helper()
+	var found string
+	err := ns.Do(func() error {
+		ips, err := host.New().Addresses()
+		for _, ip := range ips {
+			if ip.IsLinkLocalUnicast() && ip.Is6() {
+				found = ip.WithZone("").String()
+			}
+		}
+		return err
+	})
+	if err != nil || found == "" {
+		n.t.Fatalf("no link-local address: %v", err)
+	}
+	return found
+}
