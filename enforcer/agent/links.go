@@ -23,7 +23,9 @@ type links struct {
 	stale   atomic.Bool           // routes have changed
 	routed  chan struct{}         // capacity 1: the same, for the loop
 	seen    time.Time
-	trouble string // what was last said in the log
+	trouble string    // what is wrong
+	since   time.Time // since when
+	told    string    // what was last said in the log
 }
 
 func newLinks() *links {
@@ -132,12 +134,17 @@ func (a *Agent) relook() {
 	}
 }
 
+// Doubt that lasts for settleLinks is worth a line in the log: while a pod comes or goes, its
+// route does.
+const settleLinks = 5 * time.Second
+
 // tellLinks logs whether the addresses of pods are tied to them.
 func (a *Agent) tellLinks() {
+	l := a.links
 	shared, unknown := 0, 0
-	for _, p := range a.links.pods {
+	for _, p := range l.pods {
 		for _, ip := range p.IPs {
-			if link, ok := a.links.of[ip]; !ok {
+			if link, ok := l.of[ip]; !ok {
 				unknown++
 			} else if link.Shared {
 				shared++
@@ -151,8 +158,11 @@ func (a *Agent) tellLinks() {
 	case shared > 0:
 		trouble = "pods are on a bridge: what they send is judged by the source that they give, and they can take each other's"
 	}
-	if trouble != "" && trouble != a.links.trouble {
-		a.log.Warn(trouble, "addresses", shared+unknown)
+	if trouble != l.trouble {
+		l.trouble, l.since = trouble, time.Now()
 	}
-	a.links.trouble = trouble
+	if trouble != "" && trouble != l.told && time.Since(l.since) >= settleLinks {
+		a.log.Warn(trouble, "addresses", shared+unknown)
+		l.told = trouble
+	}
 }

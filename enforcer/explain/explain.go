@@ -191,8 +191,8 @@ func (w *walk) direction(to way, e End, pod *model.Pod) (Direction, error) {
 	return d, nil
 }
 
-// reason says why a walk ended as it did. The last rule that matched is the one that
-// decided: a rule of a namespace's chain names its policy, and the last of these drops.
+// reason says why a walk ended as it did: a rule of a namespace's chain names its policy, and
+// the last of these drops.
 func (w *walk) reason(d *Direction, t iptsim.Trace, to way, e End) {
 	note := noteOf(w.decisive(t))
 	switch {
@@ -207,16 +207,14 @@ func (w *walk) reason(d *Direction, t iptsim.Trace, to way, e End) {
 	}
 }
 
-// decisive is the plan's rule that ended a walk: the last one that matched. It is the zero
-// Rule when none of the plan did.
+// decisive is the plan's rule that decided: the last one that matched, if the packet was
+// dropped, else the last one of a policy's. It is the zero Rule when there is none.
 func (w *walk) decisive(t iptsim.Trace) plan.Rule {
-	if len(t.Steps) == 0 {
-		return plan.Rule{}
-	}
-	last := t.Steps[len(t.Steps)-1]
-	for _, c := range w.family.Chains {
-		if string(c.Name) == last.Chain {
-			return c.Rules[last.Place]
+	for _, s := range slices.Backward(t.Steps) {
+		for _, c := range w.family.Chains {
+			if string(c.Name) == s.Chain && (t.Verdict == iptsim.Drop || noteOf(c.Rules[s.Place]).Field != "") {
+				return c.Rules[s.Place]
+			}
 		}
 	}
 	return plan.Rule{}

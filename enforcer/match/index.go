@@ -18,7 +18,8 @@ type Index struct {
 	groups     map[groupKey]*group
 	answers    map[string]answer // pod selector key → its answer per label set
 	change     change
-	clock      uint64 // counts Updates
+	double     map[netip.Addr]struct{} // addresses that several pods have
+	clock      uint64                  // counts Updates
 	scratch    scratch
 }
 

@@ -36,6 +36,7 @@ func (x *Index) Update(namespaces []model.Namespace, pods []model.Pod) {
 	}
 	x.relabel(namespaces)
 	x.findOwners()
+	x.findDoubles()
 }
 
 // sparse is how many groups without pods are kept beside as many with some.
@@ -177,8 +178,51 @@ func (x *Index) findOwners() {
 	for i := range x.pods {
 		if x.spots[i].group != nil && slices.ContainsFunc(x.pods[i].IPs, func(ip netip.Addr) bool { return maybe.has(ip) && x.isTouched(ip) }) {
 			x.change.owners = append(x.change.owners, int32(i))
+			x.spots[i].group.version = x.clock // it may be alone with its address now, or not any more
 		}
 	}
+}
+
+// findDoubles finds the addresses that several pods have.
+func (x *Index) findDoubles() {
+	if !x.change.fresh {
+		for ip := range x.change.touched {
+			delete(x.double, ip)
+		}
+		x.addDoubles(x.change.owners)
+		return
+	}
+	x.double = nil
+	all := make([]int32, len(x.pods))
+	for i := range all {
+		all[i] = int32(i)
+	}
+	x.addDoubles(all)
+}
+
+// addDoubles adds the addresses that several of the pods have.
+func (x *Index) addDoubles(pods []int32) {
+	var ips []netip.Addr
+	for _, i := range pods {
+		if x.spots[i].group != nil {
+			ips = append(ips, x.pods[i].IPs...)
+		}
+	}
+	slices.SortFunc(ips, netip.Addr.Compare)
+	for i := 1; i < len(ips); i++ {
+		if ips[i] == ips[i-1] {
+			if x.double == nil {
+				x.double = map[netip.Addr]struct{}{}
+			}
+			x.double[ips[i]] = struct{}{}
+		}
+	}
+}
+
+// Double reports whether several pods have an address, so that nobody knows whose it is.
+func (x *Index) Double(ip netip.Addr) bool {
+	_, ok := x.double[ip]
+	return ok
 }
 
 func (x *Index) isTouched(ip netip.Addr) bool {

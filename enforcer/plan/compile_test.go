@@ -90,10 +90,7 @@ func checkFamily(t *testing.T, label string, f FamilyPlan) {
 
 // references notes the chain and the sets that a rule refers to.
 func references(r Rule, chains map[ChainName]bool, sets map[SetName]bool) {
-	switch v := r.Verdict.(type) {
-	case Jump:
-		chains[v.To] = true
-	case Goto:
+	if v, ok := r.Verdict.(Jump); ok {
 		chains[v.To] = true
 	}
 	for _, c := range r.Match {

@@ -30,7 +30,8 @@ type Compiler struct {
 	policies []*netv1.NetworkPolicy // that last was made of; nil: there is no last
 }
 
-// clusterSet is a set whose members are pods of the whole cluster, or ports of theirs.
+// clusterSet is a set whose members are pods of the whole cluster, or ports of theirs. An
+// address that several pods have is nobody's there.
 type clusterSet struct {
 	pods    match.Choice
 	add     func(*set, *model.Pod)
@@ -139,7 +140,8 @@ func (k *clusterSet) refresh(x *match.Index, scratch *set) {
 			k.add(scratch, p)
 		}
 		for i := range scratch.members {
-			k.members[i] = append([]Member(nil), sortMembers(scratch.members[i])...)
+			members := slices.DeleteFunc(sortMembers(scratch.members[i]), func(m Member) bool { return x.Double(m.Addr()) })
+			k.members[i] = append([]Member(nil), members...)
 		}
 	case version != k.version:
 		k.patch(x)
@@ -158,7 +160,7 @@ func (k *clusterSet) patch(x *match.Index) {
 	for i := range k.members {
 		add := slices.DeleteFunc(now.members[i], func(m Member) bool {
 			_, ok := touched[m.Addr()]
-			return !ok
+			return !ok || x.Double(m.Addr())
 		})
 		k.members[i] = replaceMembers(k.members[i], families[i], touched, sortMembers(add))
 	}

@@ -82,9 +82,8 @@ func (c *compiler) shortcuts(f model.Family) []Rule {
 	return rules
 }
 
-// addChain writes a namespace's chain and returns the rule that leads there. The jump is a
-// goto: an address belongs to one pod in one namespace, so nothing after it concerns the
-// packet in this direction, and a RETURN goes on to the other direction.
+// addChain writes a namespace's chain and returns the rule that leads there. What it returns
+// goes on to the others: while pods of two namespaces have one address, both must allow.
 func (a *assembly) addChain(ch *namespaceChain) (lead Rule) {
 	name := a.names.chain(ch.direction.dispatch(), ch.direction.String()+" "+ch.namespace)
 	a.rules = a.rules[:0]
@@ -103,7 +102,7 @@ func (a *assembly) addChain(ch *namespaceChain) (lead Rule) {
 	a.use(ch.isolated)
 	return Rule{
 		Match{Note{About: ch.namespace}, ch.isolated.holds(a.family, ch.direction.subject())},
-		Goto{name},
+		Jump{name},
 	}
 }
 

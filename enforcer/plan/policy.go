@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"iter"
+	"net/netip"
 	"slices"
 
 	netv1 "k8s.io/api/networking/v1"
@@ -138,7 +139,26 @@ func (c *compiler) subjectSet(s subject) *set {
 		for p := range c.local.InNamespace(s.namespace, s.selector).Pods() {
 			to.addPod(p)
 		}
+		c.dropContested(to, s)
 	})
+}
+
+// dropContested takes out the addresses that another pod of the namespace has too, one that the
+// policy does not select: what allows the one must not allow the other.
+func (c *compiler) dropContested(from *set, s subject) {
+	count := func(sel match.Selector, ip netip.Addr) (n int) {
+		for p := range c.local.InNamespace(s.namespace, sel).Pods() {
+			if slices.Contains(p.IPs, ip) {
+				n++
+			}
+		}
+		return n
+	}
+	for i := range from.members {
+		from.members[i] = slices.DeleteFunc(from.members[i], func(m Member) bool {
+			return c.local.Double(m.Addr()) && count(s.selector, m.Addr()) < count(match.Everything(), m.Addr())
+		})
+	}
 }
 
 // namedSet resolves a named port on every pod that can be the destination: a subject for
@@ -156,6 +176,9 @@ func (c *compiler) namedSet(d direction, subj subject, p scopedPeer, n namedPort
 	return c.sets.get(RoleNamedPort, AddressPorts, key, func(s *set) {
 		for pod := range c.local.InNamespace(subj.namespace, subj.selector).Pods() {
 			s.addPort(pod, n)
+		}
+		for i := range s.members { // whose number is it?
+			s.members[i] = slices.DeleteFunc(s.members[i], func(m Member) bool { return c.local.Double(m.Addr()) })
 		}
 	})
 }

@@ -113,7 +113,7 @@ func (Forged) condition()   {}
 func (HopLimit) condition() {}
 func (ICMPv6) condition()   {}
 
-// Verdict is what becomes of a packet that a rule matches: Return, Drop, Jump or Goto. No
+// Verdict is what becomes of a packet that a rule matches: Return, Drop or Jump. No
 // rule accepts a packet: those of other programs have a say too.
 type Verdict interface{ verdict() }
 
@@ -126,13 +126,9 @@ type Drop struct{}
 // Jump sends a packet through another chain, and then on.
 type Jump struct{ To ChainName }
 
-// Goto sends a packet through another chain instead of the rest of this one.
-type Goto struct{ To ChainName }
-
 func (Return) verdict() {}
 func (Drop) verdict()   {}
 func (Jump) verdict()   {}
-func (Goto) verdict()   {}
 
 // Count is how many ranges there are.
 func (p Ports) Count() int {

@@ -67,7 +67,7 @@ var mutants = []mutant{
 	{"everything is denied", rules(replace(`^(-A NPE-(?:EG|IN)-.*)-j RETURN`, "${1}-j DROP"))},
 	{"egress forgotten in FORWARD", rules(without(`-A NPE-FWD .*-j NPE-EG`))},
 	{"ingress forgotten", rules(without(`-A NPE-FWD .*-j NPE-IN`))},
-	{"ingress chains never entered", rules(without(`-A NPE-IN .* -g `))},
+	{"ingress chains never entered", rules(without(`-A NPE-IN .* -j NPE-`))},
 	{"ingress peers matched at the wrong end", rules(replace(`( npe-p\S+) src`, "$1 dst"))},
 	{"subject set forgotten", rules(replace(`-m set --match-set npe-s\S+ (src|dst) `, ""))},
 	{"peer set forgotten", rules(replace(`-m set --match-set npe-p\S+ (src|dst) `, ""))},

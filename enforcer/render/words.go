@@ -54,8 +54,6 @@ func appendRule(b []byte, r plan.Rule, names Names) []byte {
 		return append(b, "-j DROP"...)
 	case plan.Jump:
 		return append(append(b, "-j "...), v.To...)
-	case plan.Goto:
-		return append(append(b, "-g "...), v.To...)
 	}
 	panic(fmt.Sprintf("no words for the verdict %T", r.Verdict))
 }

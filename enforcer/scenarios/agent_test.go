@@ -121,7 +121,7 @@ func TestScenario11DriftRepaired(t *testing.T) {
 		{"foreign rule in our chain", "chain", func(b *bench) { b.feed("-I NPE-FWD -j RETURN") }},
 		{"set emptied", "set", func(b *bench) { b.empty("npe-i4") }},
 		{"table restored without us", "chain", func(b *bench) {
-			lines := []string{"-D FORWARD -j NPE-FWD", "-D INPUT -j NPE-HOST"}
+			lines := []string{"-D PREROUTING -j NPE-PRE", "-D FORWARD -j NPE-FWD", "-D INPUT -j NPE-HOST"}
 			for _, verb := range []string{"-F ", "-X "} {
 				for _, c := range b.chains() {
 					lines = append(lines, verb+c)
@@ -268,12 +268,14 @@ func TestScenario24ShortLivedPods(t *testing.T) {
 	for i := range rounds(200) {
 		short := pod(fmt.Sprint("x/short", i), "n1", fmt.Sprintf("10.0.1.%d", 100+i%100))
 		short.UID = fmt.Sprint("short", i)
+		b.Host.Plug(short.IPs[0], true)
 		f := flow(s, "y/a > "+short.IPs[0].String()+":80/TCP")
 		begin := time.Now()
 		b.API.Set(apiPod(short))
 		b.Until("isolated", func() bool { return !b.passes(f) })
 		windows = append(windows, time.Since(begin))
 		b.API.Delete(apiPod(short))
+		b.Host.Plug(short.IPs[0], false)
 		b.Until("forgotten", func() bool { return b.passes(f) })
 	}
 	slices.Sort(windows)

@@ -109,6 +109,39 @@ func TestScenario43ForwardedNeighbourDiscovery(t *testing.T) {
 	}, "x/a", "y/a")
 }
 
+// TestScenario44TwoPodsOneAddress: two pods that run have one address, as after the reboot of a
+// node, or while one of them ends. Whoever has it now is held to the policies of both, whatever
+// their names, and is nobody's peer, until the old one's record shows its new address.
+//
+// Source: antrea#3468, and an adversarial review of this project.
+//
+// Level: agent between fake API server and simulated kernel.
+//
+// Lab: not on the lab, whose nodes give each address to one pod.
+func TestScenario44TwoPodsOneAddress(t *testing.T) {
+	const address = "10.0.1.200"
+	for _, stale := range []string{"x/stale", "z/stale", "y/stale"} {
+		t.Run(stale, func(t *testing.T) {
+			s := with(t, world(), stale[:1]+"/open", `{podSelector: {matchLabels: {pod: stale}}, ingress: [{}], egress: [{}], policyTypes: [Ingress, Egress]}`,
+				"y/closed", `{podSelector: {matchLabels: {pod: heir}}, policyTypes: [Ingress, Egress]}`,
+				"x/peers", `{podSelector: {matchLabels: {pod: b}}, ingress: [{from: [{namespaceSelector: {}, podSelector: {matchLabels: {pod: stale}}}]}]}`)
+			old, heir := pod(stale, "n1", address), pod("y/heir", "n1", address)
+			s.Pods = append(s.Pods, old)
+			b := newBench(t)
+			b.load(s)
+			b.start()
+			b.Until("the stale pod is open, and a peer", b.all(s, "x/a > "+address+":80/TCP allow", address+" > x/b:80/TCP allow"))
+			b.API.Set(apiPod(heir))
+			b.Until("both must allow", b.all(s, "x/a > "+address+":80/TCP deny", address+" > x/a:80/TCP deny"))
+			b.Until("it is nobody's peer", b.all(s, address+" > x/b:80/TCP deny"))
+			moved := pod(stale, "n1", "10.0.1.201")
+			b.API.Set(apiPod(moved))
+			s.Pods = append(s.Pods, moved)
+			b.Until("settled", b.all(s, "x/a > "+address+":80/TCP deny", "x/a > 10.0.1.201:80/TCP allow", "10.0.1.201 > x/b:80/TCP allow"))
+		})
+	}
+}
+
 // localOf is the link-local address in a pod's namespace.
 func (n *plugged) localOf(ns *sandbox.NetNS) string {
 	n.t.Helper()
