@@ -62,6 +62,7 @@ type Agent struct {
 	done     atomic.Pointer[LastChange]
 	host     hostState
 	links    *links
+	heirs    chan map[netip.Addr]struct{} // whose flows are to be forgotten; capacity 1
 }
 
 // New returns an agent that has not started.
@@ -77,6 +78,7 @@ func New(cfg Config) *Agent {
 		pending:  watch.NewChanges(),
 		trimming: trimming{renews: cfg.Renew},
 		links:    newLinks(),
+		heirs:    make(chan map[netip.Addr]struct{}, 1),
 	}
 	if a.cfg.Host == nil {
 		a.cfg.Host = host.New()
@@ -116,6 +118,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	wg.Go(func() { a.watcher.Run(ctx) })
 	wg.Go(func() { a.watchRoutes(ctx) })
+	wg.Go(func() { a.forgetFlows(ctx) })
 	wg.Go(func() { a.reporter.post(ctx, a.cfg.Clients.Core) })
 	return a.loop(ctx)
 }
@@ -253,6 +256,7 @@ func (a *Agent) apply(ctx context.Context, start time.Time) {
 	if since := a.pending.Since(); !since.IsZero() {
 		a.done.Store(&LastChange{Seen: since, Enforced: now})
 	}
+	a.inherited(a.pending.Heirs)
 	a.pending, a.past.Failures = watch.NewChanges(), 0
 	a.status.waiting(time.Time{})
 	last := a.last

@@ -21,6 +21,7 @@ type Host interface {
 	Addresses() ([]netip.Addr, error)
 	Links(ips []netip.Addr, podCIDRs []netip.Prefix) (map[netip.Addr]host.Link, error)
 	Watch(ctx context.Context, changed func()) error
+	Forget(ips []netip.Addr) (n int, err error)
 }
 
 // hostState is what was last seen of the host.

@@ -1,6 +1,7 @@
 package agent_test
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -79,4 +80,37 @@ func TestRouteComesLate(t *testing.T) {
 	}
 	b.host.Plug(ip, true)
 	b.Until("what it forges is dropped", forged)
+}
+
+// TestInheritedFlowsAreForgotten: when an address changes hands, and only then, its flows are
+// forgotten, however long nobody had it and whoever's record comes first.
+func TestInheritedFlowsAreForgotten(t *testing.T) {
+	b := newBench(t)
+	fill(b.API)
+	b.start()
+	b.Until("ready", b.Ready)
+	ip := netip.MustParseAddr("10.0.0.1")
+	forgotten := func(n int) func() bool { return func() bool { return len(b.host.Forgotten()) == n } }
+	relabelled := podWith("x", "a", "1")
+	relabelled.Labels = map[string]string{"new": "label"}
+	for i, step := range []func(){
+		func() { b.API.Set(relabelled) },
+		func() { b.API.Delete(relabelled) },
+		func() { b.API.Set(podWith("x", "a", "1")) },
+		func() { b.API.Set(podWith("x", "b", "2")) },
+		func() { b.API.Delete(podWith("x", "a", "1")) },
+		func() { b.API.Delete(podWith("x", "b", "2")) },
+		func() { b.API.Set(podWith("x", "b", "3")) },
+	} {
+		step()
+		b.API.Set(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprint("mark", i)}})
+		b.Until("acted upon", func() bool {
+			_, m := b.Get("/metrics")
+			return strings.Contains(m, fmt.Sprintf(`npenf_cache_objects{kind="namespace"} %d`, 2+i)) && b.Ready()
+		})
+		b.Until(fmt.Sprint("forgotten after step ", i), forgotten([]int{0, 0, 0, 1, 1, 1, 2}[i]))
+	}
+	if got := b.host.Forgotten(); got[0] != ip || got[1] != ip {
+		t.Errorf("forgotten: %v", got)
+	}
 }

@@ -32,6 +32,7 @@ type metrics struct {
 	repairs     *prometheus.CounterVec   // object
 	watchErrors *prometheus.CounterVec   // kind
 	uncollected prometheus.Counter
+	forgotten   prometheus.Counter
 	pending     prometheus.Gauge
 	lastSuccess prometheus.Gauge
 	synced      prometheus.Gauge
@@ -64,6 +65,7 @@ func newMetrics() *metrics {
 	m.observeDrift(kernel.Drift{}) // shown as 0 from the start
 	m.watchErrors = m.counter("watch_errors_total", "Requests to the API server that failed.", "kind")
 	m.uncollected = m.counter("set_destroy_failures_total", "Sets that could not be destroyed yet because they are referred to.").WithLabelValues()
+	m.forgotten = m.counter("flows_forgotten_total", "Tracked flows that were forgotten because another pod has their address now.").WithLabelValues()
 	m.lockTimeouts = m.counter("lock_timeouts_total", "Syncs that failed because another program held the xtables lock all the time.").WithLabelValues()
 	m.pending = m.gauge("pending_changes", "Watch events that the kernel does not enforce yet.")
 	m.lastSuccess = m.gauge("last_success_timestamp_seconds", "When the kernel was last known to enforce everything known.")

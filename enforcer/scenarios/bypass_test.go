@@ -1,8 +1,12 @@
 package scenarios
 
 import (
+	"io"
+	"net"
+	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/netassay/netassay/enforcer/host"
 	"github.com/netassay/netassay/internal/sandbox"
@@ -140,6 +144,120 @@ func TestScenario44TwoPodsOneAddress(t *testing.T) {
 			b.Until("settled", b.all(s, "x/a > "+address+":80/TCP deny", "x/a > 10.0.1.201:80/TCP allow", "10.0.1.201 > x/b:80/TCP allow"))
 		})
 	}
+}
+
+// TestScenario45InheritedFlows: a pod ends, its neighbour goes on sending, and the next pod with
+// that address, under default deny, gets the packets of a flow that it never let in. The flows
+// of other addresses live on.
+//
+// Source: an adversarial review of this project, felix#623.
+//
+// Level: real kernel with packets, both families and backends; when flows are forgotten, enforcer/agent tells.
+//
+// Lab: not on the lab, whose nodes give an address again last.
+func TestScenario45InheritedFlows(t *testing.T) {
+	s := world()
+	closed := with(t, s, "y/closed", isolatedX)
+	onNodes(t, s, func(n *plugged) {
+		for i, local := range []string{"10.0.1.1", "fd00:10:1::1"} {
+			heir, other := podOf(&s, "y/a").IPs[i], podOf(&s, "y/b").IPs[i]
+			n.enforce(s)
+			for _, network := range []string{"udp", "tcp"} {
+				toHeir, toOther := n.open(network, "x/a", "y/a", heir), n.open(network, "x/a", "y/b", other)
+				n.enforce(closed)
+				if !toHeir.answers() || !toOther.answers() {
+					t.Errorf("%s from %s: an open flow ended with a policy", network, local)
+				}
+				n.do(n.node, func() error {
+					k, err := host.New().Forget([]netip.Addr{heir})
+					if k == 0 {
+						t.Errorf("no flow of %s was forgotten", heir)
+					}
+					return err
+				})
+				if toHeir.answers() {
+					t.Errorf("%s: the heir answers its predecessor's flow", network)
+				}
+				if !toOther.answers() {
+					t.Errorf("%s: another flow ended", network)
+				}
+				n.enforce(s)
+			}
+		}
+	}, "x/a", "y/a", "y/b")
+}
+
+// echoed is an open flow to an echo server.
+type echoed struct{ net.Conn }
+
+// open opens a flow of a pod to an echo server in another, and sees it answered.
+func (n *plugged) open(network, from, to string, address netip.Addr) echoed {
+	n.t.Helper()
+	at := netip.AddrPortFrom(address, 7).String()
+	n.do(n.pods[to], func() error { return echo(n.t, network, at) })
+	var c net.Conn
+	n.do(n.pods[from], func() (err error) {
+		c, err = net.Dial(network, at)
+		return err
+	})
+	n.t.Cleanup(func() { _ = c.Close() })
+	e := echoed{c}
+	if !e.answers() {
+		n.t.Fatalf("%s to %s: no answer", network, at)
+	}
+	return e
+}
+
+// answers reports whether the other end still answers, of which a datagram or two may be lost.
+func (e echoed) answers() bool {
+	b := make([]byte, 16)
+	for range 3 {
+		_ = e.SetDeadline(time.Now().Add(silence))
+		if _, err := e.Write([]byte("x")); err != nil {
+			return false
+		}
+		if _, err := e.Read(b); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// echo answers at an address until the test ends.
+func echo(t *testing.T, network, at string) error {
+	if network == "udp" {
+		c, err := net.ListenPacket(network, at)
+		if err != nil {
+			return err
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		go func() {
+			b := make([]byte, 16)
+			for {
+				n, from, err := c.ReadFrom(b)
+				if err != nil {
+					return
+				}
+				_, _ = c.WriteTo(b[:n], from)
+			}
+		}()
+		return nil
+	}
+	l, err := net.Listen(network, at)
+	if err != nil {
+		return err
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() { _, _ = io.Copy(c, c); _ = c.Close() }()
+		}
+	}()
+	return nil
 }
 
 // localOf is the link-local address in a pod's namespace.

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"fmt"
+	"hash/maphash"
 	"maps"
 	"net/netip"
 	"slices"
@@ -194,10 +195,31 @@ type podStore struct {
 	node    string // all about whose pods is urgent
 	pool    pool
 	nursery pool // of pods that are still being streamed
+	owners  owners
+}
+
+// owners are the last known owners of addresses, as hashes: of nearly all, nobody will ask.
+type owners struct {
+	seed maphash.Seed
+	uids map[uint64]uint32 // by address
+}
+
+// manyOwners is how many addresses are remembered for each pod that there is, and in any case.
+const manyOwners, fewOwners = 8, 1 << 14
+
+// inherit notes that a pod has an address, and reports whether another one had it before.
+func (o *owners) inherit(ip netip.Addr, uid string, pods int) bool {
+	at, now := maphash.Comparable(o.seed, ip), uint32(maphash.String(o.seed, uid))
+	was, known := o.uids[at]
+	if len(o.uids) > max(fewOwners, manyOwners*pods) {
+		clear(o.uids)
+	}
+	o.uids[at] = now
+	return known && was != now
 }
 
 func newPodStore(l *ledger, node string) *podStore {
-	s := &podStore{node: node, pool: newPool(), nursery: newPool()}
+	s := &podStore{node: node, pool: newPool(), nursery: newPool(), owners: owners{maphash.MakeSeed(), map[uint64]uint32{}}}
 	s.store = newStore(Pods, l, func(p *pod) (key, model.Pod, bool) {
 		return key{p.record.Namespace, p.record.Name}, p.record, !p.terminal && !p.record.HostNetwork
 	}, equalPods)
@@ -245,7 +267,11 @@ func (s *podStore) swapPod(old, now *model.Pod) {
 	if s.here(old) || s.here(now) || relabelled {
 		s.ledger.changes.Urgent = true
 	}
-	if !s.ledger.synced[Pods] || old != nil && now != nil && old.UID == now.UID && slices.Equal(old.IPs, now.IPs) {
+	if old != nil && now != nil && old.UID == now.UID && slices.Equal(old.IPs, now.IPs) {
+		return
+	}
+	s.inherit(now)
+	if !s.ledger.synced[Pods] {
 		return
 	}
 	for _, p := range []*model.Pod{old, now} {
@@ -254,6 +280,18 @@ func (s *podStore) swapPod(old, now *model.Pod) {
 		}
 		for _, ip := range p.IPs {
 			s.ledger.changes.Transient[ip] = struct{}{}
+		}
+	}
+}
+
+// inherit notes whose addresses a pod has by now.
+func (s *podStore) inherit(p *model.Pod) {
+	if p == nil {
+		return
+	}
+	for _, ip := range p.IPs {
+		if s.owners.inherit(ip, p.UID, len(s.items)) && s.ledger.synced[Pods] {
+			s.ledger.changes.Heirs[ip] = struct{}{}
 		}
 	}
 }
@@ -271,11 +309,12 @@ type Changes struct {
 	Urgent    bool               // something else than that pods of other nodes came or went
 	First     map[Kind]time.Time // when the first of a kind arrived
 	Transient map[netip.Addr]struct{}
+	Heirs     map[netip.Addr]struct{} // addresses that had another owner before
 }
 
 // NewChanges are none.
 func NewChanges() Changes {
-	return Changes{First: map[Kind]time.Time{}, Transient: map[netip.Addr]struct{}{}}
+	return Changes{First: map[Kind]time.Time{}, Transient: map[netip.Addr]struct{}{}, Heirs: map[netip.Addr]struct{}{}}
 }
 
 // Since is when the first of the changes arrived; zero when there are none.
@@ -297,7 +336,6 @@ func (c *Changes) Merge(later Changes) {
 			c.First[k] = t
 		}
 	}
-	for ip := range later.Transient {
-		c.Transient[ip] = struct{}{}
-	}
+	maps.Copy(c.Transient, later.Transient)
+	maps.Copy(c.Heirs, later.Heirs)
 }

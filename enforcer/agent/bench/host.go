@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"sync"
 
 	"github.com/netassay/netassay/enforcer/host"
@@ -15,6 +16,7 @@ type Host struct {
 	mu        sync.Mutex
 	unplugged map[netip.Addr]bool
 	changed   func()
+	forgotten []netip.Addr
 }
 
 // IPVS implements agent.Host.
@@ -46,6 +48,21 @@ func (h *Host) Watch(ctx context.Context, changed func()) error {
 	h.mu.Unlock()
 	<-ctx.Done()
 	return ctx.Err()
+}
+
+// Forget implements agent.Host.
+func (h *Host) Forget(ips []netip.Addr) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.forgotten = append(h.forgotten, ips...)
+	return len(ips), nil
+}
+
+// Forgotten are the addresses whose flows have been forgotten, in order.
+func (h *Host) Forgotten() []netip.Addr {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.forgotten)
 }
 
 // Plug gives the address its interface, or takes it away.
