@@ -48,9 +48,11 @@ was judged counts, the rest is played, and the results, in a directory of their 
 those of a run without a break. Place, engine, versions and timing must be the same.
 
 A case says by which paths servers are reached: the pod's address, its Service, a node port.
-With --paths pairwise, the default, each case also probes a few cells by the paths that it
-does not name, such that every two of a path, the same node or another, an IP family, a port
-and a course of verdicts are met in one cell; --paths all probes all cells by all paths.
+With --paths pairwise, the default, each case probes all pairs of pods by these in one IP
+family, or in both where the case is about addresses, and a few cells by other paths and in
+the other family, such that every two of a path, the same node or another, a family, a port
+and a course of verdicts are met in one cell; --paths all probes all cells by all paths in all
+families, --paths case what the case says in all families.
 
 Exit code 0: all cases pass. 1: the engine failed some. 2: the run itself failed, or says
 nothing. 130: interrupted.`,

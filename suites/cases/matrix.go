@@ -60,7 +60,7 @@ func (c Case) cells(fake *FakeCluster, families []model.Family) []Cell {
 func (c Case) between(fake *FakeCluster, client, server string, families []model.Family) []Cell {
 	var all []Cell
 	for _, f := range families {
-		if !has(client, f) || !has(server, f) {
+		if !has(client, f) || !has(server, f) || !c.whole(client, server, f) {
 			continue
 		}
 		for _, k := range c.kinds() {
@@ -70,6 +70,11 @@ func (c Case) between(fake *FakeCluster, client, server string, families []model
 		}
 	}
 	return all
+}
+
+// whole reports whether all cells of a pair in a family are probed, and not just some of them.
+func (c Case) whole(client, server string, f model.Family) bool {
+	return c.Whole == "" || c.Whole == f || !IsPodKey(client) || !IsPodKey(server)
 }
 
 // held are the cells of the flows that were opened by the end of the step and whose pods exist.

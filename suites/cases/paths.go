@@ -2,6 +2,7 @@ package cases
 
 import (
 	"cmp"
+	"fmt"
 	"hash/fnv"
 	"maps"
 	"slices"
@@ -10,14 +11,15 @@ import (
 	"github.com/netassay/netassay/model"
 )
 
-// PathChoice says by which paths cells are probed besides those that their case names.
+// PathChoice says by which paths cells are probed besides those that their case names, and in
+// which families.
 type PathChoice string
 
 // The choices of paths.
 const (
-	CasePaths     PathChoice = "case"     // none
-	PairwisePaths PathChoice = "pairwise" // a few cells by each other path, see Case.Cover
-	AllPaths      PathChoice = "all"      // all cells by all paths
+	CasePaths     PathChoice = "case"     // none, in every family
+	PairwisePaths PathChoice = "pairwise" // a few cells by each other path and in the other family, see Case.Cover
+	AllPaths      PathChoice = "all"      // all cells by all paths, in every family
 )
 
 // Set reads a choice, as a flag does.
@@ -52,11 +54,29 @@ func (c Case) By(choice PathChoice, families []model.Family, nodes int) Case {
 	case AllPaths:
 		c.Paths = paths
 	case PairwisePaths:
-		paths = slices.DeleteFunc(paths, func(p Path) bool { return slices.Contains(c.Paths, p) })
+		if len(families) > 1 && !c.ofAddresses() {
+			c.Whole = families[c.turn(len(families))]
+		}
 		c.More = c.Cover(paths, families)
 	case CasePaths:
 	}
 	return c
+}
+
+// ofAddresses reports whether families may differ in the case: who selects by labels selects
+// pods, with all addresses that they have.
+func (c Case) ofAddresses() bool {
+	return c.HasFeature(IPBlock) || c.HasFeature(DualStack) || len(c.World) > 0 ||
+		slices.ContainsFunc(c.Steps, func(s Step) bool {
+			return slices.ContainsFunc(s.Expect, func(e Expect) bool { return len(e.Families) > 0 })
+		})
+}
+
+// turn is a number below n that is always the same for a case, and each for as many cases.
+func (c Case) turn(n int) int {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(c.Name))
+	return int(h.Sum32() % uint32(n))
 }
 
 // traits are what a cover pairs.
@@ -65,7 +85,7 @@ type traits struct {
 	family model.Family
 	probe  Probe
 	same   bool   // both ends are on one node
-	course string // of verdicts, after each step
+	course string // of verdicts, after each step in which it is
 }
 
 // pair is two traits that a cell has together.
@@ -82,18 +102,19 @@ func (t traits) pairs() []pair {
 	return pairs
 }
 
-// Cover is a small set of cells by these paths, such that every two of a path, the same node
-// or another, a family, a probe and a course of verdicts are met in a cell, if they are in
-// any. It is the same for the same case: each time the cell is taken that meets most of what
+// Cover is a small set of cells by these paths, none of which the case has by itself, such
+// that every two of a path, the same node or another, a family, a probe and a course of
+// verdicts are met in a cell, if they are in any. It is the same for the same case: each time the cell is taken that meets most of what
 // no other one has met, the first of an order that begins elsewhere for each case. Cells
 // that no step judges are left out.
 func (c Case) Cover(paths []Path, families []model.Family) []Cell {
-	c.Paths, c.More = paths, nil
+	own := c
+	c.Paths, c.More, c.Whole = paths, nil, ""
 	var fakes []*FakeCluster
 	for i := range c.Steps {
 		fakes = append(fakes, c.after(i))
 	}
-	kinds, cells := c.candidates(fakes, families)
+	kinds, cells := c.candidates(fakes, families, own.has)
 	left := map[pair]bool{}
 	for _, t := range kinds {
 		for _, p := range t.pairs() {
@@ -130,25 +151,28 @@ func met(left map[pair]bool, t traits) int {
 	return n
 }
 
-// candidates are all cells between pods, by their traits, and the traits in the order of
-// their first cells. The course of verdicts is that of the pins.
-func (c Case) candidates(fakes []*FakeCluster, families []model.Family) (kinds []traits, cells map[traits][]Cell) {
+// has reports whether a cell between pods is one of those that the case has by itself.
+func (c Case) has(k Cell) bool {
+	return slices.Contains(c.Paths, k.Path) && c.whole(k.Client, k.Server, k.Family)
+}
+
+// candidates are all cells between pods but those of known, by their traits, and the traits in
+// the order of their first cells. The course of verdicts is that of the pins.
+func (c Case) candidates(fakes []*FakeCluster, families []model.Family, known func(Cell) bool) (kinds []traits, cells map[traits][]Cell) {
 	all := map[Cell]traits{}
 	for i, fake := range fakes {
 		for _, k := range c.cells(fake, families) {
-			if !IsPodKey(k.Client) || k.Client == k.Server {
+			if !IsPodKey(k.Client) || !IsPodKey(k.Server) || k.Client == k.Server || known(k) {
 				continue
 			}
 			t := all[k]
 			same := fake.nodeOf(k.Client) == fake.nodeOf(k.Server)
-			all[k] = traits{k.Path, k.Family, k.Probe, same, t.course + " " + string(c.Want(i, k))}
+			all[k] = traits{k.Path, k.Family, k.Probe, same, fmt.Sprint(t.course, " ", i, c.Want(i, k))}
 		}
 	}
 	order := slices.SortedFunc(maps.Keys(all), CompareCells)
 	if len(order) > 0 {
-		h := fnv.New32a()
-		_, _ = h.Write([]byte(c.Name))
-		first := int(h.Sum32() % uint32(len(order)))
+		first := c.turn(len(order))
 		order = slices.Concat(order[first:], order[:first])
 	}
 	cells = map[traits][]Cell{}

@@ -28,8 +28,10 @@ func TestCover(t *testing.T) {
 		if i < 0 {
 			t.Fatalf("no case %s", name)
 		}
-		cover := all[i].Cover(others, model.Dual.List())
-		if diff := cmp.Diff(cover, all[i].Cover(others, model.Dual.List())); diff != "" {
+		c := all[i]
+		c.Paths = []cases.Path{cases.PathPod}
+		cover := c.Cover(others, model.Dual.List())
+		if diff := cmp.Diff(cover, c.Cover(others, model.Dual.List())); diff != "" {
 			t.Errorf("%s: not the same again:\n%s", name, diff)
 		}
 		met := map[string]bool{}
@@ -43,7 +45,7 @@ func TestCover(t *testing.T) {
 		}
 		for _, f := range model.Dual.List() {
 			for _, path := range others {
-				for _, pair := range []string{fmt.Sprint(path, f), fmt.Sprint(f, true), fmt.Sprint(f, false), fmt.Sprint(path, false), fmt.Sprint(path, all[i].Probes[0])} {
+				for _, pair := range []string{fmt.Sprint(path, f), fmt.Sprint(f, true), fmt.Sprint(f, false), fmt.Sprint(path, false), fmt.Sprint(path, c.Probes[0])} {
 					if !met[pair] {
 						t.Errorf("%s: %s is not met by %v", name, pair, cover)
 					}
@@ -55,4 +57,44 @@ func TestCover(t *testing.T) {
 		}
 		t.Log(name, len(cover))
 	}
+}
+
+// With pairwise choices a case that selects by labels has the whole matrix in one family, and
+// in the other every verdict that a step brings and every port; one that is about addresses has it in both.
+// Neither family is whole in many more cases than the other.
+func TestPairwiseFamilies(t *testing.T) {
+	all, err := cases.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := map[model.Family]int{}
+	for _, c := range all {
+		few := c.By(cases.PairwisePaths, model.Dual.List(), cases.FixtureNodes)
+		whole[few.Whole]++
+		if few.Whole != "" && (c.HasFeature(cases.IPBlock) || c.HasFeature(cases.DualStack) || len(c.World) > 0) {
+			t.Errorf("%s, which is about addresses, is whole in %s alone", c.Name, few.Whole)
+		}
+		for i := range c.Steps {
+			got := metBetweenPods(few, i)
+			for what := range metBetweenPods(c, i) {
+				if !got[what] {
+					t.Errorf("%s, step %d: %s is not met", c.Name, i, what)
+				}
+			}
+		}
+	}
+	if v4, v6 := whole[model.IPv4], whole[model.IPv6]; min(v4, v6)*3 < max(v4, v6)*2 {
+		t.Errorf("%d cases are whole in IPv4, %d in IPv6", v4, v6)
+	}
+	t.Log(whole)
+}
+
+func metBetweenPods(c cases.Case, step int) map[string]bool {
+	met := map[string]bool{}
+	for k, v := range c.Wants(step, model.Dual.List()) {
+		if k.Held == "" && v != model.Undefined && cases.IsPodKey(k.Client) && cases.IsPodKey(k.Server) {
+			met[fmt.Sprint(k.Family, " ", v)], met[fmt.Sprint(k.Family, " ", k.Probe)] = true, true
+		}
+	}
+	return met
 }

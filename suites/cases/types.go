@@ -28,6 +28,9 @@ type Case struct {
 	// World are hosts outside of the cluster, which are clients and servers of all pods.
 	World []netip.Addr
 	Steps []Step
+	// Whole is the family whose cells between pods are all probed; "" is every family. A run
+	// says so, and adds cells of the others to More.
+	Whole model.Family `json:"-"`
 	// More are cells that are probed beside those of Paths, where they are; a run adds them.
 	More []Cell `json:"-"`
 }

@@ -46,7 +46,7 @@ func (s *Settings) Register(set *pflag.FlagSet, sets string) {
 	set.StringVar(&s.Out, "out", s.Out, "result directory (default results/<time>-conformance-<engine>)")
 	set.Var(&s.Sentinel, "sentinel", "time between packets of each flow that is watched all through the run, because nothing changes its verdict; 0 watches none (default 1ms, where pods are containers 10ms)")
 	set.BoolVar(&s.FailFast, "fail-fast", s.FailFast, "skip what remains after the first failed case")
-	set.Var(&s.Paths, "paths", "other paths than a case names (service, node port of this and that node): pairwise probes so few cells by each that every two of path, same or other node, family, port and verdicts are met; all probes all; case none")
+	set.Var(&s.Paths, "paths", "beside the paths that a case names (pod, service, node port of this and that node): pairwise probes all pairs in one IP family, and by other paths and families so few cells that every two of path, same or other node, family, port and verdicts are met; all probes all; case what the case says, in all families")
 	set.Var(&s.Skip, "skip", "report these cases (a name or glob) as skipped, for that reason; may be repeated")
 	set.Var(&s.Shard, "shard", "play the i-th of n parts of the cases: a run for each part has them all")
 	set.StringVar(&s.Resume, "resume", s.Resume, "go on with the run in this result directory, which was stopped or killed; results are those of a run without a break")
