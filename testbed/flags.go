@@ -36,7 +36,7 @@ func table() []row {
 		{"provider", nil, "where to run: ", func(o *Options) any { return &o.Provider }},
 		{"engine", []string{Lab, Kind, Existing}, "engine under test, see netassay engines (default reference, or what an existing cluster has)", func(o *Options) any { return &o.Engine }},
 		{"ip-family", []string{Lab, Existing}, "IP families of pods: ipv4, ipv6 or dual (default dual, or what an existing cluster has)", func(o *Options) any { return &o.Families }},
-		{"proxy-mode", []string{Lab}, "kube-proxy mode: iptables or nftables", func(o *Options) any { return &o.ProxyMode }},
+		{"proxy-mode", []string{Lab}, "kube-proxy mode: nftables, or iptables, which takes more of the machine", func(o *Options) any { return &o.ProxyMode }},
 		{"nodes", []string{Lab}, "number of nodes", func(o *Options) any { return &o.Nodes }},
 		{"topology", []string{Kind}, "one of " + strings.Join(kindconfigs.Names(), ", "), func(o *Options) any { return &o.Topology }},
 		{"node-image", []string{Kind}, "image of the nodes (default: our own, built when need be)", func(o *Options) any { return &o.NodeImage }},

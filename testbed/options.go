@@ -44,7 +44,7 @@ type Options struct {
 	UnderTest engines.Engine
 
 	Families  string // "ipv4", "ipv6" or "dual", the default; found out of an existing cluster
-	ProxyMode string // "iptables", the default, or "nftables"
+	ProxyMode string // "nftables", the default, or "iptables"
 	Nodes     int    // 3
 
 	Topology  string // one of kindconfigs.Names
@@ -65,7 +65,7 @@ type Options struct {
 
 // Defaults are the options of a run on the lab.
 func Defaults() Options {
-	return Options{Provider: Lab, ProxyMode: "iptables", Nodes: 3, Topology: kindconfigs.Default}
+	return Options{Provider: Lab, ProxyMode: "nftables", Nodes: 3, Topology: kindconfigs.Default}
 }
 
 const (

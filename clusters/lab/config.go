@@ -26,7 +26,8 @@ type Config struct {
 	Name     string // default "lab"
 	Nodes    int    // default 3
 	Families string // "ipv4", "ipv6" or "dual"; default dual
-	// ProxyMode is kube-proxy's: "iptables" (the default) or "nftables".
+	// ProxyMode is kube-proxy's: "nftables" (the default) or "iptables". By iptables all that
+	// reads or writes a table on the node takes longer.
 	ProxyMode string
 	Programs  Programs
 	// RBAC makes the API server ask RBAC about those who are no admins of the lab, whom it
@@ -56,7 +57,7 @@ func (c *Config) complete() (network.Plan, error) {
 		c.Nodes = 3
 	}
 	if c.ProxyMode == "" {
-		c.ProxyMode = "iptables"
+		c.ProxyMode = "nftables"
 	}
 	if c.LogDir == "" {
 		c.LogDir = privateDir + "/logs"

@@ -305,9 +305,9 @@ func testNamespaceGoes(t *testing.T, w world) {
 // TestFamiliesAndProxyModes shows that pods and services work in every kind of lab.
 func TestFamiliesAndProxyModes(t *testing.T) {
 	for _, cfg := range []lab.Config{
-		{Families: "ipv4", ProxyMode: "nftables"},
+		{Families: "ipv4", ProxyMode: "iptables"},
 		{Families: "ipv6"},
-		{Families: "dual", ProxyMode: "nftables"},
+		{Families: "dual", ProxyMode: "iptables"},
 	} {
 		t.Run(cfg.Families+" "+cfg.ProxyMode, func(t *testing.T) {
 			cfg.Nodes = 2
