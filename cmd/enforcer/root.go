@@ -66,7 +66,7 @@ func newRoot() *cobra.Command {
 	l.DurationVar(&f.minInterval, "sync-min-interval", 50*time.Millisecond, "least time between the starts of two syncs")
 	l.DurationVar(&f.verifyInterval, "verify-interval", time.Minute, "time between checks for changes made by others; 0 is never")
 	l.StringVar(&f.metricsAddress, "metrics-address", defaultAddress, "address for /metrics, /healthz, /readyz and, to this node only, /explain; empty is none")
-	l.BoolVar(&f.denyUnknown, "default-deny-unknown", false, "drop what addresses of this node's podCIDRs send and get until their pod is known")
+	l.BoolVar(&f.denyUnknown, "default-deny-unknown", true, "drop what addresses of this node's podCIDRs send and get until their pod is known, as far as the Node has podCIDRs")
 	l.BoolVar(&f.pprof, "pprof", false, "serve profiles at /debug/pprof/ of the metrics address, to this node only")
 	l.StringVar(&f.statusFile, "status-file", "", "file that is rewritten with pid and readiness at each sync")
 	cmd.AddCommand(newCleanup(f), newExplain(), newManifests(), newVersion())

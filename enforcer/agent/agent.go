@@ -54,6 +54,7 @@ type Agent struct {
 
 	past     past
 	check    check
+	ahead    []string // rules of others that can let packets by
 	trimming trimming
 	pending  watch.Changes // not in the kernel yet
 	last     plan.Plan
@@ -259,6 +260,7 @@ func (a *Agent) apply(ctx context.Context, start time.Time) {
 	a.inherited(a.pending.Heirs)
 	a.pending, a.past.Failures = watch.NewChanges(), 0
 	a.status.waiting(time.Time{})
+	a.lookAhead(now)
 	last := a.last
 	a.live.Store(&last)
 	if result.Uncollected > 0 {

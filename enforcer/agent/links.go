@@ -141,9 +141,12 @@ const settleLinks = 5 * time.Second
 // tellLinks logs whether the addresses of pods are tied to them.
 func (a *Agent) tellLinks() {
 	l := a.links
-	shared, unknown := 0, 0
+	shared, unknown, outside := 0, 0, 0
 	for _, p := range l.pods {
 		for _, ip := range p.IPs {
+			if a.cfg.DenyUnknown && len(a.host.prefixes) > 0 && !slices.ContainsFunc(a.host.prefixes, func(p netip.Prefix) bool { return p.Contains(ip) }) {
+				outside++
+			}
 			if link, ok := l.of[ip]; !ok {
 				unknown++
 			} else if link.Shared {
@@ -153,6 +156,8 @@ func (a *Agent) tellLinks() {
 	}
 	trouble := ""
 	switch {
+	case outside > 0:
+		trouble = "pods of this node have addresses that are not of its podCIDRs: such pods are open until they are known"
 	case unknown > 0:
 		trouble = "no route to pods by interfaces of their own: what they send is judged by the source that they give, and can be forged"
 	case shared > 0:
@@ -162,7 +167,7 @@ func (a *Agent) tellLinks() {
 		l.trouble, l.since = trouble, time.Now()
 	}
 	if trouble != "" && trouble != l.told && time.Since(l.since) >= settleLinks {
-		a.log.Warn(trouble, "addresses", shared+unknown)
+		a.log.Warn(trouble, "addresses", shared+unknown+outside)
 		l.told = trouble
 	}
 }

@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"fmt"
+	"net/http"
 	"net/netip"
 	"strings"
 	"testing"
@@ -113,4 +114,48 @@ func TestInheritedFlowsAreForgotten(t *testing.T) {
 	if got := b.host.Forgotten(); got[0] != ip || got[1] != ip {
 		t.Errorf("forgotten: %v", got)
 	}
+}
+
+// TestRulesAhead: a rule of somebody else's that accepts packets before ours see them makes the
+// agent unready, with an event of its node, until it is gone.
+func TestRulesAhead(t *testing.T) {
+	b := newBench(t)
+	fill(b.API)
+	b.start()
+	b.Until("ready", b.Ready)
+	feed := func(rule string) {
+		b.Lock()
+		defer b.Unlock()
+		if err := b.Kernel.Machine.RestoreRules(iptsim.IPv4, strings.NewReader("*mangle\n"+rule+"\nCOMMIT\n")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	feed("-I FORWARD -j ACCEPT")
+	b.Until("it says so", func() bool {
+		code, body := b.Get("/readyz")
+		return code == http.StatusServiceUnavailable && strings.Contains(body, "iptables -t mangle -A FORWARD -j ACCEPT")
+	})
+	b.Until("an event of the node", func() bool {
+		for _, e := range b.API.Events() {
+			if e.Reason == "PoliciesBypassed" && e.InvolvedObject.Name == "n" && strings.Contains(e.Message, "FORWARD -j ACCEPT") {
+				return true
+			}
+		}
+		return false
+	})
+	feed("-D FORWARD -j ACCEPT")
+	b.Until("ready again", b.Ready)
+}
+
+// TestAddressesOutsideOfRanges: where pods have addresses that are not of the node's ranges,
+// unknown ones can't be closed, and the agent says so.
+func TestAddressesOutsideOfRanges(t *testing.T) {
+	b := newBench(t)
+	b.denyUnknown = true
+	fillRanges(b)
+	outside := podWith("x", "outside", "2")
+	outside.Status.PodIPs[0].IP = "10.99.0.1"
+	b.API.Set(outside)
+	b.start()
+	b.Until("it says so", func() bool { return strings.Contains(b.Log.String(), "not of its podCIDRs") })
 }

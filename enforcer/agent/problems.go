@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"log/slog"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -21,6 +22,7 @@ import (
 // reason and component name the events that the agent posts on policies.
 const (
 	eventReason    = "UntranslatableRule"
+	aheadReason    = "PoliciesBypassed"
 	eventComponent = "netassay-enforcer"
 	eventTimeout   = 10 * time.Second
 	eventQueue     = 64 // more than these at once are logged only
@@ -91,6 +93,20 @@ func (r *reporter) line(level slog.Level, message string, attrs ...any) {
 	r.log.Log(context.Background(), level, message, attrs...)
 }
 
+// ahead tells of rules of others that can let packets by, in an event of the node.
+func (r *reporter) ahead(rules []string, now time.Time) {
+	text := strings.Join(rules, "; ")
+	r.line(slog.LevelWarn, "rules ahead of ours can let packets by", "rules", text)
+	p := plan.Problem{Namespace: metav1.NamespaceDefault, Detail: text}
+	e := event(p, types.UID(r.node), r.node, now)
+	e.InvolvedObject = corev1.ObjectReference{APIVersion: "v1", Kind: "Node", Name: r.node, UID: types.UID(r.node)}
+	e.Reason, e.Message = aheadReason, "Policies are not enforced for packets that these rules let by: "+text+". Delete them, or put them after the jump to a chain "+plan.ChainPrefix+"*."
+	select {
+	case r.events <- e:
+	default:
+	}
+}
+
 func uidOf(policies []*netv1.NetworkPolicy, p plan.Problem) types.UID {
 	for _, np := range policies {
 		if np.Namespace == p.Namespace && np.Name == p.Policy {
@@ -137,6 +153,6 @@ func (r *reporter) postOne(ctx context.Context, core rest.Interface, e *corev1.E
 	defer cancel()
 	err := core.Post().Namespace(e.Namespace).Resource("events").Body(e).Do(ctx).Error()
 	if err != nil && !apierrors.IsAlreadyExists(err) && ctx.Err() == nil {
-		r.log.Warn("can't post event", "policy", e.InvolvedObject.Namespace+"/"+e.InvolvedObject.Name, "error", err)
+		r.log.Warn("can't post event", "about", e.InvolvedObject.Kind+" "+e.InvolvedObject.Namespace+"/"+e.InvolvedObject.Name, "error", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -13,11 +14,12 @@ import (
 // Status is what the agent says of itself, in /readyz and in the status file.
 type Status struct {
 	PID         int       `json:"pid"`
-	Ready       bool      `json:"ready"`          // in sync, and the last sync succeeded
-	Reason      string    `json:"reason"`         // why not ready; "" when it is
-	Syncs       int       `json:"syncs"`          // that succeeded since the start
-	LastSuccess time.Time `json:"lastSuccess"`    // of a sync
-	Problems    int       `json:"untranslatable"` // pieces of policies that allow nothing
+	Ready       bool      `json:"ready"`           // in sync, and the last sync succeeded
+	Reason      string    `json:"reason"`          // why not ready; "" when it is
+	Syncs       int       `json:"syncs"`           // that succeeded since the start
+	LastSuccess time.Time `json:"lastSuccess"`     // of a sync
+	Problems    int       `json:"untranslatable"`  // pieces of policies that allow nothing
+	Ahead       []string  `json:"ahead,omitempty"` // rules of others that can let packets by
 }
 
 // status holds the Status and who wants to know.
@@ -87,6 +89,9 @@ func (s *status) ready(now time.Time) string {
 	}
 	if wait := now.Sub(s.pending); !s.pending.IsZero() && wait > staleAfter {
 		return fmt.Sprintf("a change has been waiting to be enforced for %s", wait.Round(time.Second))
+	}
+	if len(s.now.Ahead) > 0 {
+		return "rules ahead of ours can let packets by: " + strings.Join(s.now.Ahead, "; ")
 	}
 	for _, k := range watch.Kinds() {
 		if since, ok := s.silent[k]; ok && now.Sub(since) > staleAfter {

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/netassay/netassay/enforcer/kernel"
@@ -50,12 +51,28 @@ func (a *Agent) verify(ctx context.Context) {
 	default:
 		a.log.Warn("can't verify kernel state", "error", err)
 	}
+	a.lookAhead(time.Now())
 	if !drift.Any() {
 		return
 	}
 	a.metrics.observeDrift(drift)
 	a.log.Warn("kernel state was changed by another program; repairing", "jumps", drift.Jumps, "chains", drift.Chains, "sets", drift.Sets)
 	a.apply(ctx, time.Now())
+}
+
+// lookAhead tells when rules of others come to stand ahead of ours, or are gone.
+func (a *Agent) lookAhead(now time.Time) {
+	rules := a.kernel.Ahead()
+	if slices.Equal(rules, a.ahead) {
+		return
+	}
+	a.ahead = rules
+	if len(rules) > 0 {
+		a.reporter.ahead(rules, now)
+	}
+	if err := a.status.set(func(s *Status) { s.Ahead = rules }); err != nil {
+		a.log.Warn("can't write status file", "error", err)
+	}
 }
 
 // readBack compares the kernel with what it should hold. It ends when the cluster changes,

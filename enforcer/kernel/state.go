@@ -88,12 +88,13 @@ type table struct {
 	chains  map[plan.ChainName]chain
 	hooks   map[render.Jump]int         // from built-in chains to ours, counted
 	foreign map[plan.ChainName]struct{} // chains of ours that rules of others refer to
+	others  map[string][]step           // rules of chains that are not ours
 }
 
 func (t table) empty() bool { return len(t.chains)+len(t.hooks) == 0 }
 
 func newTable() table {
-	return table{chains: map[plan.ChainName]chain{}, hooks: map[render.Jump]int{}, foreign: map[plan.ChainName]struct{}{}}
+	return table{chains: map[plan.ChainName]chain{}, hooks: map[render.Jump]int{}, foreign: map[plan.ChainName]struct{}{}, others: map[string][]step{}}
 }
 
 // parseTable reads the output of iptables-save -t mangle, or of iptables -S of a chain. What
@@ -116,6 +117,7 @@ func parseTable(saved string) table {
 func (t table) rule(line string) {
 	from, spec, _ := strings.Cut(strings.TrimPrefix(line, "-A "), " ")
 	if !strings.HasPrefix(from, plan.ChainPrefix) {
+		t.others[from] = append(t.others[from], stepOf(spec))
 		t.jump(from, spec)
 		return
 	}

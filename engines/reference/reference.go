@@ -61,8 +61,8 @@ func (e *Engine) Command(n engines.Node) []string {
 }
 
 // IsolateNewPods has the agents close the addresses of pods that they do not know yet. Only so
-// is a new pod isolated from its first instant, as the specification asks and as the enforcer
-// by itself does not.
+// is a new pod isolated from its first instant, as the specification asks. It is the enforcer's
+// default by now.
 func (e *Engine) IsolateNewPods() { e.Args = append(e.Args, "--default-deny-unknown") }
 
 // Stop ends the agents with SIGTERM, and with SIGKILL those that take too long. What they

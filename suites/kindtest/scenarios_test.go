@@ -87,6 +87,7 @@ func (w *world) firstPacket(t *testing.T) {
 	w.deny(t, ns, map[string]string{"isolated": "yes"}, netv1.PolicyTypeEgress)
 	w.create(t, w.agnhost(ns, "server", w.worker(1), "netexec", fmt.Sprintf("--http-port=%d", port)))
 	server := w.awaitPod(t, ns, "server", ready)
+	w.updateAgent(t, `{"spec":{"template":{"spec":{"containers":[{"name":"enforcer","args":["--existing=keep","--default-deny-unknown=false"]}]}}}}`)
 	leaked := w.newcomers(t, ns, "plain", server, map[string]string{"isolated": "yes"}, "1s")
 	t.Logf("without default-deny-unknown, %d of %d containers got a first packet through", leaked, newcomers)
 	w.updateAgent(t, `{"spec":{"template":{"spec":{"containers":[{"name":"enforcer","args":["--existing=keep","--default-deny-unknown=true"]}]}}}}`)
