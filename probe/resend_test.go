@@ -72,6 +72,36 @@ func TestSilenceTakesSeveralPackets(t *testing.T) {
 	})
 }
 
+// A filter that gives way at the third SYN only is seen by some connections of many.
+func TestThirdSYN(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t, 2)
+	n.start()
+	client, server := n.hosts[0], n.hosts[1]
+	for _, family := range families {
+		t.Run(family, func(t *testing.T) {
+			first := strings.Replace(firstOfFlow("third"+family[3:]), "--hashlimit-burst 1", "--hashlimit-burst 2", 1)
+			server.iptables(family, "-A INPUT -p tcp --dport 80 "+first+" -j DROP")
+			many := make([]Target, 200)
+			for i := range many {
+				many[i] = server.target(family, wire.TCP, time.Second)
+			}
+			third := 0
+			for _, o := range n.unstarved(client, many...) {
+				if o.Result == Connected {
+					third++
+				}
+				if want := map[Result]int{Connected: 3, Dropped: 2}[o.Result]; o.Packets != want {
+					t.Errorf("want %d packets: %+v", want, o)
+				}
+			}
+			if third == 0 || third > len(many)/3 {
+				t.Errorf("%d of %d connections sent three SYNs", third, len(many))
+			}
+		})
+	}
+}
+
 // counted is the packets that the two rules of the protocol have dropped.
 func (h *host) counted(family, protocol string) (first, others int) {
 	h.t.Helper()

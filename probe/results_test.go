@@ -177,6 +177,29 @@ func TestHeldFlows(t *testing.T) {
 	})
 }
 
+// A filter that tires of a flow after a thousand packets has its chance within two seconds.
+func TestHeldFlowCarriesMany(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t, 2)
+	n.start()
+	client, server := n.hosts[0], n.hosts[1]
+	inEach(t, "", func(t *testing.T, family, protocol string) {
+		if protocol == wire.SCTP {
+			return
+		}
+		p := strings.ToLower(protocol)
+		server.iptables(family, "-A INPUT -p "+p+" --dport 80 -m hashlimit --hashlimit-above 1/hour --hashlimit-burst 1000"+
+			" --hashlimit-mode srcip,srcport,dstip,dstport --hashlimit-htable-expire 600000 --hashlimit-name many"+p+family[3:]+" -j DROP")
+		target := server.target(family, protocol, 2*short)
+		target.Flow, target.Open = rand.Uint64()|1, true
+		if o := n.probe(client, target); o.Result != Connected {
+			t.Errorf("open: %+v", o)
+		}
+		target.Open = false
+		until(t, "the flow is dropped", func() bool { return n.probe(client, target).Result == Dropped })
+	})
+}
+
 func TestEcho(t *testing.T) {
 	t.Parallel()
 	n := newNetwork(t, 2)

@@ -15,12 +15,14 @@ import (
 
 // Stream is a one-way UDP stream: numbered datagrams of one 5-tuple at a fixed interval.
 // Nobody ever answers, so that connection tracking never takes the flow for established
-// and each datagram gets a verdict of its own.
+// and each datagram gets a verdict of its own, unless that is what is asked for.
 type Stream struct {
 	Addr     netip.AddrPort
 	Interval time.Duration // 1 ms is fine
 	Bucket   time.Duration // the receiver's counting interval; 100 ms when 0
 	Blocked  bool          // nothing should arrive: the time of each arrival is kept
+	From     uint16        // source port; 0: a fresh one
+	Answered bool          // each datagram is answered, and the flow so established
 }
 
 // StreamID names a running stream.
@@ -77,7 +79,7 @@ func (f *Fleet) StartStream(ctx context.Context, client string, s Stream) (Strea
 func newStreamID() StreamID { return StreamID(max(1, rand.Uint64())) }
 
 func (s Stream) spec(id StreamID) *wire.Stream {
-	return &wire.Stream{ID: uint64(id), Addr: s.Addr, Interval: s.Interval, Bucket: s.Bucket, Blocked: s.Blocked}
+	return &wire.Stream{ID: uint64(id), Addr: s.Addr, Interval: s.Interval, Bucket: s.Bucket, Blocked: s.Blocked, From: s.From, Answered: s.Answered}
 }
 
 func (f *Fleet) note(id StreamID, s started) {

@@ -113,6 +113,54 @@ func checkStream(t *testing.T, r StreamReport, received, lost uint64) {
 	}
 }
 
+// A stream that is answered is established, for any filter.
+func TestStreamEstablished(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t, 2)
+	n.start()
+	client, server := n.hosts[0], n.hosts[1]
+	for _, family := range families {
+		server.iptables(family, "-I INPUT 1 -p udp --dport 80 -m conntrack --ctstate ESTABLISHED -j ACCEPT")
+		like := server.stream(family, time.Millisecond)
+		like.Answered = true
+		id, err := n.fleet.StartStream(t.Context(), client.name, like)
+		must(t, err)
+		server.countTo(family, 0, 50)
+		r, err := n.fleet.StopStream(t.Context(), id)
+		must(t, err)
+		if counts := server.counters(family, "INPUT"); r.Lost > 0 || r.Received != r.Sender.Sent || counts[0] < r.Received-2 {
+			t.Errorf("%s: %d established: %+v", family, counts[0], r)
+		}
+	}
+}
+
+// A stream may ask for its source port, and one that takes its place begins before it ends.
+func TestStreamFromPort(t *testing.T) {
+	t.Parallel()
+	n := newNetwork(t, 2)
+	n.start()
+	client, server := n.hosts[0], n.hosts[1]
+	for _, family := range families {
+		server.iptables(family, "-I INPUT 1 -p udp --sport 53 --dport 80 -j ACCEPT")
+		like := server.stream(family, time.Millisecond)
+		like.From = 53
+		var ids []StreamID
+		for range 2 {
+			id, err := n.fleet.StartStream(t.Context(), client.name, like)
+			must(t, err)
+			ids = append(ids, id)
+		}
+		server.countTo(family, 0, 20)
+		for _, id := range ids {
+			r, err := n.fleet.StopStream(t.Context(), id)
+			must(t, err)
+			if len(r.Receivers) != 1 || r.Received == 0 || r.Receivers[0].From.Port() != 53 || r.Sender.Local.Port() != 53 {
+				t.Errorf("%s: %+v", family, r)
+			}
+		}
+	}
+}
+
 // A stream that must not arrive, and a hole in the filter: each leak is found, with its
 // time. Connection tracking never calls the stream established.
 func TestStreamLeaks(t *testing.T) {

@@ -56,10 +56,13 @@ func tcpSocket(a *attempt) (int, error) {
 // lets anybody make. To a packet filter it is the same flow.
 //
 // Two are enough, unless the other end is heard: it may have answered a SYN whose socket was
-// gone by then. So nothing is sent late to one that is silent.
+// gone by then. So nothing is sent late to one that is silent. Some send three.
 func (p *tcpProbe) send(a *attempt) {
-	n := a.sends.packets()
-	if n >= 2 && !heard(a.fd) || n > 0 && !p.replace(a) {
+	n, most := a.sends.packets(), 2
+	if a.thorough() {
+		most = 3
+	}
+	if n >= most && !heard(a.fd) || n > 0 && !p.replace(a) {
 		return
 	}
 	err := syscall.Connect(a.fd, sockaddr(a.target.Addr))

@@ -11,8 +11,14 @@ import (
 	"github.com/netassay/netassay/probe/wire"
 )
 
-// flowIdle is how long a held flow may carry nothing until it is closed.
-const flowIdle = time.Minute
+const (
+	// flowIdle is how long a held flow may carry nothing until it is closed.
+	flowIdle = time.Minute
+	// fillers is how many packets a held flow carries from its first answer on, fillEvery apart,
+	// beside those that are answered: a filter may tire of a flow at its thousandth.
+	fillers   = 1100
+	fillEvery = time.Millisecond
+)
 
 // heldFlow is a TCP connection, or a UDP socket with one port, that outlives the probes that
 // go over it, one at a time. Once it has been up it is never opened again: what becomes of it
@@ -28,6 +34,7 @@ type heldFlow struct {
 	unread  []byte
 	asks    int    // since something came back
 	retrans uint32 // until then, of all segments
+	filled  int
 	used    time.Duration
 }
 
@@ -87,7 +94,9 @@ func (f *heldFlow) open(a *attempt) (err error) {
 	events := evIn | evEdge
 	if f.tcp {
 		events |= evOut
-		f.fd, err = tcpSocket(a)
+		if f.fd, err = tcpSocket(a); err == nil {
+			_ = syscall.SetsockoptInt(f.fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1) // without it fillers share segments
+		}
 	} else {
 		f.fd, err = udpSocket(f.c.ports, a.target)
 	}
@@ -136,15 +145,33 @@ func (p *heldProbe) send(a *attempt) { p.flow.ask(a) }
 
 // ask sends an attempt's ask. TCP repeats it by itself.
 func (f *heldFlow) ask(a *attempt) {
-	_, err := syscall.Write(f.fd, wire.AppendAsk(nil, a.target.Nonce, a.target.Size))
-	switch err = a.sends.note(os.NewSyscallError("send", err)); {
-	case err == nil:
+	if f.write(wire.AppendAsk(nil, a.target.Nonce, a.target.Size), &a.sends) {
 		f.asks++
+	}
+}
+
+// write sends a packet, and reports whether the flow could take it.
+func (f *heldFlow) write(p []byte, s *sends) bool {
+	_, err := syscall.Write(f.fd, p)
+	switch err = s.note(os.NewSyscallError("send", err)); {
+	case err == nil:
+		return true
 	case f.tcp:
 		f.end(err)
 	default:
-		a.fail("send", err)
+		f.first(func(a *attempt) { a.fail("send", err) })
 	}
+	return false
+}
+
+// fill sends the next filler, and has others follow. What becomes of them shows in the asks.
+func (f *heldFlow) fill() {
+	if f.fd < 0 || f.filled == fillers {
+		return
+	}
+	f.filled++
+	f.write([]byte{wire.Filler}, &sends{})
+	f.c.loop.at(wire.Now()+fillEvery, f.fill)
 }
 
 // read takes in all answers that are there. Those to attempts that are over come late.
@@ -178,7 +205,9 @@ func (f *heldFlow) take(p []byte) {
 			return
 		}
 		f.unread = f.unread[n:]
-		f.up, f.asks, f.retrans = true, 0, tcpInfo(f.fd, totalRetrans)
+		if f.up, f.asks, f.retrans = true, 0, tcpInfo(f.fd, totalRetrans); f.filled == 0 {
+			f.fill()
+		}
 		f.first(func(a *attempt) {
 			if a.target.Nonce == nonce && name != "" {
 				a.finish(wire.Connected, name, "")

@@ -22,7 +22,7 @@ const usage = `probe: netassay's prober, to be run inside the pods that are test
       Does nothing until SIGTERM: the main process of a pod's probe container.
 
   probe run --name NAMESPACE/POD [--listen PORTS] [--families ipv4,ipv6] [--gather 10ms]
-            [--detached [--requests LINES]]
+            [--detached [--requests LINES] [--linger]]
       The resident prober. Reads requests from standard input and writes events to
       standard output, one JSON object per line, until standard input ends. The first
       line is its hello. It answers other probers on the ports of --listen, and probes
@@ -94,6 +94,9 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	if d.linger {
+		signal.Ignore(syscall.SIGTERM)
+	}
 	serve := func() error { return Run(ctx, cfg, in, out) }
 	if d.yes {
 		serve = func() error { return runDetached(ctx, cfg, d.requests, meetingPoint) }
@@ -108,6 +111,7 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 // detached says how a prober is reached.
 type detached struct {
 	yes      bool
+	linger   bool
 	requests string
 }
 
@@ -121,12 +125,15 @@ func parse(args []string) (Config, detached, error) {
 	var d detached
 	fs.BoolVar(&d.yes, "detached", false, "")
 	fs.StringVar(&d.requests, "requests", "", "")
+	fs.BoolVar(&d.linger, "linger", false, "")
 	if err := fs.Parse(args); err != nil {
 		return Config{}, d, err
 	}
 	switch {
 	case fs.NArg() > 0:
 		return Config{}, d, fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	case d.linger && !d.yes:
+		return Config{}, d, errors.New("--linger needs --detached")
 	case d.requests != "" && !d.yes:
 		return Config{}, d, errors.New("--requests needs --detached")
 	case *gather < 0 || *gather > maxGather:

@@ -18,6 +18,10 @@ const (
 	maxResends  = 5
 )
 
+// thoroughShare is the share of connections, one in that many, that send a third SYN: a filter
+// may give way later than at the second packet, and a socket more for each is too dear.
+const thoroughShare = 8
+
 // answerShare is how much of the timeout, one part in that many, must be left for the
 // answer to a packet that is sent again: the silence after a later one proves nothing.
 const answerShare = 8
@@ -35,7 +39,17 @@ func (s *sends) packets() int { return s.gone + s.eaten }
 // transmit sends the probe's first packet, and others until something comes back.
 func (a *attempt) transmit() {
 	a.protocol.send(a)
-	a.resend(min(a.target.Timeout/resendAfter, maxWait), maxResends)
+	wait := a.target.Timeout / resendAfter
+	if a.thorough() {
+		wait /= 2
+	}
+	a.resend(min(wait, maxWait), maxResends)
+}
+
+// thorough reports whether the attempt is one of those connections that send three SYNs to
+// somebody silent, and these as early as others send two.
+func (a *attempt) thorough() bool {
+	return a.target.Protocol == wire.TCP && a.target.Nonce%thoroughShare == 1
 }
 
 // resend has the packet sent again after wait, unless the attempt is over by then, or it is

@@ -112,7 +112,13 @@ func (s *sender) openStream(spec wire.Stream) (*stream, error) {
 	}
 	st := &stream{spec: spec, fd: fd, to: sockaddr(spec.Addr)}
 	// Not connected: ICMP errors for earlier datagrams must not eat later ones.
-	err = bindFresh(fd, f.wildcard(), func() uint16 { return s.ports.next(wire.UDP, spec.Addr) })
+	if spec.From != 0 {
+		if err = sharePort(fd); err == nil { // a stream may follow another before that is stopped
+			err = bindTo(fd, f, spec.From)
+		}
+	} else {
+		err = bindFresh(fd, f.wildcard(), func() uint16 { return s.ports.next(wire.UDP, spec.Addr) })
+	}
 	if err == nil {
 		st.beat, err = newMetronome(s.loop, spec.Interval, st.tick)
 	}
@@ -132,7 +138,7 @@ func (s *sender) openStream(spec wire.Stream) (*stream, error) {
 func (st *stream) tick(passed uint64) {
 	r, now := &st.report, wire.Now()
 	missed := passed - 1
-	d := wire.Datagram{Stream: st.spec.ID, Seq: r.Sent, Bucket: st.spec.Bucket, Blocked: st.spec.Blocked}
+	d := wire.Datagram{Stream: st.spec.ID, Seq: r.Sent, Bucket: st.spec.Bucket, Blocked: st.spec.Blocked, Answer: st.spec.Answered}
 	var buf [64]byte
 	switch err := syscall.Sendto(st.fd, d.Append(buf[:0]), 0, st.to); {
 	case err == nil:

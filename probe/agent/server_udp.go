@@ -67,6 +67,9 @@ func (l *udpListener) read() bool {
 	// The count comes with the datagram after a loss; without one it stays.
 	l.overflow = max(l.overflow, info.overflow)
 	if d, ok := wire.ParseDatagram(buf[:n]); ok {
+		if d.Answer {
+			_, _ = syscall.SendmsgN(l.fd, []byte{wire.Filler}, fromAddr(info.dst), sockaddr(from), 0) // nobody reads it
+		}
 		l.s.arrived(l, from, d)
 		return true
 	}

@@ -14,6 +14,8 @@ type Flow struct {
 	Client, Server string // by the names of their probers
 	Addr           netip.AddrPort
 	Place          string // SameNode or CrossNode, "" where nobody asks
+	From           uint16 // the source port of its stream; 0: a fresh one
+	Established    bool   // its stream is answered
 }
 
 // Where the client of a flow is, as its server sees it.
@@ -42,5 +44,12 @@ func (f Flow) Family() model.Family { return model.FamilyOf(f.Addr.Addr()) }
 
 // String is the flow in one line of evidence.
 func (f Flow) String() string {
-	return strings.TrimSpace(fmt.Sprintf("%s → %s %s %s", f.Client, f.Server, f.Family(), f.Place))
+	text := strings.TrimSpace(fmt.Sprintf("%s → %s %s %s", f.Client, f.Server, f.Family(), f.Place))
+	if f.From != 0 {
+		text += fmt.Sprintf(" from port %d", f.From)
+	}
+	if f.Established {
+		text += " established"
+	}
+	return text
 }

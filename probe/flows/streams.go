@@ -32,7 +32,7 @@ func Start(ctx context.Context, fleet Fleet, flows []Flow, like probe.Stream) (*
 // stopped.
 func (s *Streams) Start(ctx context.Context, flows []Flow, like probe.Stream) error {
 	for _, f := range flows {
-		like.Addr = f.Addr
+		like.Addr, like.From, like.Answered = f.Addr, f.From, f.Established
 		id, err := s.fleet.StartStream(ctx, f.Client, like)
 		if err != nil {
 			_, stopErr := s.Stop(context.WithoutCancel(ctx))

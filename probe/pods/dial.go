@@ -35,6 +35,8 @@ type Resident struct {
 	// Main says that the prober is the main process of its container, which Command began in
 	// the pod's first instant: then it is not started, but reached.
 	Main bool
+	// Lingers says that it goes on when it is told to end, until it is killed.
+	Lingers bool
 }
 
 // Dial starts or reaches the resident prober of a running pod. The stream outlives the dial's context:
@@ -69,6 +71,9 @@ func (r Resident) dial() []string {
 // are what it sends from its first instant on (see probe.Fleet.Expect).
 func (r Resident) Command(streams ...probe.Expected) []string {
 	command := append(r.run(), "--detached")
+	if r.Lingers {
+		command = append(command, "--linger")
+	}
 	if len(streams) > 0 {
 		command = append(command, "--requests", probe.Requests(streams))
 	}

@@ -10,13 +10,18 @@ import (
 // What probers send to each other: text lines, so that a packet dump can be read, and one
 // binary form for streams.
 //
-//	NA1 <nonce>\n          probe, over TCP or UDP; spaces before the end make it as large as wanted
+//	NA1 <nonce>\n          probe, over TCP or UDP; spaces before the end make it as large as wanted,
+//	                       those before it have come in packets of their own
 //	NA1 <nonce> <name>\n   answer
-//	NAS1 + 28 bytes        datagram of a one-way stream, never answered
+//	NAS1 + 28 bytes        datagram of a one-way stream, answered by a Filler where it asks for it
 const (
 	lineMagic   = "NA1 "
 	streamMagic = "NAS1"
 )
+
+// Filler is a packet that is not answered: as a datagram it is no line, and as a part of a stream
+// it belongs to the next one.
+const Filler = ' '
 
 // MaxLinePayload is the longest line that probers exchange: a name has at most 63+1+253
 // bytes in Kubernetes.
@@ -59,7 +64,7 @@ func ParseLine(p []byte) (nonce uint64, name string, n int, ok bool) {
 	if end < 0 {
 		return 0, "", 0, len(p) < MaxAsk
 	}
-	rest, found := bytes.CutPrefix(p[:end], []byte(lineMagic))
+	rest, found := bytes.CutPrefix(bytes.TrimLeft(p[:end], string(Filler)), []byte(lineMagic))
 	digits, by, _ := bytes.Cut(rest, []byte{' '})
 	nonce, err := strconv.ParseUint(string(digits), 16, 64)
 	if !found || err != nil {
@@ -75,7 +80,14 @@ type Datagram struct {
 	Seq     uint64
 	Bucket  time.Duration
 	Blocked bool
+	Answer  bool // the receiver is to answer it
 }
+
+// The flags of a datagram.
+const (
+	flagBlocked uint32 = 1 << iota
+	flagAnswer
+)
 
 // datagramLen is the length of a stream datagram: magic, flags, stream, seq, bucket.
 const datagramLen = 4 + 4 + 8 + 8 + 8
@@ -85,7 +97,10 @@ func (d Datagram) Append(b []byte) []byte {
 	b = append(b, streamMagic...)
 	var flags uint32
 	if d.Blocked {
-		flags = 1
+		flags |= flagBlocked
+	}
+	if d.Answer {
+		flags |= flagAnswer
 	}
 	b = binary.BigEndian.AppendUint32(b, flags)
 	b = binary.BigEndian.AppendUint64(b, d.Stream)
@@ -98,8 +113,10 @@ func ParseDatagram(p []byte) (d Datagram, ok bool) {
 	if len(p) != datagramLen || string(p[:4]) != streamMagic {
 		return Datagram{}, false
 	}
+	flags := binary.BigEndian.Uint32(p[4:])
 	return Datagram{
-		Blocked: binary.BigEndian.Uint32(p[4:])&1 != 0,
+		Blocked: flags&flagBlocked != 0,
+		Answer:  flags&flagAnswer != 0,
 		Stream:  binary.BigEndian.Uint64(p[8:]),
 		Seq:     binary.BigEndian.Uint64(p[16:]),
 		Bucket:  time.Duration(binary.BigEndian.Uint64(p[24:])),

@@ -6,7 +6,7 @@ import (
 )
 
 // Version is the version of the stream; both ends must have the same.
-const Version = 4
+const Version = 5
 
 // Limits of the stream.
 const (
@@ -127,12 +127,15 @@ type Receipt struct {
 }
 
 // Stream is a one-way UDP stream of numbered datagrams of one 5-tuple. Nobody ever answers
-// them, so connection tracking never sees more than the first direction.
+// them, so connection tracking never sees more than the first direction, unless they are to be
+// Answered: then it is a flow that is established. The sender reads no answer.
 type Stream struct {
 	ID       uint64         `json:"id"`
 	Addr     netip.AddrPort `json:"a"`
-	Interval time.Duration  `json:"i"` // between datagrams
-	Bucket   time.Duration  `json:"b"` // length of the receiver's counting intervals
+	Interval time.Duration  `json:"i"`           // between datagrams
+	Bucket   time.Duration  `json:"b"`           // length of the receiver's counting intervals
+	From     uint16         `json:"p,omitempty"` // source port; 0: a fresh one
+	Answered bool           `json:"w,omitempty"` // each datagram is answered
 	Blocked  bool           `json:"x,omitempty"`
 }
 
