@@ -37,6 +37,9 @@ const (
 	// deniedAtOnce is how many a client that is denied tries of each flow in a round, which lasts
 	// until they time out: some 20 each second, so that a run of minutes finds what leaks 0.1 %.
 	deniedAtOnce = 10
+	// dns is the source port of rare datagrams: an engine that takes them for answers to a pod's
+	// questions lets them pass.
+	dns = 53
 	// looks is how often in a row flows must be right before they are watched.
 	looks = 3
 )
@@ -92,7 +95,17 @@ func (n *sentinels) create(ctx context.Context) error {
 	n.policed, n.floor = n.load("sentinels"), n.load("floor")
 	n.policed.Pass = flows.To(server, fixture.SentinelPort, friend)
 	n.policed.Drop = flows.To(server, fixture.SentinelPort, stranger)
+	for _, f := range n.policed.Drop {
+		f.From = dns
+		n.policed.Rare = append(n.policed.Rare, f)
+	}
 	n.floor.Pass = flows.To(free, fixture.SentinelPort, friend)
+	for _, l := range []*steady.Load{n.policed, n.floor} {
+		for _, f := range l.Pass {
+			f.Established = true
+			l.Kept = append(l.Kept, f)
+		}
+	}
 	n.floor.Seen = func(_ flows.Flow, _ bool, o probe.Observation) {
 		if o.Result == probe.Connected {
 			n.delays = append(n.delays, millis(o.Done-o.Sent))

@@ -18,6 +18,12 @@ import (
 // segmentLength bounds how much a stream's report has to hold.
 const segmentLength = 45 * time.Second
 
+// How many times slower than others the streams of kept and rare flows are.
+const (
+	seldom = 10
+	rarely = 100
+)
+
 const defaultPace = 20 * time.Millisecond
 
 // Load is what flows all the time while something else happens: flows whose verdict never
@@ -32,6 +38,12 @@ type Load struct {
 	// Fresh is how many new TCP connections of each flow in Drop are tried in a round; 1 when 0.
 	Fresh      int
 	Pass, Drop []flows.Flow
+	// Kept are established flows that must pass too, of which there are only streams, ten times
+	// slower.
+	Kept []flows.Flow
+	// Rare are flows that must be dropped too, of which there are only streams, a hundred times
+	// slower: what lets them pass does so always.
+	Rare []flows.Flow
 	// Seen, if not nil, is told of each new connection, one at a time.
 	Seen func(f flows.Flow, blocked bool, o probe.Observation)
 
@@ -88,8 +100,17 @@ func (l *Load) Rotate(ctx context.Context, phase string, drift bool) (account.Ta
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	next, err := flows.Start(ctx, l.Watcher.Fleet, l.Pass, probe.Stream{Interval: l.Interval})
-	if err == nil {
-		err = next.Start(ctx, l.Drop, probe.Stream{Interval: l.Interval, Blocked: true})
+	for _, more := range []struct {
+		flows []flows.Flow
+		like  probe.Stream
+	}{
+		{l.Drop, probe.Stream{Interval: l.Interval, Blocked: true}},
+		{l.Kept, probe.Stream{Interval: seldom * l.Interval}},
+		{l.Rare, probe.Stream{Interval: rarely * l.Interval, Blocked: true}},
+	} {
+		if err == nil {
+			err = next.Start(ctx, more.flows, more.like)
+		}
 	}
 	if err != nil {
 		return account.Tally{}, err

@@ -49,6 +49,11 @@ func stream(must duty, server string, r probe.StreamReport) flows.Watched {
 	return flows.Watched{Flow: flows.Flow{Client: "c", Server: "s", Addr: netip.MustParseAddrPort(server)}, Report: r}
 }
 
+func established(w flows.Watched) flows.Watched {
+	w.Flow.Established = true
+	return w
+}
+
 type duty string
 
 const (
@@ -96,6 +101,11 @@ func TestSegment(t *testing.T) {
 			name:    "a control of another family, or server, is none",
 			streams: []flows.Watched{stream(pass, six, report(0, n, all)), stream(pass, other, report(0, n, all)), stream(drop, four, report(0, n, none))},
 			want:    v1.Counts{MustPass: 2 * n, Unproven: n},
+		},
+		{
+			name:    "an established flow is no control of a new one",
+			streams: []flows.Watched{established(stream(pass, four, report(0, n, all))), stream(drop, four, report(0, n, none))},
+			want:    v1.Counts{MustPass: n, Unproven: n},
 		},
 		{
 			name:    "a control that is lost for a while",

@@ -66,11 +66,11 @@ func (t *Tally) Segment(s Segment) {
 }
 
 // controls are the times in which a stream of the segment that must pass reached the flow's
-// address.
+// address, by packets that are as new to a filter as the flow's own.
 func (s Segment) controls(f flows.Flow) []flows.Interval {
 	var out []flows.Interval
 	for _, w := range s.Streams {
-		if !w.Report.Stream.Blocked && w.Flow.Addr == f.Addr {
+		if !w.Report.Stream.Blocked && !w.Flow.Established && w.Flow.Addr == f.Addr {
 			out = append(out, flows.Reached(w.Report)...)
 		}
 	}
