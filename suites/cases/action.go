@@ -39,7 +39,7 @@ type World interface {
 	OpenFlow(ctx context.Context, f OpenFlow) error
 	LabelNamespace(ctx context.Context, l LabelNamespace) error
 	CreatePod(ctx context.Context, p Pod) error   // until it runs
-	DeletePod(ctx context.Context, pod Ref) error // until it is gone
+	DeletePod(ctx context.Context, pod Ref) error // until it is gone; one that lingers the second time only
 	CreateNamespace(ctx context.Context, n Namespace) error
 	DeleteNamespace(ctx context.Context, name string) error // with all that is in it, until it is gone
 	Rounds(n int) int                                       // how many to make of n that all do the same

@@ -156,8 +156,12 @@ func (p *FakeCluster) CreatePod(_ context.Context, pod Pod) error {
 	if p.pod(pod.Ref) >= 0 {
 		return fmt.Errorf("pod %s exists already", pod.Key())
 	}
+	ref := pod.Ref
 	pod.Namespace = realName(pod.Namespace)
 	p.Snapshot.Pods = append(p.Snapshot.Pods, modelPod(pod, p.nextIPs(nodeName(pod.Node))))
+	if pod.Lingers {
+		p.lingers = append(p.lingers, ref)
+	}
 	return nil
 }
 
@@ -188,6 +192,10 @@ func (p *FakeCluster) DeletePod(_ context.Context, r Ref) error {
 	i := p.pod(r)
 	if i < 0 {
 		return missing("pod", r.Key(), p.keys())
+	}
+	if at := slices.Index(p.lingers, r); at >= 0 {
+		p.lingers = slices.Delete(p.lingers, at, at+1)
+		return nil
 	}
 	p.Snapshot.Pods = slices.Delete(p.Snapshot.Pods, i, i+1)
 	return nil

@@ -19,6 +19,7 @@ type FakeCluster struct {
 	families []model.Family
 	services []Front  // that the case has created
 	flows    []string // names of those that were opened
+	lingers  []Ref    // pods that do, and were not deleted yet
 }
 
 // NewFakeCluster is a cluster in the state before a case's first step, with addresses of these
@@ -48,7 +49,7 @@ func NewFakeCluster(families ...model.Family) *FakeCluster {
 func (p *FakeCluster) Do(actions ...Action) error {
 	s := &p.Snapshot
 	s.Namespaces, s.Pods, s.Policies = slices.Clone(s.Namespaces), slices.Clone(s.Pods), slices.Clone(s.Policies)
-	p.services = slices.Clone(p.services)
+	p.services, p.lingers = slices.Clone(p.services), slices.Clone(p.lingers)
 	for _, a := range actions {
 		if err := a.do(context.Background(), p); err != nil {
 			return err

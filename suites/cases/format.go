@@ -69,7 +69,7 @@ func (f *formatter) action(a Action) (h headerAction, err error) {
 	case LabelNamespace:
 		h.LabelNamespace = &headerNamespace{Namespace: a.Name, Labels: a.Labels}
 	case CreatePod:
-		h.CreatePod = &headerNewPod{Pod: a.Key(), Labels: a.Labels, Node: a.Node, Ports: namedPorts(a.Ports)}
+		h.CreatePod = &headerNewPod{Pod: a.Key(), Labels: a.Labels, Node: a.Node, Ports: namedPorts(a.Ports), Lingers: a.Lingers}
 	case OpenFlow:
 		h.Flow = &headerFlow{a.Name, a.Client.Key(), a.Server.Key(), a.Probe.String()}
 	case DeletePod:

@@ -65,10 +65,11 @@ type headerFlow struct {
 }
 
 type headerNewPod struct {
-	Pod    string            `json:"pod,omitempty"` // x/pod
-	Labels map[string]string `json:"labels,omitempty"`
-	Node   int               `json:"node,omitempty"`
-	Ports  map[string]string `json:"ports,omitempty"` // name to 80/TCP
+	Pod     string            `json:"pod,omitempty"` // x/pod
+	Labels  map[string]string `json:"labels,omitempty"`
+	Node    int               `json:"node,omitempty"`
+	Ports   map[string]string `json:"ports,omitempty"` // name to 80/TCP
+	Lingers bool              `json:"lingers,omitempty"`
 }
 
 type headerService struct {

@@ -159,7 +159,7 @@ func (p *parser) newPod(at *yaml.Node, h headerNewPod) Pod {
 	}
 	labels := map[string]string{"pod": ref.Name}
 	maps.Copy(labels, h.Labels)
-	return Pod{Ref: ref, Labels: labels, Node: h.Node, Ports: p.ports(at, h.Ports), Made: true}
+	return Pod{Ref: ref, Labels: labels, Node: h.Node, Ports: p.ports(at, h.Ports), Made: true, Lingers: h.Lingers}
 }
 
 var flowSyntax = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)

@@ -106,6 +106,9 @@ type Pod struct {
 	// Made says that a case makes the pod. It has no agnhost: its prober serves all, is there
 	// from the pod's first instant, and its end is the pod's.
 	Made bool
+	// Lingers says that the pod goes on for as long as the case does when it is deleted: it
+	// terminates, and is a pod still.
+	Lingers bool
 }
 
 // Namespace is a namespace of the fixture, or one that a case creates.

@@ -1,6 +1,8 @@
 package cases
 
 import (
+	"slices"
+
 	"github.com/netassay/netassay/model"
 )
 
@@ -33,6 +35,9 @@ func (c Case) Undo(end int) []Action {
 	for _, key := range after.keys() {
 		if before.pod(refOf(key)) < 0 {
 			undo = append(undo, DeletePod{refOf(key)})
+			if slices.Contains(after.lingers, refOf(key)) {
+				undo = append(undo, DeletePod{refOf(key)})
+			}
 		}
 	}
 	undo = append(undo, undoNamespaces(before, after)...)

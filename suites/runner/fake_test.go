@@ -25,6 +25,7 @@ import (
 	fakediscovery "k8s.io/client-go/discovery/fake"
 	"k8s.io/client-go/kubernetes/fake"
 	k8stesting "k8s.io/client-go/testing"
+	"k8s.io/utils/ptr"
 
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/probe"
@@ -120,6 +121,9 @@ func newWorld() *world {
 		if create, ok := a.(k8stesting.CreateActionImpl); ok && len(create.CreateOptions.DryRun) > 0 && !w.lax {
 			return true, nil, apierrors.NewInvalid(schema.GroupKind{}, "policy", nil)
 		}
+		if w.lingers(a) {
+			return true, nil, nil
+		}
 		w.complete(a)
 		handled, object, err := react(a)
 		if a.GetVerb() != "get" && a.GetVerb() != "list" {
@@ -146,6 +150,17 @@ func (w *world) add(r schema.GroupVersionResource, o runtime.Object, namespace s
 	if err := w.client.Tracker().Create(r, o, namespace); err != nil {
 		panic(err)
 	}
+}
+
+// lingers reports whether an action only begins the end of a pod that takes its time.
+func (w *world) lingers(a k8stesting.Action) bool {
+	d, ok := a.(k8stesting.DeleteActionImpl)
+	if !ok || d.Resource.Resource != "pods" || d.DeleteOptions.GracePeriodSeconds != nil {
+		return false
+	}
+	object, err := w.client.Tracker().Get(d.GetResource(), d.GetNamespace(), d.Name)
+	pod, ok := object.(*corev1.Pod)
+	return err == nil && ok && ptr.Deref(pod.Spec.TerminationGracePeriodSeconds, 0) > 1
 }
 
 // complete adds to new objects what the API server and the kubelets would.

@@ -36,6 +36,8 @@ type fixtureSet struct {
 	verified map[cases.Cell]bool
 	// flows are the numbers of long-lived flows, of each family one.
 	flows map[heldFlow]uint64
+	// lingers are the pods that do: true until they are deleted for the first time.
+	lingers map[string]bool
 
 	mu   sync.RWMutex
 	pods map[string]*pod // by logical key; those that can be probed
@@ -64,7 +66,7 @@ type pod struct {
 func (s *stage) newFixtureSet(ctx context.Context) (*fixtureSet, error) {
 	a := &fixtureSet{
 		Set: fixture.Set{Run: s.objects, Name: fmt.Sprintf("a%d", s.made.Add(1))}, stage: s,
-		pods: maps.Clone(s.controls), verified: map[cases.Cell]bool{}, flows: map[heldFlow]uint64{},
+		pods: maps.Clone(s.controls), verified: map[cases.Cell]bool{}, flows: map[heldFlow]uint64{}, lingers: map[string]bool{},
 	}
 	a.turn.Store(int64(firstTurn))
 	for _, n := range cases.FixtureNamespaces() {

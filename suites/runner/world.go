@@ -151,7 +151,7 @@ func (a *fixtureSet) CreatePod(ctx context.Context, p cases.Pod) error {
 	if _, err := services.Create(ctx, a.ServiceObject(p), metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
 		return fmt.Errorf("create service %s: %w", p.Key(), err)
 	}
-	r := pods.Resident{Name: p.Key(), Namespace: p.Namespace, Pod: p.Name, Listen: fixture.Listen(p), Main: p.Made}
+	r := pods.Resident{Name: p.Key(), Namespace: p.Namespace, Pod: p.Name, Listen: fixture.Listen(p), Main: p.Made, Lingers: p.Lingers}
 	object := a.PodObject(p)
 	var known func([]netip.Addr)
 	if p.Made {
@@ -177,14 +177,26 @@ func (a *fixtureSet) CreatePod(ctx context.Context, p cases.Pod) error {
 	}
 	a.awaitServers(ctx, started)
 	a.put(started)
+	if p.Lingers {
+		a.lingers[key] = true
+	}
 	return nil
 }
 
-// DeletePod deletes a pod and its prober and waits until it is gone. Its Service stays.
+// DeletePod deletes a pod and its prober and waits until it is gone. Its Service stays. One that
+// lingers is told to end, and is killed the second time.
 func (a *fixtureSet) DeletePod(ctx context.Context, pod cases.Ref) error {
-	a.drop(func(k string) bool { return k == pod.Key() })
 	client := a.client.CoreV1().Pods(a.Namespace(pod.Namespace))
-	if err := client.Delete(ctx, pod.Name, metav1.DeleteOptions{}); err != nil {
+	var options metav1.DeleteOptions
+	if fresh, lingers := a.lingers[pod.Key()]; fresh {
+		a.lingers[pod.Key()] = false
+		return client.Delete(ctx, pod.Name, options)
+	} else if lingers {
+		delete(a.lingers, pod.Key())
+		options = *metav1.NewDeleteOptions(0)
+	}
+	a.drop(func(k string) bool { return k == pod.Key() })
+	if err := client.Delete(ctx, pod.Name, options); err != nil {
 		return err
 	}
 	return a.awaitGone(ctx, func(ctx context.Context) error {
