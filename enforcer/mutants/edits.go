@@ -180,13 +180,13 @@ func halfEdits() []Mutant {
 		{Name: "edits-of-ingress-missed", Says: "edits of a policy's ingress rules are missed", Cases: list("update-peer-ingress update-port-ingress update-rule-added-ingress update-block-ingress"), begin: edited(func(old, now *spec) { now.Ingress = old.Ingress })},
 		{Name: "edits-of-egress-missed", Says: "edits of a policy's egress rules are missed", Cases: list("update-peer-egress update-rule-removed-egress update-operator-egress update-protocol-egress"), begin: edited(func(old, now *spec) { now.Egress = old.Egress })},
 		{Name: "edits-of-subject-missed", Says: "edits of a policy's pod selector are missed", Cases: list("update-subject update-subject-grows-egress update-subject-moves-ingress"), begin: edited(func(old, now *spec) { now.PodSelector = old.PodSelector })},
-		{Name: "edits-of-types-missed", Says: "edits of a policy's types are missed", Cases: list("update-scope-ingress update-policy update-to-deny-ingress update-to-allow-all-egress"), begin: edited(func(old, now *spec) { now.PolicyTypes = old.PolicyTypes })},
+		{Name: "edits-of-types-missed", Says: "edits of a policy's types are missed", Cases: list("update-types-added update-types-changed"), begin: edited(func(old, now *spec) { now.PolicyTypes = old.PolicyTypes })},
 		{Name: "edits-of-ports-missed", Says: "edits of the ports of a policy's first ingress rule are missed", Cases: list("update-port-ingress update-end-port-ingress update-patch-ingress"), begin: edited(func(old, now *spec) {
 			if len(old.Ingress) > 0 && len(now.Ingress) > 0 {
 				now.Ingress[0].Ports = old.Ingress[0].Ports
 			}
 		})},
-		{Name: "end-port-lost-at-edits", Says: "a policy that is edited loses its end ports", Cases: list("update-end-port-ingress update-port-ingress"), begin: edited(func(_, now *spec) {
+		{Name: "end-port-lost-at-edits", Says: "a policy that is edited loses its end ports", Cases: list("update-end-port-ingress update-rule-added-egress"), begin: edited(func(_, now *spec) {
 			eachPort(now, func(p *netv1.NetworkPolicyPort) { p.EndPort = nil })
 		})},
 		{Name: "end-port-ignored", Says: "the end of a range of ports is ignored", Cases: list("port-range port-range-egress port-range-udp-ingress"), begin: alter(func(e event) {
@@ -197,7 +197,7 @@ func halfEdits() []Mutant {
 		{Name: "rules-only-added", Says: "rules that an edit removes from a policy stay", Cases: list("update-rule-removed-egress update-peer-ingress update-peer-removed-egress update-to-deny-ingress"), begin: edited(func(old, now *spec) {
 			now.Ingress, now.Egress = append(now.Ingress, old.Ingress...), append(now.Egress, old.Egress...)
 		})},
-		{Name: "new-rules-missed", Says: "rules that an edit adds to a policy are missed", Cases: list("update-rule-added-ingress update-patch-ingress"), begin: edited(func(old, now *spec) {
+		{Name: "new-rules-missed", Says: "rules that an edit adds to a policy are missed", Cases: list("update-rule-added-ingress update-rule-added-egress"), begin: edited(func(old, now *spec) {
 			now.Ingress = now.Ingress[:min(len(now.Ingress), max(1, len(old.Ingress)))]
 			now.Egress = now.Egress[:min(len(now.Egress), max(1, len(old.Egress)))]
 		})},
@@ -239,7 +239,7 @@ func mixedUp() []Mutant {
 	return []Mutant{
 		{Name: "newest-policy-wins", Says: "a new policy replaces those of its namespace", Cases: list(stacks), begin: others(apiwatch.Added, sameNamespace)},
 		{Name: "newest-policy-of-subject-wins", Says: "a new policy replaces those with the same pod selector", Cases: list(stacks), begin: others(apiwatch.Added, sameSubject)},
-		{Name: "edited-policy-wins", Says: "a policy that is edited replaces those of its namespace", Cases: list("update-peer-ingress update-policy update-patch-ingress flap-policy-rules-ingress update-to-deny-ingress"), begin: others(apiwatch.Modified, sameNamespace)},
+		{Name: "edited-policy-wins", Says: "a policy that is edited replaces those of its namespace", Cases: list("update-one-of-two-ingress update-rule-added-egress"), begin: others(apiwatch.Modified, sameNamespace)},
 		{Name: "second-policy-missed", Says: "a second policy of a namespace is missed", Cases: list(stacks), begin: each(func(n *node, e event) []event {
 			if e.is(watch.Policies, apiwatch.Added) {
 				for _, o := range n.given[watch.Policies] {
@@ -253,6 +253,6 @@ func mixedUp() []Mutant {
 		{Name: "deletion-forgets-namespace", Says: "a policy's deletion forgets the others of its namespace", Cases: list(unstacks), begin: others(apiwatch.Deleted, sameNamespace)},
 		{Name: "deletion-forgets-subject", Says: "a policy's deletion forgets the others with the same pod selector", Cases: list(unstacks), begin: others(apiwatch.Deleted, sameSubject)},
 		{Name: "names-collide", Says: "a policy replaces one of the same name in another namespace", Cases: list(twins), begin: others(apiwatch.Added, sameName)},
-		{Name: "deletion-by-name", Says: "a policy's deletion deletes one of the same name in another namespace", Cases: list(twins + " update-delete-policy"), begin: others(apiwatch.Deleted, sameName)},
+		{Name: "deletion-by-name", Says: "a policy's deletion deletes one of the same name in another namespace", Cases: list("isolation-same-name-in-two-namespaces update-delete-same-name-ingress"), begin: others(apiwatch.Deleted, sameName)},
 	}
 }

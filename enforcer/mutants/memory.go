@@ -153,6 +153,7 @@ func unready(p *corev1.Pod) bool {
 const (
 	namedPorts = "life-named-port-of-new-pod port-named port-named-differs-per-pod port-named-udp port-named-by-address"
 	otherNodes = "peer-namespace peer-pod-selector peer-two-pod-selectors egress-pod-of-other-namespace"
+	goneLabels = "life-label-goes-with-pod-ingress life-label-goes-with-pod-egress"
 	newSpaces  = "life-namespace life-namespace-as-egress-peer life-policy-of-deleted-namespace"
 )
 
@@ -189,12 +190,12 @@ func isNew(e event) bool { return e.kind == watch.Pods && e.gave == nil }
 
 func memoryOfPods() []Mutant {
 	return []Mutant{
-		{Name: "pod-deletions-missed", Says: "an address keeps what the pod that is gone had", Cases: list(onPods), begin: loseKind(watch.Pods, apiwatch.Deleted)},
+		{Name: "pod-deletions-missed", Says: "an address keeps what the pod that is gone had", Cases: list(goneLabels), begin: loseKind(watch.Pods, apiwatch.Deleted)},
 		{Name: "new-pods-unknown", Says: "pods that come later are not known", Cases: list(onPods), begin: lose(isNew)},
 		{Name: "new-pods-known-2s-late", Says: "new pods are known 2 s late, and open until then", Timed: true, Cases: list(onNewPods), begin: trusting(late(2*time.Second, func(e event) bool { return e.kind == watch.Pods && e.of != apiwatch.Deleted }))},
 		{Name: "new-pods-known-300ms-late", Says: "new pods are known 300 ms late, and open until then", Timed: true, Cases: list(onNewPods), begin: trusting(late(300*ms, func(e event) bool { return e.kind == watch.Pods && e.of != apiwatch.Deleted }))},
 		{Name: "pods-known-when-ready", Says: "a pod is known when it is ready, and open until then", Timed: true, Cases: list(onNewPods), begin: trusting(lose(func(e event) bool { return isNew(e) && unready(e.pod()) }))},
-		{Name: "pods-forgotten-when-terminating", Says: "a pod that is being deleted is open while it still runs", Timed: true, Cases: list(onPods), begin: trusting(each(func(_ *node, e event) []event {
+		{Name: "pods-forgotten-when-terminating", Says: "a pod that is being deleted is open while it still runs", Cases: list("life-pod-terminates-ingress life-pod-terminates-egress"), begin: trusting(each(func(_ *node, e event) []event {
 			if e.kind == watch.Pods && e.object.GetDeletionTimestamp() != nil {
 				e = e.as(apiwatch.Deleted)
 			}
@@ -202,7 +203,7 @@ func memoryOfPods() []Mutant {
 		}))},
 		{Name: "recreated-pods-missed", Says: "a pod of a name that was there before is not known", Cases: list("life-pod-recreated life-policy-of-deleted-namespace life-pod-under-policy"), begin: remembered(func(_, now *corev1.Pod) { now.Status.PodIPs = nil })},
 		{Name: "recreated-pods-keep-address", Says: "a pod that is created again keeps its first address", Cases: list("life-pod-recreated life-policy-of-deleted-namespace life-pod-under-policy"), begin: remembered(func(first, now *corev1.Pod) { now.Status.PodIPs = first.Status.PodIPs })},
-		{Name: "recreated-pods-keep-labels", Says: "a pod that is created again keeps its first labels", Cases: list("life-pod-recreated life-policy-of-deleted-namespace life-pod-under-policy life-pod-not-in"), begin: remembered(func(first, now *corev1.Pod) { now.Labels = first.Labels })},
+		{Name: "recreated-pods-keep-labels", Says: "a pod that is created again keeps its first labels", Cases: list(goneLabels), begin: remembered(func(first, now *corev1.Pod) { now.Labels = first.Labels })},
 	}
 }
 
@@ -261,12 +262,12 @@ func memoryOfAddresses() []Mutant {
 func memoryOfPorts() []Mutant {
 	return []Mutant{
 		{Name: "named-ports-of-first-pod", Says: "a port's name is resolved once, by the first pod that has it", Cases: list(namedPorts + " port-named-differs-for-udp"), begin: firstPorts},
-		{Name: "named-ports-of-new-pods-unknown", Says: "named ports are not resolved anew for pods that come later", Cases: list("life-named-port-of-new-pod life-pod-recreated"), begin: alter(func(e event) {
+		{Name: "named-ports-of-new-pods-unknown", Says: "named ports are not resolved anew for pods that come later", Cases: list("life-named-port-of-new-pod life-named-port-of-new-pod-egress"), begin: alter(func(e event) {
 			if e.kind == watch.Pods && !e.initial {
 				ports(e, nameless)
 			}
 		})},
-		{Name: "named-ports-forgotten-at-labels", Says: "a pod's named ports are forgotten when its labels change", Cases: list("label-server label-subject label-subject-moves-egress"), begin: alter(func(e event) {
+		{Name: "named-ports-forgotten-at-labels", Says: "a pod's named ports are forgotten when its labels change", Cases: list("label-unrelated-keeps-names-ingress label-unrelated-keeps-names-egress"), begin: alter(func(e event) {
 			if e.is(watch.Pods, apiwatch.Modified) && relabelled(e) {
 				ports(e, nameless)
 			}

@@ -15,7 +15,7 @@ const (
 	onCreates = "stack-order-of-creation stack-seven-policies-ingress stack-four-policies-ingress isolation-deny-ingress isolation-deny-both"
 	onDeletes = "update-delete-policy update-delete-one-of-three-ingress update-delete-deny-beside-allow-egress flap-recreated-policy-egress"
 	onLabels  = "label-client label-subject flap-pod-label-ingress label-unrelated-ingress flap-subject-label-ingress"
-	lasting   = "flap-policy-rules-ingress stack-seven-policies-ingress stack-order-of-creation flap-namespace-label-egress flap-pod-label-ingress stack-seven-policies-egress"
+	allAlong  = "sentinels isolation-deny-ingress"
 	onSpaces  = "label-namespace flap-namespace-label-egress label-namespace-value-ingress"
 	onPods    = "life-pod-under-policy life-pod-recreated life-pod-as-ingress-peer life-pod-as-egress-peer life-pod-of-egress-subject"
 	onNewPods = "new-pod-ingress new-pod-egress"
@@ -77,8 +77,8 @@ func moments() []Mutant {
 		{Name: "outage-100ms-at-edits", Says: "a namespace's new connections are dropped for 100 ms when a policy of it is edited", Timed: true, Cases: list(onEdits), begin: onEvent(watch.Policies, apiwatch.Modified, 0, 100*ms, drop)},
 		{Name: "outage-300ms-at-edits", Says: "a namespace's new connections are dropped for 300 ms when a policy of it is edited", Timed: true, Cases: list(onEdits), begin: onEvent(watch.Policies, apiwatch.Modified, 0, 300*ms, drop)},
 		{Name: "flows-cut-for-100ms-at-edits", Says: "a namespace's established connections are dropped for 100 ms when a policy of it is edited", Timed: true, Cases: list(onEdits), begin: onEvent(watch.Policies, apiwatch.Modified, 0, 100*ms, "-j DROP")},
-		{Name: "open-20ms-every-2s", Says: "everything is open for 20 ms every 2 s, as by a resync that flushes", Timed: true, Cases: list(lasting), begin: periodic(2*time.Second, 20*ms)},
-		{Name: "open-100ms-every-5s", Says: "everything is open for 100 ms every 5 s, as by a resync that flushes", Timed: true, Cases: list(lasting), begin: periodic(5*time.Second, 100*ms)},
+		{Name: "open-20ms-every-2s", Says: "everything is open for 20 ms every 2 s, as by a resync that flushes", Timed: true, Cases: list(allAlong), begin: periodic(2*time.Second, 20*ms)},
+		{Name: "open-100ms-every-5s", Says: "everything is open for 100 ms every 5 s, as by a resync that flushes", Timed: true, Cases: list(allAlong), begin: periodic(5*time.Second, 100*ms)},
 		{Name: "new-pods-open-2s", Says: "a new pod is open for 2 s", Timed: true, Cases: list(onNewPods), begin: newPods(2*time.Second, "-j ACCEPT")},
 		{Name: "new-pods-open-500ms", Says: "a new pod is open for 500 ms", Timed: true, Cases: list(onNewPods), begin: newPods(500*ms, "-j ACCEPT")},
 		{Name: "new-pods-open-100ms", Says: "a new pod is open for 100 ms", Timed: true, Cases: list(onNewPods), begin: newPods(100*ms, "-j ACCEPT")},

@@ -43,6 +43,7 @@ const (
 	nodesIngress  = "node-any-address-ingress node-absent-peers-ingress node-port-ingress node-pods-of-own-namespace"
 	nodesEgress   = "node-deny-egress node-absent-peers-egress node-egress-port node-except-egress"
 	replies       = "isolation-reply isolation-reply-of-open-pod ipblock-reply isolation-deny-egress"
+	longFlows     = "flow-kept-edit flow-kept-egress flow-kept-stacked flow-kept-label flow-kept-reapplied"
 	largeStreams  = "payload-tcp-ingress payload-tcp-egress"
 	largeMessages = "payload-udp-ingress payload-udp-egress payload-by-service payload-edit"
 )
@@ -84,9 +85,9 @@ func traffic() []Mutant {
 		{Name: "egress-to-outside-open", Says: "egress to hosts outside of the cluster is not enforced", Cases: list("outside-no-selector-egress outside-one-address-egress outside-ports-egress"), rules: outside("-d")},
 		{Name: "stateless", Says: "replies are judged as if they were connections of their own", Cases: list(replies), rules: []string{"FWD -m conntrack --ctstate ESTABLISHED --ctdir REPLY -j " + string(plan.ChainEgress), "FWD -m conntrack --ctstate ESTABLISHED --ctdir REPLY -j " + string(plan.ChainIngress)}},
 		{Name: "stateless-udp", Says: "UDP replies are judged as if they were flows of their own", Cases: list(replies + " udp-deny-egress udp-deny-ingress"), rules: []string{"FWD -p udp -m conntrack --ctstate ESTABLISHED --ctdir REPLY -j " + string(plan.ChainEgress), "FWD -p udp -m conntrack --ctstate ESTABLISHED --ctdir REPLY -j " + string(plan.ChainIngress)}},
-		{Name: "dns-replies-open", Says: "UDP from port 53 passes, for the sake of DNS", Cases: list(udpIngress + " udp-deny-egress"), rules: open("-p udp --sport 53")},
-		{Name: "flow-dies-after-10", Says: "a flow's packets are dropped after the tenth", Cases: list("allow-all isolation-none port-number"), rules: []string{"FWD -m hashlimit --hashlimit-above 1/hour --hashlimit-burst 10 " + perFlow + "--hashlimit-name mutant -j DROP"}},
-		{Name: "flow-dies-after-1000", Says: "a flow's packets are dropped after the thousandth", Cases: list("allow-all isolation-none port-number"), rules: []string{"FWD -m hashlimit --hashlimit-above 1/hour --hashlimit-burst 1000 " + perFlow + "--hashlimit-name mutant -j DROP"}},
+		{Name: "dns-replies-open", Says: "UDP from port 53 passes, for the sake of DNS", Cases: list("sentinels udp-deny-ingress"), rules: open("-p udp --sport 53")},
+		{Name: "flow-dies-after-10", Says: "a flow's packets are dropped after the tenth", Cases: list(longFlows), rules: []string{"FWD -m hashlimit --hashlimit-above 1/hour --hashlimit-burst 10 " + perFlow + "--hashlimit-name mutant -j DROP"}},
+		{Name: "flow-dies-after-1000", Says: "a flow's packets are dropped after the thousandth", Cases: list(longFlows), rules: []string{"FWD -m hashlimit --hashlimit-above 1/hour --hashlimit-burst 1000 " + perFlow + "--hashlimit-name mutant -j DROP"}},
 		{Name: "large-packets-dropped", Says: "packets of more than 1200 bytes are dropped", Cases: list(largeStreams + " " + largeMessages), rules: []string{"FWD -m length --length 1200:65535 -j DROP"}},
 		{Name: "large-datagrams-dropped", Says: "UDP datagrams of more than 1200 bytes are dropped", Cases: list(largeMessages), rules: []string{"FWD -p udp -m length --length 1200:65535 -j DROP"}},
 		{Name: "high-source-ports-open", Says: "connections from source ports above 60000 pass", Timed: true, Cases: list(denies), rules: open("-p tcp --sport 60000:65535")},

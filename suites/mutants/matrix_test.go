@@ -26,6 +26,10 @@ var (
 	part   = flag.String("part", "1/1", "part of them, as I/N")
 )
 
+// sentinels stands among cases for the flows that a run watches beside them: what no case causes
+// is theirs to see.
+const sentinels = "sentinels"
+
 const (
 	enough   = 2               // cases that must convict a mutant
 	tries    = 3               // runs of a timed one
@@ -36,6 +40,8 @@ const (
 // matrix is mutants and cases on one lab.
 type matrix struct {
 	program string
+	known   map[string]cases.Case
+	bed     *testbed.Testbed
 	nodes   []engines.Node
 	session *runner.Session
 	say     func(string)
@@ -54,7 +60,7 @@ func (f finding) convicted() bool {
 	if f.Timed {
 		return f.convicting >= needed
 	}
-	return len(f.by) >= enough
+	return len(f.by) >= enough || slices.Contains(f.by, sentinels)
 }
 
 // playName is what a case is called in a session that plays it again and again.
@@ -79,12 +85,17 @@ func (m mutant) enough() int {
 	}
 }
 
+// played are the cases without the sentinels.
+func (m mutant) played() []string {
+	return slices.DeleteFunc(slices.Clone(m.Cases), func(name string) bool { return name == sentinels })
+}
+
 // plays are the cases under the names by which they are asked for.
 func plays(chosen []mutant, known map[string]cases.Case) []cases.Case {
 	var out []cases.Case
 	for _, m := range chosen {
 		for try := range m.tries() {
-			for _, name := range m.Cases {
+			for _, name := range m.played() {
 				c := known[name]
 				c.Name = playName(m, try, name)
 				out = append(out, c)
@@ -101,7 +112,7 @@ func TestLiveMutants(t *testing.T) {
 	program := build(t)
 	all, known := catalogue(t, program)
 	chosen := choose(t, all, *globs, *part)
-	x := &matrix{program: program, say: func(line string) { t.Helper(); t.Log(line) }}
+	x := &matrix{program: program, known: known, say: func(line string) { t.Helper(); t.Log(line) }}
 	x.open(t, plays(append(chosen, control(chosen)), known))
 	var found []finding
 	for i, m := range chosen {
@@ -159,24 +170,33 @@ func (x *matrix) open(t *testing.T, all []cases.Case) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = bed.Down(t.Context(), false) })
-	x.nodes = bed.Cluster.(testbed.ByNode).EngineNodes()
-	settings := conformance.Defaults()
-	settings.Timing.Deadline = deadline
-	settings.Sentinel.Given = true // none: they would see that engines are swapped, and cases must convict a mutant
-	cfg := (&conformance.Run{Bed: bed, Say: x.say}).Config(settings, all, nil, "mutants")
-	cfg.Engine, cfg.Events = "mutants", nil
-	free, err := conformance.Connect(&cfg)
-	if err != nil {
-		t.Fatal(err)
+	for _, n := range bed.Lab.Network().Nodes() {
+		n.Pool().ReuseSoon(true) // an address is given again at once: who forgets no pod is known by it
 	}
-	t.Cleanup(func() { _ = free() })
-	if x.session, err = runner.Open(cfg); err != nil {
+	x.bed, x.nodes = bed, bed.Cluster.(testbed.ByNode).EngineNodes()
+	if x.session, err = runner.Open(x.config(t, all, conformance.Sentinel{Given: true})); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { x.session.Forget(); x.session.Close(t.Context()) })
 	if err := x.session.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// config is of a session, or a run, on the lab. Only a run of one mutant has sentinels: they
+// would see that engines are swapped.
+func (x *matrix) config(t *testing.T, all []cases.Case, s conformance.Sentinel) runner.Config {
+	t.Helper()
+	settings := conformance.Defaults()
+	settings.Timing.Deadline, settings.Sentinel = deadline, s
+	cfg := (&conformance.Run{Bed: x.bed, Say: x.say}).Config(settings, all, nil, "mutants")
+	cfg.Engine, cfg.Events = "mutants", nil
+	free, err := conformance.Connect(&cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = free() })
+	return cfg
 }
 
 // hold holds the cases against one mutant, until it is clear what becomes of it.
@@ -193,9 +213,13 @@ func (x *matrix) hold(t *testing.T, m mutant) finding {
 	}
 	for try := range m.tries() {
 		before := len(f.by)
-		for some := range slices.Chunk(m.Cases, batch) {
-			if x.play(t, &f, try, some); len(f.by)-before >= m.enough() {
-				break
+		if slices.Contains(m.Cases, sentinels) {
+			x.run(t, &f)
+		} else {
+			for some := range slices.Chunk(m.Cases, batch) {
+				if x.play(t, &f, try, some); len(f.by)-before >= m.enough() {
+					break
+				}
 			}
 		}
 		f.runs++
@@ -227,12 +251,34 @@ func (x *matrix) play(t *testing.T, f *finding, try int, some []string) {
 		t.Fatal(err)
 	}
 	for i, r := range results {
-		switch r.Outcome {
-		case v1.Fail:
-			f.by = append(f.by, some[i])
-		case v1.Pass:
-		default:
-			f.odd = append(f.odd, fmt.Sprintf("%s (%s: %s)", some[i], r.Outcome, r.Reason))
-		}
+		f.count(some[i], r.Outcome, r.Reason)
+	}
+}
+
+// run plays all cases of a mutant in a run of their own, with its sentinels.
+func (x *matrix) run(t *testing.T, f *finding) {
+	t.Helper()
+	var all []cases.Case
+	for _, name := range f.played() {
+		all = append(all, x.known[name])
+	}
+	report, err := runner.Run(t.Context(), x.config(t, all, conformance.Sentinel{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range report.Cases {
+		f.count(r.Name, r.Outcome, r.Reason)
+	}
+	f.count(sentinels, report.Sentinel.Outcome, report.Sentinel.Reason)
+}
+
+// count takes in what became of a case.
+func (f *finding) count(name string, o v1.Outcome, reason string) {
+	switch o {
+	case v1.Fail:
+		f.by = append(f.by, name)
+	case v1.Pass:
+	default:
+		f.odd = append(f.odd, fmt.Sprintf("%s (%s: %s)", name, o, reason))
 	}
 }

@@ -71,7 +71,7 @@ func catalogue(t *testing.T, program string) (all []mutant, known map[string]cas
 			t.Errorf("mutant %s twice", m.Name)
 		}
 		seen[m.Name] = true
-		for _, name := range m.Cases {
+		for _, name := range m.played() {
 			if _, ok := known[name]; !ok {
 				t.Errorf("mutant %s: %v", m.Name, suggest.Unknown("case", name, names))
 			}

@@ -13,7 +13,8 @@ const heading = `# Live mutants, and the cases that convict them
 
 Each line is the reference enforcer with one fault that needs time or state to show
 (enforcer/mutants), and which of the cases that were chosen to convict it did so first, on a lab.
-Two must; a fault that comes and goes must be convicted in two runs of three. "make mutants-live"
+Two must; a fault that comes and goes must be convicted in two runs of three. What no case causes
+is for the run's sentinels to see ([judging](judging.md)), and their word is enough. "make mutants-live"
 plays them and writes this table; a mutant that survives fails it. What an engine gets wrong by
 reading the API wrongly is in [misreadings](misreadings.md).
 
