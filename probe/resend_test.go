@@ -36,7 +36,7 @@ func TestFirstPacketDropped(t *testing.T) {
 				o := n.probe(client, target)
 				seen{Result: Connected, Answered: server.name, Receiver: server.name}.check(t, o)
 				target.Bare = protocol == wire.TCP
-				if o := n.probe(client, target); o.Result != Connected || o.Packets < 2 || o.Done-o.Sent < timeout/16 {
+				if o := n.probe(client, target); o.Result != Connected || o.Packets < 2 || o.Done-o.Sent < timeout/32 {
 					t.Errorf("timeout %v, bare %v: %+v", timeout, target.Bare, o)
 				}
 			}

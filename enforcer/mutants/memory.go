@@ -195,7 +195,7 @@ func memoryOfPods() []Mutant {
 		{Name: "new-pods-known-2s-late", Says: "new pods are known 2 s late, and open until then", Timed: true, Cases: list(onNewPods), begin: trusting(late(2*time.Second, func(e event) bool { return e.kind == watch.Pods && e.of != apiwatch.Deleted }))},
 		{Name: "new-pods-known-300ms-late", Says: "new pods are known 300 ms late, and open until then", Timed: true, Cases: list(onNewPods), begin: trusting(late(300*ms, func(e event) bool { return e.kind == watch.Pods && e.of != apiwatch.Deleted }))},
 		{Name: "pods-known-when-ready", Says: "a pod is known when it is ready, and open until then", Timed: true, Cases: list(onNewPods), begin: trusting(lose(func(e event) bool { return isNew(e) && unready(e.pod()) }))},
-		{Name: "pods-forgotten-when-terminating", Says: "a pod that is being deleted is open while it still runs", Cases: list("life-pod-terminates-ingress life-pod-terminates-egress"), begin: trusting(each(func(_ *node, e event) []event {
+		{Name: "pods-forgotten-when-terminating", Says: "a pod that is being deleted is open while it still runs", Cases: list("life-pod-terminates-ingress life-pod-terminates-as-peer"), begin: trusting(each(func(_ *node, e event) []event {
 			if e.kind == watch.Pods && e.object.GetDeletionTimestamp() != nil {
 				e = e.as(apiwatch.Deleted)
 			}
