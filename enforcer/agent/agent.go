@@ -58,12 +58,19 @@ type Agent struct {
 	trimming trimming
 	pending  watch.Changes // not in the kernel yet
 	last     plan.Plan
+	made     map[netip.Addr]string // the links that it was made with
 	planned  bool
-	live     atomic.Pointer[plan.Plan] // in force, for explain
+	live     atomic.Pointer[inForce] // for explain
 	done     atomic.Pointer[LastChange]
 	host     hostState
 	links    *links
 	heirs    chan map[netip.Addr]struct{} // whose flows are to be forgotten; capacity 1
+}
+
+// inForce is a plan in the kernel, and the links that it was made with.
+type inForce struct {
+	plan.Plan
+	links map[netip.Addr]string
 }
 
 // New returns an agent that has not started.
@@ -221,6 +228,7 @@ func (a *Agent) compile(start time.Time) (changed bool) {
 		if changed = !a.planned || a.pending.Events > 0 || a.host.changed; changed {
 			began := time.Now()
 			a.bind(snapshot)
+			a.made = a.links.names
 			a.last, a.planned = a.compiler.Compile(snapshot, a.options()), true
 			a.past.Busy = time.Since(began)
 			policies = slices.Clone(snapshot.Policies)
@@ -261,8 +269,7 @@ func (a *Agent) apply(ctx context.Context, start time.Time) {
 	a.pending, a.past.Failures = watch.NewChanges(), 0
 	a.status.waiting(time.Time{})
 	a.lookAhead(now)
-	last := a.last
-	a.live.Store(&last)
+	a.live.Store(&inForce{a.last, a.made})
 	if result.Uncollected > 0 {
 		a.past.Retry = now.Add(collectAgain)
 	}

@@ -32,6 +32,7 @@ type hostState struct {
 	ipvs    string
 	asked   bool // whether DenyUnknown has been checked
 	guarded bool
+	lacks   []plan.Condition // that the kernel can't look for
 
 	seen     time.Time // when all of it was last looked at
 	prefixes []netip.Prefix
@@ -50,7 +51,28 @@ func (a *Agent) start(ctx context.Context) error {
 		return err
 	}
 	a.reportBackend(ctx)
+	for _, f := range []model.Family{model.IPv4, model.IPv6} {
+		lacks, err := a.kernel.Lacks(ctx, f, plan.Optional(f))
+		if err != nil {
+			a.log.Warn("can't try what rules can look for", "family", f, "error", err)
+		}
+		for _, c := range lacks {
+			a.log.Warn("iptables or the kernel lacks a module: "+without(c), "family", f)
+		}
+		a.host.lacks = append(a.host.lacks, lacks...)
+	}
 	return nil
+}
+
+// without says what is not enforced for want of a condition.
+func without(c plan.Condition) string {
+	switch c.(type) {
+	case plan.Forged:
+		return "without rpfilter, what pods send is judged by the source that they give, and can be forged"
+	case plan.ToItself:
+		return "without bpf, an isolated pod can't reach itself by a Service"
+	}
+	return "without hl, neighbour discovery that a router has forwarded is not judged"
 }
 
 // reportBackend logs which iptables is called, and what an agent that called the other
@@ -82,7 +104,7 @@ func (a *Agent) reportBackend(ctx context.Context) {
 // options are what a plan is made with.
 func (a *Agent) options() plan.Options {
 	a.host.changed = false
-	return plan.Options{Node: a.cfg.Node, Existing: a.cfg.Existing, DenyUnknown: a.cfg.DenyUnknown, Own: a.host.own, Links: a.links.names, Gone: a.links.gone}
+	return plan.Options{Node: a.cfg.Node, Existing: a.cfg.Existing, DenyUnknown: a.cfg.DenyUnknown, Own: a.host.own, Links: a.links.names, Bridges: a.links.bridges, Lacks: a.host.lacks, Gone: a.links.gone}
 }
 
 // inspect looks at the host again, and tells what has changed there. Its addresses go into

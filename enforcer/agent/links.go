@@ -17,7 +17,8 @@ import (
 // runs on for a while, and its policies hold until it is gone or somebody else has its address.
 type links struct {
 	of      map[netip.Addr]host.Link
-	names   map[netip.Addr]string // the same for plans; never changed
+	names   map[netip.Addr]string // those of one pod each, for plans; never changed
+	bridges map[netip.Addr]string // the others
 	pods    map[string]model.Pod  // of the last plan, by UID and name
 	gone    []model.Pod           // of these, those without an object
 	stale   atomic.Bool           // routes have changed
@@ -29,7 +30,7 @@ type links struct {
 }
 
 func newLinks() *links {
-	return &links{names: map[netip.Addr]string{}, routed: make(chan struct{}, 1)}
+	return &links{names: map[netip.Addr]string{}, bridges: map[netip.Addr]string{}, routed: make(chan struct{}, 1)}
 }
 
 // watchAgain is how long after a failure routes are watched again.
@@ -71,7 +72,7 @@ func (a *Agent) bind(s model.Snapshot) {
 			left = append(left, p)
 		}
 	}
-	left = without(left, s.Pods)
+	left = unowned(left, s.Pods)
 	if stale := l.stale.Swap(false); stale || fresh || len(left) > 0 || time.Since(l.seen) > inspectEvery {
 		a.lookUp(slices.Concat(slices.Collect(maps.Values(local)), left))
 	}
@@ -85,8 +86,8 @@ func (a *Agent) bind(s model.Snapshot) {
 	l.pods = local
 }
 
-// without takes away the addresses of pods that others have by now.
-func without(pods, others []model.Pod) []model.Pod {
+// unowned takes away the addresses of pods that others have by now.
+func unowned(pods, others []model.Pod) []model.Pod {
 	if len(pods) == 0 {
 		return nil
 	}
@@ -119,9 +120,13 @@ func (a *Agent) lookUp(pods []model.Pod) (changed bool) {
 	if maps.Equal(found, l.of) {
 		return false
 	}
-	l.of, l.names = found, make(map[netip.Addr]string, len(found))
+	l.of, l.names, l.bridges = found, map[netip.Addr]string{}, map[netip.Addr]string{}
 	for ip, link := range found {
-		l.names[ip] = link.Name
+		if link.Shared {
+			l.bridges[ip] = link.Name
+		} else {
+			l.names[ip] = link.Name
+		}
 	}
 	return true
 }

@@ -86,7 +86,7 @@ func (a *Agent) explain(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "no policies in force yet"+missing(a.watcher.Synced()), http.StatusServiceUnavailable)
 		return
 	}
-	answer, err := explain.Explain(explain.Question{Flow: flow, Node: a.cfg.Node, Plan: *live, Snapshot: snapshot})
+	answer, err := explain.Explain(explain.Question{Flow: flow, Node: a.cfg.Node, Plan: live.Plan, Snapshot: snapshot, Links: live.links})
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return

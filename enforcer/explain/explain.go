@@ -55,9 +55,10 @@ type Direction struct {
 // Question is all that an answer depends on.
 type Question struct {
 	Flow     model.Flow
-	Node     string         // that answers
-	Plan     plan.Plan      // in force on it
-	Snapshot model.Snapshot // for names
+	Node     string                // that answers
+	Plan     plan.Plan             // in force on it
+	Snapshot model.Snapshot        // for names
+	Links    map[netip.Addr]string // those that the plan was made with
 }
 
 // Explain answers a question. It fails on a flow that is none.
@@ -77,15 +78,12 @@ func Explain(q Question) (Answer, error) {
 		return Answer{}, err
 	}
 	a.Verdict = Allowed
-	if f.Client == f.Server || client.Pod == "" && client.Node == q.Node {
+	if client.Pod == "" && client.Node == q.Node { // it passes no hook of ours
 		why := Direction{Verdict: NotJudged, Reason: "not judged: traffic of the node itself is not subject to policies"}
-		if f.Client == f.Server {
-			why.Reason = "not judged: what a pod sends to itself does not leave it"
-		}
 		a.Egress, a.Ingress = why, why
 		return a, nil
 	}
-	if err := w.unknown(&a); err != nil {
+	if err := w.ahead(&a); err != nil {
 		return Answer{}, err
 	}
 	if a.Egress.Verdict == Dropped || a.Ingress.Verdict == Dropped {
@@ -148,6 +146,7 @@ func newWalk(q Question) (*walk, error) {
 	return &walk{Question: q, family: family, machine: m, packet: iptsim.Packet{
 		Src: q.Flow.Client, Dst: q.Flow.Server, Protocol: strings.ToLower(string(q.Flow.Protocol)),
 		SrcPort: 40000, DstPort: q.Flow.Port, State: iptsim.NewFlow,
+		In: q.Links[q.Flow.Client], Out: q.Links[q.Flow.Server], Back: q.Links[q.Flow.Client],
 	}}, nil
 }
 
@@ -210,14 +209,30 @@ func (w *walk) reason(d *Direction, t iptsim.Trace, to way, e End) {
 // decisive is the plan's rule that decided: the last one that matched, if the packet was
 // dropped, else the last one of a policy's. It is the zero Rule when there is none.
 func (w *walk) decisive(t iptsim.Trace) plan.Rule {
-	for _, s := range slices.Backward(t.Steps) {
-		for _, c := range w.family.Chains {
-			if string(c.Name) == s.Chain && (t.Verdict == iptsim.Drop || noteOf(c.Rules[s.Place]).Field != "") {
-				return c.Rules[s.Place]
-			}
+	for _, r := range slices.Backward(w.met(t)) {
+		if t.Verdict == iptsim.Drop || noteOf(r).Field != "" {
+			return r
 		}
 	}
 	return plan.Rule{}
+}
+
+// met are the plan's rules that matched, in order.
+func (w *walk) met(t iptsim.Trace) (rules []plan.Rule) {
+	for _, s := range t.Steps {
+		for _, c := range w.family.Chains {
+			if string(c.Name) == s.Chain {
+				rules = append(rules, c.Rules[s.Place])
+			}
+		}
+	}
+	return rules
+}
+
+// passed reports whether the last rule of the plan that matched is about this.
+func (w *walk) passed(t iptsim.Trace, about string) bool {
+	met := w.met(t)
+	return len(met) > 0 && noteOf(met[len(met)-1]).About == about
 }
 
 // noteOf is the note that a rule carries, the zero Note when it has none.
@@ -238,14 +253,19 @@ func names(policies []string) string {
 	return strings.Join(policies, ", ")
 }
 
-// unknown finds out whether the packet is dropped ahead of all policies, because an end of
-// it is an address of this node's pods that no pod is known to own.
-func (w *walk) unknown(a *Answer) error {
+// ahead finds out what happens to the packet ahead of all policies: it passes, as it is to the
+// pod that sends it, or is dropped, because an end of it is an address of this node's pods that
+// no pod is known to own.
+func (w *walk) ahead(a *Answer) error {
 	path := plan.Hook{From: plan.Forwarded}
 	if a.Server.Pod == "" && a.Server.Node == w.Node {
 		path.From = plan.ToNode
 	}
 	t, err := w.machine.Walk(render.JumpOf(path).From, w.packet)
+	if w.passed(t, plan.OwnService) {
+		d := Direction{Verdict: Allowed, Reason: "allowed: a pod can't block access to itself, by a Service or without"}
+		a.Egress, a.Ingress = d, d
+	}
 	rule := w.decisive(t)
 	if err != nil || t.Verdict != iptsim.Drop || noteOf(rule).About != plan.UnknownPod {
 		return err

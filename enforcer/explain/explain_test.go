@@ -55,8 +55,8 @@ func world() model.Snapshot {
 }
 
 func TestExplain(t *testing.T) {
-	s := world()
-	p := plan.CompileWith(s, plan.Options{Node: "n", DenyUnknown: true})
+	s, links := world(), map[netip.Addr]string{netip.MustParseAddr("10.0.1.2"): "veth2"}
+	p := plan.CompileWith(s, plan.Options{Node: "n", DenyUnknown: true, Links: links})
 	for _, tc := range []struct {
 		name, flow      string
 		verdict         Verdict
@@ -80,7 +80,7 @@ func TestExplain(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			a, err := Explain(Question{Flow: flow, Node: "n", Plan: p, Snapshot: s})
+			a, err := Explain(Question{Flow: flow, Node: "n", Plan: p, Snapshot: s, Links: links})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -6,8 +6,8 @@
 // be read back as what they meant.
 //
 // It is strict. A match, option, target or command that it does not know is an error, never
-// a match that is skipped over. It knows what the enforcer writes and not much more: no quotes,
-// no nomatch, no swap of sets.
+// a match that is skipped over. It knows what the enforcer writes and not much more: no
+// nomatch, no swap of sets.
 //
 //	Plan ──render──▶ restore text ──iptsim──▶ verdict of a packet
 //	                              ──kernel──▶ netfilter

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/net/bpf"
 )
 
 // parseMatchSet reads "--match-set NAME FLAGS". The set must be there, of the rule's family
@@ -107,6 +109,34 @@ func parseDirection(value string) (match, error) {
 // otherWay is rpfilter's match when inverted: the packet came by another interface than the
 // one by which its source would be answered.
 func otherWay(_ *Machine, p *Packet) bool { return p.In != p.Back }
+
+// parseProgram reads a program for the packet's header, of which only the few instructions
+// that compare words of it are known.
+func (p *ruleParser) parseProgram(value string) (match, error) {
+	lines := strings.Split(strings.Trim(value, `"`), ",")
+	var code []bpf.Instruction
+	for _, line := range lines[1:] {
+		var raw bpf.RawInstruction
+		if _, err := fmt.Sscanf(line, "%d %d %d %d", &raw.Op, &raw.Jt, &raw.Jf, &raw.K); err != nil {
+			return nil, fmt.Errorf("instruction %q: %w", line, err)
+		}
+		code = append(code, raw.Disassemble())
+	}
+	vm, err := bpf.NewVM(code)
+	if err != nil || lines[0] != strconv.Itoa(len(code)) {
+		return nil, fmt.Errorf("not a program: %w", err)
+	}
+	return func(_ *Machine, p *Packet) bool {
+		n, err := vm.Run(p.header())
+		return err == nil && n > 0
+	}, nil
+}
+
+// header is a packet's header as far as programs look: the addresses at their places.
+func (p *Packet) header() []byte {
+	before := map[bool]int{true: 12, false: 8}[p.Src.Is4()]
+	return slices.Concat(make([]byte, before), p.Src.AsSlice(), p.Dst.AsSlice())
+}
 
 func parseHopLimit(value string) (match, error) {
 	n, err := strconv.ParseUint(value, 10, 8)

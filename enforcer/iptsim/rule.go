@@ -69,6 +69,9 @@ func (p *ruleParser) option() error {
 	if err != nil {
 		return err
 	}
+	if strings.Contains(value, `"`) && name != "--bytecode" {
+		return fmt.Errorf("%s: a quote", name)
+	}
 	if value == "!" {
 		return fmt.Errorf("%s: \"!\" belongs before the option", name)
 	}
@@ -89,7 +92,7 @@ func (p *ruleParser) option() error {
 // belongs to the module of the protocol.
 var module = map[string]string{
 	"--match-set": "set", "--ctstate": "conntrack", "--ctdir": "conntrack",
-	"--dports": "multiport", "--icmpv6-type": "icmp6", "--comment": "comment", "--hl-eq": "hl",
+	"--dports": "multiport", "--icmpv6-type": "icmp6", "--comment": "comment", "--hl-eq": "hl", "--bytecode": "bpf",
 }
 
 // parse returns the option's test, or nil for options that test nothing.
@@ -138,6 +141,8 @@ func (p *ruleParser) parsePortOrState(name, value string) (match, error) {
 		return p.parseICMP6(value)
 	case "--hl-eq":
 		return parseHopLimit(value)
+	case "--bytecode":
+		return p.parseProgram(value)
 	}
 	return nil, errors.New("unknown option")
 }
@@ -159,7 +164,7 @@ func (p *ruleParser) parseTarget(name, value string) error {
 // modules maps those that parse knows options of to the protocol that they need, if any.
 var modules = map[string]string{
 	"tcp": "tcp", "udp": "udp", "sctp": "sctp", "icmp6": "ipv6-icmp",
-	"set": "", "conntrack": "", "multiport": "", "comment": "", "rpfilter": "", "hl": "",
+	"set": "", "conntrack": "", "multiport": "", "comment": "", "rpfilter": "", "hl": "", "bpf": "",
 }
 
 func (p *ruleParser) load(name string) error {

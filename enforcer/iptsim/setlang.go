@@ -33,6 +33,9 @@ func (m *Machine) setLine(line string, exist bool) error {
 	if err != nil || len(w) == 0 || strings.HasPrefix(w[0], "#") {
 		return err
 	}
+	if strings.Contains(line, `"`) {
+		return errors.New("a quote")
+	}
 	if len(w) < 2 {
 		return errors.New("a command and a set are needed")
 	}

@@ -32,14 +32,28 @@ type Options struct {
 	// Own are addresses of the node's interfaces, such as the gateway of its pods, that
 	// DenyUnknown must leave alone. The Node's addresses need not be among them.
 	Own []netip.Addr
-	// Links are the interfaces that lead to addresses of the node's pods, as far as each
-	// address has one: not one that other hosts than pods are behind too. nil: nobody can
-	// tell, and sources are believed. It must not be changed afterwards.
-	Links map[netip.Addr]string
+	// Links are the interfaces that lead to addresses of the node's pods, as far as each pod
+	// has its own, and Bridges those that several pods are behind, but nobody else. nil
+	// Links: nobody can tell, and sources are believed. Neither may be changed afterwards.
+	Links, Bridges map[netip.Addr]string
+	// Lacks are conditions that the kernel can't look for, of those in Optional. Rules that
+	// need them are left out; of messages that keep a link alive, the hop limit.
+	Lacks []Condition
 	// Gone are pods of the node without an object by now that are still there. They are
 	// subjects, nobody's peers, and not known.
 	Gone []model.Pod
 }
+
+// Optional are the conditions of a family's plan that it can do without.
+func Optional(f model.Family) []Condition {
+	if f == model.IPv4 {
+		return []Condition{Forged{}, ToItself{f}}
+	}
+	return []Condition{Forged{}, ToItself{f}, HopLimit(255)}
+}
+
+// lacks reports whether the kernel can't look for a condition.
+func (o Options) lacks(c Condition) bool { return slices.Contains(o.Lacks, c) }
 
 // Compile is CompileWith for a node with the default options.
 func Compile(s model.Snapshot, node string) Plan {

@@ -18,13 +18,17 @@ var (
 	linkLocal      = netip.MustParsePrefix("fe80::/10")
 )
 
-func linkMessages() []Match {
+func (o Options) linkMessages() []Match {
 	var out []Match
 	for _, t := range listenerTypes {
 		out = append(out, Match{InPrefix{linkLocal, Source}, t})
 	}
 	for _, t := range neighbourTypes {
-		out = append(out, Match{t, HopLimit(255)})
+		m := Match{t, HopLimit(255)}
+		if o.lacks(HopLimit(255)) {
+			m = m[:1]
+		}
+		out = append(out, m)
 	}
 	return out
 }
@@ -56,12 +60,12 @@ func (c *compiler) family(f model.Family, chains []*namespaceChain) FamilyPlan {
 	toEgress, toIngress := Rule{Verdict: Jump{ChainEgress}}, Rule{Verdict: Jump{ChainIngress}}
 	a.chains = append(a.chains,
 		Chain{Name: ChainEntry, Rules: []Rule{c.forged(f)}},
-		Chain{Name: ChainForward, Rules: slices.Concat(entry, from, to, []Rule{toEgress, toIngress})},
+		Chain{Name: ChainForward, Rules: slices.Concat(entry, c.toItself(f), from, to, []Rule{toEgress, toIngress})},
 		Chain{Name: ChainHost, Rules: slices.Concat(entry, from, []Rule{toEgress})},
 		Chain{Name: ChainEgress, Rules: slices.Concat(c.foreign(f, egress), dispatch[egress], []Rule{{Verdict: Return{}}})},
 		Chain{Name: ChainIngress, Rules: slices.Concat(c.foreign(f, ingress), dispatch[ingress], []Rule{{Verdict: Return{}}})},
 	)
-	a.use(c.links.all, c.links.own, c.links.closed[egress], c.links.closed[ingress])
+	a.use(c.links.all, c.links.single, c.links.own, c.links.closed[egress], c.links.closed[ingress])
 	return a.finish()
 }
 
@@ -73,7 +77,7 @@ func (c *compiler) shortcuts(f model.Family) []Rule {
 		pass = []Match{{Related}, {ReplyOfKnown}}
 	}
 	if f == model.IPv6 {
-		pass = append(pass, linkMessages()...)
+		pass = append(pass, c.opts.linkMessages()...)
 	}
 	rules := make([]Rule, len(pass))
 	for i, match := range pass {

@@ -1,12 +1,17 @@
 package plan
 
-import "github.com/netassay/netassay/model"
+import (
+	"net/netip"
+
+	"github.com/netassay/netassay/model"
+)
 
 // links are the sets that tie addresses to the interfaces of pods. A pod with NET_RAW, which
 // it has by default, can send from any address, and every pod has a link-local one that the
 // API knows nothing of: policies judge by addresses, so these must be whom they say.
 type links struct {
 	all    *set    // interfaces that lead to local pods
+	single *set    // of these, those with one pod behind them
 	own    *set    // addresses of local pods
 	closed [2]*set // by direction: interfaces of pods that are isolated, and no rule opens to everything
 }
@@ -23,12 +28,14 @@ func (c *compiler) bindLinks() {
 		return
 	}
 	c.links = links{
-		all: c.sets.get(RoleLink, Links, "all", nil),
-		own: c.sets.get(RoleOwn, Addresses, "all", nil),
+		all:    c.sets.get(RoleLink, Links, "all", nil),
+		single: c.sets.get(RoleLink, Links, "single", nil),
+		own:    c.sets.get(RoleOwn, Addresses, "all", nil),
 	}
 	for p := range c.local.All().Pods() {
 		c.links.own.addPod(p)
-		c.addLinks(c.links.all, p)
+		c.addLinks(c.links.all, p, c.opts.Links, c.opts.Bridges)
+		c.addLinks(c.links.single, p, c.opts.Links)
 	}
 	for _, d := range []direction{ingress, egress} {
 		c.links.closed[d] = c.sets.get(RoleClosed, Links, d.String(), nil)
@@ -36,7 +43,7 @@ func (c *compiler) bindLinks() {
 	for key, ch := range c.chains {
 		for p := range ch.seen {
 			if !c.open[openPod{p, key.direction}] {
-				c.addLinks(c.links.closed[key.direction], p)
+				c.addLinks(c.links.closed[key.direction], p, c.opts.Links, c.opts.Bridges)
 			}
 		}
 	}
@@ -44,11 +51,13 @@ func (c *compiler) bindLinks() {
 
 // addLinks adds the interfaces that lead to a pod, for both families: an address of another
 // family than the API knows of is still the pod's.
-func (c *compiler) addLinks(to *set, p *model.Pod) {
+func (c *compiler) addLinks(to *set, p *model.Pod, of ...map[netip.Addr]string) {
 	for _, ip := range p.IPs {
-		if name := c.opts.Links[ip]; name != "" && len(name) <= longestLink {
-			to.add(LinkMember(model.IPv4, name))
-			to.add(LinkMember(model.IPv6, name))
+		for _, links := range of {
+			if name := links[ip]; name != "" && len(name) <= longestLink {
+				to.add(LinkMember(model.IPv4, name))
+				to.add(LinkMember(model.IPv6, name))
+			}
 		}
 	}
 }
@@ -56,10 +65,20 @@ func (c *compiler) addLinks(to *set, p *model.Pod) {
 // forged drops what comes from a pod's interface with a source that is not behind it,
 // whatever the policies: it is only at the node of the sender that this can be known.
 func (c *compiler) forged(f model.Family) Rule {
-	if c.links.all == nil {
+	if c.links.all == nil || c.opts.lacks(Forged{}) {
 		return Rule{Verdict: Return{}}
 	}
 	return Rule{Match{Note{About: ForgedSource}, c.links.all.holds(f, Incoming), Forged{}}, Drop{}}
+}
+
+// toItself lets a pod reach itself by a Service, which has its packets leave by the very
+// interface that they came by: "a pod cannot block access to itself". That the source is not
+// forged, forged has seen to, where the pod has an interface of its own.
+func (c *compiler) toItself(f model.Family) []Rule {
+	if c.links.all == nil || c.opts.lacks(ToItself{f}) || c.opts.lacks(Forged{}) {
+		return nil
+	}
+	return []Rule{{Match{Note{About: OwnService}, c.links.single.holds(f, Incoming), ToItself{f}}, Return{}}}
 }
 
 // foreign drops what a pod that is isolated sends from, or gets at, an address that is not of

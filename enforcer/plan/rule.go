@@ -3,6 +3,8 @@ package plan
 import (
 	"net/netip"
 	"slices"
+
+	"github.com/netassay/netassay/model"
 )
 
 // Rule is one rule of a chain. A packet that it matches meets its verdict, or goes on to
@@ -16,7 +18,7 @@ type Rule struct {
 type Match []Condition
 
 // Condition is one thing to look for in a packet: a Note, InSet, InPrefix, Ports, Tracked,
-// Forged, HopLimit or ICMPv6. Conditions are comparable.
+// Forged, ToItself, HopLimit or ICMPv6. Conditions are comparable.
 type Condition interface{ condition() }
 
 // Note is met by every packet and tells people whose rule it is.
@@ -31,6 +33,7 @@ type Note struct {
 const (
 	ForgedSource   = "forged-source"
 	ForeignAddress = "foreign-address"
+	OwnService     = "own-service" // those that let a pod reach itself
 )
 
 // UnknownPod is what the rules that drop unknown pods' packets are about.
@@ -98,6 +101,9 @@ const (
 // the one that the packet came by.
 type Forged struct{}
 
+// ToItself is met by a packet of a family whose source and destination are one address.
+type ToItself struct{ Family model.Family }
+
 // HopLimit is how many routers an IPv6 packet may still pass.
 type HopLimit uint8
 
@@ -110,6 +116,7 @@ func (InPrefix) condition() {}
 func (Ports) condition()    {}
 func (Tracked) condition()  {}
 func (Forged) condition()   {}
+func (ToItself) condition() {}
 func (HopLimit) condition() {}
 func (ICMPv6) condition()   {}
 

@@ -77,12 +77,21 @@ func appendCondition(b []byte, c plan.Condition, names Names) []byte {
 		return append(append(b, "-m conntrack --ctstate "...), states[c]...)
 	case plan.Forged:
 		return append(b, "-m rpfilter --invert"...)
+	case plan.ToItself:
+		return append(append(append(b, "-m bpf --bytecode \""...), sameEnds[c.Family]...), '"')
 	case plan.HopLimit:
 		return strconv.AppendUint(append(b, "-m hl --hl-eq "...), uint64(c), 10)
 	case plan.ICMPv6:
 		return strconv.AppendUint(append(b, "-p ipv6-icmp -m icmp6 --icmpv6-type "...), uint64(c), 10)
 	}
 	panic(fmt.Sprintf("no words for the condition %T", c))
+}
+
+// sameEnds compare the source of a packet's header with its destination, 32 bits at a time.
+var sameEnds = map[model.Family]string{
+	model.IPv4: "6,32 0 0 12,7 0 0 0,32 0 0 16,29 0 1 0,6 0 0 65535,6 0 0 0",
+	model.IPv6: "18,32 0 0 8,7 0 0 0,32 0 0 24,29 0 13 0,32 0 0 12,7 0 0 0,32 0 0 28,29 0 9 0," +
+		"32 0 0 16,7 0 0 0,32 0 0 32,29 0 5 0,32 0 0 20,7 0 0 0,32 0 0 36,29 0 1 0,6 0 0 65535,6 0 0 0",
 }
 
 // states are what conntrack knows of a packet.

@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -185,6 +186,34 @@ func TestScenario45InheritedFlows(t *testing.T) {
 			}
 		}
 	}, "x/a", "y/a", "y/b")
+}
+
+// TestScenario46OwnService: a pod that is isolated reaches itself by its Service, as a pod can't
+// block access to itself; another can't pretend to be it.
+//
+// Source: an adversarial review of this project, k8s#125611.
+//
+// Level: real kernel with packets, both backends. On a bridge, where pods can take each other's addresses, it stays closed.
+//
+// Lab: observed in each run that has a Service, and not judged.
+func TestScenario46OwnService(t *testing.T) {
+	s := world()
+	onNodes(t, s, func(n *plugged) {
+		own := podOf(&s, "x/a").IPs
+		for i, tool := range []string{"iptables-" + string(n.backend), "ip6tables-" + string(n.backend)} {
+			vip := []string{laneVIP, "fd00:96::10"}[i]
+			for _, rule := range []string{"PREROUTING -d " + vip + " -j DNAT --to-destination " + own[i].String(), fmt.Sprintf("POSTROUTING -s %[1]s -d %[1]s -j MASQUERADE", own[i])} {
+				run(t, inside{n.node}, tool+" -w 5 -t nat -A "+rule, "")
+			}
+			n.enforce(with(t, s, "x/closed", isolatedX))
+			n.expect("x/a to its Service", !n.bridged, "x/a", own[i].String(), func(text string) { n.send(n.pods["x/a"], "", vip, text) })
+			n.expect("x/b to the Service", false, "x/a", own[i].String(), func(text string) { n.send(n.pods["x/b"], "", vip, text) })
+			for _, from := range []string{"x/b", "y/a"} {
+				n.expect(from+" as x/a", false, "x/a", own[i].String(), func(text string) { n.send(n.pods[from], own[i].String(), own[i].String(), text) })
+			}
+			n.expect("the world as x/a", false, "x/a", own[i].String(), func(text string) { n.send(n.far, own[i].String(), own[i].String(), text) })
+		}
+	}, "x/a", "x/b", "y/a")
 }
 
 // echoed is an open flow to an echo server.

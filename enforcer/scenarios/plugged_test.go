@@ -160,8 +160,8 @@ func (n *plugged) listenAt(ns *sandbox.NetNS, name, network, address string) {
 	}()
 }
 
-// links are those that the agent would find.
-func (n *plugged) links(s model.Snapshot) map[netip.Addr]string {
+// options are those that the agent would find.
+func (n *plugged) options(s model.Snapshot) plan.Options {
 	n.t.Helper()
 	var ips []netip.Addr
 	for _, p := range s.Pods {
@@ -180,13 +180,17 @@ func (n *plugged) links(s model.Snapshot) map[netip.Addr]string {
 		}
 		return err
 	})
-	return names
+	opts := plan.Options{Node: "n1", Links: names}
+	if n.bridged {
+		opts.Links, opts.Bridges = map[netip.Addr]string{}, names
+	}
+	return opts
 }
 
 // enforce syncs the node to a snapshot.
 func (n *plugged) enforce(s model.Snapshot) {
 	n.t.Helper()
-	if _, err := n.kernel.Sync(context.Background(), plan.CompileWith(s, plan.Options{Node: "n1", Links: n.links(s)}), kernel.Hints{}); err != nil {
+	if _, err := n.kernel.Sync(context.Background(), plan.CompileWith(s, n.options(s)), kernel.Hints{}); err != nil {
 		n.t.Fatal(err)
 	}
 }
