@@ -60,9 +60,9 @@ func (a *Agent) watchRoutes(ctx context.Context) {
 func (a *Agent) bind(s model.Snapshot) {
 	l := a.links
 	local, fresh := map[string]model.Pod{}, false
-	for _, p := range s.Pods {
-		if p.Node == a.cfg.Node && !p.HostNetwork {
-			local[p.UID+" "+p.Key()] = p
+	for i := range s.Pods { // of which nearly all are elsewhere, and not worth a copy
+		if p := &s.Pods[i]; p.Node == a.cfg.Node && !p.HostNetwork {
+			local[p.UID+" "+p.Key()] = *p
 			fresh = fresh || slices.ContainsFunc(p.IPs, a.transient)
 		}
 	}
