@@ -2,8 +2,6 @@ package agent
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -31,6 +29,8 @@ type Config struct {
 type session struct {
 	cfg    Config
 	began  time.Duration
+	loop   *loop
+	in     *inbox
 	out    *outbox
 	client *client
 	server *server
@@ -41,47 +41,39 @@ type session struct {
 // does. A port that can't be had ends it with an Error event.
 func Run(ctx context.Context, cfg Config, in io.Reader, out io.Writer) error {
 	s := &session{cfg: cfg, began: wire.Now(), out: newOutbox(cfg.Gather)}
-	var writers, loops sync.WaitGroup
+	var writer, looping sync.WaitGroup
 	writeErr := make(chan error, 1)
-	writers.Go(func() { writeErr <- s.out.run(out) })
+	writer.Go(func() { writeErr <- s.out.run(out) })
 	err := s.open()
 	if err == nil {
 		s.out.send(wire.Event{Hello: s.hello()})
-		for _, l := range s.loops() {
-			loops.Go(l.run)
-		}
-		err = s.serve(ctx, in, writeErr)
-		for _, l := range s.loops() {
-			l.stop()
-		}
-		loops.Wait()
+		s.in.open(in)
+		looping.Go(s.loop.run)
+		err = s.serve(ctx, writeErr)
+		s.loop.stop()
+		looping.Wait()
 	}
 	if err != nil {
 		s.out.send(wire.Event{Error: err.Error()})
 	}
 	s.out.close()
-	writers.Wait()
+	writer.Wait()
 	return err
 }
 
-// loops are those of the session. Probes are made and answered by one: each hand-over from one
-// thread to another costs as much as a probe. The sender keeps time by its own.
-func (s *session) loops() []*loop { return []*loop{s.server.loop, s.sender.loop} }
-
-func (s *session) open() error {
-	var loops [2]*loop
-	for i := range loops {
-		var err error
-		if loops[i], err = newLoop(); err != nil {
-			return err
-		}
+// open makes the parts, all of which work in one loop: a hand-over from one thread to another
+// costs as much as a probe.
+func (s *session) open() (err error) {
+	if s.loop, err = newLoop(); err != nil {
+		return err
 	}
-	s.server = newServer(loops[0], s.out, s.cfg.Name)
+	s.server = newServer(s.loop, s.out, s.cfg.Name)
 	if err := s.server.listen(s.cfg); err != nil {
 		return err
 	}
-	s.client = newClient(loops[0], s.out, rand.Uint64())
-	s.sender = newSender(loops[1], s.out, rand.Uint64())
+	s.client = newClient(s.loop, s.out, rand.Uint64())
+	s.sender = newSender(s.loop, s.out, rand.Uint64())
+	s.in = newInbox(s.loop, s.take)
 	return nil
 }
 
@@ -99,12 +91,10 @@ func (s *session) hello() *wire.Hello {
 	return h
 }
 
-// serve hands requests to the loops until one of the streams, or ctx, ends.
-func (s *session) serve(ctx context.Context, in io.Reader, writeErr <-chan error) error {
-	readErr := make(chan error, 1)
-	go func() { readErr <- s.read(in) }() // ends with the process when in never does
+// serve is until one of the streams, or ctx, ends.
+func (s *session) serve(ctx context.Context, writeErr <-chan error) error {
 	select {
-	case err := <-readErr:
+	case err := <-s.in.ended:
 		return err
 	case err := <-writeErr:
 		return err
@@ -113,43 +103,33 @@ func (s *session) serve(ctx context.Context, in io.Reader, writeErr <-chan error
 	}
 }
 
-func (s *session) read(in io.Reader) error {
-	lines := wire.NewReader(in)
-	for {
-		line, err := lines.Line()
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("read requests: %w", err)
-		}
-		request, err := wire.DecodeRequest(line)
-		switch {
-		case err == nil:
-			s.dispatch(request)
-		case request.ID != 0:
-			s.out.send(wire.Event{ID: request.ID, Error: err.Error()})
-		default:
-			return err
-		}
+// take does what a line asks for. It runs in the loop.
+func (s *session) take(line []byte) error {
+	request, err := wire.DecodeRequest(line)
+	switch {
+	case err == nil:
+		s.dispatch(request)
+	case request.ID != 0:
+		s.out.send(wire.Event{ID: request.ID, Error: err.Error()})
+	default:
+		return err
 	}
+	return nil
 }
 
 func (s *session) dispatch(r wire.Request) {
-	c, sv, sn := s.client, s.server, s.sender
 	switch {
 	case len(r.Probe) > 0:
-		c.loop.post(func() { c.probe(r.ID, r.Probe) })
+		s.client.probe(r.ID, r.Probe)
 	case r.Cancel != 0:
-		c.loop.post(func() { c.cancel(r.Cancel) })
+		s.client.cancel(r.Cancel)
 	case r.Ping:
-		// Through the loop that answers others: a sign of life of that.
-		sv.loop.post(func() { s.out.send(wire.Event{ID: r.ID, At: wire.Now()}) })
+		s.out.send(wire.Event{ID: r.ID, At: wire.Now()}) // by the loop that answers others: a sign of life of that
 	case r.Collect != 0:
-		sv.loop.post(func() { sv.collect(r.ID, r.Collect) })
+		s.server.collect(r.ID, r.Collect)
 	case r.StartStream != nil:
-		sn.loop.post(func() { sn.startStream(r.ID, *r.StartStream) })
+		s.sender.startStream(r.ID, *r.StartStream)
 	case r.StopStream != 0:
-		sn.loop.post(func() { sn.stopStream(r.ID, r.StopStream) })
+		s.sender.stopStream(r.ID, r.StopStream)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -104,6 +105,7 @@ func (l *loop) run() {
 		for _, fn := range l.eachTurn {
 			fn()
 		}
+		runtime.Gosched() // what is to be written goes out before the loop waits
 	}
 	for fd := range l.handlers {
 		_ = syscall.Close(int(fd))
