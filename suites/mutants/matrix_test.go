@@ -146,7 +146,11 @@ func control(chosen []mutant) mutant {
 func convicting(found []finding) mutant {
 	var all []mutant
 	for _, f := range found {
-		all = append(all, mutant{Cases: f.by})
+		by := f.by
+		if slices.Contains(by, sentinels) {
+			by = f.Cases // that they are watched beside
+		}
+		all = append(all, mutant{Cases: by})
 	}
 	return control(all)
 }
