@@ -208,3 +208,23 @@ func TestSilenceIsDoubted(t *testing.T) {
 		}
 	}
 }
+
+// A prober that is asked to end has said so when End returns; of one that is not there End
+// says that.
+func TestEnd(t *testing.T) {
+	t.Parallel()
+	f := NewFleet()
+	defer f.Close()
+	var asked []wire.Request
+	must(t, f.Add(t.Context(), "x/a", fake{hello: hello("x/a"), on: func(r wire.Request) []wire.Event {
+		asked = append(asked, r)
+		return []wire.Event{{ID: r.ID, At: Now()}}
+	}}.dial(t)))
+	must(t, f.End(t.Context(), "x/a"))
+	if len(asked) != 1 || !asked[0].End {
+		t.Errorf("asked for %+v, want the end", asked)
+	}
+	if err := f.End(t.Context(), "x/b"); err == nil {
+		t.Error("no error of a prober that is not there")
+	}
+}

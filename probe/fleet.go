@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/netassay/netassay/probe/wire"
 )
 
 // helloPatience is how long a prober may take to say hello when the context sets no bound.
@@ -78,6 +80,17 @@ func (f *Fleet) put(p *prober) bool {
 		p.remove()
 	}
 	return !closed
+}
+
+// End asks a prober to end, and with it the container whose main process it is. The prober
+// has said that it will when this returns without an error; it is still to be removed.
+func (f *Fleet) End(ctx context.Context, name string) error {
+	p, err := f.prober(name)
+	if err != nil {
+		return err
+	}
+	_, err = p.ask(ctx, wire.Request{End: true})
+	return err
 }
 
 // Remove closes the stream of a prober whose pod goes away. Probes that are under way

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -37,8 +38,12 @@ type session struct {
 	sender *sender
 }
 
+// errEnd is the end that a request asks for.
+var errEnd = errors.New("asked to end")
+
 // Run is the resident prober: it answers the requests that in brings until in ends or ctx
-// does. A port that can't be had ends it with an Error event.
+// does, or one asks for the end, which is errEnd. A port that can't be had ends it with an
+// Error event.
 func Run(ctx context.Context, cfg Config, in io.Reader, out io.Writer) error {
 	s := &session{cfg: cfg, began: wire.Now(), out: newOutbox(cfg.Gather)}
 	var writer, looping sync.WaitGroup
@@ -53,7 +58,7 @@ func Run(ctx context.Context, cfg Config, in io.Reader, out io.Writer) error {
 		s.loop.stop()
 		looping.Wait()
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, errEnd) {
 		s.out.send(wire.Event{Error: err.Error()})
 	}
 	s.out.close()
@@ -107,6 +112,9 @@ func (s *session) serve(ctx context.Context, writeErr <-chan error) error {
 func (s *session) take(line []byte) error {
 	request, err := wire.DecodeRequest(line)
 	switch {
+	case err == nil && request.End:
+		s.out.send(wire.Event{ID: request.ID, At: wire.Now()})
+		return errEnd
 	case err == nil:
 		s.dispatch(request)
 	case request.ID != 0:

@@ -17,7 +17,7 @@ const meetingPoint = "@netassay-probe"
 // runDetached is a prober that is there before anybody asks: from the first instant of its
 // pod it answers others, and does what requests say. What it has to tell waits for the
 // harness. When the harness's stream ends, as one that the network has cut does, it waits for
-// the next: a pod does not end with a stream to it.
+// the next: a pod does not end with a stream to it, but when a request says so.
 func runDetached(ctx context.Context, cfg Config, requests, at string) error {
 	listener, err := listenAt(at)
 	if err != nil {
@@ -29,7 +29,7 @@ func runDetached(ctx context.Context, cfg Config, requests, at string) error {
 	for {
 		p := await(listener)
 		err := Run(ctx, cfg, io.MultiReader(strings.NewReader(requests), p), p)
-		if ctx.Err() != nil || !p.met() {
+		if ctx.Err() != nil || !p.met() || errors.Is(err, errEnd) {
 			leave()
 			p.close()
 			return err

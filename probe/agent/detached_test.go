@@ -75,6 +75,23 @@ func TestDetached(t *testing.T) {
 	}
 }
 
+// One that is asked to end says so, and ends.
+func TestDetachedIsAskedToEnd(t *testing.T) {
+	at, ended := place(t), make(chan error, 1)
+	go func() { ended <- runDetached(t.Context(), Config{Name: "x/d"}, "", at) }()
+	if got := visit(t, at, `{"id":1,"end":true}`); !slices.Equal(got, []string{"true 0", "false 1"}) {
+		t.Errorf("events %v, want the hello and the answer", got)
+	}
+	select {
+	case err := <-ended:
+		if !errors.Is(err, errEnd) {
+			t.Errorf("ended with %v, want %v", err, errEnd)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("does not end")
+	}
+}
+
 // One that nobody comes to ends when it is told to.
 func TestDetachedAlone(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())

@@ -101,9 +101,9 @@ func (i *inbox) lines(chunk []byte) error {
 			i.part = append(i.part[:0], line...)
 			return nil
 		}
+		i.part = rest // not to be taken again, also when there is no more to come
 		if err := i.take(line); err != nil {
 			return err
 		}
-		i.part = rest
 	}
 }

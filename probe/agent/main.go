@@ -24,8 +24,8 @@ const usage = `probe: netassay's prober, to be run inside the pods that are test
   probe run --name NAMESPACE/POD [--listen PORTS] [--families ipv4,ipv6] [--gather 10ms]
             [--detached [--requests LINES] [--linger]]
       The resident prober. Reads requests from standard input and writes events to
-      standard output, one JSON object per line, until standard input ends. The first
-      line is its hello. It answers other probers on the ports of --listen, and probes
+      standard output, one JSON object per line, until standard input ends or a request
+      asks for the end. The first line is its hello. It answers other probers on the ports of --listen, and probes
       TCP, UDP and SCTP on request, all targets at once.
 
       --name      who answers; other probers report it
@@ -34,7 +34,7 @@ const usage = `probe: netassay's prober, to be run inside the pods that are test
       --gather    how long events wait for others, to be written together; 0 when left out
       --detached  begin at once, as the main process of a container, and take the standard
                   input and output of "probe attach" for its own when that comes; when
-                  that ends, wait for the next
+                  that ends, wait for the next: only a request ends it
       --requests  what a detached prober is asked before anybody has come, one per line
 
       With CAP_NET_RAW it can also do SCTP, and see SYNs whose answer got lost.
@@ -101,7 +101,7 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 	if d.yes {
 		serve = func() error { return runDetached(ctx, cfg, d.requests, meetingPoint) }
 	}
-	if err := serve(); err != nil {
+	if err := serve(); err != nil && !errors.Is(err, errEnd) {
 		fmt.Fprintf(errs, "probe run: %v\n", err)
 		return 1
 	}

@@ -78,7 +78,7 @@ func (r Request) check() error {
 	set := 0
 	for _, is := range []bool{
 		len(r.Probe) > 0, r.Cancel != 0, r.Ping, r.StartStream != nil, r.StopStream != 0,
-		r.Collect != 0,
+		r.Collect != 0, r.End,
 	} {
 		if is {
 			set++

@@ -8,7 +8,9 @@
 //
 // The stream. The first line from the prober is a Hello. After it, each line from the
 // harness is one Request and each line from the prober is one Event. Lines are at most
-// MaxLine bytes. A prober ends when its standard input does.
+// MaxLine bytes. A prober ends when its standard input does, or when a request says so. A
+// detached one, which is its pod's main process, waits for the next stream instead; of the
+// two only the request ends it, and its container with exit code 0.
 //
 // Backpressure. A prober reads requests at all times and never waits for the harness to
 // read: events queue in its memory. What a request causes is bounded by the request, so

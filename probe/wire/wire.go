@@ -62,6 +62,7 @@ type Request struct {
 	StartStream *Stream  `json:"start_stream,omitempty"` // answered by Started or Error
 	StopStream  uint64   `json:"stop_stream,omitempty"`  // answered by Sent or Error
 	Collect     uint64   `json:"collect,omitempty"`      // stream id; answered by Received, and forgotten
+	End         bool     `json:"end,omitempty"`          // answered by At, the last event
 }
 
 // Target is one probe to make.

@@ -20,9 +20,10 @@ func TestRequestRoundTrip(t *testing.T) {
 		{ID: 1, Probe: []Target{{Addr: addr, Protocol: SCTP, From: addr.Addr(), Timeout: time.Second, Nonce: 1<<64 - 1, Bare: true}}},
 		{ID: 2, Cancel: 1},
 		{ID: 3, Ping: true},
-		{ID: 4, StartStream: &Stream{ID: 5, Addr: addr, Interval: time.Millisecond, Bucket: time.Second, Blocked: true}},
-		{ID: 5, StopStream: 5},
-		{ID: 6, Collect: 5},
+		{ID: 4, End: true},
+		{ID: 5, StartStream: &Stream{ID: 5, Addr: addr, Interval: time.Millisecond, Bucket: time.Second, Blocked: true}},
+		{ID: 6, StopStream: 5},
+		{ID: 7, Collect: 5},
 	} {
 		line, err := Encode(want)
 		if err != nil {
