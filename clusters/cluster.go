@@ -32,6 +32,15 @@ type Cluster interface {
 	Exec(ctx context.Context, namespace, pod, container string, command []string, s Streams) error
 }
 
+// Addresser is a cluster in which a pod gets the address that it asks for, once it is free, or
+// addresses of one family only.
+type Addresser interface {
+	// AddressAnnotation is the annotation of the pod with the address.
+	AddressAnnotation() string
+	// FamilyAnnotation is the annotation of the pod with the family, a model.Family.
+	FamilyAnnotation() string
+}
+
 // Outside is a cluster with hosts outside of it, which have every address of
 // model.OutsideRanges: pods reach them, and they reach pods, with nobody's address changed.
 type Outside interface {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/netip"
 	"os"
 	"path/filepath"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/netassay/netassay/clusters/lab/kubelet"
 	"github.com/netassay/netassay/clusters/lab/pki"
+	"github.com/netassay/netassay/model"
 )
 
 // startAgent starts the node agent of n, which lives until it is stopped; ctx is just for
@@ -51,7 +53,9 @@ func (l *Lab) agentConfig(n *node) (kubelet.Config, error) {
 	return kubelet.Config{
 		NodeName: n.Name(), NodeIPs: n.net.IPs(), PodCIDRs: n.net.PodCIDRs(),
 		Client: client, Images: l.images(), LogDir: dir,
-		Attach:     func(key string) (kubelet.PodNetwork, error) { return n.net.Attach(key) },
+		Attach: func(key string, want netip.Addr, only model.Family) (kubelet.PodNetwork, error) {
+			return n.net.AttachAt(key, want, only)
+		},
 		ServerCert: cert, ClientCA: ca.Pool(), HostDo: n.net.Do,
 		Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelInfo})),
 	}, nil

@@ -16,6 +16,12 @@ import (
 // Image is the name that the lab's nodes know an image by: its own.
 func (l *Lab) Image(name string) string { return name }
 
+// AddressAnnotation is the annotation by which a pod asks for an address.
+func (l *Lab) AddressAnnotation() string { return kubelet.AddressAnnotation }
+
+// FamilyAnnotation is the annotation by which a pod asks for one IP family.
+func (l *Lab) FamilyAnnotation() string { return kubelet.FamilyAnnotation }
+
 // Exec runs command in a container of a running pod, beside the pod's network and the API
 // server: the node's agent starts the process.
 func (l *Lab) Exec(ctx context.Context, namespace, pod, container string, command []string, s clusters.Streams) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -110,8 +111,10 @@ func (c *cluster) config(t *testing.T, n *network.Node, ca *pki.Authority, bin s
 	return kubelet.Config{
 		NodeName: n.Name(), NodeIPs: n.IPs(), PodCIDRs: n.PodCIDRs(),
 		Client: c.client, LogDir: filepath.Join(c.logs, n.Name()),
-		Images:     map[string]string{"agnhost": filepath.Join(bin, "agnhost"), "shell": "/bin/sh"},
-		Attach:     func(key string) (kubelet.PodNetwork, error) { return n.Attach(key) },
+		Images: map[string]string{"agnhost": filepath.Join(bin, "agnhost"), "shell": "/bin/sh"},
+		Attach: func(key string, want netip.Addr, only model.Family) (kubelet.PodNetwork, error) {
+			return n.AttachAt(key, want, only)
+		},
 		ServerCert: cert, ClientCA: ca.Pool(), HostDo: n.Do,
 		Log: slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelInfo})),
 	}

@@ -7,7 +7,16 @@ import (
 	"net/netip"
 
 	"k8s.io/client-go/kubernetes"
+
+	"github.com/netassay/netassay/model"
 )
+
+// AddressAnnotation is the annotation of a pod with the address that it must have, of its
+// node's that are free. The pod waits until it is.
+const AddressAnnotation = "lab.netassay.dev/address"
+
+// FamilyAnnotation is the annotation of a pod with the one IP family that it has, IPv4 or IPv6.
+const FamilyAnnotation = "lab.netassay.dev/family"
 
 // PodNetwork is the network of one pod.
 type PodNetwork interface {
@@ -28,8 +37,10 @@ type Config struct {
 	Client kubernetes.Interface
 	// Attach makes the network namespace of the pod that key names, with its addresses. No two
 	// pods of a cluster's life have the same key, and it can be a file name:
-	// NAMESPACE_NAME_UID.
-	Attach func(key string) (PodNetwork, error)
+	// NAMESPACE_NAME_UID. want is the address that the pod asks for (AddressAnnotation), not
+	// valid where it takes any; it may be in use for now, which is an error. only is the family
+	// that the pod has (FamilyAnnotation), "" for all.
+	Attach func(key string, want netip.Addr, only model.Family) (PodNetwork, error)
 	// Images are the host's binaries by image: the last element of its path, without tag and
 	// digest. Inside the image the program is at / and that name, and the entrypoint.
 	Images map[string]string

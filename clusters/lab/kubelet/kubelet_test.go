@@ -19,6 +19,8 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/netassay/netassay/clusters"
+	"github.com/netassay/netassay/clusters/lab/kubelet"
+	"github.com/netassay/netassay/model"
 )
 
 // TestManyPods fills a node, empties it, and fills it again: every address is free again
@@ -62,6 +64,22 @@ func (c *cluster) testReuse(t *testing.T, ns string) {
 	is := c.await(t, ns, "next", ready)
 	if diff := cmp.Diff(was.Status.PodIPs, is.Status.PodIPs); diff != "" || len(is.Status.PodIPs) == 0 {
 		t.Errorf("addresses of the completed pod and of the next (-completed +next):\n%s", diff)
+	}
+	asks := shell("asks", "exec sleep 1000")
+	asks.Annotations = map[string]string{kubelet.AddressAnnotation: is.Status.PodIP}
+	c.create(t, ns, asks)
+	if err := c.client.CoreV1().Pods(ns).Delete(t.Context(), "next", metav1.DeleteOptions{GracePeriodSeconds: ptr.To[int64](0)}); err != nil {
+		t.Fatal(err)
+	}
+	asks = c.await(t, ns, "asks", ready)
+	if diff := cmp.Diff(is.Status.PodIPs, asks.Status.PodIPs); diff != "" {
+		t.Errorf("addresses of the pod that asked for them (-want +got):\n%s", diff)
+	}
+	one := shell("one", "exec sleep 1000")
+	one.Annotations = map[string]string{kubelet.FamilyAnnotation: string(model.IPv6)}
+	c.create(t, ns, one)
+	if one = c.await(t, ns, "one", ready); len(one.Status.PodIPs) != 1 || !strings.Contains(one.Status.PodIP, ":") {
+		t.Errorf("podIPs %v of a pod that asked for IPv6, want one", one.Status.PodIPs)
 	}
 	was = c.await(t, ns, "done", inPhase(corev1.PodSucceeded))
 	if len(was.Status.PodIPs) != 2 {

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,6 +19,7 @@ import (
 
 	"github.com/netassay/netassay/clusters/lab/kubelet/lifecycle"
 	"github.com/netassay/netassay/clusters/lab/kubelet/process"
+	"github.com/netassay/netassay/model"
 )
 
 // worker runs one pod. Its loop owns the fields of the first group; what others want of the
@@ -164,7 +167,11 @@ func (w *worker) tryAttach() error {
 	if w.pod.Spec.HostNetwork {
 		w.net = hostNetwork{ips: w.agent.cfg.NodeIPs, do: w.agent.cfg.HostDo}
 	} else {
-		net, err := w.agent.cfg.Attach(w.key)
+		want, err := wanted(w.pod)
+		if err != nil {
+			return err
+		}
+		net, err := w.agent.cfg.Attach(w.key, want, model.Family(w.pod.Annotations[FamilyAnnotation]))
 		if err != nil {
 			return err
 		}
@@ -182,6 +189,19 @@ func (w *worker) tryAttach() error {
 	w.state.Networked = true
 	w.state.PodIPs = texts(w.net.IPs())
 	return nil
+}
+
+// wanted is the address that the pod asks for, not valid where it asks for none.
+func wanted(pod *corev1.Pod) (netip.Addr, error) {
+	text, ok := pod.Annotations[AddressAnnotation]
+	if !ok {
+		return netip.Addr{}, nil
+	}
+	addr, err := netip.ParseAddr(text)
+	if err != nil {
+		return addr, fmt.Errorf("annotation %s: %w", AddressAnnotation, err)
+	}
+	return addr, nil
 }
 
 // hostname is the pod's hostname: the node's on the host's network, else what it asks for, or

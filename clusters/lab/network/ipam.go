@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 )
 
@@ -54,6 +55,28 @@ func (p *Pool) Acquire() (int, error) {
 	}
 	n := p.free[0]
 	p.free = p.free[1:]
+	p.used[n] = true
+	return n, nil
+}
+
+func (p *Pool) take(want netip.Addr) (int, error) {
+	if want.IsValid() {
+		return p.Claim(want)
+	}
+	return p.Acquire()
+}
+
+// Claim takes the number that addr belongs to; the error is ErrNoAddress while it is in use, or
+// when it is not one of the pool's.
+func (p *Pool) Claim(addr netip.Addr) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i := slices.IndexFunc(p.free, func(n int) bool { return slices.Contains(p.Addrs(n), addr) })
+	if i < 0 {
+		return 0, fmt.Errorf("%w %s in %v", ErrNoAddress, addr, p.cidrs)
+	}
+	n := p.free[i]
+	p.free = slices.Delete(p.free, i, i+1)
 	p.used[n] = true
 	return n, nil
 }

@@ -43,4 +43,10 @@ func TestPoolGivesBackLast(t *testing.T) {
 	if n, err := p.Acquire(); err != nil || n != 9 {
 		t.Errorf("got %d, %v, want 9, the last released", n, err)
 	}
+	if n, err := p.Claim(p.Addrs(17)[0]); err != nil || n != 17 {
+		t.Errorf("got %d, %v, want 17, which was asked for", n, err)
+	}
+	if _, err := p.Claim(p.Addrs(17)[0]); !errors.Is(err, ErrNoAddress) {
+		t.Errorf("got %v for an address in use, want ErrNoAddress", err)
+	}
 }

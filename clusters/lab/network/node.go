@@ -9,6 +9,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"github.com/netassay/netassay/internal/sandbox"
+	"github.com/netassay/netassay/model"
 )
 
 // Node is the network namespace of one node.
@@ -81,12 +82,16 @@ func (n *Node) close() error {
 
 // Attach makes the network namespace of a pod. The name is for `ip netns exec` and need
 // not be unique in time: a pod may come back while its predecessor is taken down.
-func (n *Node) Attach(name string) (*Pod, error) {
-	number, err := n.pool.Acquire()
+func (n *Node) Attach(name string) (*Pod, error) { return n.AttachAt(name, netip.Addr{}, "") }
+
+// AttachAt is Attach with an address that the pod must have, any when it is not valid, and the
+// one family that it has, "" for all.
+func (n *Node) AttachAt(name string, want netip.Addr, only model.Family) (*Pod, error) {
+	number, err := n.pool.take(want)
 	if err != nil {
 		return nil, fmt.Errorf("attach pod %s to %s: %w", name, n.name, err)
 	}
-	p := &Pod{node: n, number: number}
+	p := &Pod{node: n, number: number, only: only}
 	if err := p.setUp(name); err != nil {
 		return nil, errors.Join(fmt.Errorf("attach pod %s to %s: %w", name, n.name, err), p.Close())
 	}

@@ -5,18 +5,21 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
+	"slices"
 	"strconv"
 	"sync"
 
 	"github.com/vishvananda/netlink"
 
 	"github.com/netassay/netassay/internal/sandbox"
+	"github.com/netassay/netassay/model"
 )
 
 // Pod is the network namespace of one pod, routed to its node by a veth.
 type Pod struct {
 	node   *Node
-	number int // in the node's pool
+	number int          // in the node's pool
+	only   model.Family // that it has; "" for all
 	ns     *sandbox.NetNS
 	veth   netlink.Link // the node's side
 
@@ -25,7 +28,12 @@ type Pod struct {
 }
 
 // IPs are the pod's addresses, one per family.
-func (p *Pod) IPs() []netip.Addr { return p.node.pool.Addrs(p.number) }
+func (p *Pod) IPs() []netip.Addr { return p.had(p.node.pool.Addrs(p.number)) }
+
+// had are those of the addresses whose family the pod has.
+func (p *Pod) had(addrs []netip.Addr) []netip.Addr {
+	return slices.DeleteFunc(addrs, func(a netip.Addr) bool { return p.only != "" && model.FamilyOf(a) != p.only })
+}
 
 // Do runs fn on a thread that is in the pod's namespace.
 func (p *Pod) Do(fn func() error) error { return p.ns.Do(fn) }
@@ -77,7 +85,7 @@ func (p *Pod) plug() error {
 	p.veth = veth
 	l := &links{h: n.h}
 	l.up(veth)
-	gateways := n.pool.Gateways()
+	gateways := p.had(n.pool.Gateways())
 	for i, ip := range p.IPs() {
 		l.addr(veth, single(gateways[i]))
 		l.neighbour(veth, ip, podMAC(n.number, p.number))
@@ -99,7 +107,7 @@ func (p *Pod) configure() error {
 		return fmt.Errorf("find eth0: %w", err)
 	}
 	l.up(eth0)
-	gateways := p.node.pool.Gateways()
+	gateways := p.had(p.node.pool.Gateways())
 	for i, ip := range p.IPs() {
 		l.addr(eth0, single(ip))
 		l.neighbour(eth0, gateways[i], podGWMAC(p.node.number, p.number))
