@@ -52,7 +52,9 @@ With --paths pairwise, the default, each case probes all pairs of pods by these 
 family, or in both where the case is about addresses, and a few cells by other paths and in
 the other family, such that every two of a path, the same node or another, a family, a port
 and a course of verdicts are met in one cell; --paths all probes all cells by all paths in all
-families, --paths case what the case says in all families.
+families, --paths case what the case says in all families. With --provider existing the default
+is --paths own: pairwise by the case's own paths, and node ports of no Service but those that a
+case creates.
 
 Exit code 0: all cases pass. 1: the engine failed some. 2: the run itself failed, or says
 nothing. 130: interrupted.`,

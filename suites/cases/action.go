@@ -40,6 +40,8 @@ type World interface {
 	LabelNamespace(ctx context.Context, l LabelNamespace) error
 	CreatePod(ctx context.Context, p Pod) error   // until it runs
 	DeletePod(ctx context.Context, pod Ref) error // until it is gone; one that lingers the second time only
+	// CompletePod lets a pod that a case has made end, until it has succeeded.
+	CompletePod(ctx context.Context, pod Ref) error
 	CreateNamespace(ctx context.Context, n Namespace) error
 	DeleteNamespace(ctx context.Context, name string) error // with all that is in it, until it is gone
 	Rounds(n int) int                                       // how many to make of n that all do the same
@@ -138,6 +140,14 @@ type DeletePod struct{ Ref }
 func (a DeletePod) do(ctx context.Context, w World) error { return w.DeletePod(ctx, a.Ref) }
 func (a DeletePod) effect() Effect                        { return Effect{Resource: Pods, EndsPods: true} }
 func (a DeletePod) String() string                        { return "delete pod " + a.Key() }
+
+// CompletePod lets a pod that the case has made run to its end: it succeeds, and stays as an
+// object that has no address any more, whatever its status shows.
+type CompletePod struct{ Ref }
+
+func (a CompletePod) do(ctx context.Context, w World) error { return w.CompletePod(ctx, a.Ref) }
+func (a CompletePod) effect() Effect                        { return Effect{Resource: Pods, EndsPods: true} }
+func (a CompletePod) String() string                        { return "complete pod " + a.Key() }
 
 // CreateNamespace creates a namespace.
 type CreateNamespace struct{ Namespace }

@@ -1,6 +1,8 @@
 package cases_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/netassay/netassay/model"
@@ -45,6 +47,39 @@ func agree(t *testing.T, c cases.Case, fake *cases.FakeCluster) {
 				break
 			}
 			t.Error(d)
+		}
+	}
+}
+
+// The specification leaves two possibilities for pods in the network of their node: they are
+// seen as pods, or as their node. What a case pins of one must hold for both.
+func TestHostNetworkPinsHoldForBothPossibilities(t *testing.T) {
+	for _, c := range load(t) {
+		fake, onHost := cases.NewFakeCluster(model.IPv4, model.IPv6), map[string]bool{}
+		for i, step := range c.Steps {
+			if err := fake.Do(step.Do...); err != nil {
+				t.Fatal(err)
+			}
+			s := fake.Snapshot
+			s.Pods = slices.Clone(s.Pods)
+			for _, a := range step.Do {
+				if create, ok := a.(cases.CreatePod); ok && create.HostNetwork {
+					onHost[create.Key()] = true
+				}
+			}
+			for key := range onHost {
+				ns, name, _ := strings.Cut(key, "/")
+				for j := range s.Pods {
+					if s.Pods[j].Namespace == fake.Namespace(ns) && s.Pods[j].Name == name {
+						s.Pods[j].HostNetwork = false
+					}
+				}
+			}
+			for _, d := range cases.Disagreements(c, i, s, fake) {
+				if onHost[d.Client] {
+					t.Errorf("%s, were the pod seen as one", d)
+				}
+			}
 		}
 	}
 }

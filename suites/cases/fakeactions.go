@@ -101,6 +101,9 @@ func (p *FakeCluster) OpenFlow(_ context.Context, f OpenFlow) error {
 		if p.pod(end) < 0 {
 			return missing("pod", end.Key(), p.keys())
 		}
+		if p.onHost(end.Key()) {
+			return fmt.Errorf("pod %s is in the network of its node; no flow of a case ends there", end.Key())
+		}
 	}
 	if slices.Contains(p.flows, f.Name) {
 		return fmt.Errorf("a second flow is called %s; give it another name", f.Name)
@@ -156,12 +159,59 @@ func (p *FakeCluster) CreatePod(_ context.Context, pod Pod) error {
 	if p.pod(pod.Ref) >= 0 {
 		return fmt.Errorf("pod %s exists already", pod.Key())
 	}
-	ref := pod.Ref
-	pod.Namespace = realName(pod.Namespace)
-	p.Snapshot.Pods = append(p.Snapshot.Pods, modelPod(pod, p.nextIPs(nodeName(pod.Node))))
-	if pod.Lingers {
-		p.lingers = append(p.lingers, ref)
+	if p.ended[pod.Key()].object {
+		return fmt.Errorf("pod %s exists still, though it has completed; delete it first", pod.Key())
 	}
+	ips := p.nextIPs(nodeName(pod.Node))
+	switch {
+	case pod.HostNetwork:
+		ips = p.PodIPs(NodeKey(pod.Node))
+	case pod.AddressOf != "":
+		var err error
+		if ips, err = p.freed(pod); err != nil {
+			return err
+		}
+	}
+	ips = slices.DeleteFunc(slices.Clone(ips), func(a netip.Addr) bool { return pod.Family != "" && model.FamilyOf(a) != pod.Family })
+	p.bare[pod.Key()] = len(pod.Labels) == 0
+	if pod.Lingers {
+		p.lingers = append(p.lingers, pod.Ref)
+	}
+	pod.Namespace = realName(pod.Namespace)
+	p.Snapshot.Pods = append(p.Snapshot.Pods, modelPod(pod, ips))
+	return nil
+}
+
+// freed are the addresses of the pod that the new one asks for.
+func (p *FakeCluster) freed(pod Pod) ([]netip.Addr, error) {
+	before, ok := p.ended[pod.AddressOf]
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("%s has no address to give to %s; delete or complete it first", pod.AddressOf, pod.Key())
+	case before.Node != nodeName(pod.Node):
+		return nil, fmt.Errorf("%s was on %s, whose addresses no pod of another node can have", pod.AddressOf, before.Node)
+	case slices.ContainsFunc(p.Snapshot.Pods, func(o model.Pod) bool { return slices.Equal(o.IPs, before.IPs) }):
+		return nil, fmt.Errorf("another pod has the address of %s already", pod.AddressOf)
+	}
+	return before.IPs, nil
+}
+
+// CompletePod implements World.
+func (p *FakeCluster) CompletePod(_ context.Context, r Ref) error {
+	if slices.ContainsFunc(FixturePods(), func(o Pod) bool { return o.Ref == r }) || p.onHost(r.Key()) {
+		return fmt.Errorf("pod %s runs for ever; complete one that the case creates, with a network of its own", r.Key())
+	}
+	return p.end(r, true)
+}
+
+// end takes a pod's addresses; its object may stay.
+func (p *FakeCluster) end(r Ref, object bool) error {
+	i := p.pod(r)
+	if i < 0 {
+		return missing("pod", r.Key(), p.keys())
+	}
+	p.ended[r.Key()] = endedPod{p.Snapshot.Pods[i], object}
+	p.Snapshot.Pods = slices.Delete(p.Snapshot.Pods, i, i+1)
 	return nil
 }
 
@@ -189,16 +239,16 @@ func (p *FakeCluster) nextIPs(node string) []netip.Addr {
 
 // DeletePod implements World.
 func (p *FakeCluster) DeletePod(_ context.Context, r Ref) error {
-	i := p.pod(r)
-	if i < 0 {
-		return missing("pod", r.Key(), p.keys())
+	if before := p.ended[r.Key()]; before.object {
+		before.object = false
+		p.ended[r.Key()] = before
+		return nil
 	}
 	if at := slices.Index(p.lingers, r); at >= 0 {
 		p.lingers = slices.Delete(p.lingers, at, at+1)
 		return nil
 	}
-	p.Snapshot.Pods = slices.Delete(p.Snapshot.Pods, i, i+1)
-	return nil
+	return p.end(r, false)
 }
 
 // CreateNamespace implements World.

@@ -20,12 +20,22 @@ type FakeCluster struct {
 	services []Front  // that the case has created
 	flows    []string // names of those that were opened
 	lingers  []Ref    // pods that do, and were not deleted yet
+	// ended are pods that hold their addresses no more, by logical key: completed ones, which are
+	// still objects, and deleted ones.
+	ended    map[string]endedPod
+	ownPorts bool            // there are no node ports but theirs
+	bare     map[string]bool // pods that began without a label, which their Services can't select
+}
+
+type endedPod struct {
+	model.Pod
+	object bool
 }
 
 // NewFakeCluster is a cluster in the state before a case's first step, with addresses of these
 // families: three nodes, a host network pod on each, and the fixture's pods.
 func NewFakeCluster(families ...model.Family) *FakeCluster {
-	p := &FakeCluster{families: families}
+	p := &FakeCluster{families: families, ended: map[string]endedPod{}, bare: map[string]bool{}}
 	s := &p.Snapshot
 	s.Namespaces = append(s.Namespaces, model.Namespace{Name: control, Labels: map[string]string{"ns": control}})
 	for n := 1; n <= FixtureNodes; n++ {
@@ -48,6 +58,7 @@ func NewFakeCluster(families ...model.Family) *FakeCluster {
 // before is not changed.
 func (p *FakeCluster) Do(actions ...Action) error {
 	s := &p.Snapshot
+	p.ended, p.bare = maps.Clone(p.ended), maps.Clone(p.bare)
 	s.Namespaces, s.Pods, s.Policies = slices.Clone(s.Namespaces), slices.Clone(s.Pods), slices.Clone(s.Policies)
 	p.services, p.lingers = slices.Clone(p.services), slices.Clone(p.lingers)
 	for _, a := range actions {
@@ -110,7 +121,7 @@ func modelNamespace(n Namespace) model.Namespace {
 func modelPod(p Pod, ips []netip.Addr) model.Pod {
 	return model.Pod{
 		UID: p.Key() + "@" + fmt.Sprint(ips), Namespace: p.Namespace, Name: p.Name, Labels: maps.Clone(p.Labels),
-		Node: nodeName(p.Node), IPs: ips, Ports: slices.Clone(p.Ports),
+		Node: nodeName(p.Node), IPs: ips, HostNetwork: p.HostNetwork, Ports: slices.Clone(p.Ports),
 	}
 }
 

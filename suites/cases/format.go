@@ -69,9 +69,14 @@ func (f *formatter) action(a Action) (h headerAction, err error) {
 	case LabelNamespace:
 		h.LabelNamespace = &headerNamespace{Namespace: a.Name, Labels: a.Labels}
 	case CreatePod:
-		h.CreatePod = &headerNewPod{Pod: a.Key(), Labels: a.Labels, Node: a.Node, Ports: namedPorts(a.Ports), Lingers: a.Lingers}
+		h.CreatePod = &headerNewPod{
+			Pod: a.Key(), Labels: a.Labels, Node: a.Node, AddressOf: a.AddressOf, HostNetwork: a.HostNetwork, Family: a.Family, Lingers: a.Lingers,
+			Ports: namedPorts(a.Ports[:len(a.Ports)-len(a.Sidecar)]), SidecarPorts: namedPorts(a.Sidecar),
+		}
 	case OpenFlow:
 		h.Flow = &headerFlow{a.Name, a.Client.Key(), a.Server.Key(), a.Probe.String()}
+	case CompletePod:
+		h.CompletePod = new(a.Key())
 	case DeletePod:
 		h.DeletePod = new(a.Key())
 	case CreateNamespace:

@@ -1,5 +1,7 @@
 package cases
 
+import "github.com/netassay/netassay/model"
+
 // header is case.yaml, as it is written.
 type header struct {
 	Title    string       `json:"title,omitempty"`
@@ -29,7 +31,8 @@ type headerAction struct {
 	LabelNamespace  *headerNamespace `json:"labelNamespace,omitempty"`
 	CreatePod       *headerNewPod    `json:"createPod,omitempty"`
 	Flow            *headerFlow      `json:"flow,omitempty"`
-	DeletePod       *string          `json:"deletePod,omitempty"` // x/pod
+	DeletePod       *string          `json:"deletePod,omitempty"`   // x/pod
+	CompletePod     *string          `json:"completePod,omitempty"` // x/pod
 	CreateNamespace *headerNamespace `json:"createNamespace,omitempty"`
 	DeleteNamespace *string          `json:"deleteNamespace,omitempty"`
 	Repeat          *headerRepeat    `json:"repeat,omitempty"`
@@ -65,11 +68,16 @@ type headerFlow struct {
 }
 
 type headerNewPod struct {
-	Pod     string            `json:"pod,omitempty"` // x/pod
-	Labels  map[string]string `json:"labels,omitempty"`
-	Node    int               `json:"node,omitempty"`
-	Ports   map[string]string `json:"ports,omitempty"` // name to 80/TCP
-	Lingers bool              `json:"lingers,omitempty"`
+	Pod    string            `json:"pod,omitempty"` // x/pod
+	Labels map[string]string `json:"labels,omitzero"`
+	Node   int               `json:"node,omitempty"`
+	Ports  map[string]string `json:"ports,omitempty"` // name to 80/TCP
+
+	SidecarPorts map[string]string `json:"sidecarPorts,omitempty"` // the same, of a second container
+	AddressOf    string            `json:"addressOf,omitempty"`    // x/pod
+	HostNetwork  bool              `json:"hostNetwork,omitempty"`
+	Family       model.Family      `json:"family,omitempty"`
+	Lingers      bool              `json:"lingers,omitempty"`
 }
 
 type headerService struct {

@@ -31,7 +31,7 @@ func (k Cell) Flow(b Binding) (f model.Flow, ok bool) {
 // Those of nodes that have no role in the case are left out.
 func (c Case) Cells(step int, families []model.Family) []Cell {
 	fake := c.after(step)
-	all := append(c.cells(fake, families), c.held(fake.keys(), step, families)...)
+	all := append(c.cells(fake, families), c.held(fake, step, families)...)
 	for _, k := range c.More {
 		if slices.Contains(families, k.Family) && fake.pod(refOf(k.Client)) >= 0 && fake.pod(refOf(k.Server)) >= 0 &&
 			fake.leads(k.Client, k.Server, k.Kind) {
@@ -60,7 +60,7 @@ func (c Case) cells(fake *FakeCluster, families []model.Family) []Cell {
 func (c Case) between(fake *FakeCluster, client, server string, families []model.Family) []Cell {
 	var all []Cell
 	for _, f := range families {
-		if !has(client, f) || !has(server, f) || !c.whole(client, server, f) {
+		if !fake.has(client, f) || !fake.has(server, f) || !c.whole(client, server, f) {
 			continue
 		}
 		for _, k := range c.kinds() {
@@ -78,15 +78,18 @@ func (c Case) whole(client, server string, f model.Family) bool {
 }
 
 // held are the cells of the flows that were opened by the end of the step and whose pods exist.
-func (c Case) held(keys []string, step int, families []model.Family) []Cell {
+func (c Case) held(fake *FakeCluster, step int, families []model.Family) []Cell {
 	var all []Cell
 	for _, s := range c.Steps[:step+1] {
 		for _, a := range s.Do {
 			f, ok := a.(OpenFlow)
-			if !ok || !slices.Contains(keys, f.Client.Key()) || !slices.Contains(keys, f.Server.Key()) {
+			if !ok {
 				continue
 			}
 			for _, family := range families {
+				if !fake.has(f.Client.Key(), family) || !fake.has(f.Server.Key(), family) {
+					continue
+				}
 				all = append(all, Cell{f.Client.Key(), f.Server.Key(), family, Kind{f.Probe, PathPod}, f.Name})
 			}
 		}
@@ -167,12 +170,9 @@ func (c Case) expectation(step int, k Cell) *Expect {
 	return nil
 }
 
-// has reports whether an endpoint can have an address of the family: a host outside of the
-// cluster has one address.
-func has(key string, f model.Family) bool {
-	addr := WorldAddr(key)
-	return !addr.IsValid() || model.FamilyOf(addr) == f
-}
+// has reports whether an endpoint has an address of the family: a host outside of the cluster
+// has one address, and some pods have one.
+func (p *FakeCluster) has(key string, f model.Family) bool { return f.First(p.PodIPs(key)).IsValid() }
 
 // endpoints are the keys of all pods after a step, of the nodes if they play a role, and of
 // hosts outside.
@@ -208,4 +208,14 @@ func (c Case) kinds() []Kind {
 		}
 	}
 	return all
+}
+
+// Makes reports whether the case makes a pod that is so.
+func (c Case) Makes(is func(Pod) bool) bool {
+	return slices.ContainsFunc(c.Steps, func(s Step) bool {
+		return slices.ContainsFunc(s.Do, func(a Action) bool {
+			create, ok := a.(CreatePod)
+			return ok && is(create.Pod)
+		})
+	})
 }

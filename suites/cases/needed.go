@@ -21,7 +21,11 @@ func (c Case) Needed() []Feature {
 	for _, s := range c.Steps {
 		for _, a := range Unrolled(s.Do) {
 			switch a := a.(type) {
-			case CreatePod, DeletePod:
+			case CreatePod:
+				features[Lifecycle] = true
+				features[NodeTraffic] = features[NodeTraffic] || a.HostNetwork
+				features[DualStack] = features[DualStack] || a.Family != ""
+			case DeletePod:
 				features[Lifecycle] = true
 			case PatchPolicy:
 				features[PolicyUpdate] = true

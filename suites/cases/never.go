@@ -16,18 +16,22 @@ func (p *parser) meansNever(s Step, e Expect) error {
 		return nil
 	}
 	created := map[string]bool{}
+	frees := slices.ContainsFunc(s.Do, func(a Action) bool { return EffectOf(a).EndsPods })
 	for _, a := range s.Do {
 		effect := EffectOf(a)
+		if create, ok := a.(CreatePod); ok && create.AddressOf != "" && frees {
+			return fmt.Errorf("never: the address of %s is freed in the same step, of which an engine may hear too late for %s; do it in an earlier one", create.AddressOf, create.Key())
+		}
 		if effect.Creates == "" && !effect.EndsPods {
 			return fmt.Errorf("never: %s is done in the same step, and need not be in force when the pod starts; do it in an earlier one", a)
 		}
-		created[effect.Creates] = true
+		created[effect.Creates] = !p.fakes[0].onHost(effect.Creates)
 	}
 	keys := p.fakes[0].keys()
 	for _, client := range keys {
 		for _, server := range keys {
 			if matchesAny(e.Clients, client) && matchesAny(e.Servers, server) && !created[client] && !created[server] {
-				return fmt.Errorf("never is for pods that the step creates, which neither %s nor %s is; use deny", client, server)
+				return fmt.Errorf("never is for pods that the step creates, with a network of their own, which neither %s nor %s is; use deny", client, server)
 			}
 		}
 	}

@@ -17,6 +17,7 @@ type PathChoice string
 
 // The choices of paths.
 const (
+	OwnPaths      PathChoice = "own"      // pairwise by the case's own ones, and node ports of Services only that a case creates
 	CasePaths     PathChoice = "case"     // none, in every family
 	PairwisePaths PathChoice = "pairwise" // a few cells by each other path and in the other family, see Case.Cover
 	AllPaths      PathChoice = "all"      // all cells by all paths, in every family
@@ -24,7 +25,7 @@ const (
 
 // Set reads a choice, as a flag does.
 func (p *PathChoice) Set(text string) error {
-	choices := []string{string(CasePaths), string(PairwisePaths), string(AllPaths)}
+	choices := []string{string(OwnPaths), string(CasePaths), string(PairwisePaths), string(AllPaths)}
 	if !slices.Contains(choices, text) {
 		return suggest.Unknown("choice of paths", text, choices)
 	}
@@ -53,7 +54,10 @@ func (c Case) By(choice PathChoice, families []model.Family, nodes int) Case {
 	switch choice {
 	case AllPaths:
 		c.Paths = paths
-	case PairwisePaths:
+	case PairwisePaths, OwnPaths:
+		if choice == OwnPaths {
+			c.OwnPorts, paths = true, c.Paths
+		}
 		if len(families) > 1 && !c.ofAddresses() {
 			c.Whole = families[c.turn(len(families))]
 		}
@@ -66,7 +70,7 @@ func (c Case) By(choice PathChoice, families []model.Family, nodes int) Case {
 // ofAddresses reports whether families may differ in the case: who selects by labels selects
 // pods, with all addresses that they have.
 func (c Case) ofAddresses() bool {
-	return c.HasFeature(IPBlock) || c.HasFeature(DualStack) || len(c.World) > 0 ||
+	return c.HasFeature(IPBlock) || c.HasFeature(DualStack) || len(c.World) > 0 || c.Makes(func(p Pod) bool { return p.AddressOf != "" }) ||
 		slices.ContainsFunc(c.Steps, func(s Step) bool {
 			return slices.ContainsFunc(s.Expect, func(e Expect) bool { return len(e.Families) > 0 })
 		})

@@ -3,6 +3,7 @@ package cases_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -56,6 +57,48 @@ func TestCover(t *testing.T) {
 			t.Errorf("%s: %d cells", name, len(cover))
 		}
 		t.Log(name, len(cover))
+	}
+}
+
+// Where only Services of the case have node ports, these are dialed and no others.
+func TestPathsByOwnNodePorts(t *testing.T) {
+	all, err := cases.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(all, func(c cases.Case) bool { return c.Name == "nodeport-peer" })
+	own, both := all[i].By(cases.OwnPaths, model.Dual.List(), cases.FixtureNodes), all[i]
+	count := func(c cases.Case, servers map[string]int) {
+		for _, k := range c.Cells(0, model.Dual.List()) {
+			if k.Path != cases.PathPod {
+				servers[k.Server]++
+			}
+		}
+	}
+	few, many := map[string]int{}, map[string]int{}
+	count(own, few)
+	count(both, many)
+	if len(few) != 1 || few["x/a"] == 0 || len(many) != 9 {
+		t.Errorf("servers dialed by node ports %v of %v, want x/a alone", few, many)
+	}
+}
+
+// A pod that never had a label has no Service, neither to be reached by nor to show by that its
+// node forwards.
+func TestPathsOfPodsWithoutLabels(t *testing.T) {
+	all, err := cases.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range all {
+		if !strings.HasPrefix(c.Name, "pod-no-labels-") {
+			continue
+		}
+		for _, k := range c.By(cases.AllPaths, model.Dual.List(), cases.FixtureNodes).Cells(0, model.Dual.List()) {
+			if k.Path != cases.PathPod && (k.Client == "x/d" || k.Server == "x/d") {
+				t.Errorf("%s: cell %v", c.Name, k)
+			}
+		}
 	}
 }
 

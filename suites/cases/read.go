@@ -43,6 +43,8 @@ func (p *parser) action(at *yaml.Node, h headerAction) (a Action, ok bool) {
 		a = p.flow(at, *h.Flow)
 	case h.DeletePod != nil:
 		a = DeletePod{p.ref(at, *h.DeletePod)}
+	case h.CompletePod != nil:
+		a = CompletePod{p.ref(at, *h.CompletePod)}
 	case h.CreateNamespace != nil:
 		a = CreateNamespace{p.newNamespace(at, *h.CreateNamespace)}
 	case h.DeleteNamespace != nil && *h.DeleteNamespace != "":
@@ -157,9 +159,29 @@ func (p *parser) newPod(at *yaml.Node, h headerNewPod) Pod {
 	if h.Node < 1 || h.Node > FixtureNodes {
 		p.fail(at, "pod %s needs a node from 1 to %d", h.Pod, FixtureNodes)
 	}
-	labels := map[string]string{"pod": ref.Name}
-	maps.Copy(labels, h.Labels)
-	return Pod{Ref: ref, Labels: labels, Node: h.Node, Ports: p.ports(at, h.Ports), Made: true, Lingers: h.Lingers}
+	pod := Pod{
+		Ref: ref, Labels: map[string]string{"pod": ref.Name}, Node: h.Node,
+		AddressOf: h.AddressOf, HostNetwork: h.HostNetwork, Family: h.Family, Made: true, Lingers: h.Lingers,
+	}
+	if families := []model.Family{"", model.IPv4, model.IPv6}; !slices.Contains(families, h.Family) {
+		p.fail(at, "unknown family %q of pod %s; valid are IPv4, IPv6", h.Family, h.Pod)
+	}
+	maps.Copy(pod.Labels, h.Labels)
+	if h.Labels != nil && len(h.Labels) == 0 { // none at all
+		clear(pod.Labels)
+		if slices.Contains(p.kase.Paths, PathService) {
+			p.fail(at, "no Service selects pod %s, which has no label; give it one, or leave the path service out", h.Pod)
+		}
+	}
+	if h.HostNetwork {
+		if h.AddressOf+string(h.Family) != "" || len(h.Ports)+len(h.SidecarPorts) > 0 {
+			p.fail(at, "pod %s has the addresses of its node, and no ports; leave addressOf, family, ports and sidecarPorts out", h.Pod)
+		}
+		return pod
+	}
+	pod.Ports, pod.Sidecar = p.ports(at, h.Ports), p.named(at, h.SidecarPorts)
+	pod.Ports = append(pod.Ports, pod.Sidecar...)
+	return pod
 }
 
 var flowSyntax = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
@@ -182,6 +204,10 @@ func (p *parser) ports(at *yaml.Node, named map[string]string) []model.Port {
 	if len(named) == 0 {
 		return DefaultPorts()
 	}
+	return p.named(at, named)
+}
+
+func (p *parser) named(at *yaml.Node, named map[string]string) []model.Port {
 	var ports []model.Port
 	for _, name := range slices.Sorted(maps.Keys(named)) {
 		probe, err := parseProbe(named[name])
@@ -205,6 +231,7 @@ func (p *parser) meaning(e Expect) error {
 	if err := p.meansEndpoints(e.Clients, keys, NodeClient); err != nil {
 		return err
 	}
+	keys = slices.DeleteFunc(keys, p.fakes[0].onHost) // which serve nothing
 	if err := p.meansEndpoints(e.Servers, keys, NodeServer); err != nil {
 		return err
 	}

@@ -127,18 +127,26 @@ func (p *FakeCluster) front(key string) *Front {
 }
 
 // leads reports whether a path leads from client to server at all. What is no pod has no
-// Service, and hosts outside know of none. Node ports are dialed by pods: what a node
+// Service, hosts outside know of none, and pods in the network of their node serve nothing, and
+// are asked for what concerns pods. Node ports are dialed by pods: what a node
 // rewrites of its own packets, no policy could see.
 func (p *FakeCluster) leads(client, server string, k Kind) bool {
+	if p.onHost(server) || p.onHost(client) && (k.Path != PathPod || !IsPodKey(server)) {
+		return false
+	}
 	if k.Path == PathPod {
 		return true
 	}
 	if !IsPodKey(server) || k.Probe.Protocol == ICMP || !IsPodKey(client) && (k.Path != PathService || !IsNodeKey(client)) {
 		return false
 	}
+	if p.bare[client] || p.bare[server] {
+		return false // a client shows by its own Service that its node's kube-proxy works
+	}
 	same, front := p.nodeOf(client) == p.nodeOf(server), p.front(server)
 	if front == nil {
-		return k.Path != PathNodePortRemote || !same
+		dialed := k.Path == PathNodePort || k.Path == PathNodePortRemote && !same
+		return k.Path == PathService || dialed && !p.ownPorts
 	}
 	switch k.Path {
 	case PathNodePort:
@@ -150,6 +158,12 @@ func (p *FakeCluster) leads(client, server string, k Kind) bool {
 		return front.port(k.Probe) != 0 && (same || front.InternalTrafficPolicy != corev1.ServiceInternalTrafficPolicyLocal)
 	}
 	return front.Type == NodePort && front.port(k.Probe) != 0
+}
+
+// onHost reports whether key is that of a pod in the network of its node.
+func (p *FakeCluster) onHost(key string) bool {
+	i := p.pod(refOf(key))
+	return i >= 0 && p.Snapshot.Pods[i].HostNetwork
 }
 
 // nodeOf is the node of a pod, or of a node's control prober.
@@ -203,9 +217,19 @@ var (
 	nodePorts = []uint16{30000, 32767}
 )
 
-// DialsNodePorts reports whether the case needs node ports of the pods' own Services.
+// DialsNodePorts reports whether the case needs node ports, of the pods' own Services too.
 func (c Case) DialsNodePorts() bool {
 	return slices.Contains(c.Paths, PathNodePort) || slices.Contains(c.Paths, PathNodePortRemote)
+}
+
+// OpensNodePorts reports whether the case creates a Service that has node ports.
+func (c Case) OpensNodePorts() bool {
+	return slices.ContainsFunc(c.Steps, func(s Step) bool {
+		return slices.ContainsFunc(s.Do, func(a Action) bool {
+			create, ok := a.(CreateService)
+			return ok && create.Type == NodePort
+		})
+	})
 }
 
 // newService reads a Service.

@@ -28,6 +28,8 @@ type Case struct {
 	// World are hosts outside of the cluster, which are clients and servers of all pods.
 	World []netip.Addr
 	Steps []Step
+	// OwnPorts says that there are no node ports but those of Services that the case creates.
+	OwnPorts bool `json:"-"`
 	// Whole is the family whose cells between pods are all probed; "" is every family. A run
 	// says so, and adds cells of the others to More.
 	Whole model.Family `json:"-"`
@@ -100,9 +102,18 @@ func (r Ref) Key() string { return r.Namespace + "/" + r.Name }
 // container, its own Service, and these labels and ports.
 type Pod struct {
 	Ref
-	Labels map[string]string // always holds pod=NAME
+	Labels map[string]string // pod=NAME and others, or none at all
 	Node   int               // 1, 2 or 3: the node that it is placed on
 	Ports  []model.Port      // declared container ports; all are declared by the probe container but 8080
+	// Sidecar are those of Ports that a second container declares.
+	Sidecar []model.Port
+	// HostNetwork says that the pod is in the network of its node, which serves nothing then:
+	// its ports would be the node's. Policies do not see it.
+	HostNetwork bool
+	// Family is the one IP family that the pod has; "" for all of the cluster's.
+	Family model.Family
+	// AddressOf is the key of a pod that is gone whose addresses this one gets; "" for any.
+	AddressOf string
 	// Made says that a case makes the pod. It has no agnhost: its prober serves all, is there
 	// from the pod's first instant, and its end is the pod's.
 	Made bool

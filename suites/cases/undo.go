@@ -1,6 +1,7 @@
 package cases
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/netassay/netassay/model"
@@ -9,6 +10,7 @@ import (
 // after is a fake cluster in the state after a step (0 is the first).
 func (c Case) after(step int) *FakeCluster {
 	fake := NewFakeCluster(model.Dual.List()...)
+	fake.ownPorts = c.OwnPorts
 	for _, s := range c.Steps[:step+1] {
 		_ = fake.Do(s.Do...) // checked when the case was loaded
 	}
@@ -38,6 +40,11 @@ func (c Case) Undo(end int) []Action {
 			if slices.Contains(after.lingers, refOf(key)) {
 				undo = append(undo, DeletePod{refOf(key)})
 			}
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(after.ended)) {
+		if after.ended[key].object && after.namespace(refOf(key).Namespace) >= 0 {
+			undo = append(undo, DeletePod{refOf(key)})
 		}
 	}
 	undo = append(undo, undoNamespaces(before, after)...)

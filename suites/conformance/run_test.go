@@ -52,7 +52,7 @@ func TestConfig(t *testing.T) {
 	want := runner.Config{
 		Cases: chosen, Engine: "kube-router", EngineVersion: "v1.6.1", Unsupported: bed.Unsupported, RunUnsupported: true,
 		Tool: "tool v1", Seed: 7, Parallel: 2, FailFast: true, Restricted: true, PullSecret: []byte("{}"), Keep: true,
-		Timing: s.Timing, Sentinel: time.Millisecond,
+		Timing: s.Timing, Sentinel: time.Millisecond, Paths: cases.PairwisePaths,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("configuration (-want +got):\n%s", diff)
@@ -168,6 +168,27 @@ func TestSettings(t *testing.T) {
 	}
 	if err := set.Parse([]string{"--sentinel=-1s"}); err == nil || !strings.Contains(err.Error(), "above 0") || s.Sentinel.Every != 5*time.Millisecond {
 		t.Errorf("a time before the last packet: %v, %v", err, s.Sentinel)
+	}
+}
+
+// On a cluster that was there, node ports are asked for by nobody but the user and the cases.
+func TestPathsByPlace(t *testing.T) {
+	for _, tc := range []struct {
+		given        cases.PathChoice
+		ours, theirs cases.PathChoice // in a cluster that the run makes, and in one that was there
+	}{
+		{"", cases.PairwisePaths, cases.OwnPaths},
+		{cases.CasePaths, cases.CasePaths, cases.CasePaths},
+		{cases.PairwisePaths, cases.PairwisePaths, cases.PairwisePaths},
+	} {
+		s := Defaults()
+		s.Paths = tc.given
+		for wasThere, want := range map[bool]cases.PathChoice{false: tc.ours, true: tc.theirs} {
+			r := Run{Bed: &testbed.Testbed{Cluster: cluster{}, WasThere: wasThere}}
+			if got := r.Config(s, nil, nil, "").Paths; got != want {
+				t.Errorf("given %q, a cluster that was there %v: %q, want %q", tc.given, wasThere, got, want)
+			}
+		}
 	}
 }
 

@@ -23,13 +23,13 @@ type Settings struct {
 	FailFast       bool // skip what remains after the first failed case
 	Skip           runner.Skips
 	Shard          runner.Shard
-	Resume         string // result directory of a run to go on with; "": none
-	Paths          cases.PathChoice
+	Resume         string           // result directory of a run to go on with; "": none
+	Paths          cases.PathChoice // "": what the place bears, see paths
 }
 
 // Defaults are the settings of a run that is told nothing.
 func Defaults() Settings {
-	return Settings{FixtureSets: 3, Paths: cases.PairwisePaths, Timing: runner.Timing{Hold: 400 * time.Millisecond}}
+	return Settings{FixtureSets: 3, Timing: runner.Timing{Hold: 400 * time.Millisecond}}
 }
 
 // How the number of fixture sets is called. In go test --parallel is the framework's, and
@@ -46,7 +46,7 @@ func (s *Settings) Register(set *pflag.FlagSet, sets string) {
 	set.StringVar(&s.Out, "out", s.Out, "result directory (default results/<time>-conformance-<engine>)")
 	set.Var(&s.Sentinel, "sentinel", "time between packets of each flow that is watched all through the run, because nothing changes its verdict; 0 watches none (default 1ms, where pods are containers 10ms)")
 	set.BoolVar(&s.FailFast, "fail-fast", s.FailFast, "skip what remains after the first failed case")
-	set.Var(&s.Paths, "paths", "beside the paths that a case names (pod, service, node port of this and that node): pairwise probes all pairs in one IP family, and by other paths and families so few cells that every two of path, same or other node, family, port and verdicts are met; all probes all; case what the case says, in all families")
+	set.Var(&s.Paths, "paths", "beside the paths that a case names (pod, service, node port of this and that node): pairwise probes all pairs in one IP family, and by other paths and families so few cells that every two of path, same or other node, family, port and verdicts are met; all probes all; case what the case says, in all families; own is pairwise by the paths that the case names, with node ports of no Services but those that a case creates (default pairwise, on a cluster that was there own)")
 	set.Var(&s.Skip, "skip", "report these cases (a name or glob) as skipped, for that reason; may be repeated")
 	set.Var(&s.Shard, "shard", "play the i-th of n parts of the cases: a run for each part has them all")
 	set.StringVar(&s.Resume, "resume", s.Resume, "go on with the run in this result directory, which was stopped or killed; results are those of a run without a break")
@@ -59,6 +59,18 @@ func (s *Settings) RegisterPlaying(set *pflag.FlagSet, sets string) {
 	set.DurationVar(&s.Timing.Hold, "hold", s.Timing.Hold, "how long a verdict must stay right")
 	set.DurationVar(&s.Timing.Deadline, "deadline", s.Timing.Deadline, "how long a step's verdicts may take to become right (default 10s, where pods are containers 30s)")
 	set.BoolVar(&s.RunUnsupported, "run-unsupported", s.RunUnsupported, "also judge features and IP families that the engine declares unsupported")
+}
+
+// paths are what the user chose, else as many as the place bears: on a cluster that was there, no
+// node ports but those that a case is about.
+func (s *Settings) paths(wasThere bool) cases.PathChoice {
+	switch {
+	case s.Paths != "":
+		return s.Paths
+	case wasThere:
+		return cases.OwnPaths
+	}
+	return cases.PairwisePaths
 }
 
 // Check refuses wrong values. flag is how FixtureSets is spelled, with its dashes.

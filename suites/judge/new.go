@@ -25,5 +25,9 @@ func (n *New) evidence() string {
 	if n == nil || n.Sent == 0 {
 		return ""
 	}
-	return fmt.Sprintf("; %d of %d datagrams got in, the first sent %s after the pod's start", n.Received, n.Sent, millis(n.First-n.Began))
+	when := millis(n.First-n.Began) + " after"
+	if n.First < n.Began {
+		when = millis(n.Began-n.First) + " before"
+	}
+	return fmt.Sprintf("; %d of %d datagrams got in, the first sent %s the pod's start", n.Received, n.Sent, when)
 }

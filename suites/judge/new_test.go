@@ -26,6 +26,10 @@ func TestNewPods(t *testing.T) {
 			name: "nothing got in", seen: denied, first: New{Began: began, Sent: 300, First: at(3)}, outcome: v1.Pass,
 			evidence: "Dropped in 400.0 ms, control live; 0 of 300 datagrams got in, the first sent 3.0 ms after the pod's start",
 		},
+		{
+			name: "sent before there was a pod", seen: denied, first: New{Began: began, Sent: 300, First: at(-9)}, outcome: v1.Pass,
+			evidence: "Dropped in 400.0 ms, control live; 0 of 300 datagrams got in, the first sent 9.0 ms before the pod's start",
+		},
 		{name: "a protocol without datagrams", seen: denied, first: New{Began: began}, outcome: v1.Pass, evidence: "Dropped in 400.0 ms, control live"},
 		{
 			name: "open at first", seen: denied,

@@ -77,10 +77,42 @@ func ofIsolation() []*Reading {
 			all = append(all, exempt(d, "traffic of "+string(protocol)+" is always allowed", func(s side) bool { return s.flow.Protocol == protocol }))
 		}
 	}
+	for _, d := range directions() {
+		all = append(all, hostSubjects(d), hostPeers(d))
+	}
 	blocked := Right()
 	blocked.Name = "ingress: the own node is blocked"
 	blocked.exempt = func(side) bool { return false }
 	return append(all, blocked)
+}
+
+// hostSubjects: the address of a node is taken for that of a pod in its network, which
+// policies isolate.
+func hostSubjects(d Direction) *Reading {
+	r := named(d, "pods in the network of their node are isolated like others")
+	r.sees = func(s side) side {
+		own := s.flow.Client
+		if d == netv1.PolicyTypeIngress {
+			own = s.flow.Server
+		}
+		if s.direction == d && s.subject == nil {
+			s.subject = onHost(s.state, own)
+		}
+		return s
+	}
+	return r
+}
+
+// hostPeers: the address of a node is taken for that of a pod in its network, which peers select.
+func hostPeers(d Direction) *Reading {
+	r := named(d, "pods in the network of their node are peers like others")
+	r.sees = func(s side) side {
+		if s.direction == d && s.peer == nil {
+			s.peer = onHost(s.state, s.addr)
+		}
+		return s
+	}
+	return r
 }
 
 func misreadTypes(mistake string, types func(*netv1.NetworkPolicySpec) []Direction) *Reading {

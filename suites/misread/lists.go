@@ -3,10 +3,12 @@ package misread
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
 
+	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/suites/oracle"
 )
 
@@ -43,6 +45,7 @@ func ofLists() []*Reading {
 		}
 		out = append(out, joined(d)...)
 		out = append(out, empty(d)...)
+		out = append(out, anyInFamily(d))
 	}
 	return out
 }
@@ -140,6 +143,25 @@ func misreadPeers(d Direction, mistake string, match func(r *Reading, peers []ne
 		return right(peers, namespace, s)
 	}
 	return r
+}
+
+// anyInFamily: peers are kept as addresses, in a set for each family, and an empty set is taken
+// for an empty list of peers.
+func anyInFamily(d Direction) *Reading {
+	return misreadPeers(d, "peers without an address of a family are anybody in it", func(r *Reading, peers []netv1.NetworkPolicyPeer, namespace string, s side) bool {
+		family := model.FamilyOf(s.addr)
+		has := slices.ContainsFunc(peers, func(p netv1.NetworkPolicyPeer) bool {
+			if p.IPBlock != nil {
+				return strings.Contains(p.IPBlock.CIDR, ":") == (family == model.IPv6)
+			}
+			return slices.ContainsFunc(s.state.Pods, func(o model.Pod) bool {
+				other := s
+				other.peer, other.addr = &o, family.First(o.IPs)
+				return !o.HostNetwork && other.addr.IsValid() && r.peer(&p, namespace, other)
+			})
+		})
+		return !has || slices.ContainsFunc(peers, func(p netv1.NetworkPolicyPeer) bool { return r.peer(&p, namespace, s) })
+	})
 }
 
 // empty are the readings that misread what is left out.

@@ -51,6 +51,7 @@ type Reading struct {
 	applies func(p *netv1.NetworkPolicy, s side) bool
 	unite   func(allowing []bool, d Direction) bool // of the policies that isolate, at least one
 	exempt  func(s side) bool                       // before any policy is asked
+	sees    func(s side) side                       // which pods are at the two ends
 }
 
 // Right reads the specification as it is meant.
@@ -78,6 +79,7 @@ func Right() *Reading {
 			r.selects(Subject, s.direction, &p.Spec.PodSelector, s.subject.Labels)
 	}
 	r.unite = func(allowing []bool, _ Direction) bool { return slices.Contains(allowing, true) }
+	r.sees = func(s side) side { return s }
 	r.exempt = func(s side) bool { return s.direction == netv1.PolicyTypeIngress && fromOwnNode(s) }
 	return r
 }
@@ -99,6 +101,7 @@ func ends(s *model.Snapshot, f model.Flow) (client, server side) {
 
 // passes reports whether an engine with this reading lets a flow pass at one of its ends.
 func (r *Reading) passes(s side) bool {
+	s = r.sees(s)
 	if s.subject == nil || r.exempt(s) {
 		return true
 	}
@@ -146,6 +149,16 @@ func owner(s *model.Snapshot, addr netip.Addr) *model.Pod {
 	return nil
 }
 
+// onHost is the pod in the network of the node with this address that came last.
+func onHost(s *model.Snapshot, addr netip.Addr) *model.Pod {
+	for i := range slices.Backward(s.Pods) {
+		if s.Pods[i].HostNetwork && slices.Contains(s.Pods[i].IPs, addr) {
+			return &s.Pods[i]
+		}
+	}
+	return nil
+}
+
 func labelsOf(s *model.Snapshot, namespace string) map[string]string {
 	for i := range s.Namespaces {
 		if s.Namespaces[i].Name == namespace {
@@ -156,7 +169,7 @@ func labelsOf(s *model.Snapshot, namespace string) map[string]string {
 }
 
 func isNode(s side, own bool) bool {
-	return s.peer == nil && slices.ContainsFunc(s.state.Nodes, func(n model.Node) bool {
+	return slices.ContainsFunc(s.state.Nodes, func(n model.Node) bool {
 		return (n.Name == s.subject.Node || !own) && slices.Contains(n.IPs, s.addr)
 	})
 }

@@ -124,9 +124,10 @@ func (s *apiServer) runs(p *corev1.Pod) bool {
 		return false
 	}
 	ips := statusIPs(p)
+	_, fewer := p.Annotations[s.objects.FamilyAnnotation]
 	for _, f := range s.objects.Families {
 		if !f.First(ips).IsValid() {
-			return p.Spec.HostNetwork && len(ips) > 0 // a node may have fewer addresses
+			return (fewer || p.Spec.HostNetwork) && len(ips) > 0 // a node may have fewer addresses
 		}
 	}
 	return true

@@ -73,3 +73,19 @@ func sentOver(w *world) []string {
 	slices.Sort(all)
 	return all
 }
+
+// A pod runs to its end, and its address goes to the next, as a case says.
+func TestAddressesGoOn(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		names := []string{"address-reused-after-complete-ingress", "address-reused-after-delete-egress", "address-reused-by-subject-ingress"}
+		run := w.run(t, w.config(loadCases(t, names...)...))
+		for _, name := range names {
+			if c := outcomeOf(t, run, name); c.Outcome != v1.Pass {
+				t.Errorf("%s: %s: %s", name, c.Outcome, c.Reason)
+			}
+		}
+		if w.reused != 6 {
+			t.Errorf("%d pods got the address of another, want 6", w.reused)
+		}
+	})
+}

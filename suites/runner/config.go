@@ -20,6 +20,8 @@ import (
 type Prober interface {
 	Add(ctx context.Context, name string, d probe.Dial) error
 	Remove(name string)
+	// End ends the prober, and so the pod whose main process it is.
+	End(ctx context.Context, name string) error
 	Probe(ctx context.Context, client string, ts []probe.Target) ([]probe.Observation, error)
 	// Interrupted is why the prober may not have answered others at some time in from..to,
 	// nil when it was there as far as is known by now.
@@ -129,8 +131,9 @@ const maxRunID = 10
 
 // conditions are what decides which cases can run and what of them is judged.
 func (c Config) conditions() conditions {
-	k := conditions{nodes: len(c.Cluster.Nodes()), families: c.Cluster.Families(), restricted: c.Restricted}
+	k := conditions{nodes: len(c.Cluster.Nodes()), families: c.Cluster.Families(), restricted: c.Restricted, ownPorts: c.Paths == cases.OwnPaths}
 	_, k.outside = c.Cluster.(clusters.Outside)
+	_, k.addresses = c.Cluster.(clusters.Addresser)
 	if !c.RunUnsupported {
 		k.unsupported = c.Unsupported
 	}

@@ -73,6 +73,8 @@ type world struct {
 	writes  []string // namespaces that were written to
 	serial  int
 	streams []fakeStream
+	given   map[string][]corev1.PodIP // addresses, by the first of them
+	reused  int                       // how many were given again
 }
 
 type fakeStream struct {
@@ -104,7 +106,7 @@ const (
 func newWorld() *world {
 	w := &world{
 		client: fake.NewClientset(), start: time.Now(), delay: 30 * time.Millisecond,
-		probers: map[string]bool{}, held: map[uint64]bool{},
+		probers: map[string]bool{}, held: map[uint64]bool{}, given: map[string][]corev1.PodIP{},
 		broken: func(string) bool { return false }, dead: func(string) bool { return false },
 		interrupted: func(string, time.Duration, time.Duration) error { return nil },
 		late:        func() error { return nil },
@@ -175,6 +177,9 @@ func (w *world) complete(a k8stesting.Action) {
 	case *corev1.Pod:
 		o.Status.Phase = corev1.PodRunning
 		o.Status.PodIPs = w.newIPs("10.244.", "fd00:10::")
+		if again := w.given[o.Annotations[w.AddressAnnotation()]]; again != nil {
+			o.Status.PodIPs, w.reused = again, w.reused+1
+		}
 		if o.Spec.HostNetwork {
 			n := strings.TrimPrefix(o.Spec.NodeName, "n")
 			o.Status.PodIPs = []corev1.PodIP{{IP: "172.18.0." + n}, {IP: "fd00:172:18::" + n}}
@@ -201,7 +206,9 @@ func (w *world) newIPs(v4, v6 string) []corev1.PodIP {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.serial++
-	return []corev1.PodIP{{IP: fmt.Sprintf("%s%d.%d", v4, w.serial/250, w.serial%250+1)}, {IP: fmt.Sprintf("%s%x", v6, w.serial)}}
+	ips := []corev1.PodIP{{IP: fmt.Sprintf("%s%d.%d", v4, w.serial/250, w.serial%250+1)}, {IP: fmt.Sprintf("%s%x", v6, w.serial)}}
+	w.given[ips[0].IP] = ips
+	return ips
 }
 
 // record keeps the state after a write.
@@ -222,7 +229,10 @@ func (w *world) record(a k8stesting.Action) {
 	})
 	each(w, "pods", "Pod", func(l *corev1.PodList) {
 		for i := range l.Items {
-			p, _ := model.PodFromAPI(&l.Items[i])
+			p, ok := model.PodFromAPI(&l.Items[i])
+			if !ok {
+				continue
+			}
 			s.snapshot.Pods = append(s.snapshot.Pods, p)
 		}
 	})

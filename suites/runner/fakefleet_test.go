@@ -2,8 +2,10 @@ package runner
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -44,6 +46,30 @@ func (w *world) Remove(name string) {
 	defer w.mu.Unlock()
 	delete(w.probers, name)
 }
+
+// End has the pod whose main process the prober is run to its end.
+func (w *world) End(_ context.Context, name string) error {
+	resource := corev1.SchemeGroupVersion.WithResource("pods")
+	namespace, pod, _ := strings.Cut(name, "/")
+	o, err := w.client.Tracker().Get(resource, namespace, pod)
+	if err != nil {
+		return err
+	}
+	p := o.(*corev1.Pod).DeepCopy()
+	if p.Spec.RestartPolicy != corev1.RestartPolicyNever {
+		return fmt.Errorf("pod %s would start its prober again", name)
+	}
+	p.Status.Phase = corev1.PodSucceeded
+	err = w.client.Tracker().Update(resource, p, namespace)
+	w.record(nil)
+	return err
+}
+
+// AddressAnnotation implements clusters.Addresser.
+func (w *world) AddressAnnotation() string { return "fake/address" }
+
+// FamilyAnnotation implements clusters.Addresser.
+func (w *world) FamilyAnnotation() string { return "fake/family" }
 
 func (w *world) Probe(ctx context.Context, client string, ts []probe.Target) ([]probe.Observation, error) {
 	if err := pause(ctx, w.lag()); err != nil {
@@ -147,7 +173,8 @@ func (w *world) establish(t probe.Target) {
 
 func podAt(s model.Snapshot, ip netip.Addr) string {
 	for _, p := range s.Pods {
-		if slices.Contains(p.IPs, ip) {
+		serves := !p.HostNetwork || strings.HasSuffix(p.Namespace, "-control")
+		if serves && slices.Contains(p.IPs, ip) {
 			return p.Key()
 		}
 	}
@@ -189,4 +216,7 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-var _ clusters.Outside = (*world)(nil)
+var (
+	_ clusters.Outside   = (*world)(nil)
+	_ clusters.Addresser = (*world)(nil)
+)

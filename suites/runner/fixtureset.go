@@ -28,6 +28,8 @@ type fixtureSet struct {
 	used bool
 	// patient steps presume nothing, which is slower.
 	patient bool
+	// ended are the addresses of pods that are gone, by logical key.
+	ended map[string][]netip.Addr
 	// births are those of the step that is being done.
 	births *births
 	// turn is how long an answered probe takes from the harness and back, lately: a Duration.
@@ -66,7 +68,8 @@ type pod struct {
 func (s *stage) newFixtureSet(ctx context.Context) (*fixtureSet, error) {
 	a := &fixtureSet{
 		Set: fixture.Set{Run: s.objects, Name: fmt.Sprintf("a%d", s.made.Add(1))}, stage: s,
-		pods: maps.Clone(s.controls), verified: map[cases.Cell]bool{}, flows: map[heldFlow]uint64{}, lingers: map[string]bool{},
+		pods: maps.Clone(s.controls), verified: map[cases.Cell]bool{}, flows: map[heldFlow]uint64{},
+		lingers: map[string]bool{}, ended: map[string][]netip.Addr{},
 	}
 	a.turn.Store(int64(firstTurn))
 	for _, n := range cases.FixtureNamespaces() {
@@ -134,6 +137,7 @@ func (a *fixtureSet) drop(gone func(key string) bool) {
 	defer a.mu.Unlock()
 	for key, p := range a.pods {
 		if !cases.IsNodeKey(key) && gone(key) {
+			a.ended[key] = p.ips
 			a.fleet.Remove(p.prober)
 			delete(a.pods, key)
 		}

@@ -86,6 +86,8 @@ type conditions struct {
 	unsupported []engines.Unsupported
 	restricted  bool // what pods may do
 	outside     bool // there are hosts outside of the cluster
+	addresses   bool // pods get the addresses that they ask for
+	ownPorts    bool // there are no node ports but of Services that a case creates
 }
 
 // judged are the families that the engine does not declare unsupported.
@@ -120,13 +122,20 @@ func (k conditions) triage(c cases.Case) (outcome v1.Outcome, reason string, ok 
 	if u, lacks := k.lacks(c); lacks {
 		return v1.NotSupported, u.String(), false
 	}
+	onHost := c.Makes(func(p cases.Pod) bool { return p.HostNetwork })
 	switch {
-	case (len(c.Nodes) > 0 || c.DialsNodePorts()) && k.nodes < cases.FixtureNodes:
+	case (len(c.Nodes) > 0 || c.DialsNodePorts() || onHost) && k.nodes < cases.FixtureNodes:
 		return v1.Skipped, fmt.Sprintf("needs %d nodes, the cluster has %d", cases.FixtureNodes, k.nodes), false
+	case k.ownPorts && c.DialsNodePorts() && !c.OpensNodePorts():
+		return v1.Skipped, "dials node ports of the pods' own Services, which have none here unless --paths asks for them", false
 	case len(c.World) > 0 && !k.outside:
 		return v1.Skipped, "needs hosts outside of the cluster, which only the lab has", false
+	case !k.addresses && c.Makes(func(p cases.Pod) bool { return p.AddressOf+string(p.Family) != "" }):
+		return v1.Skipped, "needs pods that get the address of one that is gone, or of one family only, as on the lab they can", false
 	case c.HasFeature(cases.DualStack) && len(k.families) < 2:
 		return v1.Skipped, "needs two IP families, the cluster's pods have one", false
+	case k.restricted && onHost:
+		return v1.Skipped, "needs a pod in the network of its node, which the restricted standard forbids", false
 	case k.restricted && c.HasFeature(cases.SCTP):
 		return v1.Skipped, "needs raw packets (NET_RAW) for SCTP, which restricted pods can't send", false
 	case k.restricted && slices.Contains(c.Nodes, cases.NodeServer):

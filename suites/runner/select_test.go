@@ -103,6 +103,9 @@ func TestTriage(t *testing.T) {
 		{"nodes on two", conditions{nodes: 2, families: dual}, cases.Case{Nodes: []cases.NodeRole{cases.NodeClient}}, v1.Skipped},
 		{"two families on two", full, cases.Case{Features: []cases.Feature{cases.DualStack}}, ""},
 		{"hosts outside where there are none", full, cases.Case{World: []netip.Addr{netip.MustParseAddr("2001:db8::")}}, v1.Skipped},
+		{"an address that nobody can ask for", full, cases.Case{Steps: []cases.Step{{Do: []cases.Action{cases.CreatePod{Pod: cases.Pod{AddressOf: "x/d"}}}}}}, v1.Skipped},
+		{"a pod in the network of its node where that is forbidden", conditions{nodes: 3, families: dual, restricted: true}, cases.Case{Steps: []cases.Step{{Do: []cases.Action{cases.CreatePod{Pod: cases.Pod{HostNetwork: true}}}}}}, v1.Skipped},
+		{"node ports that Services of the fixture would need", conditions{nodes: 3, families: dual, ownPorts: true}, cases.Case{Paths: []cases.Path{cases.PathNodePort}}, v1.Skipped},
 		{"two families on one", conditions{nodes: 3, families: v4}, cases.Case{Features: []cases.Feature{cases.DualStack}}, v1.Skipped},
 		{
 			"unsupported",

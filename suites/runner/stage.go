@@ -46,11 +46,15 @@ func newStage(cfg Config) *stage {
 
 // objects builds what the run makes.
 func (c Config) objects() fixture.Run {
-	return fixture.Run{
+	r := fixture.Run{
 		ID: c.RunID, Image: c.Cluster.Image, Families: c.conditions().judged(), Nodes: c.Cluster.Nodes(),
 		Restricted: c.Restricted, PullSecret: c.PullSecret,
-		NodePorts: slices.ContainsFunc(c.Cases, cases.Case.DialsNodePorts) || c.further().DialNodePorts(c.portNodes()),
+		NodePorts: !c.conditions().ownPorts && slices.ContainsFunc(c.Cases, cases.Case.DialsNodePorts) || c.further().DialNodePorts(c.portNodes()),
 	}
+	if a, ok := c.Cluster.(clusters.Addresser); ok {
+		r.FamilyAnnotation = a.FamilyAnnotation()
+	}
+	return r
 }
 
 // by is a case with the cells of further paths, as far as the engine claims to know them.
@@ -60,7 +64,7 @@ func (c Config) by(k cases.Case) cases.Case {
 
 // further is the choice of paths beside those of the cases.
 func (c Config) further() cases.PathChoice {
-	if c.conditions().without(cases.Service) {
+	if c.conditions().without(cases.Service) && c.Paths != cases.OwnPaths {
 		return cases.CasePaths
 	}
 	return c.Paths

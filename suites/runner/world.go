@@ -10,12 +10,14 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	typednetv1 "k8s.io/client-go/kubernetes/typed/networking/v1"
 
+	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/probe/pods"
 	"github.com/netassay/netassay/suites/cases"
 	"github.com/netassay/netassay/suites/fixture"
@@ -151,10 +153,17 @@ func (a *fixtureSet) CreatePod(ctx context.Context, p cases.Pod) error {
 	if _, err := services.Create(ctx, a.ServiceObject(p), metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
 		return fmt.Errorf("create service %s: %w", p.Key(), err)
 	}
-	r := pods.Resident{Name: p.Key(), Namespace: p.Namespace, Pod: p.Name, Listen: fixture.Listen(p), Main: p.Made, Lingers: p.Lingers}
+	r := pods.Resident{
+		Name: p.Key(), Namespace: p.Namespace, Pod: p.Name, Listen: fixture.Listen(p),
+		Main: p.Made && !p.HostNetwork, Lingers: p.Lingers,
+	}
 	object := a.PodObject(p)
+	if freed := a.ended[p.AddressOf]; len(freed) > 0 {
+		metav1.SetMetaDataAnnotation(&object.ObjectMeta, a.cluster.(clusters.Addresser).AddressAnnotation(), freed[0].String())
+		a.births.approach(ctx, key, freed)
+	}
 	var known func([]netip.Addr)
-	if p.Made {
+	if r.Main {
 		r.Gather = a.timing.Gather
 		object.Spec.Containers[0].Command = r.Command(a.births.departing(key, r.Name)...)
 		known = func(ips []netip.Addr) { a.births.approach(ctx, key, ips) }
@@ -175,7 +184,9 @@ func (a *fixtureSet) CreatePod(ctx context.Context, p cases.Pod) error {
 	if err := a.addProber(ctx, r); err != nil {
 		return fmt.Errorf("start prober of pod %s: %w", key, err)
 	}
-	a.awaitServers(ctx, started)
+	if !p.HostNetwork {
+		a.awaitServers(ctx, started)
+	}
 	a.put(started)
 	if p.Lingers {
 		a.lingers[key] = true
@@ -202,6 +213,29 @@ func (a *fixtureSet) DeletePod(ctx context.Context, pod cases.Ref) error {
 	return a.awaitGone(ctx, func(ctx context.Context) error {
 		_, err := client.Get(ctx, pod.Name, metav1.GetOptions{})
 		return err
+	})
+}
+
+// CompletePod ends the prober of a pod, whose main process it is, and waits until the pod has
+// succeeded.
+func (a *fixtureSet) CompletePod(ctx context.Context, pod cases.Ref) error {
+	p := a.pod(pod.Key())
+	if p == nil {
+		return fmt.Errorf("pod %s is not there", pod.Key())
+	}
+	if err := a.fleet.End(ctx, p.prober); err != nil {
+		return fmt.Errorf("complete pod %s: %w", pod.Key(), err)
+	}
+	a.drop(func(k string) bool { return k == pod.Key() })
+	return a.poll(ctx, func(ctx context.Context) (bool, error) {
+		p, err := a.client.CoreV1().Pods(a.Namespace(pod.Namespace)).Get(ctx, pod.Name, metav1.GetOptions{})
+		if err != nil {
+			return false, err
+		}
+		if p.Status.Phase == corev1.PodFailed {
+			return false, fmt.Errorf("pod %s failed instead: %s", pod.Key(), podState(p))
+		}
+		return p.Status.Phase == corev1.PodSucceeded, nil
 	})
 }
 
