@@ -23,8 +23,10 @@ func TestAhead(t *testing.T) {
 			{"accepts what enters", []string{"-I PREROUTING -j ACCEPT"}, []string{"-D PREROUTING -j ACCEPT"}, []string{"PREROUTING -j ACCEPT"}},
 			{"ends the chain", []string{"-I INPUT -j RETURN"}, []string{"-D INPUT -j RETURN"}, []string{"INPUT -j RETURN"}},
 			{
-				"accepts in a chain of a chain", []string{":A - [0:0]", ":B - [0:0]", "-A A -j B", "-A B -p udp -j ACCEPT", "-I FORWARD -j A"},
-				[]string{"-D FORWARD -j A", "-F A", "-F B", "-X A", "-X B"}, []string{"FORWARD -j A"},
+				"accepts in a chain of a chain",
+				[]string{":A - [0:0]", ":B - [0:0]", "-A A -j B", "-A B -p udp -j ACCEPT", "-I FORWARD -j A"},
+				[]string{"-D FORWARD -j A", "-F A", "-F B", "-X A", "-X B"},
+				[]string{"FORWARD -j A"},
 			},
 			{"does not come back", []string{":A - [0:0]", "-I FORWARD -g A"}, []string{"-D FORWARD -g A", "-X A"}, []string{"FORWARD -g A"}},
 			{"drops", []string{"-I FORWARD -p udp -j DROP"}, []string{"-D FORWARD -p udp -j DROP"}, nil},

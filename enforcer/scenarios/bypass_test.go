@@ -254,6 +254,7 @@ func (e echoed) answers() bool {
 
 // echo answers at an address until the test ends.
 func echo(t *testing.T, network, at string) error {
+	t.Helper()
 	if network == "udp" {
 		c, err := net.ListenPacket(network, at)
 		if err != nil {

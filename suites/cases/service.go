@@ -137,11 +137,8 @@ func (p *FakeCluster) leads(client, server string, k Kind) bool {
 	if k.Path == PathPod {
 		return true
 	}
-	if !IsPodKey(server) || k.Probe.Protocol == ICMP || !IsPodKey(client) && (k.Path != PathService || !IsNodeKey(client)) {
+	if !p.mayDial(client, server, k) {
 		return false
-	}
-	if p.bare[client] || p.bare[server] {
-		return false // a client shows by its own Service that its node's kube-proxy works
 	}
 	same, front := p.nodeOf(client) == p.nodeOf(server), p.front(server)
 	if front == nil {
@@ -158,6 +155,18 @@ func (p *FakeCluster) leads(client, server string, k Kind) bool {
 		return front.port(k.Probe) != 0 && (same || front.InternalTrafficPolicy != corev1.ServiceInternalTrafficPolicyLocal)
 	}
 	return front.Type == NodePort && front.port(k.Probe) != 0
+}
+
+// mayDial reports whether a client may dial a Service of the server, whatever that is like. A
+// client shows by its own one that its node's kube-proxy works.
+func (p *FakeCluster) mayDial(client, server string, k Kind) bool {
+	switch {
+	case !IsPodKey(server), k.Probe.Protocol == ICMP, p.bare[client], p.bare[server]:
+		return false
+	case IsPodKey(client):
+		return true
+	}
+	return k.Path == PathService && IsNodeKey(client)
 }
 
 // onHost reports whether key is that of a pod in the network of its node.
