@@ -45,7 +45,7 @@ type world struct {
 	start  time.Time
 
 	// verdict is the engine: what becomes of a flow now. The default enforces the state
-	// of delay ago.
+	// of delay ago, and is closed to pods that it does not know yet.
 	verdict func(f model.Flow) model.Verdict
 	delay   time.Duration
 	// lax API servers take what they must refuse.
@@ -116,7 +116,7 @@ func newWorld() *world {
 			return probe.StreamReport{Client: s.client, Stream: s.stream, Sender: wire.SenderReport{Start: fakeBegan + time.Millisecond, Sent: 100}}
 		},
 	}
-	w.verdict = func(f model.Flow) model.Verdict { return w.seen(w.delay).verdict(f) }
+	w.verdict = w.enforced
 	w.client.Discovery().(*fakediscovery.FakeDiscovery).FakedServerVersion = &version.Info{GitVersion: "v1.37.2"}
 	react := k8stesting.ObjectReaction(w.client.Tracker())
 	w.client.PrependReactor("*", "*", func(a k8stesting.Action) (bool, runtime.Object, error) {
@@ -347,6 +347,17 @@ func (w *world) seen(ago time.Duration) state {
 		}
 	}
 	return w.history[0]
+}
+
+// enforced is the verdict of an engine that is delay behind.
+func (w *world) enforced(f model.Flow) model.Verdict {
+	then, now := w.seen(w.delay), w.seen(0)
+	for _, ip := range []netip.Addr{f.Client, f.Server} {
+		if podAt(then.snapshot, ip) != podAt(now.snapshot, ip) {
+			return model.Deny
+		}
+	}
+	return then.verdict(f)
 }
 
 // sinceWrite is how long ago the last write to a policy or label was, of all in history.
