@@ -83,7 +83,8 @@ func (f *Fleet) put(p *prober) bool {
 }
 
 // End asks a prober to end, and with it the container whose main process it is. The prober
-// has said that it will when this returns without an error; it is still to be removed.
+// has said that it will when this returns without an error; an error leaves it open, because
+// the answer may be lost with the container. It is still to be removed.
 func (f *Fleet) End(ctx context.Context, name string) error {
 	p, err := f.prober(name)
 	if err != nil {
