@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -19,7 +18,7 @@ type inbox struct {
 	loop  *loop
 	take  func(line []byte) error
 	ended chan error // gives the end once; nil is that of the stream
-	part  []byte     // of a line whose end is still to come
+	lines wire.Lines
 }
 
 func newInbox(l *loop, take func(line []byte) error) *inbox {
@@ -73,7 +72,8 @@ func (i *inbox) pull(in io.Reader) {
 // feed takes the lines that a chunk completes, and reports whether that was all: the stream
 // has ended, or a line can't be taken. A last line without its end was cut off and is none.
 func (i *inbox) feed(chunk []byte, last bool, err error) (over bool) {
-	switch taken := i.lines(chunk); {
+	i.lines.Add(chunk)
+	switch taken := i.takeLines(); {
 	case taken != nil:
 		err = taken
 	case !last:
@@ -90,18 +90,15 @@ func (i *inbox) feed(chunk []byte, last bool, err error) (over bool) {
 	return true
 }
 
-func (i *inbox) lines(chunk []byte) error {
-	i.part = append(i.part, chunk...)
+func (i *inbox) takeLines() error {
 	for {
-		line, rest, whole := bytes.Cut(i.part, []byte("\n"))
-		switch {
-		case len(line) > wire.MaxLine:
-			return fmt.Errorf("read requests: %w", wire.ErrLineTooLong)
-		case !whole:
-			i.part = append(i.part[:0], line...)
+		line, ok, err := i.lines.Next()
+		if err != nil {
+			return fmt.Errorf("read requests: %w", err)
+		}
+		if !ok {
 			return nil
 		}
-		i.part = rest // not to be taken again, also when there is no more to come
 		if err := i.take(line); err != nil {
 			return err
 		}

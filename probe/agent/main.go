@@ -25,8 +25,8 @@ const usage = `probe: netassay's prober, to be run inside the pods that are test
             [--detached [--requests LINES] [--linger]]
       The resident prober. Reads requests from standard input and writes events to
       standard output, one JSON object per line, until standard input ends or a request
-      asks for the end. The first line is its hello. It answers other probers on the ports of --listen, and probes
-      TCP, UDP and SCTP on request, all targets at once.
+      asks for the end. The first line is its hello. It answers other probers on the ports
+      of --listen, and probes TCP, UDP and SCTP on request, all targets at once.
 
       --name      who answers; other probers report it
       --listen    ports to answer on: 80/tcp,81/tcp,80/udp,81/udp,80/sctp,81/sctp
@@ -36,6 +36,7 @@ const usage = `probe: netassay's prober, to be run inside the pods that are test
                   input and output of "probe attach" for its own when that comes; when
                   that ends, wait for the next: only a request ends it
       --requests  what a detached prober is asked before anybody has come, one per line
+      --linger    go on when told to end by SIGTERM, until killed
 
       With CAP_NET_RAW it can also do SCTP, and see SYNs whose answer got lost.
 

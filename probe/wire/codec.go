@@ -1,7 +1,7 @@
 package wire
 
 import (
-	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,34 +23,54 @@ func Encode(v any) ([]byte, error) {
 	return append(b, '\n'), nil
 }
 
+// Lines cuts what comes of a stream into lines. The zero value is ready.
+type Lines struct {
+	buf, rest []byte
+}
+
+// Add takes what comes next. Lines that were given before are no longer valid.
+func (l *Lines) Add(chunk []byte) {
+	l.buf = append(l.buf[:copy(l.buf, l.rest)], chunk...)
+	l.rest = l.buf
+}
+
+// Next is the next line without its newline; ok is false when it has not come to its end yet.
+func (l *Lines) Next() (line []byte, ok bool, err error) {
+	line, rest, ok := bytes.Cut(l.rest, []byte{'\n'})
+	switch {
+	case len(line) >= MaxLine:
+		return nil, false, ErrLineTooLong
+	case !ok:
+		return nil, false, nil
+	}
+	l.rest = rest
+	return line, true, nil
+}
+
 // Reader reads lines.
 type Reader struct {
-	r *bufio.Reader
+	r     io.Reader
+	chunk []byte
+	lines Lines
 }
 
 // NewReader reads lines from r.
-func NewReader(r io.Reader) *Reader { return &Reader{r: bufio.NewReaderSize(r, 64<<10)} }
+func NewReader(r io.Reader) *Reader { return &Reader{r: r, chunk: make([]byte, 64<<10)} }
 
 // Line is the next line without its newline, io.EOF at the end. A last line without a
 // newline was cut off by a dying stream: it gives io.ErrUnexpectedEOF.
 func (r *Reader) Line() ([]byte, error) {
-	var long []byte
 	for {
-		part, err := r.r.ReadSlice('\n')
-		if len(long)+len(part) > MaxLine {
-			return nil, ErrLineTooLong
+		if line, ok, err := r.lines.Next(); ok || err != nil {
+			return line, err
 		}
+		n, err := r.r.Read(r.chunk)
+		r.lines.Add(r.chunk[:n])
 		switch {
-		case err == nil && long == nil:
-			return part[:len(part)-1], nil
-		case err == nil:
-			long = append(long, part...)
-			return long[:len(long)-1], nil
-		case errors.Is(err, bufio.ErrBufferFull):
-			long = append(long, part...)
-		case errors.Is(err, io.EOF) && len(long)+len(part) > 0:
+		case n > 0: // an error comes again
+		case errors.Is(err, io.EOF) && len(r.lines.rest) > 0:
 			return nil, io.ErrUnexpectedEOF
-		default:
+		case err != nil:
 			return nil, err
 		}
 	}
