@@ -57,18 +57,17 @@ type Agent struct {
 	ahead    []string // rules of others that can let packets by
 	trimming trimming
 	pending  watch.Changes // not in the kernel yet
-	last     plan.Plan
-	made     map[netip.Addr]string // the links that it was made with
+	last     linkedPlan
 	planned  bool
-	live     atomic.Pointer[inForce] // for explain
+	live     atomic.Pointer[linkedPlan] // in force, for explain
 	done     atomic.Pointer[LastChange]
 	host     hostState
 	links    *links
 	heirs    chan map[netip.Addr]struct{} // whose flows are to be forgotten; capacity 1
 }
 
-// inForce is a plan in the kernel, and the links that it was made with.
-type inForce struct {
+// linkedPlan is a plan and the links that it was made with.
+type linkedPlan struct {
 	plan.Plan
 	links map[netip.Addr]string
 }
@@ -162,7 +161,9 @@ func (a *Agent) loop(ctx context.Context) error {
 				return err
 			}
 		case <-a.links.routed:
-			a.relook()
+			if a.links.stale.Load() { // else a new plan came first
+				a.relook()
+			}
 		case <-verify.C:
 			a.verify(ctx)
 		case <-alive.C:
@@ -212,7 +213,7 @@ func (a *Agent) sync(ctx context.Context) {
 	a.past.begin(start)
 	a.inspect(ctx)
 	if a.compile(start) {
-		a.metrics.observePlan(a.last)
+		a.metrics.observePlan(a.last.Plan)
 		a.metrics.observeCache(a.watcher)
 	}
 	a.apply(ctx, start)
@@ -228,8 +229,7 @@ func (a *Agent) compile(start time.Time) (changed bool) {
 		if changed = !a.planned || a.pending.Events > 0 || a.host.changed; changed {
 			began := time.Now()
 			a.bind(snapshot)
-			a.made = a.links.names
-			a.last, a.planned = a.compiler.Compile(snapshot, a.options()), true
+			a.last, a.planned = linkedPlan{a.compiler.Compile(snapshot, a.options()), a.links.names}, true
 			a.past.Busy = time.Since(began)
 			policies = slices.Clone(snapshot.Policies)
 		}
@@ -245,7 +245,7 @@ func (a *Agent) compile(start time.Time) (changed bool) {
 
 // apply syncs the kernel to the last plan and takes note of how it went.
 func (a *Agent) apply(ctx context.Context, start time.Time) {
-	result, err := a.kernel.Sync(ctx, a.last, kernel.Hints{Transient: a.transient})
+	result, err := a.kernel.Sync(ctx, a.last.Plan, kernel.Hints{Transient: a.transient})
 	a.metrics.observeSync(result)
 	if err != nil {
 		a.failed(ctx, err)
@@ -269,7 +269,8 @@ func (a *Agent) apply(ctx context.Context, start time.Time) {
 	a.pending, a.past.Failures = watch.NewChanges(), 0
 	a.status.waiting(time.Time{})
 	a.lookAhead(now)
-	a.live.Store(&inForce{a.last, a.made})
+	live := a.last
+	a.live.Store(&live)
 	if result.Uncollected > 0 {
 		a.past.Retry = now.Add(collectAgain)
 	}

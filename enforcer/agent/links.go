@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/netassay/netassay/enforcer/host"
 	"github.com/netassay/netassay/model"
 )
 
@@ -16,12 +15,11 @@ import (
 // the pods whose object is gone while their interface is not: a pod that is deleted by force
 // runs on for a while, and its policies hold until it is gone or somebody else has its address.
 type links struct {
-	of      map[netip.Addr]host.Link
-	names   map[netip.Addr]string // those of one pod each, for plans; never changed
-	bridges map[netip.Addr]string // the others
+	names   map[netip.Addr]string // of interfaces with one pod each; never changed, as plans hold it
+	bridges map[netip.Addr]string // of those with several, likewise
 	pods    map[string]model.Pod  // of the last plan, by UID and name
 	gone    []model.Pod           // of these, those without an object
-	stale   atomic.Bool           // routes have changed
+	stale   atomic.Bool           // routes have changed since the last look
 	routed  chan struct{}         // capacity 1: the same, for the loop
 	seen    time.Time
 	trouble string    // what is wrong
@@ -73,12 +71,12 @@ func (a *Agent) bind(s model.Snapshot) {
 		}
 	}
 	left = unowned(left, s.Pods)
-	if stale := l.stale.Swap(false); stale || fresh || len(left) > 0 || time.Since(l.seen) > inspectEvery {
+	if l.stale.Load() || fresh || len(left) > 0 || time.Since(l.seen) > inspectEvery {
 		a.lookUp(slices.Concat(slices.Collect(maps.Values(local)), left))
 	}
 	l.gone = nil
 	for _, p := range left {
-		if p.IPs = slices.DeleteFunc(slices.Clone(p.IPs), func(ip netip.Addr) bool { return l.of[ip].Name == "" || l.of[ip].Shared }); len(p.IPs) > 0 {
+		if p.IPs = slices.DeleteFunc(slices.Clone(p.IPs), func(ip netip.Addr) bool { return l.names[ip] == "" }); len(p.IPs) > 0 {
 			l.gone = append(l.gone, p)
 			local[p.UID+" "+p.Key()] = p
 		}
@@ -105,29 +103,32 @@ func unowned(pods, others []model.Pod) []model.Pod {
 
 // lookUp finds the interfaces of pods, and reports whether any has changed.
 func (a *Agent) lookUp(pods []model.Pod) (changed bool) {
+	l := a.links
+	l.stale.Store(false)
 	var ips []netip.Addr
 	for _, p := range pods {
 		ips = append(ips, p.IPs...)
 	}
 	found, err := a.cfg.Host.Links(ips, a.host.prefixes)
 	if err != nil {
+		l.stale.Store(true)
 		a.log.Warn("can't find the interfaces of pods", "error", err)
 		return false
 	}
-	l := a.links
 	l.seen = time.Now()
-	a.metrics.observeLinks(found, len(ips))
-	if maps.Equal(found, l.of) {
-		return false
-	}
-	l.of, l.names, l.bridges = found, map[netip.Addr]string{}, map[netip.Addr]string{}
+	names, bridges := map[netip.Addr]string{}, map[netip.Addr]string{}
 	for ip, link := range found {
 		if link.Shared {
-			l.bridges[ip] = link.Name
+			bridges[ip] = link.Name
 		} else {
-			l.names[ip] = link.Name
+			names[ip] = link.Name
 		}
 	}
+	a.metrics.observeLinks(len(names), len(bridges), len(ips)-len(found))
+	if maps.Equal(names, l.names) && maps.Equal(bridges, l.bridges) {
+		return false
+	}
+	l.names, l.bridges = names, bridges
 	return true
 }
 
@@ -152,10 +153,11 @@ func (a *Agent) tellLinks() {
 			if a.cfg.DenyUnknown && len(a.host.prefixes) > 0 && !slices.ContainsFunc(a.host.prefixes, func(p netip.Prefix) bool { return p.Contains(ip) }) {
 				outside++
 			}
-			if link, ok := l.of[ip]; !ok {
-				unknown++
-			} else if link.Shared {
+			switch {
+			case l.bridges[ip] != "":
 				shared++
+			case l.names[ip] == "":
+				unknown++
 			}
 		}
 	}

@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"net/netip"
 	"path"
 	"strings"
 	"time"
@@ -11,7 +10,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
-	"github.com/netassay/netassay/enforcer/host"
 	"github.com/netassay/netassay/enforcer/kernel"
 	"github.com/netassay/netassay/enforcer/plan"
 	"github.com/netassay/netassay/enforcer/render"
@@ -136,16 +134,10 @@ func (m *metrics) observePlan(p plan.Plan) {
 }
 
 // observeLinks shows how many of the addresses are tied to their pods.
-func (m *metrics) observeLinks(links map[netip.Addr]host.Link, all int) {
-	shared := 0
-	for _, l := range links {
-		if l.Shared {
-			shared++
-		}
-	}
-	m.addresses.WithLabelValues("own").Set(float64(len(links) - shared))
+func (m *metrics) observeLinks(own, shared, unknown int) {
+	m.addresses.WithLabelValues("own").Set(float64(own))
 	m.addresses.WithLabelValues("shared").Set(float64(shared))
-	m.addresses.WithLabelValues("unknown").Set(float64(all - len(links)))
+	m.addresses.WithLabelValues("unknown").Set(float64(unknown))
 }
 
 func (m *metrics) observeCache(w *watch.Watcher) {

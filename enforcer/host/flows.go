@@ -11,13 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Attributes of a flow in messages of conntrack: its tuples, of which the first part is the
-// addresses, and nothing else is.
-const (
-	attrOriginal, attrReply = 1, 2
-	attrIP                  = 1
-	attrType                = 0x3fff // without flags
-)
+// attrType is the kind of an attribute, without flags.
+const attrType = 0x3fff
 
 // Forget has conntrack forget all flows of these addresses, in both directions and of every
 // protocol, and says how many there were. It walks through all flows of a family, and holds
@@ -66,11 +61,11 @@ func conntrack(operation int, family uint8, flow []byte, yield func(flow []byte)
 // ofFlow reports whether a flow has one of the addresses at any end.
 func ofFlow(flow []byte, ips []netip.Addr) (found bool) {
 	attributes(flow, func(kind uint16, tuple []byte) {
-		if kind != attrOriginal && kind != attrReply {
+		if kind != nl.CTA_TUPLE_ORIG && kind != nl.CTA_TUPLE_REPLY {
 			return
 		}
 		attributes(tuple, func(kind uint16, ends []byte) {
-			if kind != attrIP {
+			if kind != nl.CTA_TUPLE_IP {
 				return
 			}
 			attributes(ends, func(_ uint16, address []byte) {
@@ -82,7 +77,8 @@ func ofFlow(flow []byte, ips []netip.Addr) (found bool) {
 	return found
 }
 
-// attributes yields the attributes of a message, as far as it is whole.
+// attributes yields the attributes of a message, as far as it is whole, and keeps none: a
+// node may have a million flows.
 func attributes(b []byte, yield func(kind uint16, value []byte)) {
 	for len(b) >= 4 {
 		size := int(binary.NativeEndian.Uint16(b))
