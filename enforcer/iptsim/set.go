@@ -58,9 +58,9 @@ func (s *set) parse(text string) (member, error) {
 	return m, err
 }
 
-// parsePrefix refuses what ipset refuses (a /0 without an interface, the other family), and what it reads in
-// ways that are easily mistaken: leading zeros are octal there, host bits are cleared, and
-// in a set of addresses a prefix is expanded.
+// parsePrefix refuses what ipset refuses (a /0 without an interface, the other family), and
+// what it reads in ways that are easily mistaken: leading zeros are octal there, host bits are
+// cleared, and in a set of addresses a prefix is expanded.
 func (s *set) parsePrefix(text string) (netip.Prefix, error) {
 	if !strings.Contains(text, "/") {
 		a, err := netip.ParseAddr(text)

@@ -212,10 +212,15 @@ func (c Case) kinds() []Kind {
 
 // Makes reports whether the case makes a pod that is so.
 func (c Case) Makes(is func(Pod) bool) bool {
+	return does(c, func(a CreatePod) bool { return is(a.Pod) })
+}
+
+// does reports whether the case does something of that kind that is so.
+func does[A Action](c Case, is func(A) bool) bool {
 	return slices.ContainsFunc(c.Steps, func(s Step) bool {
 		return slices.ContainsFunc(s.Do, func(a Action) bool {
-			create, ok := a.(CreatePod)
-			return ok && is(create.Pod)
+			of, ok := a.(A)
+			return ok && is(of)
 		})
 	})
 }

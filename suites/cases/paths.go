@@ -108,9 +108,9 @@ func (t traits) pairs() []pair {
 
 // Cover is a small set of cells by these paths, none of which the case has by itself, such
 // that every two of a path, the same node or another, a family, a probe and a course of
-// verdicts are met in a cell, if they are in any. It is the same for the same case: each time the cell is taken that meets most of what
-// no other one has met, the first of an order that begins elsewhere for each case. Cells
-// that no step judges are left out.
+// verdicts are met in a cell, if they are in any. It is the same for the same case: each time
+// the cell is taken that meets most of what no other one has met, the first of an order that
+// begins elsewhere for each case. Cells that no step judges are left out.
 func (c Case) Cover(paths []Path, families []model.Family) []Cell {
 	own := c
 	c.Paths, c.More, c.Whole = paths, nil, ""

@@ -128,8 +128,8 @@ func (p *FakeCluster) front(key string) *Front {
 
 // leads reports whether a path leads from client to server at all. What is no pod has no
 // Service, hosts outside know of none, and pods in the network of their node serve nothing, and
-// are asked for what concerns pods. Node ports are dialed by pods: what a node
-// rewrites of its own packets, no policy could see.
+// are asked for what concerns pods. Node ports are dialed by pods: what a node rewrites of its
+// own packets, no policy could see.
 func (p *FakeCluster) leads(client, server string, k Kind) bool {
 	if p.onHost(server) || p.onHost(client) && (k.Path != PathPod || !IsPodKey(server)) {
 		return false
@@ -233,12 +233,7 @@ func (c Case) DialsNodePorts() bool {
 
 // OpensNodePorts reports whether the case creates a Service that has node ports.
 func (c Case) OpensNodePorts() bool {
-	return slices.ContainsFunc(c.Steps, func(s Step) bool {
-		return slices.ContainsFunc(s.Do, func(a Action) bool {
-			create, ok := a.(CreateService)
-			return ok && create.Type == NodePort
-		})
-	})
+	return does(c, func(a CreateService) bool { return a.Type == NodePort })
 }
 
 // newService reads a Service.

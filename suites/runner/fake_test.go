@@ -349,18 +349,23 @@ func (w *world) seen(ago time.Duration) state {
 	return w.history[0]
 }
 
-// enforced is the verdict of an engine that is delay behind, but isolates the
-// pods that cases make before they start.
+// enforced is the verdict of an engine that is delay behind, but isolates the pods that cases
+// make before they start.
 func (w *world) enforced(f model.Flow) model.Verdict {
 	known, now := w.seen(min(w.delay, 30*time.Millisecond)), w.seen(0)
 	for _, ip := range []netip.Addr{f.Client, f.Server} {
-		key := podAt(now.snapshot, ip)
-		name := key[strings.LastIndex(key, "/")+1:]
-		if made := len(name) == 1 && name > "c"; made && podAt(known.snapshot, ip) != key {
+		if key := podAt(now.snapshot, ip); made(key) && podAt(known.snapshot, ip) != key {
 			return now.verdict(f)
 		}
 	}
 	return w.seen(w.delay).verdict(f)
+}
+
+// made reports whether a pod is one that a case makes: its name is a letter after those of the
+// fixture's.
+func made(key string) bool {
+	_, name, _ := strings.Cut(key, "/")
+	return len(name) == 1 && name > "c"
 }
 
 // sinceWrite is how long ago the last write to a policy or label was, of all in history.
