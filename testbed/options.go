@@ -157,7 +157,7 @@ func (o Options) checkEngine(dash string) error {
 	if err != nil || o.Provider == Lab || o.Beside {
 		return err
 	}
-	if _, ok := entry.New(make([]string, len(entry.Programs))).(engines.Deployable); !ok {
+	if _, ok := entry.New("").(engines.Deployable); !ok {
 		return unfit(entry.Name, dash, o.Provider)
 	}
 	return nil

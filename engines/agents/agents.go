@@ -40,34 +40,47 @@ type Spec struct {
 // missing, for the message of a start that took too long.
 type Question func(ctx context.Context) error
 
-// Set is the running agents of an engine. Its zero value has none.
-type Set struct {
+// Engine is an engine that is just its agents.
+type Engine struct {
+	Spec
+	// Lacks is what the engine declares that it lacks.
+	Lacks []engines.Unsupported
+
 	processes []engines.Process
 }
 
+var _ engines.Engine = (*Engine)(nil)
+
+// Name is the program's.
+func (e *Engine) Name() string { return e.Spec.Name }
+
+// Unsupported is what the engine declares that it lacks.
+func (e *Engine) Unsupported() []engines.Unsupported { return e.Lacks }
+
 // Start starts an agent on each node and returns when all are in sync, or stops them and
 // returns the error of the first that can't be.
-func (s *Set) Start(ctx context.Context, nodes []engines.Node, spec Spec) error {
+func (e *Engine) Start(ctx context.Context, nodes []engines.Node) error {
 	for _, n := range nodes {
-		if err := s.startOne(ctx, n, spec); err != nil {
-			return errors.Join(err, s.Stop(context.WithoutCancel(ctx)))
+		if err := e.startOne(ctx, n); err != nil {
+			return errors.Join(err, e.Stop(context.WithoutCancel(ctx)))
 		}
 	}
-	if spec.Ready == nil {
+	if e.Ready == nil {
 		return nil
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	for i, n := range nodes {
-		p := s.processes[i]
-		g.Go(func() error { return WaitReady(gctx, n, p, spec) })
+		p := e.processes[i]
+		g.Go(func() error { return WaitReady(gctx, n, p, e.Spec) })
 	}
 	if err := g.Wait(); err != nil {
-		return errors.Join(err, s.Stop(context.WithoutCancel(ctx)))
+		return errors.Join(err, e.Stop(context.WithoutCancel(ctx)))
 	}
 	return nil
 }
 
-func (s *Set) startOne(ctx context.Context, n engines.Node, spec Spec) error {
+func (e *Engine) startOne(ctx context.Context, n engines.Node) error {
+	spec := e.Spec
 	if spec.Prepare != nil {
 		if err := spec.Prepare(ctx, n); err != nil {
 			return fmt.Errorf("prepare %s for %s: %w", n.Name(), spec.Name, err)
@@ -81,7 +94,7 @@ func (s *Set) startOne(ctx context.Context, n engines.Node, spec Spec) error {
 	if err != nil {
 		return fmt.Errorf("start %s on %s: %w", spec.Name, n.Name(), err)
 	}
-	s.processes = append(s.processes, p)
+	e.processes = append(e.processes, p)
 	return nil
 }
 
@@ -115,9 +128,9 @@ func WaitReady(ctx context.Context, n engines.Node, p engines.Process, spec Spec
 
 // Stop ends the agents with SIGTERM, and with SIGKILL those that take too long. What they
 // put into the kernel stays.
-func (s *Set) Stop(ctx context.Context) error {
-	processes := s.processes
-	s.processes = nil
+func (e *Engine) Stop(ctx context.Context) error {
+	processes := e.processes
+	e.processes = nil
 	Stop(ctx, processes, stopGrace)
 	return nil
 }

@@ -39,9 +39,9 @@ func spec(asked *atomic.Int32) Spec {
 
 func TestStartAsksUntilInSync(t *testing.T) {
 	var asked atomic.Int32
-	var s Set
+	s := Engine{Spec: spec(&asked)}
 	n := &enginestest.Node{}
-	if err := s.Start(t.Context(), []engines.Node{n}, spec(&asked)); err != nil {
+	if err := s.Start(t.Context(), []engines.Node{n}); err != nil {
 		t.Fatal(err)
 	}
 	if asked.Load() != 3 {
@@ -93,11 +93,10 @@ func TestStartThatFails(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var asked atomic.Int32
-			var s Set
+			s := Engine{Spec: spec(&asked)}
 			n := &enginestest.Node{}
-			broken := spec(&asked)
-			tc.spoil(&broken, n)
-			err := s.Start(t.Context(), []engines.Node{n}, broken)
+			tc.spoil(&s.Spec, n)
+			err := s.Start(t.Context(), []engines.Node{n})
 			if err == nil {
 				t.Fatal("started")
 			}
@@ -119,11 +118,11 @@ func TestStartThatFails(t *testing.T) {
 
 func TestStopKillsWhatDoesNotEnd(t *testing.T) {
 	var asked atomic.Int32
-	var s Set
+	s := Engine{Spec: spec(&asked)}
 	n := &enginestest.Node{OnStart: func() (*enginestest.Process, error) {
 		return enginestest.NewProcess(func(sig os.Signal) bool { return sig == os.Kill }), nil
 	}}
-	if err := s.Start(t.Context(), []engines.Node{n}, spec(&asked)); err != nil {
+	if err := s.Start(t.Context(), []engines.Node{n}); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -23,44 +23,26 @@ const hint = `*mangle
 COMMIT
 `
 
-// Engine is Azure NPM for Linux, version 2 of its data plane.
-type Engine struct {
-	// Binary is the path of the program.
-	Binary string
-
-	agents agents.Set
+// New is Azure NPM for Linux, version 2 of its data plane, by the path of its program. It
+// starts in some minutes.
+func New(binary string) *agents.Engine {
+	return &agents.Engine{
+		Spec: agents.Spec{
+			Name: Name, Env: environment, Prepare: prepare, Ready: ready, Deadline: readyDeadline,
+			Argv: func(n engines.Node) []string { return []string{binary, "start", "--kubeconfig=" + n.Kubeconfig()} },
+		},
+		// What NPM lacks on Windows (named ports, SCTP, negative selectors, except) it has on
+		// Linux, which is what runs here.
+		Lacks: []engines.Unsupported{{
+			Family: model.IPv6,
+			Reason: "Azure NPM has no support for IPv6 (https://learn.microsoft.com/azure/aks/use-network-policies; ErrUnsupportedIPAddress in npm/pkg/controlplane/translation)",
+		}},
+	}
 }
 
-// Name is "azure-npm".
-func (*Engine) Name() string { return Name }
-
-// Unsupported declares IPv6. What NPM lacks on Windows (named ports, SCTP, negative
-// selectors, except) it has on Linux, which is what runs here.
-func (*Engine) Unsupported() []engines.Unsupported {
-	return []engines.Unsupported{{
-		Family: model.IPv6,
-		Reason: "Azure NPM has no support for IPv6 (https://learn.microsoft.com/azure/aks/use-network-policies; ErrUnsupportedIPAddress in npm/pkg/controlplane/translation)",
-	}}
-}
-
-// Start starts one agent per node and returns when all are in sync, after some minutes.
-func (e *Engine) Start(ctx context.Context, nodes []engines.Node) error {
-	return e.agents.Start(ctx, nodes, agents.Spec{
-		Name: Name, Argv: e.Command, Env: Environment, Prepare: prepare, Ready: ready, Deadline: readyDeadline,
-	})
-}
-
-// Stop ends the agents. Their rules stay in the kernel.
-func (e *Engine) Stop(ctx context.Context) error { return e.agents.Stop(ctx) }
-
-// Command is the command line of the agent on a node.
-func (e *Engine) Command(n engines.Node) []string {
-	return []string{e.Binary, "start", "--kubeconfig=" + n.Kubeconfig()}
-}
-
-// Environment names the node, and a configuration that does not exist: then NPM takes its
+// environment names the node, and a configuration that does not exist: then NPM takes its
 // own defaults, which are those of its manifest, whatever this machine has in /etc.
-func Environment(n engines.Node) []string {
+func environment(n engines.Node) []string {
 	return []string{"HOSTNAME=" + n.Name(), "NPM_CONFIG=/nonexistent/azure-npm.json"}
 }
 

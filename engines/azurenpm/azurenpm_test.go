@@ -17,11 +17,11 @@ import (
 var update = flag.Bool("update", false, "write what the code gives into the golden files")
 
 func TestCommand(t *testing.T) {
-	e, n := &Engine{Binary: "/bin/" + Name}, &enginestest.Node{}
-	if err := prepare(t.Context(), n); err != nil {
+	e, n := New("/bin/"+Name), &enginestest.Node{}
+	if err := e.Prepare(t.Context(), n); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := n.Start("npm", e.Command(n), Environment(n)); err != nil {
+	if _, err := n.Start("npm", e.Argv(n), e.Env(n)); err != nil {
 		t.Fatal(err)
 	}
 	enginestest.Golden(t, "testdata/command.txt", n.Calls(), *update)

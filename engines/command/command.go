@@ -32,7 +32,7 @@ type Engine struct {
 	// Lacks is what the engine can't do, with reasons.
 	Lacks []engines.Unsupported
 
-	agents agents.Set
+	agents agents.Engine
 }
 
 var _ engines.Engine = (*Engine)(nil)
@@ -48,16 +48,16 @@ func (e *Engine) Start(ctx context.Context, nodes []engines.Node) error {
 	if e.Label == "" || e.Command == nil {
 		return errors.New("start engine: its Label and its Command must be set")
 	}
-	spec := agents.Spec{
+	e.agents.Spec = agents.Spec{
 		Name: e.Label, Argv: e.Command, Env: func(engines.Node) []string { return e.Env },
 		Deadline: cmp.Or(max(e.Patience, 0), defaultPatience),
 	}
 	if e.Ready != nil {
-		spec.Ready = func(_ context.Context, n engines.Node) (agents.Question, error) {
+		e.agents.Ready = func(_ context.Context, n engines.Node) (agents.Question, error) {
 			return func(ctx context.Context) error { return e.Ready(ctx, n) }, nil
 		}
 	}
-	return e.agents.Start(ctx, nodes, spec)
+	return e.agents.Start(ctx, nodes)
 }
 
 // Stop ends the agents with SIGTERM, and with SIGKILL those that take too long.

@@ -45,49 +45,33 @@ const trialChain = `add table inet netassay-trial
 add chain inet netassay-trial c { type filter hook postrouting priority 95; }
 `
 
-// Engine is kube-network-policies for the standard NetworkPolicy API.
-type Engine struct {
-	// Binary is the path of the program.
-	Binary string
-	// XTables says that the program is the one of that name.
-	XTables bool
-
-	agents agents.Set
+// New is kube-network-policies for the standard NetworkPolicy API, by the path of its program.
+// The project documents no part of the API that it leaves out. When an agent ends its rules
+// stay and, as the program's default is to fail open, let everything pass.
+func New(binary string) *agents.Engine {
+	return &agents.Engine{Spec: agents.Spec{
+		Name: Name, Prepare: prepare, Ready: ready, Deadline: readyDeadline,
+		// The program's own defaults, but for the container runtime's NRI socket, which a lab
+		// does not have.
+		Argv: func(n engines.Node) []string {
+			return []string{
+				binary,
+				"--kubeconfig=" + n.Kubeconfig(),
+				"--hostname-override=" + n.Name(),
+				"--metrics-bind-address=" + metricsAddress,
+				"--nfqueue-id=" + queue,
+				"--disable-nri=true",
+			}
+		},
+	}}
 }
 
-// Name is Name or XTables.
-func (e *Engine) Name() string {
-	if e.XTables {
-		return XTables
-	}
-	return Name
-}
-
-// Unsupported is empty: the project documents no part of the API that it leaves out.
-func (*Engine) Unsupported() []engines.Unsupported { return nil }
-
-// Start starts one agent per node and returns when all are in sync.
-func (e *Engine) Start(ctx context.Context, nodes []engines.Node) error {
-	return e.agents.Start(ctx, nodes, agents.Spec{
-		Name: e.Name(), Argv: e.Command, Prepare: e.prepare, Ready: ready, Deadline: readyDeadline,
-	})
-}
-
-// Stop ends the agents. Their rules stay and, as the program's default is to fail open,
-// let everything pass.
-func (e *Engine) Stop(ctx context.Context) error { return e.agents.Stop(ctx) }
-
-// Command is the command line of the agent on a node: the program's own defaults, but for
-// the container runtime's NRI socket, which a lab does not have.
-func (e *Engine) Command(n engines.Node) []string {
-	return []string{
-		e.Binary,
-		"--kubeconfig=" + n.Kubeconfig(),
-		"--hostname-override=" + n.Name(),
-		"--metrics-bind-address=" + metricsAddress,
-		"--nfqueue-id=" + queue,
-		"--disable-nri=true",
-	}
+// NewXTables is the program called XTables. The kernel is asked by the program itself; it is
+// not ready without its rules.
+func NewXTables(binary string) *agents.Engine {
+	e := New(binary)
+	e.Spec.Name, e.Prepare = XTables, nil
+	return e
 }
 
 // LacksQueue reports whether nftables of this machine's kernel was seen to refuse to hand
@@ -104,10 +88,7 @@ func LacksQueue(ctx context.Context) bool {
 
 // prepare refuses a kernel on which the program would start, fail to write its rules every
 // second, and let everything pass.
-func (e *Engine) prepare(ctx context.Context, n engines.Node) error {
-	if e.XTables {
-		return nil // the kernel is asked by the program; it is not ready without its rules
-	}
+func prepare(ctx context.Context, n engines.Node) error {
 	if err := n.Run(ctx, trial, "nft", "--check", "--file", "-"); err != nil {
 		reason, _, _ := strings.Cut(err.Error(), "\n") // nft points at the place on more lines
 		return fmt.Errorf("this kernel can't send packets to a queue by nftables: use one with CONFIG_NFT_QUEUE, or for netassay scale engine %s (%s)", XTables, reason)

@@ -11,11 +11,11 @@ import (
 var update = flag.Bool("update", false, "write what the code gives into the golden files")
 
 func TestCommand(t *testing.T) {
-	e, n := &Engine{Binary: "/bin/" + Name}, &enginestest.Node{}
-	if err := e.prepare(t.Context(), n); err != nil {
+	e, n := New("/bin/"+Name), &enginestest.Node{}
+	if err := e.Prepare(t.Context(), n); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := n.Start("knp", e.Command(n), nil); err != nil {
+	if _, err := n.Start("knp", e.Argv(n), nil); err != nil {
 		t.Fatal(err)
 	}
 	enginestest.Golden(t, "testdata/command.txt", n.Calls(), *update)

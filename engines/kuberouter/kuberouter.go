@@ -29,39 +29,27 @@ const (
 	readyDeadline = 2 * time.Minute
 )
 
-// Engine is kube-router with --run-firewall alone.
-type Engine struct {
-	// Binary is the path of the program.
-	Binary string
-
-	agents agents.Set
+// New is kube-router with --run-firewall alone, by the path of its program. It declares that
+// it lacks IPv6: version 1 has one iptables and one ipset handler, both IPv4, and reads no pod
+// IP but the first.
+func New(binary string) *agents.Engine {
+	return &agents.Engine{
+		Spec: agents.Spec{
+			Name: Name, Ready: ready, Deadline: readyDeadline,
+			Argv: func(n engines.Node) []string { return command(binary, n) },
+		},
+		Lacks: []engines.Unsupported{{
+			Family: model.IPv6,
+			Reason: "version 1 of kube-router enforces on IPv4 alone, IPv6 belongs to the v2.0.0 release line (https://github.com/cloudnativelabs/kube-router/blob/v1.6.1/docs/ipv6.md)",
+		}},
+	}
 }
 
-// Name is "kube-router".
-func (*Engine) Name() string { return Name }
-
-// Unsupported declares IPv6: version 1 has one iptables and one ipset handler, both IPv4,
-// and reads no pod IP but the first.
-func (*Engine) Unsupported() []engines.Unsupported {
-	return []engines.Unsupported{{
-		Family: model.IPv6,
-		Reason: "version 1 of kube-router enforces on IPv4 alone, IPv6 belongs to the v2.0.0 release line (https://github.com/cloudnativelabs/kube-router/blob/v1.6.1/docs/ipv6.md)",
-	}}
-}
-
-// Start starts one agent per node and returns when all are in sync.
-func (e *Engine) Start(ctx context.Context, nodes []engines.Node) error {
-	return e.agents.Start(ctx, nodes, agents.Spec{Name: Name, Argv: e.Command, Ready: ready, Deadline: readyDeadline})
-}
-
-// Stop ends the agents. Their rules stay in the kernel.
-func (e *Engine) Stop(ctx context.Context) error { return e.agents.Stop(ctx) }
-
-// Command is the command line of the agent on a node. The node's name comes from
+// command is the command line of the agent on a node. The node's name comes from
 // NODE_NAME, which kube-router prefers, as much as from the flag.
-func (e *Engine) Command(n engines.Node) []string {
+func command(binary string, n engines.Node) []string {
 	return []string{
-		e.Binary,
+		binary,
 		"--kubeconfig=" + n.Kubeconfig(),
 		"--hostname-override=" + n.Name(),
 		"--run-firewall=true",

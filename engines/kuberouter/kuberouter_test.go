@@ -13,8 +13,8 @@ import (
 var update = flag.Bool("update", false, "write what the code gives into the golden files")
 
 func TestCommand(t *testing.T) {
-	e := &Engine{Binary: "/bin/" + Name}
-	enginestest.Golden(t, "testdata/command.txt", strings.Join(e.Command(&enginestest.Node{}), "\n")+"\n", *update)
+	e := New("/bin/" + Name)
+	enginestest.Golden(t, "testdata/command.txt", strings.Join(e.Argv(&enginestest.Node{}), "\n")+"\n", *update)
 }
 
 // The metrics are those of an agent on a lab; before.metrics is the same with the

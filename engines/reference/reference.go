@@ -24,7 +24,7 @@ type Engine struct {
 	// Args are added to each agent's command line.
 	Args []string
 
-	agents   agents.Set
+	agents   agents.Engine
 	deployed *deployment
 }
 
@@ -42,7 +42,8 @@ func (*Engine) Unsupported() []engines.Unsupported { return nil }
 
 // Start starts one agent per node and returns when all are in sync.
 func (e *Engine) Start(ctx context.Context, nodes []engines.Node) error {
-	return e.agents.Start(ctx, nodes, e.spec())
+	e.agents.Spec = e.spec()
+	return e.agents.Start(ctx, nodes)
 }
 
 func (e *Engine) spec() agents.Spec {

@@ -31,10 +31,10 @@ type Entry struct {
 	Version string
 	// Unfit says why suites can't judge the engine; "" when they can.
 	Unfit string
-	// Programs are the binaries that New needs.
-	Programs []string
-	// New makes the engine from the paths of its programs, in their order.
-	New func(paths []string) engines.Engine
+	// Program is the binary that it runs, "" for none.
+	Program string
+	// New makes the engine from the path of its program.
+	New func(path string) engines.Engine
 }
 
 // Entries lists the engines in the order in which help shows them.
@@ -45,8 +45,8 @@ func ours() []Entry {
 		{
 			Name:        "reference",
 			Description: "the reference enforcer: iptables and ipset, IPv4 and IPv6",
-			Programs:    []string{"enforcer"},
-			New:         func(paths []string) engines.Engine { return &reference.Engine{Binary: paths[0]} },
+			Program:     "enforcer",
+			New:         func(path string) engines.Engine { return &reference.Engine{Binary: path} },
 		},
 	}
 }
@@ -58,30 +58,30 @@ func peers() []Entry {
 			Name:        azurenpm.Name,
 			Version:     "v1.7.0",
 			Description: "Azure Network Policy Manager; its start takes some 3 minutes",
-			Programs:    []string{azurenpm.Name},
-			New:         func(paths []string) engines.Engine { return &azurenpm.Engine{Binary: paths[0]} },
+			Program:     azurenpm.Name,
+			New:         func(path string) engines.Engine { return azurenpm.New(path) },
 		},
 		{
 			Name:        kuberouter.Name,
 			Version:     "v1.6.1",
 			Description: "kube-router, as a network policy controller alone",
-			Programs:    []string{kuberouter.Name},
-			New:         func(paths []string) engines.Engine { return &kuberouter.Engine{Binary: paths[0]} },
+			Program:     kuberouter.Name,
+			New:         func(path string) engines.Engine { return kuberouter.New(path) },
 		},
 		{
 			Name:        knp.Name,
 			Version:     "v1.1.0",
 			Description: "kube-network-policies: verdicts in user space, by a netfilter queue",
-			Programs:    []string{knp.Name},
-			New:         func(paths []string) engines.Engine { return &knp.Engine{Binary: paths[0]} },
+			Program:     knp.Name,
+			New:         func(path string) engines.Engine { return knp.New(path) },
 		},
 		{
 			Name:        knp.XTables,
 			Version:     "v1.1.0",
 			Description: "the same for kernels whose nftables has no queue: by the xtables target NFQUEUE",
 			Unfit:       "it is for netassay scale; a kernel that makes it necessary may also lack what lets replies pass (CONFIG_NETFILTER_NETLINK_GLUE_CT)",
-			Programs:    []string{knp.XTables},
-			New:         func(paths []string) engines.Engine { return &knp.Engine{Binary: paths[0], XTables: true} },
+			Program:     knp.XTables,
+			New:         func(path string) engines.Engine { return knp.NewXTables(path) },
 		},
 	}
 }
@@ -92,27 +92,27 @@ func controls() []Entry {
 		{
 			Name:        "none",
 			Description: "enforces nothing: a control that must fail every case with a deny cell",
-			New:         func([]string) engines.Engine { return none.Engine{} },
+			New:         func(string) engines.Engine { return none.Engine{} },
 		},
 		{
 			Name:        "deny-all",
 			Description: "drops everything between pods: a control that must fail every case with an allow cell",
-			New:         func([]string) engines.Engine { return &denyall.Engine{} },
+			New:         func(string) engines.Engine { return &denyall.Engine{} },
 		},
 		{
 			Name:        late,
 			Description: "the reference enforcer, told of everything 100 ms late: a control that a measurement must show",
-			Programs:    []string{"enforcer"},
-			New: func(paths []string) engines.Engine {
-				return &flawed.Engine{Label: late, Inner: &reference.Engine{Binary: paths[0]}, Delay: 100 * time.Millisecond}
+			Program:     "enforcer",
+			New: func(path string) engines.Engine {
+				return &flawed.Engine{Label: late, Inner: &reference.Engine{Binary: path}, Delay: 100 * time.Millisecond}
 			},
 		},
 		{
 			Name:        leaky,
 			Description: "the reference enforcer, with everything open for 300 ms at each change: another such control",
-			Programs:    []string{"enforcer"},
-			New: func(paths []string) engines.Engine {
-				return &flawed.Engine{Label: leaky, Inner: &reference.Engine{Binary: paths[0]}, Leak: 300 * time.Millisecond}
+			Program:     "enforcer",
+			New: func(path string) engines.Engine {
+				return &flawed.Engine{Label: leaky, Inner: &reference.Engine{Binary: path}, Leak: 300 * time.Millisecond}
 			},
 		},
 	}
@@ -168,15 +168,14 @@ func Judged(name string) (Entry, error) {
 	return e, err
 }
 
-// Build makes the engine with the programs that find gives.
+// Build makes the engine with the program that find gives.
 func (e Entry) Build(ctx context.Context, find Binaries) (engines.Engine, error) {
-	paths := make([]string, len(e.Programs))
-	for i, p := range e.Programs {
-		path, err := find(ctx, p)
-		if err != nil {
-			return nil, fmt.Errorf("find program %s of engine %s: %w", p, e.Name, err)
+	var path string
+	if e.Program != "" {
+		var err error
+		if path, err = find(ctx, e.Program); err != nil {
+			return nil, fmt.Errorf("find program %s of engine %s: %w", e.Program, e.Name, err)
 		}
-		paths[i] = path
 	}
-	return e.New(paths), nil
+	return e.New(path), nil
 }

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"syscall"
 	"time"
 
 	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/engines/agents"
 	"github.com/netassay/netassay/engines/reference"
 )
 
@@ -87,20 +87,15 @@ func (a *agent) ready(ctx context.Context) error { return a.engine.WaitReady(ctx
 
 // uninstall ends the agents and takes their rules away, so that the other backend finds
 // nodes as new.
-func uninstall(ctx context.Context, cfg *Config, agents []*agent) error {
+func uninstall(ctx context.Context, cfg *Config, all []*agent) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.Timing.Deadline)
 	defer cancel()
 	var errs []error
-	for _, a := range agents {
+	for _, a := range all {
 		if a.process == nil {
 			continue
 		}
-		_ = a.process.Signal(syscall.SIGTERM) // an error means that it has ended
-		select {
-		case <-a.process.Done():
-		case <-time.After(5 * time.Second):
-			_ = a.process.Signal(syscall.SIGKILL)
-		}
+		agents.Stop(ctx, []engines.Process{a.process}, 5*time.Second)
 		errs = append(errs, a.on.Run(ctx, "", cfg.Binary, "cleanup", "--iptables-backend", cfg.Backend))
 	}
 	return errors.Join(errs...)
