@@ -3,14 +3,13 @@ package agents
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"time"
 
 	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/internal/sandbox"
 )
 
 const (
@@ -18,17 +17,6 @@ const (
 	// getLimit bounds an answer; the metrics of a large engine have a few MiB.
 	getLimit = 64 << 20
 )
-
-// DialOn opens connections from the node's own network namespace.
-func DialOn(n engines.Node) func(ctx context.Context, network, addr string) (net.Conn, error) {
-	return func(ctx context.Context, network, addr string) (conn net.Conn, err error) {
-		doErr := n.Do(func() error {
-			conn, err = (&net.Dialer{}).DialContext(ctx, network, addr)
-			return nil
-		})
-		return conn, errors.Join(doErr, err)
-	}
-}
 
 // Getter fetches from servers on a node's loopback.
 type Getter struct {
@@ -38,7 +26,7 @@ type Getter struct {
 // NewGetter makes a Getter for n.
 func NewGetter(n engines.Node) *Getter {
 	return &Getter{client: &http.Client{
-		Transport: &http.Transport{DialContext: DialOn(n), DisableKeepAlives: true},
+		Transport: &http.Transport{DialContext: sandbox.DialIn(n.Do), DisableKeepAlives: true},
 		Timeout:   getTimeout,
 	}}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/engines/agents"
+	"github.com/netassay/netassay/internal/sandbox"
 )
 
 const (
@@ -64,7 +65,7 @@ func count(ctx context.Context, n engines.Node) (things, error) {
 	if err != nil {
 		return things{}, fmt.Errorf("read kubeconfig of %s: %w", n.Name(), err)
 	}
-	cfg.Dial = agents.DialOn(n)
+	cfg.Dial = sandbox.DialIn(n.Do)
 	cfg.ContentType = "application/vnd.kubernetes.protobuf"
 	client, err := kubernetes.NewForConfig(cfg)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/netassay/netassay/engines"
-	"github.com/netassay/netassay/engines/agents"
+	"github.com/netassay/netassay/internal/sandbox"
 )
 
 // proxy stands between an engine and the API server.
@@ -36,7 +36,7 @@ func (p *proxy) start(n engines.Node, cfg *rest.Config) error {
 		return err
 	}
 	onNode := rest.CopyConfig(cfg)
-	onNode.Dial = agents.DialOn(n)
+	onNode.Dial = sandbox.DialIn(n.Do)
 	rt, err := rest.TransportFor(onNode)
 	if err != nil {
 		return err

@@ -1,11 +1,14 @@
 package sandbox
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"runtime"
 
 	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
 )
 
 // netnsDir is where ip(8) looks for named network namespaces.
@@ -25,7 +28,7 @@ func NewNetNS(name string) (*NetNS, error) {
 		return nil, errors.New("name network namespace: not inside a sandbox")
 	}
 	n := &NetNS{handle: netns.None()}
-	err := onNewThreadState(func() (err error) {
+	err := Restoring("net", func() (err error) {
 		if name == "" {
 			n.handle, err = netns.New()
 		} else if n.handle, err = netns.NewNamed(name); err == nil {
@@ -57,7 +60,7 @@ func (n *NetNS) Fd() int { return int(n.handle) }
 // Do runs fn on a thread that is in n. Sockets opened and processes started by fn itself
 // belong to n; goroutines that fn starts do not. Calls may be nested.
 func (n *NetNS) Do(fn func() error) error {
-	return onNewThreadState(func() error {
+	return Restoring("net", func() error {
 		if err := netns.Set(n.handle); err != nil {
 			return fmt.Errorf("enter network namespace: %w", err)
 		}
@@ -65,19 +68,31 @@ func (n *NetNS) Do(fn func() error) error {
 	})
 }
 
-// onNewThreadState runs fn, which may change the thread's network namespace, and restores
-// it. A thread that can't be restored stays locked, so that the Go runtime throws it away
-// with its goroutine instead of running others in the wrong namespace.
-func onNewThreadState(fn func() error) (err error) {
+// DialIn opens connections from the network namespace that do runs functions in. Addresses
+// must be literal: then the dialer stays on the calling thread.
+func DialIn(do func(func() error) error) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	return func(ctx context.Context, network, addr string) (conn net.Conn, err error) {
+		err = do(func() (err error) {
+			conn, err = (&net.Dialer{}).DialContext(ctx, network, addr)
+			return err
+		})
+		return conn, err
+	}
+}
+
+// Restoring runs fn, which may change the thread's namespace of that kind ("net", "uts"), and
+// restores it. A thread that can't be restored stays locked, so that the Go runtime throws it
+// away with its goroutine instead of running others in the wrong namespace.
+func Restoring(kind string, fn func() error) (err error) {
 	runtime.LockOSThread()
-	home, err := netns.Get()
+	home, err := netns.GetFromPath("/proc/thread-self/ns/" + kind)
 	if err != nil {
 		runtime.UnlockOSThread()
-		return fmt.Errorf("open network namespace: %w", err)
+		return fmt.Errorf("open %s namespace: %w", kind, err)
 	}
 	defer func() {
-		if back := netns.Set(home); back != nil {
-			err = errors.Join(err, fmt.Errorf("leave network namespace: %w", back))
+		if back := unix.Setns(int(home), 0); back != nil {
+			err = errors.Join(err, fmt.Errorf("leave %s namespace: %w", kind, back))
 		} else {
 			runtime.UnlockOSThread()
 		}

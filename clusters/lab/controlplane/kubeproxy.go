@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"text/template"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/netassay/netassay/clusters/lab/network"
 	"github.com/netassay/netassay/internal/process"
+	"github.com/netassay/netassay/internal/sandbox"
 )
 
 // ProxyModes are the modes of kube-proxy that a lab can have.
@@ -88,13 +88,11 @@ func (c *ControlPlane) WaitProxy(ctx context.Context, node *network.Node, p *pro
 	return until(ctx, p, "kube-proxy on "+node.Name(), func(ctx context.Context) bool {
 		ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 		defer cancel()
-		return node.Do(func() error {
-			conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", service)
-			if err == nil {
-				conn.Close()
-			}
-			return err
-		}) == nil
+		conn, err := sandbox.DialIn(node.Do)(ctx, "tcp", service)
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
 	})
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/netassay/netassay/clusters/lab/kubelet/lifecycle"
 	"github.com/netassay/netassay/clusters/lab/kubelet/podlog"
 	"github.com/netassay/netassay/clusters/lab/kubelet/process"
+	"github.com/netassay/netassay/internal/sandbox"
 )
 
 // running is a container with a process.
@@ -83,20 +84,14 @@ func why(c corev1.ContainerStatus) string {
 	}
 }
 
-type execRequest struct {
-	argv     []string
-	in       io.Reader
-	out, err io.Writer
-}
-
 // exec runs a command beside the container's own process.
-func (c running) exec(ctx context.Context, r execRequest) error {
+func (c running) exec(ctx context.Context, argv []string, s clusters.Streams) error {
 	if c.view.space == nil {
 		return process.ErrEnded
 	}
 	return runIn(ctx, c.view.space, process.Command{
-		Argv: c.run.image.Resolve(r.argv), Env: c.run.env, Dir: c.run.spec.WorkingDir,
-		In: r.in, Out: r.out, Err: r.err,
+		Argv: c.run.image.Resolve(argv), Env: c.run.env, Dir: c.run.spec.WorkingDir,
+		In: s.In, Out: s.Out, Err: s.Err,
 	})
 }
 
@@ -141,12 +136,7 @@ func (a *agent) PortForward(ctx context.Context, name, _ string, port int32, str
 func dialLoopback(ctx context.Context, network PodNetwork, port int32) (net.Conn, error) {
 	var errs []error
 	for _, host := range []string{"127.0.0.1", "::1"} {
-		var conn net.Conn
-		// A literal address keeps the dialer on the thread that is in the namespace.
-		err := network.Do(func() (err error) {
-			conn, err = (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(int(port))))
-			return err
-		})
+		conn, err := sandbox.DialIn(network.Do)(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(int(port))))
 		if err == nil {
 			return conn, nil
 		}

@@ -202,5 +202,5 @@ func (k *Kubelet) Exec(ctx context.Context, namespace, pod, container string, cm
 	if err != nil {
 		return err
 	}
-	return c.exec(ctx, execRequest{argv: cmd, in: s.In, out: s.Out, err: s.Err})
+	return c.exec(ctx, cmd, s)
 }

@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/clusters/lab/kubelet/lifecycle"
 	"github.com/netassay/netassay/clusters/lab/kubelet/probes"
 )
@@ -32,7 +33,7 @@ func (w *worker) ask(r *run, p *corev1.Probe, verdict func(stop func(), ok bool,
 	target := probes.Target{
 		Host: w.state.PodIPs[0], Ports: r.spec.Ports, Do: w.agent.cfg.HostDo,
 		Exec: func(ctx context.Context, argv []string) error {
-			return running{w.view.Load(), r}.exec(ctx, execRequest{argv: argv})
+			return running{w.view.Load(), r}.exec(ctx, argv, clusters.Streams{})
 		},
 	}
 	check := func(ctx context.Context) error { return probes.Check(ctx, p.ProbeHandler, target) }

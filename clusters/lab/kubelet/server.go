@@ -188,17 +188,17 @@ func (e executor) ExecInContainer(ctx context.Context, _, _, _ string, cmd []str
 	if tty {
 		return errors.New("the lab has no terminals: leave out --tty (-t)")
 	}
-	r := execRequest{argv: cmd}
+	var s clusters.Streams
 	if e.opts.Stdin {
-		r.in = in
+		s.In = in
 	}
 	if e.opts.Stdout {
-		r.out = out
+		s.Out = out
 	}
 	if e.opts.Stderr {
-		r.err = errs
+		s.Err = errs
 	}
-	err := e.c.exec(ctx, r)
+	err := e.c.exec(ctx, cmd, s)
 	var exit *clusters.ExitError
 	if errors.As(err, &exit) {
 		return utilexec.CodeExitError{Err: err, Code: exit.Code}

@@ -14,6 +14,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/netassay/netassay/internal/sandbox"
 )
 
 // Target is what a probe asks.
@@ -43,22 +45,11 @@ func (t Target) tcp(ctx context.Context, a *corev1.TCPSocketAction) error {
 	if err != nil {
 		return err
 	}
-	conn, err := t.dial(ctx, "tcp", addr)
+	conn, err := sandbox.DialIn(t.Do)(ctx, "tcp", addr)
 	if err != nil {
 		return err
 	}
 	return conn.Close()
-}
-
-// dial opens the socket inside Do. The address is literal, so that the dialer stays on the
-// calling thread.
-func (t Target) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	var conn net.Conn
-	err := t.Do(func() (err error) {
-		conn, err = (&net.Dialer{}).DialContext(ctx, network, addr)
-		return err
-	})
-	return conn, err
 }
 
 func (t Target) address(host string, port intstr.IntOrString) (string, error) {
@@ -98,7 +89,7 @@ func (t Target) http(ctx context.Context, a *corev1.HTTPGetAction) error {
 		return err
 	}
 	client := &http.Client{Transport: &http.Transport{
-		DialContext:       t.dial,
+		DialContext:       sandbox.DialIn(t.Do),
 		DisableKeepAlives: true,
 		// The API defines that an HTTPS probe does not verify the certificate.
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true},

@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
-	"strconv"
 	"sync"
 	"time"
 
+	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
+
+	"github.com/netassay/netassay/internal/sandbox"
 )
 
 const threadUTS = "/proc/thread-self/ns/uts"
@@ -31,55 +32,27 @@ var ErrEnded = errors.New("the pod has ended")
 // NewSpace makes a UTS namespace with the hostname. Processes start inside net, which runs
 // a function on a locked thread in the network namespace.
 func NewSpace(hostname string, net func(func() error) error) (*Space, error) {
-	var uts *os.File
-	err := onUTS(func() error {
+	s := &Space{net: net}
+	err := sandbox.Restoring("uts", func() (err error) {
 		if err := unix.Unshare(unix.CLONE_NEWUTS); err != nil {
 			return fmt.Errorf("create UTS namespace: %w", err)
 		}
 		if err := unix.Sethostname([]byte(hostname)); err != nil {
 			return fmt.Errorf("set hostname %s: %w", hostname, err)
 		}
-		f, err := os.Open(threadUTS)
-		if err != nil {
-			return fmt.Errorf("open UTS namespace: %w", err)
+		if s.inode, err = os.Readlink(threadUTS); err != nil {
+			return fmt.Errorf("read UTS namespace: %w", err)
 		}
-		uts = f
-		return nil
+		s.uts, err = os.Open(threadUTS)
+		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	var stat unix.Stat_t
-	if err := unix.Fstat(int(uts.Fd()), &stat); err != nil {
-		return nil, errors.Join(fmt.Errorf("stat UTS namespace: %w", err), uts.Close())
-	}
-	return &Space{net: net, uts: uts, inode: "uts:[" + strconv.FormatUint(stat.Ino, 10) + "]"}, nil
-}
-
-// onUTS runs fn, which may change the thread's UTS namespace, and restores it. A thread
-// that can't be restored stays locked, so that the Go runtime throws it away.
-func onUTS(fn func() error) (err error) {
-	runtime.LockOSThread()
-	home, err := os.Open(threadUTS)
-	if err != nil {
-		runtime.UnlockOSThread()
-		return fmt.Errorf("open UTS namespace: %w", err)
-	}
-	defer func() {
-		if back := unix.Setns(int(home.Fd()), unix.CLONE_NEWUTS); back != nil {
-			err = errors.Join(err, fmt.Errorf("leave UTS namespace: %w", back))
-		} else {
-			runtime.UnlockOSThread()
-		}
-		home.Close()
-	}()
-	return fn()
+	return s, err
 }
 
 // Do runs fn on a thread that is in the space's namespaces.
 func (s *Space) Do(fn func() error) error {
 	return s.net(func() error {
-		return onUTS(func() error {
+		return sandbox.Restoring("uts", func() error {
 			if err := unix.Setns(int(s.uts.Fd()), unix.CLONE_NEWUTS); err != nil {
 				return fmt.Errorf("enter UTS namespace: %w", err)
 			}
@@ -126,23 +99,14 @@ func (s *Space) KillAll(ctx context.Context) error {
 
 // members are the processes in the space. A zombie has left its namespaces already.
 func (s *Space) members() ([]int, error) {
-	proc, err := os.Open("/proc")
-	if err != nil {
-		return nil, fmt.Errorf("list processes: %w", err)
-	}
-	defer proc.Close()
-	names, err := proc.Readdirnames(-1)
+	all, err := procfs.AllProcs()
 	if err != nil {
 		return nil, fmt.Errorf("list processes: %w", err)
 	}
 	var pids []int
-	for _, name := range names {
-		pid, err := strconv.Atoi(name)
-		if err != nil {
-			continue
-		}
-		if ns, err := os.Readlink("/proc/" + name + "/ns/uts"); err == nil && ns == s.inode {
-			pids = append(pids, pid)
+	for _, p := range all {
+		if ns, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/uts", p.PID)); err == nil && ns == s.inode {
+			pids = append(pids, p.PID)
 		}
 	}
 	return pids, nil
