@@ -27,9 +27,6 @@ func buildNamed(ctx context.Context, name string) (engines.Engine, string, error
 		return nil, "", err
 	}
 	engine, err := entry.Build(ctx, binaries.Finder(nil))
-	if e, ok := engine.(interface{ IsolateNewPods() }); ok {
-		e.IsolateNewPods()
-	}
 	return engine, entry.Version, err
 }
 

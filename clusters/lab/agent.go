@@ -54,7 +54,7 @@ func (l *Lab) agentConfig(n *node) (kubelet.Config, error) {
 		NodeName: n.Name(), NodeIPs: n.net.IPs(), PodCIDRs: n.net.PodCIDRs(),
 		Client: client, Images: l.images(), LogDir: dir,
 		Attach: func(key string, want netip.Addr, only model.Family) (kubelet.PodNetwork, error) {
-			return n.net.AttachAt(key, want, only)
+			return n.net.Attach(key, want, only)
 		},
 		ServerCert: cert, ClientCA: ca.Pool(), HostDo: n.net.Do,
 		Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelInfo})),

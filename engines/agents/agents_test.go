@@ -1,4 +1,4 @@
-package agents
+package agents_test
 
 import (
 	"context"
@@ -13,12 +13,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/netassay/netassay/engines"
-	"github.com/netassay/netassay/engines/enginestest"
+	"github.com/netassay/netassay/engines/agents"
 )
 
 // spec is an engine whose agent says that it is in sync at the third question.
-func spec(asked *atomic.Int32) Spec {
-	return Spec{
+func spec(asked *atomic.Int32) agents.Spec {
+	return agents.Spec{
 		Name:     "thing",
 		Argv:     func(n engines.Node) []string { return []string{"/bin/thing", n.Name()} },
 		Env:      func(engines.Node) []string { return []string{"A=1"} },
@@ -26,7 +26,7 @@ func spec(asked *atomic.Int32) Spec {
 		Prepare: func(ctx context.Context, n engines.Node) error {
 			return n.Run(ctx, "text", "tool")
 		},
-		Ready: func(context.Context, engines.Node) (Question, error) {
+		Ready: func(context.Context, engines.Node) (agents.Question, error) {
 			return func(context.Context) error {
 				if asked.Add(1) < 3 {
 					return errors.New("not yet")
@@ -39,8 +39,8 @@ func spec(asked *atomic.Int32) Spec {
 
 func TestStartAsksUntilInSync(t *testing.T) {
 	var asked atomic.Int32
-	s := Engine{Spec: spec(&asked)}
-	n := &enginestest.Node{}
+	s := agents.Engine{Spec: spec(&asked)}
+	n := &node{}
 	if err := s.Start(t.Context(), []engines.Node{n}); err != nil {
 		t.Fatal(err)
 	}
@@ -63,38 +63,38 @@ func TestStartAsksUntilInSync(t *testing.T) {
 func TestStartThatFails(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
-		spoil func(s *Spec, n *enginestest.Node)
+		spoil func(s *agents.Spec, n *node)
 		says  []string
 	}{
-		{"prepare", func(s *Spec, _ *enginestest.Node) {
+		{"prepare", func(s *agents.Spec, _ *node) {
 			s.Prepare = func(context.Context, engines.Node) error { return errors.New("no iptables") }
 		}, []string{"prepare node1 for thing", "no iptables"}},
-		{"start", func(_ *Spec, n *enginestest.Node) {
-			n.OnStart = func() (*enginestest.Process, error) { return nil, errors.New("no such file") }
+		{"start", func(_ *agents.Spec, n *node) {
+			n.OnStart = func() (*process, error) { return nil, errors.New("no such file") }
 		}, []string{"start thing on node1", "no such file"}},
-		{"what to know", func(s *Spec, _ *enginestest.Node) {
-			s.Ready = func(context.Context, engines.Node) (Question, error) { return nil, errors.New("no API") }
+		{"what to know", func(s *agents.Spec, _ *node) {
+			s.Ready = func(context.Context, engines.Node) (agents.Question, error) { return nil, errors.New("no API") }
 		}, []string{"thing on node1 has to know", "no API"}},
-		{"too late", func(s *Spec, _ *enginestest.Node) {
+		{"too late", func(s *agents.Spec, _ *node) {
 			s.Deadline = time.Millisecond
-			s.Ready = func(context.Context, engines.Node) (Question, error) {
+			s.Ready = func(context.Context, engines.Node) (agents.Question, error) {
 				return func(context.Context) error { return errors.New("1 of 2 pods") }, nil
 			}
 		}, []string{"wait for thing on node1", "last: 1 of 2 pods"}},
-		{"dies", func(s *Spec, n *enginestest.Node) {
-			n.OnStart = func() (*enginestest.Process, error) {
-				p := enginestest.NewProcess(func(os.Signal) bool { return true })
+		{"dies", func(s *agents.Spec, n *node) {
+			n.OnStart = func() (*process, error) {
+				p := newProcess(func(os.Signal) bool { return true })
 				return p, p.Signal(os.Kill)
 			}
-			s.Ready = func(context.Context, engines.Node) (Question, error) {
+			s.Ready = func(context.Context, engines.Node) (agents.Question, error) {
 				return func(context.Context) error { return errors.New("not yet") }, nil
 			}
 		}, []string{"thing on node1 ended", "see the log thing-node1"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var asked atomic.Int32
-			s := Engine{Spec: spec(&asked)}
-			n := &enginestest.Node{}
+			s := agents.Engine{Spec: spec(&asked)}
+			n := &node{}
 			tc.spoil(&s.Spec, n)
 			err := s.Start(t.Context(), []engines.Node{n})
 			if err == nil {
@@ -118,9 +118,9 @@ func TestStartThatFails(t *testing.T) {
 
 func TestStopKillsWhatDoesNotEnd(t *testing.T) {
 	var asked atomic.Int32
-	s := Engine{Spec: spec(&asked)}
-	n := &enginestest.Node{OnStart: func() (*enginestest.Process, error) {
-		return enginestest.NewProcess(func(sig os.Signal) bool { return sig == os.Kill }), nil
+	s := agents.Engine{Spec: spec(&asked)}
+	n := &node{OnStart: func() (*process, error) {
+		return newProcess(func(sig os.Signal) bool { return sig == os.Kill }), nil
 	}}
 	if err := s.Start(t.Context(), []engines.Node{n}); err != nil {
 		t.Fatal(err)
@@ -153,7 +153,7 @@ h_count 5
 g{f="4"} 1.5
 g{f="6"} 2
 `)
-	m, err := ParseMetrics(text)
+	m, err := agents.ParseMetrics(text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +178,7 @@ g{f="6"} 2
 			t.Errorf("%s%v: %g %v, want %g %v", tc.metric, tc.labels, got, ok, tc.want, tc.ok)
 		}
 	}
-	if _, err := ParseMetrics([]byte("broken x\n")); err == nil {
+	if _, err := agents.ParseMetrics([]byte("broken x\n")); err == nil {
 		t.Error("no error for a value that is no number")
 	}
 }

@@ -1,7 +1,6 @@
 package azurenpm
 
 import (
-	"flag"
 	"os"
 	"strings"
 	"testing"
@@ -11,21 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/netassay/netassay/engines/agents"
-	"github.com/netassay/netassay/engines/enginestest"
 )
-
-var update = flag.Bool("update", false, "write what the code gives into the golden files")
-
-func TestCommand(t *testing.T) {
-	e, n := New("/bin/"+Name), &enginestest.Node{}
-	if err := e.Prepare(t.Context(), n); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := n.Start("npm", e.Argv(n), e.Env(n)); err != nil {
-		t.Fatal(err)
-	}
-	enginestest.Golden(t, "testdata/command.txt", n.Calls(), *update)
-}
 
 // The metrics are those of an agent in the middle of a conformance run: 8 namespaces made
 // and 4 updates of them, 11 pods made and 2 of them deleted, 2 policies in force.

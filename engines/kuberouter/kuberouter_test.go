@@ -1,21 +1,11 @@
 package kuberouter
 
 import (
-	"flag"
 	"os"
-	"strings"
 	"testing"
 
 	"github.com/netassay/netassay/engines/agents"
-	"github.com/netassay/netassay/engines/enginestest"
 )
-
-var update = flag.Bool("update", false, "write what the code gives into the golden files")
-
-func TestCommand(t *testing.T) {
-	e := New("/bin/" + Name)
-	enginestest.Golden(t, "testdata/command.txt", strings.Join(e.Argv(&enginestest.Node{}), "\n")+"\n", *update)
-}
 
 // The metrics are those of an agent on a lab; before.metrics is the same with the
 // histogram of syncs at zero.

@@ -61,11 +61,6 @@ func (e *Engine) Command(n engines.Node) []string {
 	return append(argv, e.Args...)
 }
 
-// IsolateNewPods has the agents close the addresses of pods that they do not know yet. Only so
-// is a new pod isolated from its first instant, as the specification asks. It is the enforcer's
-// default by now.
-func (e *Engine) IsolateNewPods() { e.Args = append(e.Args, "--default-deny-unknown") }
-
 // Stop ends the agents with SIGTERM, and with SIGKILL those that take too long. What they
 // put into the kernel stays.
 func (e *Engine) Stop(ctx context.Context) error { return e.agents.Stop(ctx) }

@@ -38,8 +38,6 @@ type Spec struct {
 	Env []string
 	// Do runs the start on a thread in the process's namespace; nil means in the caller's.
 	Do func(func() error) error
-	// MayEnd is for a process whose end by itself is nobody's concern but its owner's.
-	MayEnd bool
 	// Bound is for a process that no sandbox ends: it is killed when this one ends, even by
 	// a kill.
 	Bound bool
@@ -119,7 +117,7 @@ func (g *Group) wait(p *Process) {
 	g.mu.Lock()
 	g.running = slices.DeleteFunc(g.running, func(other *Process) bool { return other == p })
 	g.mu.Unlock()
-	if p.spec.MayEnd || p.asked.Load() {
+	if p.asked.Load() {
 		return
 	}
 	if err == nil {

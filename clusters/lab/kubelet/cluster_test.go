@@ -113,7 +113,7 @@ func (c *cluster) config(t *testing.T, n *network.Node, ca *pki.Authority, bin s
 		Client: c.client, LogDir: filepath.Join(c.logs, n.Name()),
 		Images: map[string]string{"agnhost": filepath.Join(bin, "agnhost"), "shell": "/bin/sh"},
 		Attach: func(key string, want netip.Addr, only model.Family) (kubelet.PodNetwork, error) {
-			return n.AttachAt(key, want, only)
+			return n.Attach(key, want, only)
 		},
 		ServerCert: cert, ClientCA: ca.Pool(), HostDo: n.Do,
 		Log: slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelInfo})),

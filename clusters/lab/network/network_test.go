@@ -55,7 +55,7 @@ func fresh(t *testing.T, families string, nodes int, fn func(*network.Network)) 
 
 func attach(t *testing.T, n *network.Node, name string) *network.Pod {
 	t.Helper()
-	p, err := n.Attach(name)
+	p, err := n.Attach(name, netip.Addr{}, "")
 	if err != nil {
 		t.Fatal(err)
 	}

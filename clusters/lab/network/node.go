@@ -81,12 +81,10 @@ func (n *Node) close() error {
 }
 
 // Attach makes the network namespace of a pod. The name is for `ip netns exec` and need
-// not be unique in time: a pod may come back while its predecessor is taken down.
-func (n *Node) Attach(name string) (*Pod, error) { return n.AttachAt(name, netip.Addr{}, "") }
-
-// AttachAt is Attach with an address that the pod must have, any when it is not valid, and the
-// one family that it has, "" for all.
-func (n *Node) AttachAt(name string, want netip.Addr, only model.Family) (*Pod, error) {
+// not be unique in time: a pod may come back while its predecessor is taken down. want is an
+// address that the pod must have, any when it is not valid; only is the one family that it
+// has, "" for all.
+func (n *Node) Attach(name string, want netip.Addr, only model.Family) (*Pod, error) {
 	number, err := n.pool.take(want)
 	if err != nil {
 		return nil, fmt.Errorf("attach pod %s to %s: %w", name, n.name, err)

@@ -1,6 +1,4 @@
-// Package enginestest has a node for tests of engines: it starts nothing and keeps what
-// was asked of it. It decides nothing, and only tests may import it.
-package enginestest
+package agents_test
 
 import (
 	"context"
@@ -12,27 +10,27 @@ import (
 	"github.com/netassay/netassay/engines"
 )
 
-// Node is a node on which nothing runs but what Do is given, in the test's own process.
-type Node struct {
+// node is one on which nothing runs but what Do is given, in the test's own process.
+type node struct {
 	// OnStart, when not nil, says what becomes of a start; nil starts a process that
 	// lives until it gets a signal.
-	OnStart func() (*Process, error)
+	OnStart func() (*process, error)
 
 	mu        sync.Mutex
 	calls     []string
-	processes []*Process
+	processes []*process
 }
 
 // Name is "node1".
-func (*Node) Name() string { return "node1" }
+func (*node) Name() string { return "node1" }
 
 // Kubeconfig is a path that does not exist.
-func (*Node) Kubeconfig() string { return "/run/node1/kubeconfig" }
+func (*node) Kubeconfig() string { return "/run/node1/kubeconfig" }
 
 // Start keeps the command and starts nothing.
-func (n *Node) Start(name string, argv, env []string) (engines.Process, error) {
+func (n *node) Start(name string, argv, env []string) (engines.Process, error) {
 	n.note("start %s\n\t%s", name, strings.Join(append(env, argv...), "\n\t"))
-	p := NewProcess(func(os.Signal) bool { return true })
+	p := newProcess(func(os.Signal) bool { return true })
 	if n.OnStart != nil {
 		var err error
 		if p, err = n.OnStart(); err != nil {
@@ -46,36 +44,36 @@ func (n *Node) Start(name string, argv, env []string) (engines.Process, error) {
 }
 
 // Run keeps the command and runs nothing.
-func (n *Node) Run(_ context.Context, stdin string, argv ...string) error {
+func (n *node) Run(_ context.Context, stdin string, argv ...string) error {
 	n.note("run %s\n\t%s", strings.Join(argv, " "), strings.ReplaceAll(strings.TrimSpace(stdin), "\n", "\n\t"))
 	return nil
 }
 
 // Do runs fn where it is.
-func (*Node) Do(fn func() error) error { return fn() }
+func (*node) Do(fn func() error) error { return fn() }
 
 // Calls are the commands that were started or run, in order, a line and its details each.
-func (n *Node) Calls() string {
+func (n *node) Calls() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return strings.Join(n.calls, "")
 }
 
 // Processes are those that were started, in order.
-func (n *Node) Processes() []*Process {
+func (n *node) Processes() []*process {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.processes
 }
 
-func (n *Node) note(format string, args ...any) {
+func (n *node) note(format string, args ...any) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.calls = append(n.calls, fmt.Sprintf(format, args...)+"\n")
 }
 
-// Process is a process that is none.
-type Process struct {
+// process is a process that is none.
+type process struct {
 	endsBy func(os.Signal) bool
 
 	mu      sync.Mutex
@@ -84,16 +82,16 @@ type Process struct {
 	ended   bool
 }
 
-// NewProcess is a process that ends by the signals that endsBy says yes to.
-func NewProcess(endsBy func(os.Signal) bool) *Process {
-	return &Process{done: make(chan struct{}), endsBy: endsBy}
+// newProcess is a process that ends by the signals that endsBy says yes to.
+func newProcess(endsBy func(os.Signal) bool) *process {
+	return &process{done: make(chan struct{}), endsBy: endsBy}
 }
 
 // Pid is 0.
-func (*Process) Pid() int { return 0 }
+func (*process) Pid() int { return 0 }
 
 // Signal keeps sig and may end the process.
-func (p *Process) Signal(sig os.Signal) error {
+func (p *process) Signal(sig os.Signal) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ended {
@@ -108,10 +106,10 @@ func (p *Process) Signal(sig os.Signal) error {
 }
 
 // Done is closed when the process has ended.
-func (p *Process) Done() <-chan struct{} { return p.done }
+func (p *process) Done() <-chan struct{} { return p.done }
 
 // Signals are those that it got, in order.
-func (p *Process) Signals() []os.Signal {
+func (p *process) Signals() []os.Signal {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.signals

@@ -1,0 +1,45 @@
+package agents_test
+
+import (
+	"flag"
+	"os"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/engines/agents"
+	"github.com/netassay/netassay/engines/azurenpm"
+	"github.com/netassay/netassay/engines/knp"
+	"github.com/netassay/netassay/engines/kuberouter"
+)
+
+var update = flag.Bool("update", false, "write what the code gives into the golden files")
+
+// What other projects' engines do on a node before they are asked whether they are in sync.
+func TestPeersOnANode(t *testing.T) {
+	for _, e := range []*agents.Engine{
+		azurenpm.New("/bin/azure-npm"), knp.New("/bin/kube-network-policies"), knp.NewXTables("/bin/kube-network-policies-xtqueue"),
+		kuberouter.New("/bin/kube-router"),
+	} {
+		t.Run(e.Name(), func(t *testing.T) {
+			n, golden := &node{}, "testdata/"+e.Name()+".txt"
+			e.Ready = nil
+			if err := e.Start(t.Context(), []engines.Node{n}); err != nil {
+				t.Fatal(err)
+			}
+			if *update {
+				if err := os.WriteFile(golden, []byte(n.Calls()), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), n.Calls()); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", golden, diff)
+			}
+		})
+	}
+}
