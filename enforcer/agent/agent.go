@@ -93,7 +93,7 @@ func New(cfg Config) *Agent {
 	a.watcher.Trouble = a.trouble
 	a.metrics.countRequests(cfg.Clients.Requests)
 	if cfg.Runner == nil {
-		a.cfg.Runner = kernel.Exec{}
+		a.cfg.Runner = a.tools()
 	}
 	a.kernel = kernel.New(kernel.Options{Backend: cfg.Backend, Runner: measured{a.cfg.Runner, a.metrics}, Parallel: cfg.Runner == nil})
 	return a

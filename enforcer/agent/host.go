@@ -64,6 +64,16 @@ func (a *Agent) start(ctx context.Context) error {
 	return nil
 }
 
+// tools are the real ones, but for changes of sets where netlink works.
+func (a *Agent) tools() kernel.Runner {
+	direct, err := kernel.NewNetlink(kernel.Exec{})
+	if err != nil {
+		a.log.Warn("can't change sets by netlink: ipset restore does it, and takes longer", "error", err)
+		return kernel.Exec{}
+	}
+	return direct
+}
+
 // without says what is not enforced for want of a condition.
 func without(c plan.Condition) string {
 	switch c.(type) {

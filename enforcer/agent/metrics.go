@@ -57,8 +57,8 @@ func newMetrics() *metrics {
 	m := &metrics{registry: registry, make: promauto.With(registry)}
 	m.latency = m.histogram("programming_latency_seconds", "Time from the arrival of a watch event until the kernel enforces it.", "kind")
 	m.stages = m.histogram("sync_duration_seconds", "Time that the stages of a sync took.", "stage")
-	m.execs = m.histogram("exec_duration_seconds", "Time that calls of iptables and ipset took, lock waits included.", "tool", "family")
-	m.execErrors = m.counter("exec_errors_total", "Calls of iptables and ipset that failed.", "tool", "family")
+	m.execs = m.histogram("exec_duration_seconds", "Time that calls of iptables and ipset took, and changes of sets by netlink, lock waits included.", "tool", "family")
+	m.execErrors = m.counter("exec_errors_total", "Calls of iptables and ipset that failed, and changes of sets by netlink.", "tool", "family")
 	m.repairs = m.counter("repairs_total", "Things of ours that something else had changed or removed.", "object")
 	m.observeDrift(kernel.Drift{}) // shown as 0 from the start
 	m.watchErrors = m.counter("watch_errors_total", "Requests to the API server that failed.", "kind")
@@ -175,6 +175,9 @@ func (r measured) Run(ctx context.Context, c kernel.Command) ([]byte, error) {
 	start := time.Now()
 	out, err := r.Runner.Run(ctx, c)
 	tool, family := toolLabels(c.Argv[0])
+	if _, ok := r.Runner.(*kernel.Netlink); ok && c.Sets != nil {
+		tool = "netlink"
+	}
 	r.metrics.execs.WithLabelValues(tool, family).Observe(time.Since(start).Seconds())
 	if err != nil {
 		r.metrics.execErrors.WithLabelValues(tool, family).Inc()

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/netassay/netassay/enforcer/render"
 )
 
 // Command is one call of a tool. Stdin writes the tool's input as it is consumed, so that
@@ -18,7 +20,8 @@ import (
 type Command struct {
 	Argv   []string
 	Stdin  func(w io.Writer) error
-	Strict bool // a tool that complains has failed, whatever its exit code
+	Sets   func(render.SetWriter) // what Stdin says to ipset restore, for runners that need no text
+	Strict bool                   // a tool that complains has failed, whatever its exit code
 }
 
 // Runner is the only way from this package to the world.

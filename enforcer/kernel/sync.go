@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -127,11 +126,11 @@ func (k *Kernel) create(ctx context.Context, have *family, sets []newSet, r *Res
 	if len(sets) == 0 {
 		return nil
 	}
-	err := k.restoreSets(ctx, false, func(w *bufio.Writer) {
+	err := k.restoreSets(ctx, false, func(to render.SetWriter) {
 		for _, s := range sets {
 			tmp := temporaryName(s.set.Name)
-			render.Set(w, s.set, tmp)
-			render.SetRename(w, tmp, s.name)
+			render.FillSet(to, s.set, tmp)
+			to.Rename(tmp, s.name)
 		}
 	})
 	if err != nil {
@@ -151,12 +150,12 @@ func (k *Kernel) edit(ctx context.Context, lines []line, r *Result) error {
 		return nil
 	}
 	r.Lines += len(lines)
-	return k.restoreSets(ctx, true, func(w *bufio.Writer) {
+	return k.restoreSets(ctx, true, func(to render.SetWriter) {
 		for _, l := range lines {
 			if l.Add {
-				render.SetAdd(w, l.Set, l.Member)
+				to.Add(l.Set, l.Member)
 			} else {
-				render.SetDel(w, l.Set, l.Member)
+				to.Del(l.Set, l.Member)
 			}
 		}
 	})
@@ -211,9 +210,9 @@ func (k *Kernel) readBack(ctx context.Context, f model.Family, have *family, tx 
 // ours (https://github.com/Azure/azure-container-networking/issues/2997).
 func (k *Kernel) collect(ctx context.Context, have *family, names []string, r *Result) error {
 	for len(names) > 0 {
-		err := k.restoreSets(ctx, true, func(w *bufio.Writer) {
+		err := k.restoreSets(ctx, true, func(to render.SetWriter) {
 			for _, name := range names {
-				render.SetDestroy(w, name)
+				to.Destroy(name)
 			}
 		})
 		done := len(names)
@@ -253,18 +252,18 @@ func failedLine(err error) (int, bool) {
 	return n, err == nil && n > 0
 }
 
-// restoreSets runs ipset restore. Lines before one that fails have taken effect. With
-// lenient, adding what is there and removing what is not is no error; the word has to be
-// on the command line, as ipset ignores it within the input.
-func (k *Kernel) restoreSets(ctx context.Context, lenient bool, write func(*bufio.Writer)) error {
+// restoreSets runs ipset restore, or has a runner do the same without it. Lines before one
+// that fails have taken effect. With lenient, adding what is there and removing what is not is
+// no error; the word has to be on the command line, as ipset ignores it within the input.
+func (k *Kernel) restoreSets(ctx context.Context, lenient bool, write func(render.SetWriter)) error {
 	argv := []string{ipset, "restore"}
 	if lenient {
-		argv = append(argv, "-exist")
+		argv = append(argv, exist)
 	}
-	_, err := k.run.Run(ctx, Command{Argv: argv, Stdin: func(w io.Writer) error {
-		b := bufio.NewWriterSize(w, 64<<10)
-		write(b)
-		return b.Flush()
-	}})
+	_, err := k.run.Run(ctx, Command{
+		Argv:  argv,
+		Stdin: func(w io.Writer) error { return render.SetText(w, write) },
+		Sets:  write,
+	})
 	return explain(err)
 }

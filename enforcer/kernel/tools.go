@@ -30,6 +30,9 @@ const lockWait = "5"
 
 const ipset = "ipset"
 
+// exist has ipset take for done what is so already.
+const exist = "-exist"
+
 // xtables is the name of one of a family's tools, action being "-restore", "-save" or "".
 func (b Backend) xtables(f model.Family, action string) string {
 	name := "iptables"

@@ -52,7 +52,33 @@ func (r inside) Run(ctx context.Context, c kernel.Command) (out []byte, err erro
 	return out, err
 }
 
-// onAll runs a test on the simulated kernel and on both real backends.
+func newNS(tb testing.TB) *sandbox.NetNS {
+	tb.Helper()
+	ns, err := sandbox.NewNetNS("")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { ns.Close() })
+	return ns
+}
+
+// byNetlink is inside, but for sets, which are changed by netlink.
+func byNetlink(tb testing.TB, ns *sandbox.NetNS) *kernel.Netlink {
+	tb.Helper()
+	var n *kernel.Netlink
+	err := ns.Do(func() (err error) {
+		n, err = kernel.NewNetlink(inside{ns})
+		return err
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(n.Close)
+	return n
+}
+
+// onAll runs a test on the simulated kernel and on both real backends, with nft by netlink and
+// with legacy by ipset restore.
 func onAll(t *testing.T, test func(w *world)) {
 	t.Helper()
 	t.Run("fake", func(t *testing.T) {
@@ -61,12 +87,12 @@ func onAll(t *testing.T, test func(w *world)) {
 	for _, b := range []kernel.Backend{kernel.NFT, kernel.Legacy} {
 		t.Run(string(b), func(t *testing.T) {
 			sandbox.Require(t)
-			ns, err := sandbox.NewNetNS("")
-			if err != nil {
-				t.Fatal(err)
+			ns := newNS(t)
+			run := kernel.Runner(inside{ns})
+			if b == kernel.NFT {
+				run = byNetlink(t, ns)
 			}
-			t.Cleanup(func() { ns.Close() })
-			test(&world{t: t, run: &counting{Runner: inside{ns}}, backend: b})
+			test(&world{t: t, run: &counting{Runner: run}, backend: b})
 		})
 	}
 }

@@ -14,36 +14,58 @@ import (
 	"github.com/netassay/netassay/model"
 )
 
+// SetWriter is told of changes of sets, in the order in which they are to be made.
+type SetWriter interface {
+	// Create makes a set like s under the given name, without members.
+	Create(s plan.Set, name string)
+	Add(name string, m plan.Member)
+	Del(name string, m plan.Member)
+	// Rename renames a set; no set may be named `to` yet.
+	Rename(from, to string)
+	// Destroy destroys a set that no rule refers to.
+	Destroy(name string)
+}
+
 // Sets writes sets whole, create line and members, as input for ipset restore.
 func Sets(w io.Writer, sets []plan.Set) error {
-	b := bufio.NewWriter(w)
-	for _, s := range sets {
-		Set(b, s, string(s.Name))
+	return SetText(w, func(to SetWriter) {
+		for _, s := range sets {
+			FillSet(to, s, string(s.Name))
+		}
+	})
+}
+
+// FillSet makes s whole under the given name: its own, or a temporary one that it is renamed
+// from when it is full.
+func FillSet(to SetWriter, s plan.Set, name string) {
+	to.Create(s, name)
+	for _, m := range s.Members {
+		to.Add(name, m)
 	}
+}
+
+// SetText writes changes as input for ipset restore, one a line.
+func SetText(w io.Writer, write func(SetWriter)) error {
+	b := bufio.NewWriterSize(w, 64<<10)
+	write(setText{b})
 	return b.Flush()
 }
 
-// Set writes s whole under the given name: its own, or a temporary one that it is renamed
-// from when it is full. Errors of this and the following stay in b until it is flushed.
-func Set(b *bufio.Writer, s plan.Set, name string) {
-	line(b, fmt.Sprintf("create %s %s family %s hashsize %d maxelem %d",
-		name, kinds[s.Kind], Family(s.Family), HashSize(len(s.Members)), s.MaxElem()))
-	for _, m := range s.Members {
-		SetAdd(b, name, m)
-	}
+// setText is a SetWriter. Errors stay in it until it is flushed.
+type setText struct{ *bufio.Writer }
+
+func (b setText) Create(s plan.Set, name string) {
+	line(b.Writer, fmt.Sprintf("create %s %s family %s hashsize %d maxelem %d",
+		name, Kind(s.Kind), Family(s.Family), HashSize(len(s.Members)), s.MaxElem()))
 }
 
-// SetAdd adds a member to a set.
-func SetAdd(b *bufio.Writer, name string, m plan.Member) { line(b, "add ", name, " ", MemberText(m)) }
+func (b setText) Add(name string, m plan.Member) { line(b.Writer, "add ", name, " ", MemberText(m)) }
 
-// SetDel removes a member from a set.
-func SetDel(b *bufio.Writer, name string, m plan.Member) { line(b, "del ", name, " ", MemberText(m)) }
+func (b setText) Del(name string, m plan.Member) { line(b.Writer, "del ", name, " ", MemberText(m)) }
 
-// SetRename renames a set; no set may be named `to` yet.
-func SetRename(b *bufio.Writer, from, to string) { line(b, "rename ", from, " ", to) }
+func (b setText) Rename(from, to string) { line(b.Writer, "rename ", from, " ", to) }
 
-// SetDestroy destroys a set that no rule refers to.
-func SetDestroy(b *bufio.Writer, name string) { line(b, "destroy ", name) }
+func (b setText) Destroy(name string) { line(b.Writer, "destroy ", name) }
 
 // HashSize is the number of buckets to start with for n members: a power of two, so large
 // that filling the set does not make the kernel rehash it over and over.

@@ -26,6 +26,9 @@ func ParseFamily(text string) model.Family {
 // kinds are the types of ipsets.
 var kinds = [...]string{plan.Addresses: "hash:ip", plan.Prefixes: "hash:net", plan.AddressPorts: "hash:ip,port", plan.Links: "hash:net,iface"}
 
+// Kind is the type of the ipset that holds such members.
+func Kind(k plan.SetKind) string { return kinds[k] }
+
 // ParseKind reads the type of an ipset; it is the zero kind of one that no plan has.
 func ParseKind(text string) plan.SetKind { return plan.SetKind(max(0, slices.Index(kinds[:], text))) }
 
