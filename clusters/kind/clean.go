@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/netassay/netassay/internal/flock"
 )
 
 // Clean removes what killed runs have left behind and says of each thing what it did. A
@@ -15,7 +17,7 @@ import (
 // that don't carry our marker are not even looked at. Where there is no Docker there is
 // nothing but directories to remove.
 func Clean(ctx context.Context, all bool) (done []string, err error) {
-	root, err := stateRoot()
+	root, err := flock.StateDir("kind")
 	if err != nil {
 		return nil, err
 	}

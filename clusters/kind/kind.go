@@ -19,6 +19,7 @@ import (
 
 	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/clusters/existing"
+	"github.com/netassay/netassay/internal/flock"
 	kindconfigs "github.com/netassay/netassay/kind-configs"
 	"github.com/netassay/netassay/model"
 )
@@ -63,7 +64,7 @@ func Start(ctx context.Context, cfg Config) (*Cluster, error) {
 	if err := Available(ctx); err != nil {
 		return nil, err
 	}
-	root, err := stateRoot()
+	root, err := flock.StateDir("kind")
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,7 @@ import (
 
 	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/clusters/nodeimage"
+	"github.com/netassay/netassay/internal/flock"
 )
 
 // These tests make real clusters, which takes Docker, the node image and minutes. They run
@@ -62,7 +63,7 @@ func wantNothing(t *testing.T, name string) {
 	if nets, err := d.networks(ctx, name); err != nil || len(nets) > 0 {
 		t.Errorf("networks %v are left (%v)", nets, err)
 	}
-	root, err := stateRoot()
+	root, err := flock.StateDir("kind")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -297,7 +298,7 @@ func TestKilledWhileRemoving(t *testing.T) {
 func removeAndDie(t *testing.T, id, at string) {
 	t.Helper()
 	cfg := config(t, id).withDefaults()
-	root, err := stateRoot()
+	root, err := flock.StateDir("kind")
 	if err != nil {
 		t.Fatal(err)
 	}

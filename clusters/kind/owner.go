@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"golang.org/x/sys/unix"
+	"github.com/netassay/netassay/internal/flock"
 )
 
 // The files in a cluster's directory.
@@ -16,24 +16,6 @@ const (
 	keptFile       = "kept" // the user wants the cluster to outlive its owner
 	kubeconfigFile = "kubeconfig"
 )
-
-// stateRoot is the directory that holds a directory per cluster of this user: below
-// XDG_STATE_HOME, else ~/.local/state.
-func stateRoot() (string, error) {
-	root := os.Getenv("XDG_STATE_HOME")
-	if root == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return "", fmt.Errorf("find state directory: %w: set XDG_STATE_HOME", err)
-		}
-		root = filepath.Join(home, ".local", "state")
-	}
-	abs, err := filepath.Abs(filepath.Join(root, "netassay", "kind"))
-	if err != nil {
-		return "", fmt.Errorf("find state directory: %w", err)
-	}
-	return abs, nil
-}
 
 // claim is the ownership of a cluster: its directory and the lock in it.
 type claim struct {
@@ -51,14 +33,11 @@ func take(dir string) (_ *claim, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("make directory of cluster: %w", err)
 	}
-	f, err := os.OpenFile(filepath.Join(temp, lockFile), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := flock.Take(filepath.Join(temp, lockFile))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("lock cluster: %w", err), os.RemoveAll(temp))
 	}
-	if err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err == nil {
-		err = os.Rename(temp, dir)
-	}
-	if err != nil {
+	if err := os.Rename(temp, dir); err != nil {
 		return nil, errors.Join(fmt.Errorf("lock cluster: %w", err), f.Close(), os.RemoveAll(temp))
 	}
 	return &claim{dir: dir, lock: f}, nil
@@ -92,7 +71,7 @@ const (
 
 // look finds out how the cluster is whose directory is dir in the mount namespace space.
 func look(dir, space string) owned {
-	f, err := os.Open(filepath.Join(dir, lockFile))
+	held, err := flock.Held(filepath.Join(dir, lockFile))
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && space != mountSpace():
 		return foreign
@@ -100,10 +79,7 @@ func look(dir, space string) owned {
 		return orphaned
 	case err != nil: // of another user
 		return foreign
-	}
-	defer f.Close()
-	// A shared lock, so that two commands that look don't see each other.
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB); err != nil {
+	case held:
 		return inUse
 	}
 	if _, err := os.Stat(filepath.Join(dir, keptFile)); err == nil {

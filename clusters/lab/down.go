@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"github.com/prometheus/procfs"
+	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/netassay/netassay/internal/flock"
 )
 
 // endTime is how long a lab may take to end after SIGTERM, and how often it is looked at.
@@ -55,23 +58,12 @@ func end(ctx context.Context, dir string) error {
 }
 
 func awaitEnd(ctx context.Context, dir string) error {
-	ctx, cancel := context.WithTimeout(ctx, endTime)
-	defer cancel()
-	tick := time.NewTicker(lookAt)
-	defer tick.Stop()
-	for live(dir) {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-tick.C:
-		}
-	}
-	return nil
+	return wait.PollUntilContextTimeout(ctx, lookAt, endTime, true, func(context.Context) (bool, error) { return !live(dir), nil })
 }
 
 // remove removes the directory of a dead lab, unless it came to life meanwhile.
 func remove(dir string) error {
-	f, err := lock(dir)
+	f, err := flock.Take(filepath.Join(dir, lockFile))
 	if err != nil {
 		return fmt.Errorf("remove directory of lab: %w", err)
 	}

@@ -98,7 +98,8 @@ func labsIn(t *testing.T) lab.Labs {
 	t.Helper()
 	sandbox.Require(t)
 	programs(t)
-	labs, err := lab.LabsIn(filepath.Join(t.TempDir(), "labs"))
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	labs, err := lab.DefaultLabs()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +212,8 @@ func TestUpThatIsGivenUp(t *testing.T) {
 }
 
 func TestStateOfNoLab(t *testing.T) {
-	labs, err := lab.LabsIn(t.TempDir())
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	labs, err := lab.DefaultLabs()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -60,7 +60,7 @@ func serve(text string, engines Engines) error {
 	if err != nil {
 		return err
 	}
-	wait(ctx, l, o.Dir)
+	awaitSignal(ctx, l, o.Dir)
 	return l.Close()
 }
 
@@ -98,9 +98,9 @@ func startServed(ctx context.Context, o order, door net.Listener, progress *os.F
 	return l, nil
 }
 
-// wait waits for a signal. A program that dies makes the lab broken, which is told but
+// awaitSignal waits for a signal. A program that dies makes the lab broken, which is told but
 // does not end it: somebody may want to look.
-func wait(ctx context.Context, l *Lab, dir string) {
+func awaitSignal(ctx context.Context, l *Lab, dir string) {
 	select {
 	case <-ctx.Done():
 		return

@@ -14,7 +14,8 @@ import (
 	"time"
 
 	"github.com/prometheus/procfs"
-	"golang.org/x/sys/unix"
+
+	"github.com/netassay/netassay/internal/flock"
 )
 
 // Labs is the directory that holds a directory per lab which outlives its command. A lab lives
@@ -26,24 +27,8 @@ type Labs struct {
 
 // DefaultLabs are the labs of this user: below XDG_STATE_HOME, else ~/.local/state.
 func DefaultLabs() (Labs, error) {
-	root := os.Getenv("XDG_STATE_HOME")
-	if root == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return Labs{}, fmt.Errorf("find state directory: %w: set XDG_STATE_HOME", err)
-		}
-		root = filepath.Join(home, ".local", "state")
-	}
-	return LabsIn(filepath.Join(root, "netassay", "labs"))
-}
-
-// LabsIn are the labs below root.
-func LabsIn(root string) (Labs, error) {
-	abs, err := filepath.Abs(root)
-	if err != nil {
-		return Labs{}, fmt.Errorf("find state directory: %w", err)
-	}
-	return Labs{root: abs}, nil
+	root, err := flock.StateDir("labs")
+	return Labs{root: root}, err
 }
 
 // State is how a lab is.
@@ -213,36 +198,10 @@ func replace(path string, text []byte) error {
 	return nil
 }
 
-// errLocked means that a lab lives.
-var errLocked = errors.New("locked")
-
-// lock takes the lock of the lab in dir; errLocked when its process or another command
-// has it.
-func lock(dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("lock lab: %w", err)
-	}
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if err == nil {
-		return f, nil
-	}
-	f.Close()
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		return nil, errLocked
-	}
-	return nil, fmt.Errorf("lock lab: %w", err)
-}
-
 // live reports whether the lab in dir lives.
 func live(dir string) bool {
-	f, err := os.Open(filepath.Join(dir, lockFile))
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	// A shared lock, so that two commands that look don't see each other.
-	return errors.Is(unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK)
+	held, _ := flock.Held(filepath.Join(dir, lockFile))
+	return held
 }
 
 // startTime is when process pid began, in clock ticks from boot.

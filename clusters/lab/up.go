@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/netassay/netassay/internal/flock"
 	"github.com/netassay/netassay/internal/process"
 	"github.com/netassay/netassay/internal/sandbox"
 )
@@ -79,12 +80,12 @@ func (l Labs) claim(name, dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make directory of lab: %w", err)
 	}
-	f, err := lock(dir)
-	if errors.Is(err, errLocked) {
+	f, err := flock.Take(filepath.Join(dir, lockFile))
+	if errors.Is(err, flock.ErrHeld) {
 		return nil, fmt.Errorf("lab %s is up already: netassay lab down %s", name, name)
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("lock lab: %w", err)
 	}
 	for _, left := range []string{recordFile, readyFile, problemFile, kubeconfigFile, logsDir} {
 		if err := os.RemoveAll(filepath.Join(dir, left)); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/netassay/netassay/internal/sandbox"
 )
@@ -77,24 +78,19 @@ func (s *Space) KillAll(ctx context.Context) error {
 	s.mu.Lock()
 	s.ended = true
 	s.mu.Unlock()
-	const pause = 2 * time.Millisecond
-	ticker := time.NewTicker(pause)
-	defer ticker.Stop()
-	for {
-		pids, err := s.members()
-		if err != nil || len(pids) == 0 {
-			return err
-		}
+	var pids []int
+	err := wait.PollUntilContextCancel(ctx, 2*time.Millisecond, true, func(context.Context) (_ bool, err error) {
+		pids, err = s.members()
 		for _, pid := range pids {
 			// It may be gone by now, which is what is wanted.
 			_ = unix.Kill(pid, unix.SIGKILL)
 		}
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return fmt.Errorf("kill processes %v: %w", pids, ctx.Err())
-		}
+		return len(pids) == 0, err
+	})
+	if err != nil {
+		return fmt.Errorf("kill processes %v: %w", pids, err)
 	}
+	return nil
 }
 
 // members are the processes in the space. A zombie has left its namespaces already.
