@@ -6,6 +6,7 @@ import (
 
 	"k8s.io/client-go/rest"
 
+	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/probe/pods"
 )
@@ -30,6 +31,12 @@ type Cluster interface {
 	// must not depend on the pod's network. An *ExitError is the command's own
 	// non-zero exit; any other error means that the command may not have run.
 	Exec(ctx context.Context, namespace, pod, container string, command []string, s Streams) error
+}
+
+// ByNode is a cluster whose nodes are within reach: engines run on them as processes.
+type ByNode interface {
+	Cluster
+	EngineNodes() []engines.Node
 }
 
 // Addresser is a cluster in which a pod gets the address that it asks for, once it is free, or

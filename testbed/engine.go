@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/clusters/binaries"
 	"github.com/netassay/netassay/clusters/lab"
 	"github.com/netassay/netassay/engines"
@@ -39,7 +40,7 @@ func (t *Testbed) putToWork(ctx context.Context, engine engines.Engine, say func
 	}
 	t.Engine, t.Unsupported = engine.Name(), engine.Unsupported()
 	start := time.Now()
-	c, byNode := t.Cluster.(ByNode)
+	c, byNode := t.Cluster.(clusters.ByNode)
 	d, deployable := engine.(engines.Deployable)
 	var err error
 	switch {

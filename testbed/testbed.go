@@ -78,12 +78,6 @@ type Testbed struct {
 	down error
 }
 
-// ByNode is a cluster whose nodes are within reach: engines run on them as processes.
-type ByNode interface {
-	clusters.Cluster
-	EngineNodes() []engines.Node
-}
-
 // Up returns when pods can run and the engine enforces. When it returns an error, also
 // because ctx has ended, nothing is left of what it brought up.
 func Up(ctx context.Context, o Options, log Log) (*Testbed, error) {

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/clusters/binaries"
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/engines/flawed"
@@ -56,7 +57,7 @@ func scaleOne(ctx context.Context, stdio IO, f scaleFlags, record func(...v1.Rec
 	logs := filepath.Join(f.out, "logs", fmt.Sprintf("%s-%d", t.Engine, t.Repeat+1))
 	return f.bed.run(ctx, stdio, logs, func(ctx context.Context, b *testbed.Testbed) (err error) {
 		cfg := f.cfg
-		cfg.Lab, cfg.Dir, cfg.Kwok = b.Cluster.(testbed.ByNode), logs, f.kwok
+		cfg.Lab, cfg.Dir, cfg.Kwok = b.Cluster.(clusters.ByNode), logs, f.kwok
 		if b.Lab != nil {
 			cfg.Pool, cfg.Sandboxed = b.Lab.Network().Nodes()[0].Pool(), true
 		}

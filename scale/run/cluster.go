@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/probe/flows"
@@ -64,7 +65,7 @@ func places() map[string]place {
 
 // cluster is where changes are made: its clients, its nodes, and the pods that are watched.
 type cluster struct {
-	lab      Lab
+	lab      clusters.ByNode
 	client   kubernetes.Interface
 	writer   *hollow.Writer
 	nodes    []string

@@ -16,12 +16,6 @@ import (
 	"github.com/netassay/netassay/scale/profile"
 )
 
-// Lab is what a run needs of a lab.
-type Lab interface {
-	clusters.Cluster
-	EngineNodes() []engines.Node
-}
-
 // Pool is where the first node's pods get their addresses. A new-pod sample must know the
 // address before the pod is there.
 type Pool interface {
@@ -33,7 +27,7 @@ type Pool interface {
 
 // Config is one run of one engine.
 type Config struct {
-	Lab    Lab
+	Lab    clusters.ByNode
 	Pool   Pool   // nil: nobody knows an address before its pod, and no new pods are measured
 	Kwok   string // path of the program that plays hollow nodes; "": the run does it itself
 	Dir    string // for its files

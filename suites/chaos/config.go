@@ -6,15 +6,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/netassay/netassay/clusters"
-	"github.com/netassay/netassay/engines"
 	v1 "github.com/netassay/netassay/reports/v1"
 )
-
-// Lab is what chaos needs of a lab.
-type Lab interface {
-	clusters.Cluster
-	EngineNodes() []engines.Node
-}
 
 // Sizes say how much of each fault there is, per backend.
 type Sizes struct {
@@ -43,7 +36,7 @@ func DefaultTiming() Timing {
 
 // Config is one run on one backend.
 type Config struct {
-	Lab     Lab
+	Lab     clusters.ByNode
 	Client  kubernetes.Interface
 	Binary  string // of the enforcer
 	Backend string // "nft" or "legacy"

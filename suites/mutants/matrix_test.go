@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/engines/none"
 	"github.com/netassay/netassay/internal/sandbox"
@@ -177,7 +178,7 @@ func (x *matrix) open(t *testing.T, all []cases.Case) {
 	for _, n := range bed.Lab.Network().Nodes() {
 		n.Pool().ReuseSoon(true) // an address is given again at once: who forgets no pod is known by it
 	}
-	x.bed, x.nodes = bed, bed.Cluster.(testbed.ByNode).EngineNodes()
+	x.bed, x.nodes = bed, bed.Cluster.(clusters.ByNode).EngineNodes()
 	if x.session, err = runner.Open(x.config(t, all, conformance.Sentinel{Given: true})); err != nil {
 		t.Fatal(err)
 	}

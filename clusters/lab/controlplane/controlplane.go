@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
 	"github.com/netassay/netassay/clusters/lab/network"
@@ -171,13 +172,13 @@ func (c *ControlPlane) startAPIServer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	client, err := rest.HTTPClientFor(c.REST())
+	client, err := kubernetes.NewForConfig(c.REST())
 	if err != nil {
 		return fmt.Errorf("make client of kube-apiserver: %w", err)
 	}
-	defer client.CloseIdleConnections()
 	return until(ctx, p, "kube-apiserver", func(ctx context.Context) bool {
-		return healthy(ctx, client, loopbackURL(APIPort)+"/readyz")
+		ready := client.Discovery().RESTClient().Get().AbsPath("/readyz")
+		return ready.Timeout(askTimeout).MaxRetries(0).Do(ctx).Error() == nil
 	})
 }
 

@@ -18,6 +18,9 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"k8s.io/client-go/util/cert"
+	"k8s.io/client-go/util/keyutil"
 )
 
 // A lab lives for hours; a certificate that is valid for a year never ends before it, and
@@ -66,18 +69,15 @@ func NewAuthority() (*Authority, error) {
 	if err != nil {
 		return nil, fmt.Errorf("generate key: %w", err)
 	}
-	template := validNow(pkix.Name{CommonName: "netassay-lab"})
-	template.IsCA, template.BasicConstraintsValid = true, true
-	template.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	ca, err := cert.NewSelfSignedCACert(cert.Config{CommonName: "netassay-lab", NotBefore: time.Now().Add(-backdate)}, key)
 	if err != nil {
 		return nil, fmt.Errorf("sign authority: %w", err)
 	}
-	cert, err := x509.ParseCertificate(der)
+	text, err := cert.EncodeCertificates(ca)
 	if err != nil {
-		return nil, fmt.Errorf("parse authority: %w", err)
+		return nil, fmt.Errorf("encode authority: %w", err)
 	}
-	return &Authority{cert: cert, key: key, PEM: encode("CERTIFICATE", der)}, nil
+	return &Authority{cert: ca, key: key, PEM: text}, nil
 }
 
 // Pool holds just the authority's certificate.
@@ -93,9 +93,15 @@ func (a *Authority) Issue(s Subject) (Pair, error) {
 	if err != nil {
 		return Pair{}, err
 	}
-	template := validNow(pkix.Name{CommonName: s.Name, Organization: s.Groups})
-	template.KeyUsage = x509.KeyUsageDigitalSignature
-	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	now := time.Now()
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(now.UnixNano()),
+		Subject:      pkix.Name{CommonName: s.Name, Organization: s.Groups},
+		NotBefore:    now.Add(-backdate),
+		NotAfter:     now.Add(lifetime),
+		KeyUsage:     x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}
 	if len(s.Hosts)+len(s.IPs) > 0 {
 		template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 		template.DNSNames = s.Hosts
@@ -107,7 +113,8 @@ func (a *Authority) Issue(s Subject) (Pair, error) {
 	if err != nil {
 		return Pair{}, fmt.Errorf("sign certificate of %s: %w", s.Name, err)
 	}
-	return Pair{Cert: encode("CERTIFICATE", der), Key: keyPEM}, nil
+	text := pem.EncodeToMemory(&pem.Block{Type: cert.CertificateBlockType, Bytes: der})
+	return Pair{Cert: text, Key: keyPEM}, nil
 }
 
 // NewKey makes a private key and its PEM encoding.
@@ -116,23 +123,9 @@ func NewKey() (*ecdsa.PrivateKey, []byte, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("generate key: %w", err)
 	}
-	der, err := x509.MarshalECPrivateKey(key)
+	text, err := keyutil.MarshalPrivateKeyToPEM(key)
 	if err != nil {
 		return nil, nil, fmt.Errorf("encode key: %w", err)
 	}
-	return key, encode("EC PRIVATE KEY", der), nil
-}
-
-func validNow(name pkix.Name) *x509.Certificate {
-	now := time.Now()
-	return &x509.Certificate{
-		SerialNumber: big.NewInt(now.UnixNano()),
-		Subject:      name,
-		NotBefore:    now.Add(-backdate),
-		NotAfter:     now.Add(lifetime),
-	}
-}
-
-func encode(kind string, der []byte) []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
+	return key, text, nil
 }
