@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/netassay/netassay/internal/flock"
 	"github.com/netassay/netassay/internal/process"
 )
 
@@ -23,9 +24,27 @@ type build struct {
 	name  string   // file name of the program
 	pkg   string   // import path of its main package
 	flags []string // of go build
-	dir   string   // directory of the module to build in
+	dir   string   // directory of the module to build in; once makes one
 	out   string   // path of the finished program
 	label string   // for progress
+}
+
+// once is the path of the finished program. What the cache lacks is built, by one of all
+// processes that want something of the program's directory in it; title is what people
+// read that it is. The module to build in is written by source.
+func (b build) once(ctx context.Context, p *progress, title string, source func(dir string) error) (string, error) {
+	cache := filepath.Dir(b.out)
+	done := func() bool { return isProgramAt(b.out) }
+	return b.out, flock.Once(ctx, filepath.Join(cache, "lock"), done, p.waiting(title, cache), func() error {
+		removeStale(cache)
+		p.line("building %s from the Go module proxy into %s (once; some minutes)", title, cache)
+		b.dir = filepath.Join(cache, tempPrefix+"module")
+		defer os.RemoveAll(b.dir)
+		if err := source(b.dir); err != nil {
+			return err
+		}
+		return b.run(ctx, p)
+	})
 }
 
 // run builds to a temporary name, syncs, and renames: out is complete or not there.

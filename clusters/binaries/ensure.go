@@ -7,8 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-
-	"github.com/netassay/netassay/internal/flock"
 )
 
 // Options say what Ensure finds or builds, and how.
@@ -44,14 +42,17 @@ func Ensure(ctx context.Context, o Options) (Set, error) {
 		return set, err
 	}
 	p := newProgress(o.Progress)
-	for len(missing) > 0 {
-		c, err := openCache(o.CacheDir, recipeOf(missing[0]))
+	for i, n := range missing {
+		r := recipeOf(n)
+		dir, err := CacheDir(o.CacheDir, r.name, r.key())
 		if err != nil {
 			return nil, err
 		}
-		var names []Name
-		names, missing = c.split(missing)
-		if err := c.provide(ctx, p, set, names); err != nil {
+		b := build{
+			name: string(n), pkg: importPath(n), flags: r.flags(),
+			out: filepath.Join(dir, string(n)), label: fmt.Sprintf("%s (%d of %d)", n, i+1, len(missing)),
+		}
+		if set[n], err = b.once(ctx, p, fmt.Sprintf("%s of %s %s", n, r.title, r.version), r.writeModule); err != nil {
 			return nil, err
 		}
 	}
@@ -99,81 +100,4 @@ func isProgram(fi os.FileInfo) bool {
 func isProgramAt(path string) bool {
 	fi, err := os.Stat(path)
 	return err == nil && isProgram(fi)
-}
-
-// A cache is the directory that holds the programs of one recipe and platform.
-type cache struct {
-	dir    string
-	recipe recipe
-}
-
-func openCache(root string, r recipe) (cache, error) {
-	dir, err := CacheDir(root, r.name, r.key())
-	return cache{dir: dir, recipe: r}, err
-}
-
-// split parts names into those that this cache is for and the others.
-func (c cache) split(names []Name) (own, others []Name) {
-	for _, n := range names {
-		if recipeOf(n).name == c.recipe.name {
-			own = append(own, n)
-		} else {
-			others = append(others, n)
-		}
-	}
-	return own, others
-}
-
-// provide adds names to set. It builds what the cache lacks, alone among all processes that
-// share the cache; what another one has built while this one waited is not built again.
-func (c cache) provide(ctx context.Context, p *progress, set Set, names []Name) error {
-	done := func() bool { return len(c.missing(names)) == 0 }
-	err := flock.Once(ctx, filepath.Join(c.dir, "lock"), done, p.waiting(c.recipe.title, c.dir), func() error {
-		return c.build(ctx, p, c.missing(names))
-	})
-	if err != nil {
-		return err
-	}
-	if !done() {
-		return fmt.Errorf("build %s: %s does not hold all of %s after the build", c.recipe.title, c.dir, join(names))
-	}
-	for _, n := range names {
-		set[n] = c.path(n)
-	}
-	return nil
-}
-
-// path is where the cache has a program.
-func (c cache) path(n Name) string { return filepath.Join(c.dir, string(n)) }
-
-// missing are those of names that the cache lacks.
-func (c cache) missing(names []Name) []Name {
-	var out []Name
-	for _, n := range names {
-		if !isProgramAt(c.path(n)) {
-			out = append(out, n)
-		}
-	}
-	return out
-}
-
-// build builds names one after the other; the caller holds the cache's lock.
-func (c cache) build(ctx context.Context, p *progress, names []Name) error {
-	removeStale(c.dir)
-	module := filepath.Join(c.dir, "module")
-	if err := c.recipe.writeModule(module); err != nil {
-		return err
-	}
-	p.line("building %s %s from the Go module proxy into %s: %s (once; some minutes)", c.recipe.title, c.recipe.version, c.dir, join(names))
-	for i, n := range names {
-		b := build{
-			name: string(n), pkg: importPath(n), flags: c.recipe.flags(), dir: module,
-			out: c.path(n), label: fmt.Sprintf("%s (%d of %d)", n, i+1, len(names)),
-		}
-		if err := b.run(ctx, p); err != nil {
-			return err
-		}
-	}
-	p.line("%s complete", c.recipe.title)
-	return nil
 }

@@ -193,11 +193,11 @@ func TestCancelKillsTheBuildAndLeavesNothing(t *testing.T) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
 	waitFor(t, "the build's child to end", func() bool { return ended(t, child) })
-	c, err := openCache("", kubernetes())
+	dir, err := CacheDir("", "kubernetes", kubernetes().key())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if left, _ := filepath.Glob(filepath.Join(c.dir, "*etcd*")); len(left) > 0 {
+	if left, _ := filepath.Glob(filepath.Join(dir, "*etcd*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
 	fake.set(t, goWorks)

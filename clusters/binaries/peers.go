@@ -15,8 +15,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-
-	"github.com/netassay/netassay/internal/flock"
 )
 
 // module is a Go module as the proxy has it.
@@ -135,28 +133,14 @@ func (p Peer) ensure(ctx context.Context, progress *progress) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	out := filepath.Join(dir, p.Name)
-	return out, flock.Once(ctx, filepath.Join(dir, "lock"), func() bool { return isProgramAt(out) }, progress.waiting(p.Name, dir),
-		func() error { return p.build(ctx, progress, out) })
-}
-
-// build builds to out; the caller holds the lock of its directory.
-func (p Peer) build(ctx context.Context, progress *progress, out string) error {
-	dir := filepath.Dir(out)
-	removeStale(dir)
-	progress.line("building %s %s from the Go module proxy into %s (once; some minutes)", p.Name, p.Version, dir)
-	source := filepath.Join(dir, tempPrefix+"module")
-	defer os.RemoveAll(source)
-	if err := p.fetch(ctx, p.Name, source); err != nil {
-		return err
-	}
-	if p.Swap != nil {
-		if err := p.Swap.apply(ctx, p.Name, source); err != nil {
-			return err
+	b := build{name: p.Name, pkg: p.Package, flags: p.flags(), out: filepath.Join(dir, p.Name), label: p.Name}
+	return b.once(ctx, progress, p.Name+" "+p.Version, func(source string) error {
+		err := p.fetch(ctx, p.Name, source)
+		if err == nil && p.Swap != nil {
+			err = p.Swap.apply(ctx, p.Name, source)
 		}
-	}
-	b := build{name: p.Name, pkg: p.Package, flags: p.flags(), dir: source, out: out, label: p.Name}
-	return b.run(ctx, progress)
+		return err
+	})
 }
 
 // swapped is the directory of the dependency in a module's source; go's patterns leave it out.
