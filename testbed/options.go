@@ -122,8 +122,11 @@ func (o Options) Check(dash string) error {
 		{"proxy-mode", o.ProxyMode, []string{"iptables", "nftables"}},
 		{"topology", o.Topology, kindconfigs.Names()},
 	} {
-		if v.value != "" && !slices.Contains(v.valid, v.value) {
-			return suggest.Unknown(dash+v.flag+" value", v.value, v.valid)
+		if v.value == "" {
+			continue
+		}
+		if err := suggest.OneOf(dash+v.flag+" value", v.value, v.valid...); err != nil {
+			return err
 		}
 	}
 	if o.Nodes < 0 || o.Nodes > network.MaxNodes {
@@ -138,10 +141,7 @@ func (o Options) Check(dash string) error {
 // checkProvider refuses a provider that is neither on offer nor the caller's.
 func (o Options) checkProvider(dash string, offers []string) error {
 	valid := slices.Concat(offers, slices.Sorted(maps.Keys(o.Providers)))
-	if slices.Contains(valid, o.Provider) {
-		return nil
-	}
-	return suggest.Unknown(dash+"provider value", o.Provider, valid)
+	return suggest.OneOf(dash+"provider value", o.Provider, valid...)
 }
 
 // checkEngine refuses an engine that nobody knows, that can't be judged, or that can't work

@@ -16,6 +16,7 @@ import (
 
 	"github.com/netassay/netassay/enforcer/agent"
 	"github.com/netassay/netassay/enforcer/explain"
+	"github.com/netassay/netassay/internal/suggest"
 )
 
 // explainTimeout is ample for an answer from the node itself.
@@ -38,7 +39,7 @@ func newExplain() *cobra.Command {
 			if _, err := explain.ParseFlow(flow); err != nil {
 				return fmt.Errorf("--flow: %w", err)
 			}
-			if err := oneOf("--output", output, []string{"text", "json"}); err != nil {
+			if err := suggest.OneOf("value of --output", output, "text", "json"); err != nil {
 				return err
 			}
 			answer, err := ask(cmd.Context(), address, flow)

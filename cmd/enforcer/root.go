@@ -8,7 +8,6 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -124,7 +123,7 @@ func (f *flags) config(log *slog.Logger) (agent.Config, error) {
 	if err != nil {
 		return agent.Config{}, err
 	}
-	if err := oneOf("--existing", f.existing, []string{string(plan.Keep), string(plan.Cut)}); err != nil {
+	if err := suggest.OneOf("value of --existing", f.existing, string(plan.Keep), string(plan.Cut)); err != nil {
 		return agent.Config{}, err
 	}
 	if f.minInterval < 0 || f.verifyInterval < 0 {
@@ -152,7 +151,7 @@ func (f *flags) config(log *slog.Logger) (agent.Config, error) {
 
 // iptables is the backend, when its tools are there.
 func (f *flags) iptables() (kernel.Backend, error) {
-	if err := oneOf("--iptables-backend", f.backend, kernel.Backends()); err != nil {
+	if err := suggest.OneOf("value of --iptables-backend", f.backend, kernel.Backends()...); err != nil {
 		return "", err
 	}
 	return kernel.Backend(f.backend), kernel.LookTools(kernel.Backend(f.backend))
@@ -190,16 +189,9 @@ func (f *flags) restConfig() (*rest.Config, error) {
 func (f *flags) logger() (*slog.Logger, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(f.logLevel)); err != nil {
-		return nil, oneOf("--log-level", f.logLevel, []string{"debug", "info", "warn", "error"})
+		return nil, suggest.Unknown("value of --log-level", f.logLevel, []string{"debug", "info", "warn", "error"})
 	}
 	return newLogger(level), nil
-}
-
-func oneOf(flag, value string, valid []string) error {
-	if slices.Contains(valid, value) {
-		return nil
-	}
-	return suggest.Unknown("value of "+flag, value, valid)
 }
 
 // limitRuntime applies the defaults where the environment sets none. One processor at a

@@ -2,14 +2,14 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/spf13/pflag"
 
-	"github.com/netassay/netassay/internal/suggest"
 	"github.com/netassay/netassay/reports"
+	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/testbed"
 )
 
@@ -63,13 +63,15 @@ func (b *bed) run(ctx context.Context, stdio IO, logs string, do func(context.Co
 	return testbed.Run(ctx, b.Options, testbed.Log{Dir: logs, Say: stdio.say}, do)
 }
 
+// end says where the results are, and ends the command by their verdict unless something
+// failed.
+func (s IO) end(out string, verdict v1.Verdict, failed ...error) error {
+	fmt.Fprintf(s.Out, "\nresults: %s\n", out)
+	if err := errors.Join(failed...); err != nil {
+		return err
+	}
+	return withCode(v1.ExitCode(verdict))
+}
+
 // say prints a line of progress.
 func (s IO) say(line string) { fmt.Fprintln(s.Err, line) }
-
-// oneOf refuses a name of that kind that is not among the valid ones.
-func oneOf(kind, name string, valid ...string) error {
-	if slices.Contains(valid, name) {
-		return nil
-	}
-	return suggest.Unknown(kind, name, valid)
-}

@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/netassay/netassay/clusters/binaries"
+	"github.com/netassay/netassay/internal/suggest"
 	"github.com/netassay/netassay/reports"
 	"github.com/netassay/netassay/reports/render"
 	v1 "github.com/netassay/netassay/reports/v1"
@@ -83,7 +84,7 @@ func (f *chaosFlags) check() error {
 		return err
 	}
 	for _, b := range f.backends {
-		if err := oneOf("--backend value", b, "nft", "legacy"); err != nil {
+		if err := suggest.OneOf("--backend value", b, "nft", "legacy"); err != nil {
 			return err
 		}
 	}
@@ -157,12 +158,5 @@ func (f *chaosFlags) inLab(ctx context.Context, stdio IO, t *testbed.Testbed) er
 	limits := f.limits
 	limits.MustDrop = uint64(f.sizes.MustDrop) * uint64(len(f.backends))
 	sum := chaos.Summarize(&run, limits)
-	if err := errors.Join(render.ChaosText(stdio.Out, &run, &sum), dir.Chaos(&run, &sum)); err != nil {
-		return errors.Join(failed, err)
-	}
-	fmt.Fprintf(stdio.Out, "\nresults: %s\n", f.out)
-	if failed != nil {
-		return failed
-	}
-	return withCode(v1.ExitCode(sum.Verdict))
+	return stdio.end(f.out, sum.Verdict, failed, render.ChaosText(stdio.Out, &run, &sum), dir.Chaos(&run, &sum))
 }

@@ -148,12 +148,7 @@ func (f *conformanceFlags) run(ctx context.Context, stdio IO, t *testbed.Testbed
 	if report == nil {
 		return runErr
 	}
-	err = errors.Join(r.Write(report), render.Text(stdio.Out, report))
-	fmt.Fprintf(stdio.Out, "\nresults: %s\n", f.settings.Out)
-	if err := errors.Join(runErr, err); err != nil {
-		return err
-	}
-	return withCode(v1.ExitCode(report.Verdict()))
+	return stdio.end(f.settings.Out, report.Verdict(), runErr, r.Write(report), render.Text(stdio.Out, report))
 }
 
 // printEvent prints a line for what only a run of the command line shows.

@@ -180,10 +180,6 @@ func (f *fuzzFlags) record(ctx context.Context, stdio IO, cluster string, engine
 		return err
 	}
 	trouble := do(ctx, r)
-	err = errors.Join(r.End(trouble), render.FuzzText(stdio.Out, &r.Report))
-	fmt.Fprintf(stdio.Out, "\nresults: %s\n", f.settings.Out)
-	if err := errors.Join(trouble, err); err != nil {
-		return err
-	}
-	return withCode(v1.ExitCode(r.Report.Verdict()))
+	err = r.End(trouble)
+	return stdio.end(f.settings.Out, r.Report.Verdict(), trouble, err, render.FuzzText(stdio.Out, &r.Report))
 }

@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/netassay/netassay/internal/suggest"
 )
 
 func newLabExec(name *string) *cobra.Command {
@@ -36,7 +38,7 @@ namespaces and the node's network namespace. For pods, use kubectl exec.`,
 			for n := range s.Nodes {
 				nodes = append(nodes, "node"+strconv.Itoa(n+1))
 			}
-			if err := oneOf("node", args[0], nodes...); err != nil {
+			if err := suggest.OneOf("node", args[0], nodes...); err != nil {
 				return err
 			}
 			return enterNode(s.Pid, args[0], args[1:])
@@ -92,7 +94,7 @@ func newLabLogs(stdio IO, name *string) *cobra.Command {
 				_, err := fmt.Fprintln(stdio.Out, strings.Join(names, "\n"))
 				return err
 			}
-			if err := oneOf("log", args[0], names...); err != nil {
+			if err := suggest.OneOf("log", args[0], names...); err != nil {
 				return err
 			}
 			text, err := os.ReadFile(filepath.Join(s.Logs, args[0]+".log"))

@@ -17,6 +17,7 @@ import (
 
 	"github.com/netassay/netassay/clusters/binaries"
 	"github.com/netassay/netassay/engines/registry"
+	"github.com/netassay/netassay/internal/suggest"
 	"github.com/netassay/netassay/probe/flows"
 	"github.com/netassay/netassay/reports"
 	"github.com/netassay/netassay/reports/render"
@@ -191,7 +192,7 @@ func (f *scaleFlags) checkPlace() error {
 	if f.bed.Provider == testbed.Existing {
 		return fmt.Errorf("--provider %s: give %s or %s; of another cluster's nodes an engine's memory can't be read", testbed.Existing, testbed.Lab, testbed.Kind)
 	}
-	return errors.Join(f.bed.check(), oneOf("--hollow value", f.hollow, hollowAuto, hollowOwn, hollowKwok))
+	return errors.Join(f.bed.check(), suggest.OneOf("--hollow value", f.hollow, hollowAuto, hollowOwn, hollowKwok))
 }
 
 // byKwok reports whether KWOK plays the hollow nodes.
@@ -220,7 +221,7 @@ func (f *scaleFlags) check() error {
 	case f.repeats < 1 || f.repeats > 100:
 		return fmt.Errorf("--repeats %d: give 1 to 100", f.repeats)
 	}
-	return oneOf("--bounds value", f.bounds, "auto", "headline", "smoke", "none")
+	return suggest.OneOf("--bounds value", f.bounds, "auto", "headline", "smoke", "none")
 }
 
 // limitsOf are those that an engine is judged by, nil for none.
@@ -284,12 +285,7 @@ func scaleAll(ctx context.Context, stdio IO, f scaleFlags) error {
 	}
 	d.Run.Finished = time.Now().UTC()
 	sum, err := writeScale(dir, &d)
-	err = errors.Join(err, render.ScaleText(stdio.Out, &d, &sum))
-	fmt.Fprintf(stdio.Out, "results: %s\n", f.out)
-	if err := errors.Join(failed, err); err != nil {
-		return err
-	}
-	return withCode(v1.ExitCode(sum.Verdict))
+	return stdio.end(f.out, sum.Verdict, failed, err, render.ScaleText(stdio.Out, &d, &sum))
 }
 
 // writeScale ends the result directory of a run with what is derived from its records.

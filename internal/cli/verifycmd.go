@@ -2,9 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"path/filepath"
 	"time"
 
@@ -42,7 +39,7 @@ Exit code 0: every step went as the page says. 1: one did not. 2: it could not b
 			}
 			return b.inside(c.Context(), stdio, &out, "verify-"+b.Label(), func(ctx context.Context) error {
 				return b.run(ctx, stdio, filepath.Join(out, "logs"), func(ctx context.Context, t *testbed.Testbed) error {
-					return checkOn(ctx, stdio.Out, t, opts, out)
+					return checkOn(ctx, stdio, t, opts, out)
 				})
 			})
 		},
@@ -55,7 +52,7 @@ Exit code 0: every step went as the page says. 1: one did not. 2: it could not b
 }
 
 // checkOn does the check on a testbed and leaves the results, whatever happens to it.
-func checkOn(ctx context.Context, w io.Writer, t *testbed.Testbed, opts verify.Options, out string) error {
+func checkOn(ctx context.Context, stdio IO, t *testbed.Testbed, opts verify.Options, out string) error {
 	dir, err := reports.Open(out)
 	if err != nil {
 		return err
@@ -67,17 +64,13 @@ func checkOn(ctx context.Context, w io.Writer, t *testbed.Testbed, opts verify.O
 	})
 	opts.Report = func(step v1.CheckStep) {
 		record(&step)
-		_ = render.CheckStep(w, &step)
+		_ = render.CheckStep(stdio.Out, &step)
 	}
 	_, failed := verify.Run(ctx, t.Cluster, opts)
 	if run.Finished = time.Now().UTC(); failed != nil {
 		run.Trouble = failed.Error()
 	} else {
-		err = render.CheckVerdict(w, &run)
+		err = render.CheckVerdict(stdio.Out, &run)
 	}
-	if err := errors.Join(failed, err, dir.Check(&run)); err != nil {
-		return err
-	}
-	fmt.Fprintf(w, "\nresults: %s\n", out)
-	return withCode(v1.ExitCode(run.Verdict()))
+	return stdio.end(out, run.Verdict(), failed, err, dir.Check(&run))
 }

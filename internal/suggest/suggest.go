@@ -55,6 +55,14 @@ func Unknown(kind, name string, valid []string) error {
 	}
 }
 
+// OneOf refuses a name of the given kind that is not among valid.
+func OneOf(kind, name string, valid ...string) error {
+	if slices.Contains(valid, name) {
+		return nil
+	}
+	return Unknown(kind, name, valid)
+}
+
 // distance is the Levenshtein distance of a and b in bytes.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)

@@ -3,7 +3,6 @@ package run
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 	"time"
 
 	"k8s.io/utils/ptr"
@@ -152,8 +151,8 @@ func (c *Config) Check() error {
 		}
 	}
 	for _, name := range c.Skip {
-		if !slices.Contains(Optional(), name) {
-			return suggest.Unknown("phase to --skip", name, Optional())
+		if err := suggest.OneOf("phase to --skip", name, Optional()...); err != nil {
+			return err
 		}
 	}
 	for _, r := range c.Churn.Rates {

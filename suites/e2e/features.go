@@ -49,12 +49,12 @@ func valid() map[string][]string {
 func checkLabels(wanted map[string][]string) error {
 	v := valid()
 	for _, key := range slices.Sorted(maps.Keys(wanted)) {
-		if v[key] == nil {
-			return suggest.Unknown("label", key, slices.Sorted(maps.Keys(v)))
+		if err := suggest.OneOf("label", key, slices.Sorted(maps.Keys(v))...); err != nil {
+			return err
 		}
 		for _, value := range wanted[key] {
-			if !slices.Contains(v[key], value) {
-				return suggest.Unknown(key, value, v[key])
+			if err := suggest.OneOf(key, value, v[key]...); err != nil {
+				return err
 			}
 		}
 	}
