@@ -107,18 +107,7 @@ func (c *cluster) measured(ips []netip.Addr) []netip.Addr {
 	return slices.DeleteFunc(slices.Clone(ips), func(ip netip.Addr) bool { return !slices.Contains(c.families, model.FamilyOf(ip)) })
 }
 
-func (c *cluster) create(ctx context.Context, p *netv1.NetworkPolicy) error {
-	return c.write(ctx, load.Create, p)
-}
-
-func (c *cluster) update(ctx context.Context, p *netv1.NetworkPolicy) error {
-	return c.write(ctx, load.Update, p)
-}
-
-func (c *cluster) delete(ctx context.Context, p *netv1.NetworkPolicy) error {
-	return c.write(ctx, load.Delete, p)
-}
-
+// write makes, changes or deletes a policy.
 func (c *cluster) write(ctx context.Context, verb load.Verb, p *netv1.NetworkPolicy) error {
 	if err := c.writer.Write(ctx, load.Write{Verb: verb, Policy: p}); err != nil {
 		return fmt.Errorf("%s policy %s: %w", verb, p.Name, err)
@@ -128,11 +117,11 @@ func (c *cluster) write(ctx context.Context, verb load.Verb, p *netv1.NetworkPol
 
 // under has a policy in force while do runs.
 func (c *cluster) under(ctx context.Context, p *netv1.NetworkPolicy, do func() error) error {
-	if err := c.create(ctx, p); err != nil {
+	if err := c.write(ctx, load.Create, p); err != nil {
 		return err
 	}
 	err := do()
-	if dErr := c.delete(context.WithoutCancel(ctx), p); err == nil {
+	if dErr := c.write(context.WithoutCancel(ctx), load.Delete, p); err == nil {
 		err = dErr
 	}
 	return err

@@ -7,6 +7,7 @@ import (
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/probe/flows"
 	v1 "github.com/netassay/netassay/reports/v1"
+	"github.com/netassay/netassay/scale/load"
 )
 
 // nullControl shows that the method sees an engine that does nothing: policies that deny
@@ -19,7 +20,7 @@ type nullControl struct {
 
 func (p nullControl) Execute(ctx context.Context) error {
 	all := append(p.to(server, near, far), p.to(witness, stranger)...)
-	if err := p.create(ctx, witnessPolicy()); err != nil {
+	if err := p.write(ctx, load.Create, witnessPolicy()); err != nil {
 		return err
 	}
 	err := p.under(ctx, isolatePolicy(), func() error {
@@ -33,7 +34,7 @@ func (p nullControl) Execute(ctx context.Context) error {
 	if err != nil || p.newPods == 0 {
 		return err
 	}
-	if err := p.create(ctx, defaultDeny()); err != nil {
+	if err := p.write(ctx, load.Create, defaultDeny()); err != nil {
 		return err
 	}
 	s, err := p.births.newPod(ctx, "new-control", time.Second)

@@ -55,7 +55,7 @@ func (p cycles) comeAndGo(ctx context.Context, pods []load.Pod, policies []netv1
 	if err := p.endPods(ctx, pods); err != nil {
 		return err
 	}
-	err := p.writer.Each(ctx, "delete policies", len(policies), func(ctx context.Context, i int) error { return p.delete(ctx, &policies[i]) })
+	err := p.writer.Each(ctx, "delete policies", len(policies), func(ctx context.Context, i int) error { return p.write(ctx, load.Delete, &policies[i]) })
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/probe/podspec"
 	v1 "github.com/netassay/netassay/reports/v1"
+	"github.com/netassay/netassay/scale/load"
 )
 
 // called is the label by which a policy's peer selects what label changes and puppets are
@@ -61,8 +62,8 @@ type policyCreation struct {
 func (p policyCreation) Execute(ctx context.Context) error {
 	return p.flipAll(ctx, flip{
 		phase: "policy", flows: p.to(server, near, far), n: p.samples, kinds: [2]string{v1.PolicyCreate, v1.PolicyDelete}, allowed: true,
-		deny:  func(ctx context.Context) error { return p.create(ctx, isolatePolicy()) },
-		allow: func(ctx context.Context) error { return p.delete(ctx, isolatePolicy()) },
+		deny:  func(ctx context.Context) error { return p.write(ctx, load.Create, isolatePolicy()) },
+		allow: func(ctx context.Context) error { return p.write(ctx, load.Delete, isolatePolicy()) },
 	})
 }
 
@@ -90,8 +91,8 @@ func (p blockEdits) Execute(ctx context.Context) error {
 	return p.under(ctx, policies[false], func() error {
 		return p.flipAll(ctx, flip{
 			phase: "ipBlocks", flows: p.to(server, near, far), n: p.samples, kinds: [2]string{v1.IPBlockEdit, v1.IPBlockEdit},
-			deny:  func(ctx context.Context) error { return p.update(ctx, policies[false]) },
-			allow: func(ctx context.Context) error { return p.update(ctx, policies[true]) },
+			deny:  func(ctx context.Context) error { return p.write(ctx, load.Update, policies[false]) },
+			allow: func(ctx context.Context) error { return p.write(ctx, load.Update, policies[true]) },
 		})
 	})
 }
@@ -142,8 +143,8 @@ func (p revocation) Execute(ctx context.Context) error {
 	return p.under(ctx, open, func() error {
 		return p.flipAll(ctx, flip{
 			phase: "peers", flows: p.to(server, near, far), n: p.samples, kinds: [2]string{v1.Revoke, Grant}, allowed: true,
-			deny:  func(ctx context.Context) error { return p.update(ctx, closed) },
-			allow: func(ctx context.Context) error { return p.update(ctx, open) },
+			deny:  func(ctx context.Context) error { return p.write(ctx, load.Update, closed) },
+			allow: func(ctx context.Context) error { return p.write(ctx, load.Update, open) },
 		})
 	})
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/probe/flows"
 	"github.com/netassay/netassay/probe/pods"
+	"github.com/netassay/netassay/scale/load"
 	"github.com/netassay/netassay/scale/measure"
 )
 
@@ -122,7 +123,7 @@ func (p newPods) Execute(ctx context.Context) error {
 		p.note("new pods are not measured: this cluster tells no address before its pod")
 		return nil
 	}
-	if err := p.create(ctx, defaultDeny()); err != nil && !apierrors.IsAlreadyExists(err) {
+	if err := p.write(ctx, load.Create, defaultDeny()); err != nil && !apierrors.IsAlreadyExists(err) {
 		return err
 	}
 	if err := flows.Pause(ctx, newPodQuiet); err != nil { // the policy is handled: there is no pod yet to see it by
@@ -140,7 +141,7 @@ func (p newPods) Execute(ctx context.Context) error {
 			p.log(fmt.Sprintf("new pods: %d of %d", i+1, p.samples))
 		}
 	}
-	return p.delete(context.WithoutCancel(ctx), defaultDeny())
+	return p.write(context.WithoutCancel(ctx), load.Delete, defaultDeny())
 }
 
 // newPodQuiet is how long no packet may get through until a pod is taken for isolated.

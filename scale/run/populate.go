@@ -114,7 +114,7 @@ func (p populate) growBlocks(ctx context.Context) error {
 		return p.inStages(ctx, len(all), func(ctx context.Context, _, to int) error {
 			policy.Spec.Ingress[0].From = all[:to]
 			p.load.size.CIDRs = before + to
-			return p.update(ctx, policy)
+			return p.write(ctx, load.Update, policy)
 		})
 	})
 }

@@ -18,6 +18,28 @@ type links struct {
 	err error
 }
 
+// onLinks does netlink work in the calling thread's network namespace.
+func onLinks(work func(l *links)) error {
+	h, err := netlink.NewHandle()
+	if err != nil {
+		return fmt.Errorf("open netlink: %w", err)
+	}
+	defer h.Close()
+	l := &links{h: h}
+	work(l)
+	return l.err
+}
+
+// find is the link of that name; when there is none, one without effect.
+func (l *links) find(name string) netlink.Link {
+	link, err := l.h.LinkByName(name)
+	if err != nil {
+		l.do("find "+name, err)
+		return &netlink.Dummy{}
+	}
+	return link
+}
+
 func (l *links) do(what string, err error) {
 	if l.err == nil && err != nil {
 		l.err = fmt.Errorf("%s: %w", what, err)

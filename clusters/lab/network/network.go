@@ -76,26 +76,19 @@ func (n *Network) addBridge() error {
 	if err := apply(n.addresses.Families, quiet(), deadEnd()); err != nil {
 		return err
 	}
-	h, err := netlink.NewHandle()
-	if err != nil {
-		return fmt.Errorf("open netlink: %w", err)
-	}
-	defer h.Close()
 	snooping := false
 	bridge := &netlink.Bridge{
 		LinkAttrs:         netlink.LinkAttrs{Name: bridgeName, HardwareAddr: bridgeMAC()},
 		MulticastSnooping: &snooping,
 	}
-	if err := h.LinkAdd(bridge); err != nil {
-		return fmt.Errorf("add bridge: %w", err)
-	}
-	l := &links{h: h}
-	l.up(bridge)
-	for _, ip := range n.addresses.GatewayIPs() {
-		l.addr(bridge, netip.PrefixFrom(ip, nodeBits(ip)))
-		l.route(blackhole(everything(ip)))
-	}
-	return l.err
+	return onLinks(func(l *links) {
+		l.do("add bridge", l.h.LinkAdd(bridge))
+		l.up(bridge)
+		for _, ip := range n.addresses.GatewayIPs() {
+			l.addr(bridge, netip.PrefixFrom(ip, nodeBits(ip)))
+			l.route(blackhole(everything(ip)))
+		}
+	})
 }
 
 // removeBridge removes what addBridge and connect added, or as much of it as there is.
@@ -134,23 +127,16 @@ func (n *Network) removeBridge() error {
 
 // connect plugs the nodes into the bridge and tells each where the others' pods are.
 func (n *Network) connect() error {
-	h, err := netlink.NewHandle()
+	err := onLinks(func(l *links) {
+		bridge := l.find(bridgeName)
+		l.port(bridge, worldName, worldMAC(), n.world.ns)
+		for _, node := range n.nodes {
+			l.port(bridge, node.name, nodeMAC(node.number), node.ns)
+			n.toNode(l, bridge, node)
+		}
+	})
 	if err != nil {
-		return fmt.Errorf("open netlink: %w", err)
-	}
-	defer h.Close()
-	l := &links{h: h}
-	bridge, err := h.LinkByName(bridgeName)
-	if err != nil {
-		return fmt.Errorf("find bridge: %w", err)
-	}
-	l.port(bridge, worldName, worldMAC(), n.world.ns)
-	for _, node := range n.nodes {
-		l.port(bridge, node.name, nodeMAC(node.number), node.ns)
-		n.toNode(l, bridge, node)
-	}
-	if l.err != nil {
-		return l.err
+		return err
 	}
 	if err := n.world.configure(n); err != nil {
 		return fmt.Errorf("configure %s: %w", worldName, err)

@@ -46,10 +46,7 @@ func (n *Node) configure(all []*Node) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	l := &links{h: n.h}
-	eth0, err := n.h.LinkByName("eth0")
-	if err != nil {
-		return fmt.Errorf("configure %s: find eth0: %w", n.name, err)
-	}
+	eth0 := l.find("eth0")
 	l.up(eth0)
 	gateways := n.addresses.GatewayIPs()
 	for i, ip := range n.IPs() {

@@ -96,24 +96,16 @@ func (p *Pod) plug() error {
 
 // configure sets up the pod's own side, on a thread in its namespace.
 func (p *Pod) configure() error {
-	h, err := netlink.NewHandle()
-	if err != nil {
-		return fmt.Errorf("open netlink: %w", err)
-	}
-	defer h.Close()
-	l := &links{h: h}
-	eth0, err := h.LinkByName("eth0")
-	if err != nil {
-		return fmt.Errorf("find eth0: %w", err)
-	}
-	l.up(eth0)
-	gateways := p.had(p.node.pool.Gateways())
-	for i, ip := range p.IPs() {
-		l.addr(eth0, single(ip))
-		l.neighbour(eth0, gateways[i], podGWMAC(p.node.number, p.number))
-		l.via(eth0, everything(ip), gateways[i])
-	}
-	return l.err
+	return onLinks(func(l *links) {
+		eth0 := l.find("eth0")
+		l.up(eth0)
+		gateways := p.had(p.node.pool.Gateways())
+		for i, ip := range p.IPs() {
+			l.addr(eth0, single(ip))
+			l.neighbour(eth0, gateways[i], podGWMAC(p.node.number, p.number))
+			l.via(eth0, everything(ip), gateways[i])
+		}
+	})
 }
 
 // tearDown frees the address last: nobody may get it while a packet can still reach it.

@@ -47,31 +47,19 @@ func (w *World) close() error {
 // addresses of the ranges the namespace's own.
 func (w *World) configure(n *Network) error {
 	return w.ns.Do(func() error {
-		h, err := netlink.NewHandle()
-		if err != nil {
-			return fmt.Errorf("open netlink: %w", err)
-		}
-		defer h.Close()
-		lo, err := h.LinkByName("lo")
-		if err != nil {
-			return fmt.Errorf("find lo: %w", err)
-		}
-		eth0, err := h.LinkByName("eth0")
-		if err != nil {
-			return fmt.Errorf("find eth0: %w", err)
-		}
-		l := &links{h: h}
-		l.up(eth0)
-		for _, ip := range w.addresses.worldIPs() {
-			l.addr(eth0, netip.PrefixFrom(ip, nodeBits(ip)))
-		}
-		for _, node := range n.nodes {
-			n.toNode(l, eth0, node)
-		}
-		for _, r := range w.addresses.outside() {
-			l.local(lo, r)
-		}
-		return l.err
+		return onLinks(func(l *links) {
+			lo, eth0 := l.find("lo"), l.find("eth0")
+			l.up(eth0)
+			for _, ip := range w.addresses.worldIPs() {
+				l.addr(eth0, netip.PrefixFrom(ip, nodeBits(ip)))
+			}
+			for _, node := range n.nodes {
+				n.toNode(l, eth0, node)
+			}
+			for _, r := range w.addresses.outside() {
+				l.local(lo, r)
+			}
+		})
 	})
 }
 
