@@ -1,14 +1,19 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"runtime"
+	"runtime/debug"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/netassay/netassay/engines/registry"
 	"github.com/netassay/netassay/internal/suggest"
 	"github.com/netassay/netassay/suites/fuzz"
 )
@@ -108,4 +113,49 @@ func flagError(c *cobra.Command, err error) error {
 		return fmt.Errorf("unknown flag --%s: see %s --help", name, c.CommandPath())
 	}
 	return fmt.Errorf("unknown flag --%s: did you mean --%s?", name, strings.Join(near, ", --"))
+}
+
+func newEngines(stdio IO) *cobra.Command {
+	return &cobra.Command{
+		Use:   "engines",
+		Short: "List the engines that can be put under test on the lab",
+		Long: `Lists the engines that --engine takes. Those with a version are other projects' programs:
+each is built from its Go module into the cache when it is first asked for, which takes some
+minutes once (docs/peers.md).`,
+		Args: noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			tw := tabwriter.NewWriter(stdio.Out, 0, 0, 2, ' ', 0)
+			fmt.Fprintln(tw, "ENGINE\tVERSION\tWHAT IT IS")
+			for _, e := range registry.Entries() {
+				fmt.Fprintf(tw, "%s\t%s\t%s\n", e.Name, cmp.Or(e.Version, "-"), e.Description)
+			}
+			return tw.Flush()
+		},
+	}
+}
+
+// version is stamped by the Makefile; a plain go build says where it came from itself.
+var version string
+
+// toolVersion is the version of this program, for reports.
+func toolVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
+}
+
+func newVersion(stdio IO) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintf(stdio.Out, "netassay %s %s %s/%s\n", toolVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return err
+		},
+	}
 }

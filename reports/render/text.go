@@ -1,6 +1,7 @@
 package render
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -180,3 +181,21 @@ func number(v *float64, format string) string {
 func ms(v float64) string { return fmt.Sprintf("%g ms", v) }
 
 func msOrNone(v *float64) string { return number(v, "%.1f ms") }
+
+// Run writes the run without its cells.
+func Run(w io.Writer, run *v1.Run) error {
+	short := *run
+	short.Cases = make([]v1.Case, len(run.Cases))
+	for i := range run.Cases {
+		short.Cases[i] = run.Cases[i].WithoutCells()
+	}
+	return JSON(w, short)
+}
+
+// JSON writes v for machines and for diffs.
+func JSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}

@@ -2,6 +2,7 @@ package controlplane
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -12,6 +13,8 @@ import (
 
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/netassay/netassay/clusters/lab/network"
 	"github.com/netassay/netassay/clusters/lab/pki"
@@ -262,4 +265,67 @@ func join(prefixes []netip.Prefix) string {
 		out = append(out, p.String())
 	}
 	return strings.Join(out, ",")
+}
+
+// WriteNodeKubeconfig writes a kubeconfig for agents on node; user is whom they are to the
+// API server.
+func (c *ControlPlane) WriteNodeKubeconfig(path, user string) error {
+	return c.writeKubeconfig(path, c.nodeURL(), user)
+}
+
+// WriteAdminKubeconfig writes a kubeconfig of the lab's admin that reaches the API server
+// at url, e.g. for the host's kubectl.
+func (c *ControlPlane) WriteAdminKubeconfig(path, url string) error {
+	return c.write(path, url, "netassay-admin", c.admin)
+}
+
+func (c *ControlPlane) writeKubeconfig(path, url, user string) error {
+	pair, err := c.ca.Issue(pki.Subject{Name: user, Groups: []string{"system:masters"}})
+	if err != nil {
+		return err
+	}
+	return c.write(path, url, user, pair)
+}
+
+func (c *ControlPlane) write(path, url, user string, pair pki.Pair) error {
+	const name = "netassay-lab"
+	cfg := clientcmdapi.NewConfig()
+	cfg.Clusters[name] = &clientcmdapi.Cluster{Server: url, CertificateAuthorityData: c.ca.PEM}
+	cfg.AuthInfos[user] = &clientcmdapi.AuthInfo{ClientCertificateData: pair.Cert, ClientKeyData: pair.Key}
+	cfg.Contexts[name] = &clientcmdapi.Context{Cluster: name, AuthInfo: user}
+	cfg.CurrentContext = name
+	// WriteToFile creates it with mode 0600.
+	if err := clientcmd.WriteToFile(*cfg, path); err != nil {
+		return fmt.Errorf("write kubeconfig: %w", err)
+	}
+	return nil
+}
+
+// How often a starting program is asked whether it is ready, and how long one question
+// and the whole start may take.
+const (
+	askEvery   = 20 * time.Millisecond
+	askTimeout = 2 * time.Second
+	startLimit = 2 * time.Minute
+)
+
+// until waits until ready says yes, or the process ends, or ctx does.
+func until(ctx context.Context, p *process.Process, what string, ready func(context.Context) bool) error {
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	tick := time.NewTicker(askEvery)
+	defer tick.Stop()
+	for !ready(ctx) {
+		select {
+		case <-p.Done():
+			return fmt.Errorf("start %s: it ended; the end of its log:\n%s", what, process.Tail(p.LogPath()))
+		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.Canceled) {
+				return fmt.Errorf("wait for %s to be ready: %w", what, ctx.Err())
+			}
+			return fmt.Errorf("wait for %s to be ready: %w; the end of its log:\n%s", what, ctx.Err(), process.Tail(p.LogPath()))
+		case <-tick.C:
+		}
+	}
+	return nil
 }
