@@ -84,8 +84,6 @@ func (b build) compile(ctx context.Context, p *progress, out string) error {
 // ended.
 func (b build) report(p *progress, log *buildLog, ended <-chan error) error {
 	start := time.Now()
-	tick := time.NewTicker(p.every)
-	defer tick.Stop()
 	for {
 		downloads, packages := log.counts()
 		p.status("building %s: %s, %d modules downloaded, %d packages compiled", b.label, elapsed(start), downloads, packages)
@@ -93,7 +91,7 @@ func (b build) report(p *progress, log *buildLog, ended <-chan error) error {
 		case err := <-ended:
 			p.clear()
 			return err
-		case <-tick.C:
+		case <-time.After(p.every):
 		}
 	}
 }

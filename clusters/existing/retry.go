@@ -73,10 +73,8 @@ func rewound(r *http.Request) (*http.Request, bool) {
 
 // pause waits; false when the request is not wanted any more.
 func pause(r *http.Request, wait time.Duration) bool {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(wait):
 		return true
 	case <-r.Context().Done():
 		return false

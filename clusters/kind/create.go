@@ -52,8 +52,6 @@ func (c *Cluster) create(ctx context.Context, options ...cluster.CreateOption) e
 func (c *Cluster) takeAway(ctx context.Context, done <-chan error) error {
 	ctx, cancel := context.WithTimeout(ctx, createEnds)
 	defer cancel()
-	tick := time.NewTicker(removeEvery)
-	defer tick.Stop()
 	for {
 		err := c.docker.removeContainers(ctx, c.name)
 		select {
@@ -62,7 +60,7 @@ func (c *Cluster) takeAway(ctx context.Context, done <-chan error) error {
 			return nil
 		case <-ctx.Done():
 			return errors.Join(fmt.Errorf("end creation of cluster %s: kind does not give up", c.name), err)
-		case <-tick.C:
+		case <-time.After(removeEvery):
 		}
 	}
 }

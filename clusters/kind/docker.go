@@ -77,8 +77,6 @@ func (d docker) makeNetwork(ctx context.Context, name, dir string, ipv6 bool) er
 // already is no error. It looks until it has found nothing twice: a docker run that was
 // interrupted may still be at work in the daemon.
 func (d docker) remove(ctx context.Context, name string) error {
-	tick := time.NewTicker(lookEvery)
-	defer tick.Stop()
 	for quiet := 0; quiet < 2; {
 		quiet++
 		ids, err := d.containers(ctx, name)
@@ -90,7 +88,7 @@ func (d docker) remove(ctx context.Context, name string) error {
 			return err
 		}
 		select {
-		case <-tick.C:
+		case <-time.After(lookEvery):
 		case <-ctx.Done():
 			return fmt.Errorf("remove containers of %s: %w", name, ctx.Err())
 		}

@@ -144,13 +144,11 @@ func (m *maker) step(ctx context.Context, name string, do func(context.Context) 
 
 // tell says every so often that a step is going on, until done.
 func (m *maker) tell(name string, start time.Time, done <-chan struct{}) {
-	tick := time.NewTicker(tellEvery)
-	defer tick.Stop()
 	for {
 		select {
 		case <-done:
 			return
-		case <-tick.C:
+		case <-time.After(tellEvery):
 			fmt.Fprintf(m.progress, "node image: %s, %.0f s\n", name, time.Since(start).Seconds())
 		}
 	}

@@ -109,8 +109,6 @@ func WaitReady(ctx context.Context, n engines.Node, p engines.Process, spec Spec
 	if err != nil {
 		return fmt.Errorf("find out what %s on %s has to know: %w", spec.Name, n.Name(), err)
 	}
-	tick := time.NewTicker(readyPoll)
-	defer tick.Stop()
 	for {
 		last := ask(ctx)
 		if last == nil {
@@ -121,7 +119,7 @@ func WaitReady(ctx context.Context, n engines.Node, p engines.Process, spec Spec
 			return fmt.Errorf("%s on %s ended before it was in sync: see the log %s", spec.Name, n.Name(), spec.logName(n))
 		case <-ctx.Done():
 			return fmt.Errorf("wait for %s on %s to be in sync (last: %w): %w", spec.Name, n.Name(), last, ctx.Err())
-		case <-tick.C:
+		case <-time.After(readyPoll):
 		}
 	}
 }

@@ -150,10 +150,8 @@ func (l *late) Read(p []byte) (int, error) {
 }
 
 func (l *late) wait() error {
-	timer := time.NewTimer(time.Until(l.rest.at.Add(l.delay)))
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(time.Until(l.rest.at.Add(l.delay))):
 		return nil
 	case <-l.stop:
 		return io.ErrClosedPipe

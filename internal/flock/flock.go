@@ -30,8 +30,6 @@ func Acquire(ctx context.Context, path string, done func() bool, waiting func(ho
 	if err != nil {
 		return nil, fmt.Errorf("open lock: %w: set NETASSAY_CACHE to a directory that can be written", err)
 	}
-	tick := time.NewTicker(lockPoll)
-	defer tick.Stop()
 	for first := true; ; first = false {
 		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		if err == nil {
@@ -49,7 +47,7 @@ func Acquire(ctx context.Context, path string, done func() bool, waiting func(ho
 		select {
 		case <-ctx.Done():
 			return nil, errors.Join(fmt.Errorf("wait for %s: %w", path, ctx.Err()), f.Close())
-		case <-tick.C:
+		case <-time.After(lockPoll):
 		}
 	}
 }

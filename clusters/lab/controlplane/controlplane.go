@@ -313,8 +313,6 @@ const (
 func until(ctx context.Context, p *process.Process, what string, ready func(context.Context) bool) error {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
-	tick := time.NewTicker(askEvery)
-	defer tick.Stop()
 	for !ready(ctx) {
 		select {
 		case <-p.Done():
@@ -324,7 +322,7 @@ func until(ctx context.Context, p *process.Process, what string, ready func(cont
 				return fmt.Errorf("wait for %s to be ready: %w", what, ctx.Err())
 			}
 			return fmt.Errorf("wait for %s to be ready: %w; the end of its log:\n%s", what, ctx.Err(), process.Tail(p.LogPath()))
-		case <-tick.C:
+		case <-time.After(askEvery):
 		}
 	}
 	return nil

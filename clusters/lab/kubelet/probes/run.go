@@ -95,10 +95,8 @@ func seconds(n, otherwise int32) time.Duration {
 
 // pause waits for d; false means that ctx ended first.
 func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(d):
 		return true
 	case <-ctx.Done():
 		return false
