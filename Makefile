@@ -116,16 +116,16 @@ build: go-version ## Build bin/netassay, bin/enforcer and bin/probe
 
 .PHONY: image
 image: build ## Build the enforcer's image without a registry: bin/enforcer-image.tar
-	go run ./hack/image bin/enforcer '$(VERSION)' bin/enforcer-image.tar bin/enforcer-root.tar
+	go run ./hack/make image bin/enforcer '$(VERSION)' bin/enforcer-image.tar bin/enforcer-root.tar
 
 .PHONY: binaries
 binaries: go-version ## Build the Kubernetes programs, once (some minutes)
-	@go run ./hack/kubernetes $(ASSETS)
+	@go run ./hack/make kubernetes $(ASSETS)
 
 .PHONY: node-image
 node-image: docker-up ## Build the image of kind's nodes without a registry (some minutes, once)
 	@hack/deps.sh debootstrap:debootstrap
-	@go run ./hack/node-image
+	@go run ./hack/make node-image
 
 .PHONY: docker-up
 docker-up: go-version ## Install and start Docker where none answers

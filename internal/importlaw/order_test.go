@@ -106,7 +106,7 @@ func programs() []directory {
 		{name: "cmd/enforcer", sees: []string{"leaves", "model", "enforcer"}, rows: [][]string{{"cmd/enforcer"}}},
 		{name: "cmd/probe", sees: []string{"probe"}, rows: [][]string{{"cmd/probe"}}},
 		{name: "hack", sees: []string{"leaves", "clusters"}, rows: [][]string{
-			{"hack/docker/runtime", "hack/image", "hack/kubernetes", "hack/node-image"},
+			{"hack/docker/runtime", "hack/make"},
 		}},
 		{name: "tests alone", rows: [][]string{
 			{"examples", "examples/ci", "internal/existingtest", "internal/importlaw", "internal/sizes"},
