@@ -46,7 +46,7 @@ func (o Options) prepareLab(ctx context.Context, progress io.Writer) error {
 		}
 		return unfit
 	}
-	if _, err := programs(ctx, progress); err != nil {
+	if _, err := o.labConfig(ctx, Log{}, progress); err != nil {
 		return err
 	}
 	if o.Engine == "" && o.UnderTest != nil {
@@ -60,38 +60,17 @@ func (o Options) prepareLab(ctx context.Context, progress io.Writer) error {
 	return err
 }
 
-// programs are what a lab runs, built into the cache when need be.
-func programs(ctx context.Context, progress io.Writer) (lab.Programs, error) {
-	set, err := binaries.Ensure(ctx, binaries.Options{
-		Want: []binaries.Name{
-			binaries.Etcd, binaries.KubeAPIServer, binaries.KubeControllerManager,
-			binaries.KubeProxy, binaries.Agnhost,
-		},
-		Progress: progress,
-	})
+// labConfig is what a lab is to be like, with the programs that it takes, built into the cache
+// when need be.
+func (o Options) labConfig(ctx context.Context, log Log, progress io.Writer) (lab.Config, error) {
+	set, err := binaries.Ensure(ctx, binaries.Options{Want: lab.Programs(), Progress: progress})
 	if err != nil {
-		return lab.Programs{}, err
+		return lab.Config{}, err
 	}
 	probe, err := binaries.Own(ctx, "probe")
-	if err != nil {
-		return lab.Programs{}, err
-	}
-	return lab.Programs{
-		Etcd:              set.Path(binaries.Etcd),
-		APIServer:         set.Path(binaries.KubeAPIServer),
-		ControllerManager: set.Path(binaries.KubeControllerManager),
-		KubeProxy:         set.Path(binaries.KubeProxy),
-		Agnhost:           set.Path(binaries.Agnhost),
-		Probe:             probe,
-	}, nil
-}
-
-// labConfig is what a lab is to be like, with the programs that it takes.
-func (o Options) labConfig(ctx context.Context, log Log, progress io.Writer) (lab.Config, error) {
-	paths, err := programs(ctx, progress)
 	return lab.Config{
 		Nodes: o.Nodes, Families: o.Families, ProxyMode: o.ProxyMode,
-		Programs: paths, LogDir: log.Dir, Progress: log.Say,
+		Programs: set, Probe: probe, LogDir: log.Dir, Progress: log.Say,
 	}, err
 }
 

@@ -9,16 +9,17 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/netassay/netassay/clusters/binaries"
 	"github.com/netassay/netassay/clusters/lab/controlplane"
 	"github.com/netassay/netassay/clusters/lab/network"
 	"github.com/netassay/netassay/model"
 )
 
-// Programs are the paths of the programs that a lab runs. Probe may be empty in a lab
-// that probes nothing, Agnhost in one without servers.
-type Programs struct {
-	Etcd, APIServer, ControllerManager, KubeProxy string
-	Agnhost, Probe                                string
+// Programs are those that a lab runs. The last may be missing in one without servers.
+func Programs() []binaries.Name {
+	return []binaries.Name{
+		binaries.Etcd, binaries.KubeAPIServer, binaries.KubeControllerManager, binaries.KubeProxy, binaries.Agnhost,
+	}
 }
 
 // Config says what lab to start. The zero value of a field means its default.
@@ -29,7 +30,8 @@ type Config struct {
 	// ProxyMode is kube-proxy's: "nftables" (the default) or "iptables". By iptables all that
 	// reads or writes a table on the node takes longer.
 	ProxyMode string
-	Programs  Programs
+	Programs  binaries.Set
+	Probe     string // path of the prober; may be empty in a lab that probes nothing
 	// RBAC makes the API server ask RBAC about those who are no admins of the lab, whom it
 	// otherwise lets do anything.
 	RBAC bool
@@ -78,19 +80,10 @@ func (c *Config) complete() (network.Plan, error) {
 	case c.Kubeconfig != "" && c.Door == nil:
 		return plan, errors.New("start lab: Config.Kubeconfig needs Config.Door")
 	}
-	return plan, c.Programs.check()
-}
-
-func (p Programs) check() error {
-	for _, one := range []struct{ name, path string }{
-		{"etcd", p.Etcd},
-		{"kube-apiserver", p.APIServer},
-		{"kube-controller-manager", p.ControllerManager},
-		{"kube-proxy", p.KubeProxy},
-	} {
-		if _, err := os.Stat(one.path); err != nil {
-			return fmt.Errorf("start lab: program %s: %w", one.name, err)
+	for _, name := range Programs() {
+		if _, err := os.Stat(c.Programs.Path(name)); err != nil && name != binaries.Agnhost {
+			return plan, fmt.Errorf("start lab: program %s: %w", name, err)
 		}
 	}
-	return nil
+	return plan, nil
 }

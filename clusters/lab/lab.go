@@ -82,11 +82,7 @@ func (l *Lab) start(ctx context.Context) error {
 	g.Go(func() (err error) {
 		defer l.phases.begin("etcd and kube-apiserver")()
 		l.control, err = controlplane.Start(groupCtx, controlplane.Config{
-			Programs: controlplane.Programs{
-				Etcd: l.cfg.Programs.Etcd, APIServer: l.cfg.Programs.APIServer,
-				ControllerManager: l.cfg.Programs.ControllerManager, KubeProxy: l.cfg.Programs.KubeProxy,
-			},
-			Addresses: l.addresses, RBAC: l.cfg.RBAC, Dir: privateDir, Processes: l.processes,
+			Programs: l.cfg.Programs, Addresses: l.addresses, RBAC: l.cfg.RBAC, Dir: privateDir, Processes: l.processes,
 		})
 		return err
 	})
@@ -249,7 +245,7 @@ type outside struct{ lab *Lab }
 
 // Exec implements pods.Execer.
 func (o outside) Exec(ctx context.Context, _, _, _ string, command []string, s clusters.Streams) error {
-	prober := environ.Image{Path: "/probe", Host: o.lab.cfg.Programs.Probe}
+	prober := environ.Image{Path: "/probe", Host: o.lab.cfg.Probe}
 	return kubelet.Exec(ctx, "world", o.lab.network.World().Do, prober.Resolve(command), s)
 }
 

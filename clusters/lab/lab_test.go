@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/netassay/netassay/clusters"
+	"github.com/netassay/netassay/clusters/binaries"
 	"github.com/netassay/netassay/clusters/lab"
 	"github.com/netassay/netassay/internal/sandbox"
 )
@@ -30,7 +31,7 @@ func TestMain(m *testing.M) {
 }
 
 // programs are those in KUBEBUILDER_ASSETS; without it a test of a whole lab can't run.
-func programs(t *testing.T) lab.Programs {
+func programs(t *testing.T) binaries.Set {
 	t.Helper()
 	dir := os.Getenv("KUBEBUILDER_ASSETS")
 	if dir == "" {
@@ -39,11 +40,11 @@ func programs(t *testing.T) lab.Programs {
 		}
 		t.Skip("KUBEBUILDER_ASSETS is not set")
 	}
-	return lab.Programs{
-		Etcd: filepath.Join(dir, "etcd"), APIServer: filepath.Join(dir, "kube-apiserver"),
-		ControllerManager: filepath.Join(dir, "kube-controller-manager"), KubeProxy: filepath.Join(dir, "kube-proxy"),
-		Agnhost: filepath.Join(dir, "agnhost"),
+	set := binaries.Set{}
+	for _, name := range lab.Programs() {
+		set[name] = filepath.Join(dir, string(name))
 	}
+	return set
 }
 
 // world is a running lab with a client.

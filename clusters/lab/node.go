@@ -11,6 +11,7 @@ import (
 
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/netassay/netassay/clusters/binaries"
 	"github.com/netassay/netassay/clusters/lab/kubelet"
 	"github.com/netassay/netassay/clusters/lab/network"
 	"github.com/netassay/netassay/clusters/lab/pki"
@@ -129,7 +130,7 @@ func (l *Lab) agentConfig(n *node) (kubelet.Config, error) {
 
 // images are what pods can run: the program of each image, by its name.
 func (l *Lab) images() map[string]string {
-	out := map[string]string{"agnhost": l.cfg.Programs.Agnhost, "probe": l.cfg.Programs.Probe}
+	out := map[string]string{"agnhost": l.cfg.Programs.Path(binaries.Agnhost), "probe": l.cfg.Probe}
 	maps.DeleteFunc(out, func(_, path string) bool { return path == "" })
 	return out
 }

@@ -57,22 +57,19 @@ type theirs struct {
 func newCluster(t *testing.T) *theirs {
 	t.Helper()
 	sandbox.Require(t)
-	dir := os.Getenv("KUBEBUILDER_ASSETS")
-	if dir == "" {
+	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("KUBEBUILDER_ASSETS is not set: run make binaries, or set it")
 		}
 		t.Skip("KUBEBUILDER_ASSETS is not set")
 	}
+	set, err := binaries.Ensure(t.Context(), binaries.Options{Want: lab.Programs()})
+	must(t, err)
 	prober, err := binaries.Own(t.Context(), "probe")
 	must(t, err)
 	l, err := lab.Start(t.Context(), lab.Config{
 		RBAC: true, LogDir: t.TempDir(), Progress: func(line string) { t.Log(line) },
-		Programs: lab.Programs{
-			Etcd: filepath.Join(dir, "etcd"), APIServer: filepath.Join(dir, "kube-apiserver"),
-			ControllerManager: filepath.Join(dir, "kube-controller-manager"), KubeProxy: filepath.Join(dir, "kube-proxy"),
-			Agnhost: filepath.Join(dir, "agnhost"), Probe: prober,
-		},
+		Programs: set, Probe: prober,
 	})
 	must(t, err)
 	t.Cleanup(func() { must(t, l.Close()) })

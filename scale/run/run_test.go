@@ -3,7 +3,6 @@ package run
 import (
 	"context"
 	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -38,12 +37,15 @@ func small(name string, e engines.Engine) Config {
 func inLab(t *testing.T, cfg Config) Config {
 	t.Helper()
 	sandbox.Require(t)
-	dir := os.Getenv("KUBEBUILDER_ASSETS")
-	if dir == "" {
+	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("KUBEBUILDER_ASSETS is not set: run make binaries, or set it")
 		}
 		t.Skip("KUBEBUILDER_ASSETS is not set")
+	}
+	set, err := binaries.Ensure(t.Context(), binaries.Options{Want: lab.Programs()})
+	if err != nil {
+		t.Fatal(err)
 	}
 	probe, err := binaries.Own(t.Context(), "probe")
 	if err != nil {
@@ -51,11 +53,7 @@ func inLab(t *testing.T, cfg Config) Config {
 	}
 	l, err := lab.Start(t.Context(), lab.Config{
 		Nodes: 2, LogDir: t.TempDir(),
-		Programs: lab.Programs{
-			Etcd: filepath.Join(dir, "etcd"), APIServer: filepath.Join(dir, "kube-apiserver"),
-			ControllerManager: filepath.Join(dir, "kube-controller-manager"), KubeProxy: filepath.Join(dir, "kube-proxy"),
-			Probe: probe,
-		},
+		Programs: set, Probe: probe,
 	})
 	if err != nil {
 		t.Fatal(err)

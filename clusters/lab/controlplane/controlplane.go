@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
+	"github.com/netassay/netassay/clusters/binaries"
 	"github.com/netassay/netassay/clusters/lab/network"
 	"github.com/netassay/netassay/clusters/lab/pki"
 	"github.com/netassay/netassay/internal/process"
@@ -25,14 +26,9 @@ import (
 // APIPort is where the API server listens, on all addresses of the sandbox.
 const APIPort = 6443
 
-// Programs are the paths of the control plane's programs.
-type Programs struct {
-	Etcd, APIServer, ControllerManager, KubeProxy string
-}
-
 // Config says what to start.
 type Config struct {
-	Programs  Programs
+	Programs  binaries.Set
 	Addresses network.Plan
 	RBAC      bool // authorization by RBAC; else everybody with a certificate may do anything
 	// Dir holds keys and data; it should be in memory and must be private.
@@ -139,7 +135,7 @@ func (c *ControlPlane) apiIPs() []netip.Addr {
 
 func (c *ControlPlane) startEtcd(ctx context.Context) error {
 	p, err := c.cfg.Processes.Start(process.Spec{Name: "etcd", Argv: []string{
-		c.cfg.Programs.Etcd,
+		c.cfg.Programs.Path(binaries.Etcd),
 		"--name=lab",
 		"--data-dir=" + c.path("etcd"),
 		"--listen-client-urls=http://127.0.0.1:2379",
@@ -168,7 +164,7 @@ func (c *ControlPlane) startEtcd(ctx context.Context) error {
 
 func (c *ControlPlane) startAPIServer(ctx context.Context) error {
 	p, err := c.cfg.Processes.Start(process.Spec{
-		Name: "kube-apiserver", Argv: append([]string{c.cfg.Programs.APIServer}, c.apiFlags()...),
+		Name: "kube-apiserver", Argv: append([]string{c.cfg.Programs.Path(binaries.KubeAPIServer)}, c.apiFlags()...),
 		// Memory is cheap for the minutes that a lab lives; two cores are not.
 		Env: []string{"GOGC=300"},
 	})
@@ -233,7 +229,7 @@ func (c *ControlPlane) startControllerManager() error {
 	_, err := c.cfg.Processes.Start(process.Spec{
 		Name: "kube-controller-manager", Env: []string{"GOGC=300"},
 		Argv: []string{
-			c.cfg.Programs.ControllerManager,
+			c.cfg.Programs.Path(binaries.KubeControllerManager),
 			"--kubeconfig=" + kubeconfig,
 			"--controllers=" + strings.Join(controllers(), ","),
 			"--leader-elect=false",

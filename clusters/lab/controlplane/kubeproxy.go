@@ -9,6 +9,7 @@ import (
 	"text/template"
 	"time"
 
+	"github.com/netassay/netassay/clusters/binaries"
 	"github.com/netassay/netassay/clusters/lab/network"
 	"github.com/netassay/netassay/internal/process"
 	"github.com/netassay/netassay/internal/sandbox"
@@ -71,7 +72,7 @@ func (c *ControlPlane) StartProxy(node *network.Node, mode string, env []string)
 	}
 	return c.cfg.Processes.Start(process.Spec{
 		Name: name, Do: node.Do, Env: append([]string{"GOGC=300"}, env...),
-		Argv: []string{c.cfg.Programs.KubeProxy, "--config=" + config},
+		Argv: []string{c.cfg.Programs.Path(binaries.KubeProxy), "--config=" + config},
 	})
 }
 

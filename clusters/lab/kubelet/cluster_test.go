@@ -21,6 +21,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"github.com/netassay/netassay/clusters/binaries"
 	"github.com/netassay/netassay/clusters/lab/controlplane"
 	"github.com/netassay/netassay/clusters/lab/kubelet"
 	"github.com/netassay/netassay/clusters/lab/network"
@@ -72,9 +73,9 @@ func startCluster(t *testing.T) *cluster {
 	processes := process.NewGroup(c.logs)
 	t.Cleanup(processes.Kill)
 	plane, err := controlplane.Start(t.Context(), controlplane.Config{
-		Programs: controlplane.Programs{
-			Etcd: filepath.Join(bin, "etcd"), APIServer: filepath.Join(bin, "kube-apiserver"),
-			ControllerManager: filepath.Join(bin, "kube-controller-manager"),
+		Programs: binaries.Set{
+			binaries.Etcd: filepath.Join(bin, "etcd"), binaries.KubeAPIServer: filepath.Join(bin, "kube-apiserver"),
+			binaries.KubeControllerManager: filepath.Join(bin, "kube-controller-manager"),
 		},
 		Addresses: addresses, Dir: t.TempDir(), Processes: processes,
 	})
