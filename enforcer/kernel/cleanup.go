@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/netassay/netassay/enforcer/plan"
@@ -57,14 +56,8 @@ func (k *Kernel) removeRules(ctx context.Context, f model.Family) error {
 	if t.empty() {
 		return nil
 	}
-	_, err = k.run.Run(ctx, Command{
-		Argv: []string{k.backend.xtables(f, "-restore"), "-w", lockWait, "--noflush"},
-		Stdin: func(w io.Writer) error {
-			return render.Rules(w, t.removal())
-		},
-	})
-	if err != nil {
-		return explain(err)
+	if err := k.restoreRules(ctx, f, t.removal()); err != nil {
+		return err
 	}
 	if t, err = k.readTable(ctx, f); err != nil {
 		return err

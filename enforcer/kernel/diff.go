@@ -8,7 +8,6 @@ import (
 
 	"github.com/netassay/netassay/enforcer/plan"
 	"github.com/netassay/netassay/enforcer/render"
-	"github.com/netassay/netassay/model"
 )
 
 // line is one in-place change of a set.
@@ -21,7 +20,6 @@ type line struct {
 // change is all that one sync does to one family, in this order; see the package's
 // documentation for the reason of the order.
 type change struct {
-	family   model.Family
 	discard  []string     // left-overs under temporary names
 	create   []newSet     // new sets and generations, filled aside
 	restrict []line       // can only forbid
@@ -44,12 +42,7 @@ type transaction struct {
 }
 
 func (c *change) empty() bool {
-	return c.membersOnly() && len(c.restrict)+len(c.loosen) == 0
-}
-
-// membersOnly reports whether sets are changed in place and nothing else happens.
-func (c *change) membersOnly() bool {
-	return len(c.discard)+len(c.create)+len(c.collect) == 0 && c.commit == nil
+	return len(c.discard)+len(c.create)+len(c.restrict)+len(c.loosen)+len(c.collect) == 0 && c.commit == nil
 }
 
 // differ compares one family of the kernel with a plan.
@@ -107,8 +100,8 @@ func (d *differ) compareSets() error {
 		if shared(d.have.sets[name].Members, s.Members) {
 			continue
 		}
-		s.Members = sorted(s.Members)
-		del, add := diffMembers(d.have.sets[name].Members, s.Members)
+		var del, add []plan.Member
+		del, add, s.Members = diffMembers(d.have.sets[name].Members, s.Members)
 		if len(del)+len(add) == 0 {
 			continue
 		}
@@ -242,7 +235,7 @@ func (d *differ) renewStable() error {
 }
 
 func (d *differ) change() *change {
-	c := &change{family: d.want.Family, create: d.renewed, commit: d.tx, after: map[string][]plan.Member{}}
+	c := &change{create: d.renewed, commit: d.tx, after: map[string][]plan.Member{}}
 	for _, e := range d.inPlace {
 		name := d.names[e.set.Name]
 		c.after[name] = e.set.Members

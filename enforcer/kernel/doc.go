@@ -10,8 +10,7 @@
 //
 // # One sync
 //
-// Of each family, both at the same time if that is asked for, since no flow is of two (but
-// when only steps 2 and 4 are needed, one tool does them for both):
+// Of each family, both at the same time if that is asked for, since no flow is of two:
 //
 //  1. create: new sets are filled under a temporary name and renamed when full, so that a
 //     set of a final name is never half full;
@@ -22,6 +21,9 @@
 //     the nft build of iptables is known to answer 0 having done nothing;
 //  4. loosen: in-place changes that can only permit;
 //  5. collect: sets that no rule refers to any more are destroyed.
+//
+// Sets are changed by netlink ([Netlink]), or by ipset restore where a Runner can't: the lines
+// are the same, and so is their order.
 //
 // # Why no packet sees a third state
 //

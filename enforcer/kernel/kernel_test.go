@@ -112,13 +112,13 @@ func TestPodChurnTouchesNoRule(t *testing.T) {
 	})
 }
 
-func TestChurnOfBothFamiliesIsOneCommand(t *testing.T) {
+func TestChurnIsOneCommandOfEachFamily(t *testing.T) {
 	onAll(t, func(w *world) {
 		k := w.agent()
 		w.sync(k, cluster(nil, "10.0.1.2", "fd00::1:2"))
 		w.run.commands = nil
 		r := w.sync(k, cluster(nil, "10.0.1.2", "10.0.1.3", "fd00::1:2", "fd00::1:3"))
-		if diff := cmp.Diff([]string{"ipset restore -exist"}, w.run.commands); diff != "" || r.Lines != 2 || !r.Changed {
+		if diff := cmp.Diff(slices.Repeat([]string{"ipset restore -exist"}, 2), w.run.commands); diff != "" || r.Lines != 2 || !r.Changed {
 			w.t.Errorf("two new clients took %+v (-want +got):\n%s", r, diff)
 		}
 		s := w.state()

@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"context"
-	"io"
 
 	"github.com/netassay/netassay/enforcer/plan"
 	"github.com/netassay/netassay/enforcer/render"
@@ -37,12 +36,8 @@ func (k *Kernel) try(ctx context.Context, f model.Family, all []plan.Condition) 
 		c.Rules = append(c.Rules, plan.Rule{Match: plan.Match{condition}, Verdict: plan.Return{}})
 	}
 	for _, tx := range []render.Transaction{{Chains: []plan.Chain{c}}, {Delete: []plan.ChainName{trial}}} {
-		_, err := k.run.Run(ctx, Command{
-			Argv:  []string{k.backend.xtables(f, "-restore"), "-w", lockWait, "--noflush"},
-			Stdin: func(w io.Writer) error { return render.Rules(w, tx) },
-		})
-		if err != nil {
-			return explain(err)
+		if err := k.restoreRules(ctx, f, tx); err != nil {
+			return err
 		}
 	}
 	return nil

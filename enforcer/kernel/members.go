@@ -22,9 +22,21 @@ func shared(a, b []plan.Member) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
-// diffMembers lists what is in only one of two sorted lists. Nearly all of a set that
-// changes stays, and is passed over by the cheapest comparison.
-func diffMembers(have, want []plan.Member) (del, add []plan.Member) {
+// diffMembers lists what is in only one of two lists, and gives the second in this package's
+// order, which the first has. Nearly all of a set that changes stays: it is passed over from
+// both ends, and is as sorted as it was.
+func diffMembers(have, want []plan.Member) (del, add, after []plan.Member) {
+	head, tail := 0, 0
+	for shorter := min(len(have), len(want)); head < shorter && have[head] == want[head]; {
+		head++
+	}
+	for shorter := min(len(have), len(want)) - head; tail < shorter && have[len(have)-1-tail] == want[len(want)-1-tail]; {
+		tail++
+	}
+	if !slices.IsSortedFunc(want[max(0, head-1):min(len(want), len(want)-tail+1)], plan.Member.Compare) {
+		return diffMembers(have, sorted(want))
+	}
+	after, have, want = want, have[head:len(have)-tail], want[head:len(want)-tail]
 	for len(have) > 0 && len(want) > 0 {
 		if have[0] == want[0] {
 			have, want = have[1:], want[1:]
@@ -34,5 +46,5 @@ func diffMembers(have, want []plan.Member) (del, add []plan.Member) {
 			add, want = append(add, want[0]), want[1:]
 		}
 	}
-	return append(del, have...), append(add, want...)
+	return append(del, have...), append(add, want...), after
 }

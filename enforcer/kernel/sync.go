@@ -16,36 +16,16 @@ import (
 	"github.com/netassay/netassay/model"
 )
 
-// syncFamilies brings each family to its plan; one that fails does not keep the other from
-// it. When only members change, as under churn of pods, one tool does both: its start costs
-// as much as a hundred members.
+// syncFamilies brings each family to its plan; one that fails does not keep the other from it.
 func (k *Kernel) syncFamilies(ctx context.Context, want []plan.FamilyPlan, transient func(netip.Addr) bool, r *Result) error {
-	var errs []error
-	var changes []*change
-	for _, f := range want {
-		c, err := diff(k.known[f.Family], f, transient)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("sync %s: %w", f.Family, err))
-		} else if !c.empty() {
-			changes = append(changes, c)
-		}
-	}
-	if len(changes) > 1 && k.editAll(ctx, changes, r) {
-		changes = nil
-	}
-	return errors.Join(append(errs, k.syncEach(ctx, changes, r)...)...)
-}
-
-// syncEach makes the changes of each family.
-func (k *Kernel) syncEach(ctx context.Context, changes []*change, r *Result) []error {
-	errs, results := make([]error, len(changes)), make([]Result, len(changes))
+	errs, results := make([]error, len(want)), make([]Result, len(want))
 	one := func(i int) {
-		if err := k.syncFamily(ctx, changes[i], &results[i]); err != nil {
-			errs[i] = fmt.Errorf("sync %s: %w", changes[i].family, err)
+		if err := k.syncFamily(ctx, want[i], transient, &results[i]); err != nil {
+			errs[i] = fmt.Errorf("sync %s: %w", want[i].Family, err)
 		}
 	}
 	var wg sync.WaitGroup
-	for i := range changes {
+	for i := range want {
 		if k.parallel {
 			wg.Go(func() { one(i) })
 		} else {
@@ -56,36 +36,17 @@ func (k *Kernel) syncEach(ctx context.Context, changes []*change, r *Result) []e
 	for _, of := range results {
 		r.add(of)
 	}
-	return errs
-}
-
-// editAll makes changes of members only, of all families at once. If it is false, each
-// family must be tried alone; lines that have been done already do no harm then.
-func (k *Kernel) editAll(ctx context.Context, changes []*change, r *Result) bool {
-	var lines []line
-	for _, c := range changes {
-		if !c.membersOnly() {
-			return false
-		}
-		lines = append(append(lines, c.restrict...), c.loosen...)
-	}
-	start := time.Now()
-	if err := k.edit(ctx, lines, &Result{}); err != nil {
-		return false
-	}
-	for _, c := range changes {
-		k.known[c.family].take(c.after)
-	}
-	r.Changed = true
-	r.Lines += len(lines)
-	r.SetsTime += time.Since(start)
-	return true
+	return errors.Join(errs...)
 }
 
 // syncFamily runs the steps of the package's documentation for one family. What is known
 // of the family is brought up to date as each step succeeds.
-func (k *Kernel) syncFamily(ctx context.Context, c *change, r *Result) error {
-	have := k.known[c.family]
+func (k *Kernel) syncFamily(ctx context.Context, want plan.FamilyPlan, transient func(netip.Addr) bool, r *Result) error {
+	have := k.known[want.Family]
+	c, err := diff(have, want, transient)
+	if err != nil || c.empty() {
+		return err
+	}
 	if c.commit == nil { // nothing comes between them: one tool does both
 		c.restrict, c.loosen = append(c.restrict, c.loosen...), nil
 	}
@@ -95,7 +56,7 @@ func (k *Kernel) syncFamily(ctx context.Context, c *change, r *Result) error {
 		return err
 	}
 	committing := time.Now()
-	if err := k.commit(ctx, c.family, have, c.commit, r); err != nil {
+	if err := k.commit(ctx, want.Family, have, c.commit, r); err != nil {
 		return err
 	}
 	committed := time.Now()
@@ -166,18 +127,23 @@ func (k *Kernel) commit(ctx context.Context, f model.Family, have *family, tx *t
 	if tx == nil {
 		return nil
 	}
-	_, err := k.run.Run(ctx, Command{
-		Argv:  []string{k.backend.xtables(f, "-restore"), "-w", lockWait, "--noflush"},
-		Stdin: func(w io.Writer) error { return render.Rules(w, tx.Transaction) },
-	})
-	if err != nil {
-		return explain(err)
+	if err := k.restoreRules(ctx, f, tx.Transaction); err != nil {
+		return err
 	}
 	if err := k.readBack(ctx, f, have, tx); err != nil {
 		return err
 	}
 	r.ChainWrites += len(tx.Chains)
 	return tx.check(have)
+}
+
+// restoreRules changes rules in one step.
+func (k *Kernel) restoreRules(ctx context.Context, f model.Family, tx render.Transaction) error {
+	_, err := k.run.Run(ctx, Command{
+		Argv:  []string{k.backend.xtables(f, "-restore"), "-w", lockWait, "--noflush"},
+		Stdin: func(w io.Writer) error { return render.Rules(w, tx) },
+	})
+	return explain(err)
 }
 
 // oneByOne is how many chains are read one by one, rather than with the whole table.
