@@ -63,14 +63,12 @@ type differ struct {
 // edit is the in-place change of one set, whose members are sorted.
 type edit struct {
 	set      plan.Set
+	name     string // in the kernel
 	del, add []plan.Member
 }
 
 // diff finds the change that brings a family to the plan. It changes nothing.
 func diff(have *family, want plan.FamilyPlan, transient func(netip.Addr) bool) (*change, error) {
-	if err := checkNames(want); err != nil {
-		return nil, err
-	}
 	d := &differ{have: have, want: want, transient: transient, settled: have.settled.by(want), names: render.Names{}}
 	if err := d.compareSets(); err != nil {
 		return nil, err
@@ -85,35 +83,53 @@ func diff(have *family, want plan.FamilyPlan, transient func(netip.Addr) bool) (
 	return d.change(), nil
 }
 
-// compareSets finds for each set of the plan the one in the kernel, or makes it new.
+// compareSets finds for each set of the plan the one in the kernel, or makes it new. What has
+// settled is told from the plan's lists alone.
 func (d *differ) compareSets() error {
-	current := d.current()
-	for _, s := range d.want.Sets {
-		name, ok := current[s.Name]
-		if !ok || !d.have.sets[name].fits(s) {
-			if err := d.renew(s); err != nil {
+	if d.settled {
+		for i, was := range d.have.settled.sets {
+			if err := d.compareSet(d.want.Sets[i], was.actual, was.set); err != nil {
 				return err
 			}
-			continue
 		}
-		d.names[s.Name] = name
-		if shared(d.have.sets[name].Members, s.Members) {
-			continue
-		}
-		var del, add []plan.Member
-		del, add, s.Members = diffMembers(d.have.sets[name].Members, s.Members)
-		if len(del)+len(add) == 0 {
-			continue
-		}
-		if s.Role == plan.RoleOwn {
-			d.moved = d.stable(del) || d.stable(add)
-		}
-		if s.Role != plan.RoleBlock {
-			d.inPlace = append(d.inPlace, edit{set: s, del: del, add: add})
-		} else if err := d.renew(s); err != nil { // somebody has changed what is immutable
+		return nil
+	}
+	if err := checkNames(d.want); err != nil {
+		return err
+	}
+	current := d.current()
+	for _, s := range d.want.Sets {
+		name := current[s.Name]
+		if err := d.compareSet(s, name, d.have.sets[name]); err != nil {
 			return err
 		}
+		if d.names[s.Name] == "" {
+			d.names[s.Name] = name
+		}
 	}
+	return nil
+}
+
+// compareSet holds a set of the plan against the one in the kernel, nil if there is none.
+func (d *differ) compareSet(s plan.Set, name string, have *set) error {
+	switch {
+	case !have.fits(s):
+		return d.renew(s)
+	case shared(have.Members, s.Members):
+		return nil
+	}
+	e := edit{set: s, name: name}
+	e.del, e.add, e.set.Members = diffMembers(have.Members, s.Members)
+	if len(e.del)+len(e.add) == 0 {
+		return nil
+	}
+	if s.Role == plan.RoleBlock { // somebody has changed what is immutable
+		return d.renew(e.set)
+	}
+	if s.Role == plan.RoleOwn {
+		d.moved = d.stable(e.del) || d.stable(e.add)
+	}
+	d.inPlace = append(d.inPlace, e)
 	return nil
 }
 
@@ -125,9 +141,6 @@ func (s *set) fits(want plan.Set) bool {
 // current maps the plan's names to the generations in force: those that rules refer to,
 // else any that is complete.
 func (d *differ) current() render.Names {
-	if d.settled {
-		return d.have.settled.current
-	}
 	names := render.Names{}
 	refs := d.have.referenced()
 	for _, actual := range sortedKeys(d.have.sets) {
@@ -146,6 +159,9 @@ func (d *differ) current() render.Names {
 func (d *differ) renew(s plan.Set) error {
 	if d.allNames == nil {
 		d.allNames = maps.Clone(d.have.sets)
+		if d.settled {
+			d.names = d.have.settled.names()
+		}
 	}
 	name, err := freeName(s.Name, d.allNames)
 	if err != nil {
@@ -237,9 +253,8 @@ func (d *differ) renewStable() error {
 func (d *differ) change() *change {
 	c := &change{create: d.renewed, commit: d.tx, after: map[string][]plan.Member{}}
 	for _, e := range d.inPlace {
-		name := d.names[e.set.Name]
-		c.after[name] = e.set.Members
-		del, add := lines(name, e.del, false), lines(name, e.add, true)
+		c.after[e.name] = e.set.Members
+		del, add := lines(e.name, e.del, false), lines(e.name, e.add, true)
 		if e.set.Role.Forbids() {
 			del, add = add, del
 		}
@@ -262,7 +277,7 @@ func (d *differ) change() *change {
 	}
 	d.have.settled = nil
 	if c.commit == nil && len(c.create)+len(c.discard)+len(c.collect) == 0 {
-		d.have.settled = &settled{chains: d.want.Chains, current: d.names}
+		d.have.settle(d.want, d.names)
 	}
 	return c
 }

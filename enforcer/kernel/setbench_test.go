@@ -2,6 +2,7 @@ package kernel_test
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"testing"
 
@@ -11,8 +12,8 @@ import (
 	"github.com/netassay/netassay/model"
 )
 
-// BenchmarkSets is what changes of sets cost, by netlink and by ipset restore. The kernel holds
-// 20,000 members in the set and changes go to and fro, so that each is of the same size.
+// BenchmarkSets is what a sync costs that changes one set, by netlink and by ipset restore.
+// Members are added and removed in turn, so that each change is of the same size.
 func BenchmarkSets(b *testing.B) {
 	sandbox.Require(b)
 	for _, bench := range []struct {
@@ -32,38 +33,44 @@ func BenchmarkSets(b *testing.B) {
 	}
 }
 
-// benchSets adds members to a set, or a set of that many if it has none, and takes them away.
 func benchSets(b *testing.B, k *kernel.Kernel, members, changed int) {
 	b.Helper()
-	hosts := func(from, n int) []plan.Member {
-		var out []plan.Member
-		for i := range n {
-			i += from
-			out = append(out, plan.HostMember(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})))
-		}
-		return out
+	others := []plan.Set{}
+	for i := range 1418 {
+		others = append(others, plan.Set{Name: plan.SetName(fmt.Sprintf("npe-p4-%04d", i)), Role: plan.RolePeer, Kind: plan.Addresses, Family: model.IPv4, Members: hosts(10)})
 	}
+	chains := []plan.Chain{{Name: plan.ChainPrefix + "X", Rules: []plan.Rule{{Verdict: plan.Return{}}}}}
 	of := func(n int) plan.Plan {
-		p := plan.Plan{IPv4: plan.FamilyPlan{Family: model.IPv4}, IPv6: plan.FamilyPlan{Family: model.IPv6}}
+		p := plan.Plan{IPv4: plan.FamilyPlan{Family: model.IPv4, Chains: chains, Sets: others}, IPv6: plan.FamilyPlan{Family: model.IPv6}}
 		if n > 0 {
-			p.IPv4.Sets = []plan.Set{{Name: "npe-p4-x", Role: plan.RolePeer, Kind: plan.Addresses, Family: model.IPv4, Members: hosts(0, n)}}
+			p.IPv4.Sets = append(others[:len(others):len(others)], plan.Set{Name: "npe-p4-x", Role: plan.RolePeer, Kind: plan.Addresses, Family: model.IPv4, Members: hosts(n)})
 		}
 		return p
 	}
 	states := [2]plan.Plan{of(members), of(members + changed)}
-	sync := func(p plan.Plan) {
-		if _, err := k.Sync(context.Background(), p, kernel.Hints{}); err != nil {
+	sync := func(i int) {
+		if _, err := k.Sync(context.Background(), states[i%2], kernel.Hints{}); err != nil {
 			b.Fatal(err)
 		}
 	}
-	sync(states[0])
+	sync(0)
+	sync(0) // and it is known to have nothing to do
 	for i := 1; b.Loop(); i++ {
-		sync(states[i%2])
+		sync(i)
 		if members == 0 { // taking a set away is not what is measured
 			b.StopTimer()
-			sync(states[0])
 			i++
+			sync(i)
 			b.StartTimer()
 		}
 	}
+}
+
+// hosts are n members.
+func hosts(n int) []plan.Member {
+	out := make([]plan.Member, 0, n)
+	for i := range n {
+		out = append(out, plan.HostMember(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})))
+	}
+	return out
 }

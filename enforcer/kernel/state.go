@@ -47,13 +47,37 @@ type family struct {
 // holds its chains and all its sets, and nothing else of ours. Under churn of pods that is
 // so all the time, and hashing thousands of rules would be most of a sync's work.
 type settled struct {
-	chains  []plan.Chain
-	current render.Names
+	chains []plan.Chain
+	sets   []settledSet // in the plan's order
 }
 
-// by reports whether the plan has these very chains, and as many sets.
+type settledSet struct {
+	name   plan.SetName
+	actual string // in the kernel
+	*set
+}
+
+// settle takes note that the family holds this plan, with sets of these names.
+func (f *family) settle(p plan.FamilyPlan, names render.Names) {
+	f.settled = &settled{chains: p.Chains, sets: make([]settledSet, 0, len(p.Sets))}
+	for _, s := range p.Sets {
+		f.settled.sets = append(f.settled.sets, settledSet{name: s.Name, actual: names[s.Name], set: f.sets[names[s.Name]]})
+	}
+}
+
+// by reports whether the plan has these very chains, and the same sets.
 func (s *settled) by(p plan.FamilyPlan) bool {
-	return s != nil && len(s.chains) > 0 && len(s.chains) == len(p.Chains) && &s.chains[0] == &p.Chains[0] && len(s.current) == len(p.Sets)
+	return s != nil && len(s.chains) > 0 && len(s.chains) == len(p.Chains) && &s.chains[0] == &p.Chains[0] &&
+		slices.EqualFunc(s.sets, p.Sets, func(was settledSet, now plan.Set) bool { return was.name == now.Name })
+}
+
+// names are those of the sets.
+func (s *settled) names() render.Names {
+	names := render.Names{}
+	for _, one := range s.sets {
+		names[one.name] = one.actual
+	}
+	return names
 }
 
 func newFamily() *family {
