@@ -20,7 +20,7 @@ const (
 // clock, hence maxWait.
 const urgentShare, maxWait = 2, 200 * time.Millisecond
 
-// Pods of other nodes may come and go all the time, and each sync costs some processes: a
+// Pods of other nodes may come and go all the time, and each sync costs some work: a
 // node has better uses for its processor. In the long run, syncs for them may work one part
 // in churnShare of the time. What was not used up is credit: a few changes now and then are
 // synced at once, and only those of a churn are gathered, the longer the more a sync costs.
