@@ -14,9 +14,11 @@ type Index struct {
 	byName     map[string]int32
 	namespaces []namespace
 	byText     map[string]int32    // canonical text of a label set → place in labelSets
-	labelSets  []map[string]string // the distinct label sets of pods
+	labelSets  []map[string]string // the distinct label sets of pods, of asked labels only
+	asked      map[string]struct{} // keys of labels; nil: all are
+	asking     map[string]struct{} // the same from the next Update on
 	groups     map[groupKey]*group
-	answers    map[string]answer // pod selector key → its answer per label set
+	answers    map[string]*answer // pod selector key → its answer per label set
 	change     change
 	double     map[netip.Addr]struct{} // addresses that several pods have
 	clock      uint64                  // counts Updates
@@ -59,12 +61,9 @@ type change struct {
 
 // answer holds, per label set, whether the selector matches it.
 type answer struct {
-	selector Selector
-	matches  []bool
+	matches []bool
+	used    uint64 // the Update that it was last used after
 }
-
-// manyAnswers is when to forget those of selectors that may be gone.
-const manyAnswers = 8192
 
 // NewIndex indexes the given pods, which need not be all of the snapshot's, leaving out
 // those on the host's network.
@@ -77,6 +76,13 @@ func NewIndex(namespaces []model.Namespace, pods []model.Pod) *Index {
 // Fresh tells that the last Update can't say what it has changed: it was the first, or has
 // changed most of everything.
 func (x *Index) Fresh() bool { return x.change.fresh }
+
+// Ask says which keys labels must have to be told apart, from the next Update on: no other may
+// be in a selector of pods. Labels that are each pod's own, as those of StatefulSets are, cost
+// nothing as long as nobody asks for them. keys must not be changed afterwards.
+func (x *Index) Ask(keys map[string]struct{}) {
+	x.asking = keys
+}
 
 // Relabelled tells that the last Update has changed the labels of a namespace with pods,
 // or whether they are known.
@@ -95,17 +101,14 @@ func (x *Index) Touched() map[netip.Addr]struct{} { return x.change.touched }
 
 // answer evaluates a selector once per distinct label set, and remembers.
 func (x *Index) answer(sel Selector) []bool {
-	a, ok := x.answers[sel.key]
-	if ok && len(a.matches) == len(x.labelSets) {
-		return a.matches
+	a := x.answers[sel.key]
+	if a == nil {
+		a = &answer{matches: make([]bool, 0, len(x.labelSets))}
+		x.answers[sel.key] = a
 	}
-	a.selector = sel
+	a.used = x.clock
 	for _, set := range x.labelSets[len(a.matches):] {
 		a.matches = append(a.matches, sel.match(set))
 	}
-	if len(x.answers) >= manyAnswers {
-		clear(x.answers)
-	}
-	x.answers[sel.key] = a
 	return a.matches
 }

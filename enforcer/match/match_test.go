@@ -111,6 +111,72 @@ func TestIndex(t *testing.T) {
 	}
 }
 
+// TestUnion: a union names each pod once that one of its choices names.
+func TestUnion(t *testing.T) {
+	x := NewIndex([]model.Namespace{{Name: "x"}, {Name: "y", Labels: map[string]string{"team": "1"}}}, []model.Pod{
+		pod("x", "a", "app", "web"), pod("x", "b", "app", "db"), pod("x", "c"), pod("y", "a", "app", "web"), pod("y", "b", "app", "db"),
+	})
+	app := func(v string) Selector {
+		return parse(t, metav1.LabelSelector{MatchLabels: map[string]string{"app": v}})
+	}
+	team := parse(t, metav1.LabelSelector{MatchLabels: map[string]string{"team": "1"}})
+	for _, tc := range []struct {
+		name string
+		of   []Choice
+		want []string
+	}{
+		{"of one namespace", []Choice{x.InNamespace("x", app("web")), x.InNamespace("x", app("db"))}, []string{"x/a", "x/b"}},
+		{"of two", []Choice{x.InNamespace("x", app("web")), x.InNamespace("y", app("db"))}, []string{"x/a", "y/b"}},
+		{"twice by two selectors", []Choice{x.Across(team, app("web")), x.InNamespace("y", Everything())}, []string{"y/a", "y/b"}},
+		{"a namespace and all", []Choice{x.InNamespace("x", app("db")), x.Across(Everything(), app("web"))}, []string{"x/a", "x/b", "y/a"}},
+		{"everything", []Choice{x.InNamespace("x", app("db")), x.InNamespace("x", Everything())}, []string{"x/a", "x/b", "x/c"}},
+		{"all", []Choice{x.InNamespace("x", app("db")), x.All()}, []string{"x/a", "x/b", "x/c", "y/a", "y/b"}},
+		{"nobody", []Choice{x.InNamespace("x", app("no")), x.InNamespace("z", app("web"))}, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			u := Union(tc.of...)
+			if diff := cmp.Diff(tc.want, keys(u.Pods())); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if u.Count() != len(tc.want) {
+				t.Errorf("Count() = %d, want %d", u.Count(), len(tc.want))
+			}
+		})
+	}
+}
+
+// TestWhatNobodyAsksForIsForgotten: labels that are each pod's own cost nothing until a
+// selector asks for them, and answers to selectors that are gone go too.
+func TestWhatNobodyAsksForIsForgotten(t *testing.T) {
+	var pods []model.Pod
+	for i := range 1000 {
+		pods = append(pods, pod("x", fmt.Sprint("p", i), "app", fmt.Sprint(i%2), "name", fmt.Sprint("p", i)))
+	}
+	nss := []model.Namespace{{Name: "x"}}
+	ask := func(sel metav1.LabelSelector) map[string]struct{} {
+		asked := map[string]struct{}{}
+		AddKeys(asked, &sel)
+		return asked
+	}
+	app := metav1.LabelSelector{MatchLabels: map[string]string{"app": "1"}}
+	own := expr(metav1.LabelSelectorRequirement{Key: "name", Operator: metav1.LabelSelectorOpNotIn, Values: []string{"p7"}})
+	var x Index
+	x.Ask(ask(app))
+	x.Update(nss, pods)
+	if n := x.InNamespace("x", parse(t, app)).Count(); n != 500 || len(x.labelSets) != 2 {
+		t.Errorf("%d pods and %d label sets, want 500 and 2", n, len(x.labelSets))
+	}
+	x.Ask(ask(own))
+	x.Update(nss, pods)
+	if n := x.InNamespace("x", parse(t, own)).Count(); n != 999 {
+		t.Errorf("%d pods are not p7, want 999", n)
+	}
+	x.Update(nss, pods)
+	if _, ok := x.answers[parse(t, own).Key()]; !ok || len(x.answers) != 1 {
+		t.Errorf("%d answers, want the one that was asked for last", len(x.answers))
+	}
+}
+
 func BenchmarkIndex20k(b *testing.B) {
 	var nss []model.Namespace
 	var pods []model.Pod

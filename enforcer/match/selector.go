@@ -13,12 +13,42 @@ import (
 // Selector is a checked label selector with a canonical text: two selectors that list the
 // same requirements in different order or spelling have the same Key.
 type Selector struct {
-	key     string
-	matches labels.Selector
+	key string
+	any []labels.Selector // what one of these selects
 }
 
 // Everything selects every object.
-func Everything() Selector { return Selector{key: "*", matches: labels.Everything()} }
+func Everything() Selector { return Selector{"*", []labels.Selector{labels.Everything()}} }
+
+// Any selects what one of the selectors does.
+func Any(of ...Selector) Selector {
+	of = slices.Clone(of)
+	slices.SortFunc(of, func(a, b Selector) int { return strings.Compare(a.key, b.key) })
+	of = slices.CompactFunc(of, func(a, b Selector) bool { return a.key == b.key })
+	if slices.ContainsFunc(of, Selector.Everything) {
+		return Everything()
+	}
+	var keys []string
+	var all Selector
+	for _, s := range of {
+		keys, all.any = append(keys, s.key), append(all.any, s.any...)
+	}
+	all.key = strings.Join(keys, " | ")
+	return all
+}
+
+// AddKeys adds the keys of the labels that the selector asks for.
+func AddKeys(keys map[string]struct{}, s *metav1.LabelSelector) {
+	if s == nil {
+		return
+	}
+	for k := range s.MatchLabels {
+		keys[k] = struct{}{}
+	}
+	for _, r := range s.MatchExpressions {
+		keys[r.Key] = struct{}{}
+	}
+}
 
 // ParseSelector checks a selector. A nil one is an error: what its absence means depends
 // on the field, so the caller must know.
@@ -32,12 +62,12 @@ func ParseSelector(s *metav1.LabelSelector) (Selector, error) {
 		return Selector{}, fmt.Errorf("parse selector: %w", err)
 	}
 	if nobody {
-		return Selector{key: "!", matches: labels.Nothing()}, nil
+		return Selector{"!", nil}, nil
 	}
 	if matches.Empty() {
 		return Everything(), nil
 	}
-	return Selector{key: canonical(possible), matches: matches}, nil
+	return Selector{canonical(possible), []labels.Selector{matches}}, nil
 }
 
 // withoutImpossible leaves out the values that no label can have. API servers before 1.24
@@ -65,7 +95,9 @@ func (s Selector) Key() string { return s.key }
 // Everything reports whether the selector has no requirement.
 func (s Selector) Everything() bool { return s.key == "*" }
 
-func (s Selector) match(set map[string]string) bool { return s.matches.Matches(labels.Set(set)) }
+func (s Selector) match(set map[string]string) bool {
+	return slices.ContainsFunc(s.any, func(one labels.Selector) bool { return one.Matches(labels.Set(set)) })
+}
 
 // canonical sorts requirements and values and drops repeated ones. A matchLabels entry is
 // an In with one value.

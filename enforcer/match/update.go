@@ -14,6 +14,7 @@ import (
 // compared place by place, so the cost is small when most of them are where they were.
 func (x *Index) Update(namespaces []model.Namespace, pods []model.Pod) {
 	x.begin()
+	x.split()
 	for i := range min(len(x.pods), len(pods)) {
 		if !same(&x.pods[i], &pods[i]) {
 			x.drop(int32(i))
@@ -51,15 +52,37 @@ func (x *Index) begin() {
 			live++
 		}
 	}
-	fresh := x.clock == 0 || len(x.groups) > 2*live+sparse
+	fresh := x.clock == 0 || len(x.groups) > 2*live+sparse || len(x.asked) > 2*len(x.asking)+sparse
 	if fresh {
 		*x = Index{
 			clock: x.clock, byName: map[string]int32{}, byText: map[string]int32{},
-			groups: map[groupKey]*group{}, answers: map[string]answer{},
+			groups: map[groupKey]*group{}, answers: map[string]*answer{},
+			asked: maps.Clone(x.asking), asking: x.asking,
 		}
 	}
+	maps.DeleteFunc(x.answers, func(_ string, a *answer) bool { return a.used < x.clock })
 	x.clock++
 	x.change = change{fresh: fresh, nodes: map[string]struct{}{}, touched: map[netip.Addr]struct{}{}}
+}
+
+// split tells pods apart by what has not been asked for before.
+func (x *Index) split() {
+	var more []string
+	for k := range x.asking {
+		if _, ok := x.asked[k]; !ok && x.asked != nil {
+			more = append(more, k)
+			x.asked[k] = struct{}{}
+		}
+	}
+	if len(more) == 0 {
+		return
+	}
+	for i := range x.pods {
+		if slices.ContainsFunc(more, func(k string) bool { _, ok := x.pods[i].Labels[k]; return ok }) {
+			x.drop(int32(i))
+			x.place(int32(i))
+		}
+	}
 }
 
 // touch notes that what is said about a pod's addresses may change. About those of pods on
@@ -275,11 +298,16 @@ type scratch struct {
 	text []byte
 }
 
-// intern finds the label set's number. The text is built in a scratch buffer and becomes
+// intern finds the number of what is asked for of a label set. The text is built in a scratch buffer and becomes
 // a string only for a set that was not seen before.
 func (x *Index) intern(set map[string]string) int32 {
 	s := &x.scratch
-	s.keys = slices.AppendSeq(s.keys[:0], maps.Keys(set))
+	s.keys = s.keys[:0]
+	for k := range set {
+		if _, ok := x.asked[k]; ok || x.asked == nil {
+			s.keys = append(s.keys, k)
+		}
+	}
 	slices.Sort(s.keys)
 	s.text = s.text[:0]
 	for _, k := range s.keys {
@@ -292,7 +320,14 @@ func (x *Index) intern(set map[string]string) int32 {
 	if !ok {
 		at = int32(len(x.labelSets))
 		x.byText[string(s.text)] = at
-		x.labelSets = append(x.labelSets, set)
+		asked := set
+		if len(s.keys) < len(set) {
+			asked = map[string]string{}
+			for _, k := range s.keys {
+				asked[k] = set[k]
+			}
+		}
+		x.labelSets = append(x.labelSets, asked)
 	}
 	return at
 }

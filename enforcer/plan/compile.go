@@ -80,6 +80,8 @@ type compiler struct {
 	chains   map[chainKey]*namespaceChain
 	problems []Problem
 	policy   *netv1.NetworkPolicy // the one at hand, for problems
+	large    bool                 // it takes more than it may
+	budgets  map[string]*budget   // of namespaces
 	policies int                  // that select a pod of the node
 	closed   []netip.Prefix       // where addresses that are not in known are dropped
 	known    *set
@@ -122,6 +124,7 @@ func (c *Compiler) begin(s model.Snapshot, opts Options, hash func(string) strin
 		names:   newNamer(hash),
 		chains:  map[chainKey]*namespaceChain{},
 		open:    map[openPod]bool{},
+		budgets: map[string]*budget{},
 	}
 	if opts.DenyUnknown {
 		b.close(s.Nodes, local)
@@ -138,8 +141,11 @@ func (c *compiler) compile(policies []*netv1.NetworkPolicy) Plan {
 		c.addPolicy(p)
 	}
 	c.bindLinks()
+	c.fill()
 	for _, s := range c.sets.order {
-		s.seal(c.names)
+		if s.cluster == nil || s.cluster.used {
+			s.seal(c.names)
+		}
 	}
 	chains := c.sortedChains()
 	return Plan{IPv4: c.family(model.IPv4, chains), IPv6: c.family(model.IPv6, chains), Problems: c.problems, Policies: c.policies}

@@ -15,7 +15,8 @@ import (
 // Compiler compiles one snapshot after another and keeps between them what does not change:
 // the index of pods, the members of sets that pods of the whole cluster are in, and what
 // the ipBlocks of each rule cover. Its plans are those of CompileWith, byte for byte,
-// whatever came before; they share memory and must not be changed, and neither must what
+// whatever came before (but that how large policies are is looked at only when more changes
+// than pods elsewhere); they share memory and must not be changed, and neither must what
 // snapshots refer to.
 //
 // The zero value is ready to use. It is not safe for concurrent use.
@@ -48,6 +49,9 @@ func (c *Compiler) Compile(s model.Snapshot, opts Options) Plan {
 }
 
 func (c *Compiler) compile(s model.Snapshot, opts Options, hash func(string) string) Plan {
+	if c.policies == nil || !slices.Equal(s.Policies, c.policies) {
+		c.cluster.Ask(labelsIn(s.Policies))
+	}
 	c.cluster.Update(s.Namespaces, s.Pods)
 	if c.onlyMembers(s, opts) && c.refresh() {
 		c.last = c.withMembers(c.last)
@@ -67,6 +71,25 @@ func (c *Compiler) compile(s model.Snapshot, opts Options, hash func(string) str
 	c.opts.Own = slices.Clone(opts.Own)
 	c.policies = append(make([]*netv1.NetworkPolicy, 0, len(s.Policies)), s.Policies...)
 	return c.last
+}
+
+// labelsIn are the keys of the labels that policies select pods by.
+func labelsIn(policies []*netv1.NetworkPolicy) map[string]struct{} {
+	keys := map[string]struct{}{}
+	for _, p := range policies {
+		match.AddKeys(keys, &p.Spec.PodSelector)
+		for _, r := range p.Spec.Ingress {
+			for i := range r.From {
+				match.AddKeys(keys, r.From[i].PodSelector)
+			}
+		}
+		for _, r := range p.Spec.Egress {
+			for i := range r.To {
+				match.AddKeys(keys, r.To[i].PodSelector)
+			}
+		}
+	}
+	return keys
 }
 
 // onlyMembers reports whether nothing has changed but pods of other nodes, which can only be
@@ -112,7 +135,8 @@ func (c *Compiler) withMembers(p Plan) Plan {
 	return p
 }
 
-// clusterSet returns the set of what add adds for each of the pods, made at its first use.
+// clusterSet returns the set of what add adds for each of the pods. It is filled when it is
+// known that a rule needs it.
 func (c *compiler) clusterSet(role Role, kind SetKind, key string, pods match.Choice, add func(*set, *model.Pod)) *set {
 	return c.sets.get(role, kind, key, func(s *set) {
 		id := string(role) + " " + key
@@ -121,10 +145,24 @@ func (c *compiler) clusterSet(role Role, kind SetKind, key string, pods match.Ch
 			k = &clusterSet{}
 			c.kept.sets[id] = k
 		}
-		k.pods, k.add, k.used = pods, add, true
-		k.refresh(&c.kept.cluster, &c.kept.scratch)
-		s.members, s.cluster = k.members, k
+		k.pods, k.add, s.cluster = pods, add, k
 	})
+}
+
+// fill fills the cluster sets that rules need.
+func (c *compiler) fill() {
+	for _, ch := range c.chains {
+		for _, a := range ch.allows {
+			for _, s := range []*set{a.peer.set, a.ports.named} {
+				if s == nil || s.cluster == nil || s.cluster.used {
+					continue
+				}
+				s.cluster.used = true
+				s.cluster.refresh(&c.kept.cluster, &c.kept.scratch)
+				s.members = s.cluster.members
+			}
+		}
+	}
 }
 
 // refresh brings the members up to date. It was called after the previous Update too, or

@@ -2,6 +2,8 @@ package plan
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	netv1 "k8s.io/api/networking/v1"
 
@@ -18,13 +20,14 @@ type scopedPeer struct {
 }
 
 // parsePeers checks the peers of one rule. A rule without peers covers every peer, in the
-// cluster and outside. All ipBlocks of the rule share one set. A peer that cannot be
+// cluster and outside. All selectors of the rule share one set, and so do all ipBlocks: what
+// a rule costs is not its peers times its ports. A peer that cannot be
 // translated is reported and covers nothing.
 func (c *compiler) parsePeers(field string, list []netv1.NetworkPolicyPeer) []scopedPeer {
 	if len(list) == 0 {
 		return []scopedPeer{c.anywhere(peer{})}
 	}
-	var out []scopedPeer
+	var pods []scopedPeer
 	blocks := ruleBlocks{union: c.kept.union(listOf(list))}
 	for i := range list {
 		p, at := &list[i], func() string { return fmt.Sprintf("%s[%d]", field, i) }
@@ -42,14 +45,32 @@ func (c *compiler) parsePeers(field string, list []netv1.NetworkPolicyPeer) []sc
 			c.problem(at(), "the peer is empty: give podSelector, namespaceSelector or ipBlock; for every pod, an empty namespaceSelector")
 		default:
 			if s, ok := c.parseSelectors(at(), p); ok {
-				out = append(out, s)
+				pods = append(pods, s)
 			}
 		}
 	}
 	if blocks.union == nil && blocks.unite() {
 		c.kept.unions[listOf(list)] = blocks.union
 	}
-	return append(out, c.blockPeers(field, blocks)...)
+	return append(c.unite(pods), c.blockPeers(field, blocks)...)
+}
+
+// unite makes one peer of those that are pods.
+func (c *compiler) unite(peers []scopedPeer) []scopedPeer {
+	if len(peers) == 0 {
+		return nil
+	}
+	scopes, choices := make([]string, len(peers)), make([]match.Choice, len(peers))
+	for i, p := range peers {
+		scopes[i], choices[i] = p.scope, p.pods
+	}
+	slices.Sort(scopes)
+	all := scopedPeer{scope: strings.Join(slices.Compact(scopes), " | "), pods: match.Union(choices...)}
+	if !c.afford("peers "+all.scope, addresses(all.pods)) {
+		return nil
+	}
+	all.set = c.clusterSet(RolePeer, Addresses, all.scope, all.pods, (*set).addPod)
+	return []scopedPeer{all}
 }
 
 // anywhere scopes a peer that is not a list of pods: any pod can be behind it.
@@ -81,7 +102,6 @@ func (c *compiler) parseSelectors(field string, p *netv1.NetworkPolicyPeer) (sco
 		scoped.scope = "namespaces " + namespaces.Key() + " pods " + pods.Key()
 		scoped.pods = c.cluster.Across(namespaces, pods)
 	}
-	scoped.set = c.clusterSet(RolePeer, Addresses, scoped.scope, scoped.pods, (*set).addPod)
 	return scoped, true
 }
 
@@ -113,6 +133,9 @@ func (c *compiler) blockPeers(field string, blocks ruleBlocks) []scopedPeer {
 		return out
 	}
 	key := c.policy.Namespace + "/" + c.policy.Name + " " + field
+	if !c.afford("blocks "+key, func() int { return len(blocks.union.members[0]) + len(blocks.union.members[1]) }) {
+		return nil
+	}
 	s := c.sets.get(RoleBlock, Prefixes, key, func(s *set) {
 		s.members, s.digests = blocks.union.members, blocks.union.digests
 	})

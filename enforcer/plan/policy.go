@@ -5,6 +5,7 @@ import (
 	"iter"
 	"net/netip"
 	"slices"
+	"strings"
 
 	netv1 "k8s.io/api/networking/v1"
 
@@ -28,17 +29,41 @@ func (c *compiler) addPolicy(p *netv1.NetworkPolicy) {
 	if !readable {
 		c.problem("spec.podSelector", "%v; every pod of the namespace is isolated and this policy allows nothing", err)
 	}
-	for _, d := range c.directions(&p.Spec) {
+	ds := c.directions(&p.Spec)
+	for _, d := range ds {
 		ch := c.chain(p.Namespace, d)
-		opens := readable && opensAll(&p.Spec, d)
 		for pod := range subjects.Pods() {
 			ch.isolate(pod)
-			if opens {
+		}
+	}
+	if readable {
+		c.allow(ds, subject{p.Namespace, selector}, &p.Spec)
+	}
+}
+
+// allow adds what the policy at hand allows its subjects: all of it, or nothing if it takes
+// more than it may.
+func (c *compiler) allow(ds []direction, subj subject, spec *netv1.NetworkPolicySpec) {
+	c.large = false
+	var before [2]int
+	for _, d := range ds {
+		ch := c.chain(subj.namespace, d)
+		before[d] = len(ch.allows)
+		c.addRules(ch, subj, spec)
+	}
+	if c.large {
+		for _, d := range ds {
+			ch := c.chain(subj.namespace, d)
+			ch.allows = ch.allows[:before[d]]
+		}
+		c.problem("spec", "too large: the policies of a namespace may take %d rules per direction and %d addresses, prefixes and ports of pods: give fewer rules, or selectors that select less", MostLines, MostMembers)
+		return
+	}
+	for _, d := range ds {
+		if opensAll(spec, d) {
+			for pod := range c.local.InNamespace(subj.namespace, subj.selector).Pods() {
 				c.open[openPod{pod, d}] = true
 			}
-		}
-		if readable {
-			c.addRules(ch, subject{p.Namespace, selector}, &p.Spec)
 		}
 	}
 }
@@ -111,19 +136,26 @@ func opensAll(spec *netv1.NetworkPolicySpec, d direction) bool {
 	return slices.ContainsFunc(spec.Egress, func(r netv1.NetworkPolicyEgressRule) bool { return len(r.To)+len(r.Ports) == 0 })
 }
 
-// addRule adds one line per peer and port group. "This rule allows traffic which matches
+// addRule adds one line per peer and port group, of which there are few: the pods of a rule
+// are one peer, and its named ports one group. "This rule allows traffic which matches
 // both the from and ports sections."
 func (c *compiler) addRule(ch *namespaceChain, subj subject, r rule) {
+	if c.large {
+		return
+	}
 	list := c.parsePorts(r.field+".ports", r.ports)
 	peers := c.parsePeers(r.field+"."+r.list, r.peers)
+	if c.large || !c.affordLines(ch, len(peers)*(len(list.numeric)+min(1, len(list.named)))) {
+		return
+	}
 	subjects := c.subjectSet(subj)
 	note := Note{About: c.policy.Namespace + "/" + c.policy.Name, Field: r.field}
 	for _, p := range peers {
 		for _, numeric := range list.numeric {
 			ch.allows = append(ch.allows, allow{subjects, p.peer, ports{numeric: numeric}, note})
 		}
-		for _, n := range list.named {
-			named := c.namedSet(ch.direction, subj, p, n)
+		if len(list.named) > 0 {
+			named := c.namedSet(ch.direction, subj, p, list.named)
 			ch.allows = append(ch.allows, allow{subjects, p.peer, ports{named: named}, note})
 		}
 	}
@@ -135,8 +167,10 @@ func (c *compiler) subjectSet(s subject) *set {
 	if s.selector.Everything() {
 		return nil
 	}
+	pods := c.local.InNamespace(s.namespace, s.selector)
+	c.afford("subjects "+s.key(), addresses(pods))
 	return c.sets.get(RoleSubject, Addresses, s.key(), func(to *set) {
-		for p := range c.local.InNamespace(s.namespace, s.selector).Pods() {
+		for p := range pods.Pods() {
 			to.addPod(p)
 		}
 		c.dropContested(to, s)
@@ -161,21 +195,38 @@ func (c *compiler) dropContested(from *set, s subject) {
 	}
 }
 
-// namedSet resolves a named port on every pod that can be the destination: a subject for
-// ingress, a peer for egress. Each pod may number the port differently, and a pod without
+// namedSet resolves named ports on every pod that can be the destination: a subject for
+// ingress, a peer for egress. Each pod may number a port differently, and a pod without
 // the port is allowed nothing.
-func (c *compiler) namedSet(d direction, subj subject, p scopedPeer, n namedPort) *set {
-	scope := p.scope
+func (c *compiler) namedSet(d direction, subj subject, p scopedPeer, list []namedPort) *set {
+	scope, pods := p.scope, p.pods
 	if d == ingress {
-		scope = subj.key()
+		scope, pods = subj.key(), c.local.InNamespace(subj.namespace, subj.selector)
 	}
-	key := d.String() + " " + scope + " " + n.name + "/" + string(n.protocol)
+	texts, names := make([]string, len(list)), make(map[namedPort]bool, len(list))
+	for i, n := range list {
+		texts[i], names[n] = n.name+"/"+string(n.protocol), true
+	}
+	key := d.String() + " " + scope + " " + strings.Join(texts, ",")
+	count := func() (n int) {
+		for pod := range pods.Pods() {
+			for _, port := range pod.Ports {
+				if names[namedPort{port.Name, port.Protocol}] {
+					n += len(pod.IPs)
+				}
+			}
+		}
+		return n
+	}
+	if !c.afford("ports "+key, count) {
+		return nil
+	}
 	if d == egress {
-		return c.clusterSet(RoleNamedPort, AddressPorts, key, p.pods, func(s *set, pod *model.Pod) { s.addPort(pod, n) })
+		return c.clusterSet(RoleNamedPort, AddressPorts, key, pods, func(s *set, pod *model.Pod) { s.addPorts(pod, names) })
 	}
 	return c.sets.get(RoleNamedPort, AddressPorts, key, func(s *set) {
-		for pod := range c.local.InNamespace(subj.namespace, subj.selector).Pods() {
-			s.addPort(pod, n)
+		for pod := range pods.Pods() {
+			s.addPorts(pod, names)
 		}
 		for i := range s.members { // whose number is it?
 			s.members[i] = slices.DeleteFunc(s.members[i], func(m Member) bool { return c.local.Double(m.Addr()) })

@@ -135,14 +135,13 @@ func (r *registry) get(role Role, kind SetKind, key string, fill func(*set)) *se
 	return s
 }
 
-// addPort adds what a named port resolves to on one pod.
-func (s *set) addPort(p *model.Pod, n namedPort) {
+// addPorts adds what named ports resolve to on one pod.
+func (s *set) addPorts(p *model.Pod, names map[namedPort]bool) {
 	for _, port := range p.Ports {
-		if port.Name != n.name || port.Protocol != n.protocol {
-			continue
-		}
-		for _, ip := range p.IPs {
-			s.add(PortMember(netip.PrefixFrom(ip, ip.BitLen()), protocolOf[n.protocol], port.Number))
+		if names[namedPort{port.Name, port.Protocol}] {
+			for _, ip := range p.IPs {
+				s.add(PortMember(netip.PrefixFrom(ip, ip.BitLen()), protocolOf[port.Protocol], port.Number))
+			}
 		}
 	}
 }

@@ -1,0 +1,59 @@
+package plan
+
+import "github.com/netassay/netassay/enforcer/match"
+
+// What the policies of one namespace may take on a node. Who may write one policy may write a
+// hundred, so it is the namespace that is bounded. A policy that would take more allows
+// nothing, and is a Problem: a tenant can close its own pods, and nobody else waits.
+const (
+	// MostLines is how many rules a chain may have. More are some hundredths of a second's work
+	// for iptables, for which the changes of others wait.
+	MostLines = 2000
+	// MostMembers is how many addresses, ports and prefixes there may be in sets. 24 bytes each
+	// are 12 MiB.
+	MostMembers = 1 << 19
+)
+
+// budget is what the policies of one namespace take. A policy that is too large keeps what it
+// has taken: what is tried for a namespace is bounded too.
+type budget struct {
+	members int
+	counted map[string]bool // sets, which policies share
+}
+
+// afford reports whether there is room for a set of so many members, and takes it. If there
+// is none, the policy at hand is too large.
+func (c *compiler) afford(key string, members func() int) bool {
+	b := c.budgets[c.policy.Namespace]
+	if b == nil {
+		b = &budget{counted: map[string]bool{}}
+		c.budgets[c.policy.Namespace] = b
+	}
+	if b.counted[key] {
+		return true
+	}
+	n := members()
+	if b.members+n > MostMembers {
+		c.large = true
+		return false
+	}
+	b.members += n
+	b.counted[key] = true
+	return true
+}
+
+// affordLines does the same for rules of a chain.
+func (c *compiler) affordLines(ch *namespaceChain, n int) bool {
+	c.large = c.large || len(ch.allows)+n > MostLines
+	return !c.large
+}
+
+// addresses counts what a set of pods has for members.
+func addresses(pods match.Choice) func() int {
+	return func() (n int) {
+		for p := range pods.Pods() {
+			n += len(p.IPs)
+		}
+		return n
+	}
+}
