@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"net/netip"
 	"slices"
 	"sync"
@@ -60,6 +59,7 @@ type Agent struct {
 	last     linkedPlan
 	planned  bool
 	live     atomic.Pointer[linkedPlan] // in force, for explain
+	explains sync.Mutex
 	done     atomic.Pointer[LastChange]
 	host     hostState
 	links    *links
@@ -112,16 +112,12 @@ func (a *Agent) Run(ctx context.Context) error {
 	defer wg.Wait()
 	defer cancel()
 	if a.cfg.MetricsAddress != "" {
-		// At once: a wrong or busy address is an error at the start, not a line in the log later.
-		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.cfg.MetricsAddress)
+		// At once: a wrong address is an error at the start, not a line in the log later.
+		l, err := a.listen(ctx)
 		if err != nil {
-			return fmt.Errorf("serve metrics: %w", err)
+			return err
 		}
-		wg.Go(func() {
-			if err := a.serve(ctx, l); err != nil {
-				a.log.Error("metrics server failed", "error", err)
-			}
-		})
+		wg.Go(func() { a.serve(ctx, l) })
 	}
 	wg.Go(func() { a.watcher.Run(ctx) })
 	wg.Go(func() { a.watchRoutes(ctx) })
@@ -211,7 +207,7 @@ func (a *Agent) sync(ctx context.Context) {
 	}
 	start := time.Now()
 	a.past.begin(start)
-	a.inspect(ctx)
+	a.inspect()
 	if a.compile(start) {
 		a.metrics.observePlan(a.last.Plan)
 		a.metrics.observeCache(a.watcher)

@@ -230,21 +230,56 @@ func TestChurnDoesNotFillTheLog(t *testing.T) {
 	}
 }
 
-func TestBusyAddressIsAnError(t *testing.T) {
+// TestBusyAddress: somebody who listens on the agent's address first does not keep it from
+// enforcing, and is told of; when he is gone, the agent takes it.
+func TestBusyAddress(t *testing.T) {
 	b := newBench(t)
 	l, err := net.Listen("tcp", b.Address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
+	fill(b.API)
+	b.API.Set(policy(1))
+	b.start()
+	b.Until("policy in the kernel", b.isolating)
+	if log := b.Log.String(); !strings.Contains(log, "another program listens on "+b.Address) {
+		t.Errorf("no line about the address:\n%s", log)
+	}
+	b.Until("an event of the node", func() bool {
+		return slices.ContainsFunc(b.API.Events(), func(e *corev1.Event) bool { return e.Reason == "EnforcerDegraded" })
+	})
+	l.Close()
+	b.Until("ready", b.Ready)
+}
+
+// TestWrongAddress: one that is none is the user's mistake.
+func TestWrongAddress(t *testing.T) {
+	b := newBench(t)
 	clients, err := watch.NewClients(b.API.REST())
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = agent.New(agent.Config{Clients: clients, Node: "n", Runner: b, MetricsAddress: b.Address, Log: slog.New(slog.DiscardHandler)}).Run(context.Background())
-	if err == nil || !strings.Contains(err.Error(), "address already in use") {
-		t.Errorf("got %v, want that the address is in use", err)
+	err = agent.New(agent.Config{Clients: clients, Node: "n", Host: b.host, Runner: b, MetricsAddress: "192.0.2.1:1", Log: slog.New(slog.DiscardHandler)}).Run(context.Background())
+	if err == nil || !strings.Contains(err.Error(), "192.0.2.1:1") {
+		t.Errorf("got %v, want that the address is wrong", err)
 	}
+}
+
+// TestWithoutIPv6: a node without IPv6 has IPv4 enforced, and says what is missing.
+func TestWithoutIPv6(t *testing.T) {
+	b := newBench(t)
+	b.Kernel.Fault = func(argv []string) error {
+		if strings.HasPrefix(argv[0], "ip6tables") {
+			return errors.New("can't initialize ip6tables table `mangle': Address family not supported by protocol")
+		}
+		return nil
+	}
+	fill(b.API)
+	b.API.Set(policy(1))
+	b.start()
+	b.Until("policy in the kernel", b.isolating)
+	b.Until("told", func() bool { _, text := b.Get("/readyz"); return strings.Contains(text, "IPv6 is not enforced") })
 }
 
 // TestMemoryIsGivenBack: after most of a cluster is gone, the agent begins anew with what

@@ -3,8 +3,10 @@ package agent
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/netassay/netassay/enforcer/host"
@@ -16,8 +18,8 @@ import (
 // Host is what the agent needs to know of its node beside the kernel's rules; see
 // enforcer/host.
 type Host interface {
-	IPVS(ctx context.Context) (evidence string)
-	BridgeNF(podCIDRs []netip.Prefix) (problem string, err error)
+	IPVS() (evidence string)
+	BridgeNF(pods []netip.Prefix) (problem string, err error)
 	Addresses() ([]netip.Addr, error)
 	Links(ips []netip.Addr, podCIDRs []netip.Prefix) (map[netip.Addr]host.Link, error)
 	Watch(ctx context.Context, changed func()) error
@@ -28,14 +30,16 @@ type Host interface {
 type hostState struct {
 	own     []netip.Addr
 	changed bool // since the last plan, in a way that matters to it
-	bridge  string
-	ipvs    string
 	asked   bool // whether DenyUnknown has been checked
 	guarded bool
 	lacks   []plan.Condition // that the kernel can't look for
 
 	seen     time.Time // when all of it was last looked at
 	prefixes []netip.Prefix
+
+	looking sync.Mutex // somebody is, and has the rest
+	bridge  string
+	ipvs    string
 }
 
 // inspectEvery is how often syncs look at all of the host. Each time costs more than the
@@ -44,14 +48,18 @@ const inspectEvery = 10 * time.Second
 
 // start checks that enforcing can work here at all.
 func (a *Agent) start(ctx context.Context) error {
-	if evidence := a.cfg.Host.IPVS(ctx); evidence != "" {
+	if evidence := a.cfg.Host.IPVS(); evidence != "" {
 		return fmt.Errorf("IPVS is in use: %s: packets to Services would bypass every policy: run kube-proxy in iptables or nftables mode, and delete kube-ipvs0", evidence)
 	}
-	if err := a.kernel.Probe(ctx); err != nil {
+	lost, err := a.kernel.Start(ctx)
+	if err != nil {
 		return err
 	}
+	if lost != nil {
+		a.degrade("IPv6 is not enforced: "+lost.Error(), true)
+	}
 	a.reportBackend(ctx)
-	for _, f := range []model.Family{model.IPv4, model.IPv6} {
+	for _, f := range a.kernel.Families() {
 		lacks, err := a.kernel.Lacks(ctx, f, plan.Optional(f))
 		if err != nil {
 			a.log.Warn("can't try what rules can look for", "family", f, "error", err)
@@ -72,6 +80,21 @@ func (a *Agent) tools() kernel.Runner {
 		return kernel.Exec{}
 	}
 	return direct
+}
+
+// degrade tells that something does not work, or does again.
+func (a *Agent) degrade(what string, on bool) {
+	news, err := a.status.degrade(what, on)
+	if err != nil {
+		a.log.Warn("can't write status file", "error", err)
+	}
+	switch {
+	case news && on:
+		a.log.Error("degraded: " + what)
+		a.reporter.ofNode(degradedReason, what, what, time.Now())
+	case news:
+		a.log.Info("not degraded any more", "was", what)
+	}
 }
 
 // without says what is not enforced for want of a condition.
@@ -118,8 +141,8 @@ func (a *Agent) options() plan.Options {
 }
 
 // inspect looks at the host again, and tells what has changed there. Its addresses go into
-// the plan, the others are for the operator, who can wait.
-func (a *Agent) inspect(ctx context.Context) {
+// the plan, the others are for the operator: the loop does not wait for them.
+func (a *Agent) inspect() {
 	a.readAddresses()
 	node, _ := a.watcher.Node()
 	prefixes := node.PodCIDRs
@@ -127,15 +150,9 @@ func (a *Agent) inspect(ctx context.Context) {
 		return
 	}
 	a.host.seen, a.host.prefixes = time.Now(), prefixes
-	a.readBridges(prefixes)
+	go a.lookAround(a.whereaboutsOfPods())
 	a.relook()
 	a.tellLinks()
-	evidence := a.cfg.Host.IPVS(ctx)
-	if evidence != a.host.ipvs && evidence != "" {
-		a.log.Error("IPVS now serves Services: packets to them bypass every policy", "evidence", evidence)
-	}
-	a.host.ipvs = evidence
-	a.metrics.ipvs.Set(float64(min(1, len(evidence))))
 	if a.cfg.DenyUnknown && !a.host.asked && len(prefixes) == 0 {
 		a.log.Warn("node has no podCIDRs: --default-deny-unknown has no effect", "node", a.cfg.Node)
 	}
@@ -156,9 +173,41 @@ func (a *Agent) readAddresses() {
 	}
 }
 
+// whereaboutsOfPods are the node's podCIDRs, or else what addresses its pods have.
+func (a *Agent) whereaboutsOfPods() []netip.Prefix {
+	if len(a.host.prefixes) > 0 {
+		return a.host.prefixes
+	}
+	var out []netip.Prefix
+	for _, p := range a.links.pods {
+		for _, ip := range p.IPs {
+			out = append(out, netip.PrefixFrom(ip, ip.BitLen()))
+		}
+	}
+	return out
+}
+
+// lookAround tells of what makes policies ineffective. One look at a time is enough.
+func (a *Agent) lookAround(pods []netip.Prefix) {
+	if !a.host.looking.TryLock() {
+		return
+	}
+	defer a.host.looking.Unlock()
+	if len(pods) > 0 {
+		a.readBridges(pods)
+	}
+	evidence := a.cfg.Host.IPVS()
+	if evidence != a.host.ipvs && evidence != "" {
+		a.log.Error("IPVS now serves Services: packets to them bypass every policy", "evidence", evidence)
+	}
+	a.host.ipvs = evidence
+	a.metrics.ipvs.Set(float64(min(1, len(evidence))))
+}
+
 func (a *Agent) readBridges(prefixes []netip.Prefix) {
 	problem, err := a.cfg.Host.BridgeNF(prefixes)
 	if err != nil {
+		a.metrics.bridgeOK.Set(math.NaN())
 		a.log.Warn("can't inspect bridges", "error", err)
 		return
 	}

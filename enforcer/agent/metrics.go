@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"math"
 	"path"
 	"strings"
 	"time"
@@ -76,8 +77,8 @@ func newMetrics() *metrics {
 	m.entries = m.gauges("set_entries", "Members of ipsets of ours.", "kind", "family")
 	m.objects = m.gauges("cache_objects", "Objects held in memory.", "kind")
 	m.labelSets = m.gauge("label_sets", "Distinct label sets of pods held in memory.")
-	m.bridgeOK = m.gauge("bridge_nf_ok", "0 when pods are on a bridge whose packets iptables does not see, else 1.")
-	m.bridgeOK.Set(1)
+	m.bridgeOK = m.gauge("bridge_nf_ok", "0 when pods are on a bridge whose packets iptables does not see, 1 when not, NaN while that is not known.")
+	m.bridgeOK.Set(math.NaN())
 	m.ipvs = m.gauge("ipvs_detected", "1 when Services are done by IPVS, which passes policies by, else 0.")
 	m.closed = m.gauges("unknown_pods_closed", "1 when pods of this node are closed until they are known, else 0.", "family")
 	m.addresses = m.gauges("pod_addresses", "Addresses of this node's pods, by what is behind the interface that leads to them: one pod, several (shared), or nobody knows (unknown).", "link")

@@ -38,7 +38,7 @@ type node struct {
 	own    []netip.Addr
 }
 
-func (n *node) IPVS(context.Context) string {
+func (n *node) IPVS() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.ipvs

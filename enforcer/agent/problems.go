@@ -23,6 +23,7 @@ import (
 const (
 	eventReason    = "UntranslatableRule"
 	aheadReason    = "PoliciesBypassed"
+	degradedReason = "EnforcerDegraded"
 	eventComponent = "netassay-enforcer"
 	eventTimeout   = 10 * time.Second
 	eventQueue     = 64 // more than these at once are logged only
@@ -97,10 +98,14 @@ func (r *reporter) line(level slog.Level, message string, attrs ...any) {
 func (r *reporter) ahead(rules []string, now time.Time) {
 	text := strings.Join(rules, "; ")
 	r.line(slog.LevelWarn, "rules ahead of ours can let packets by", "rules", text)
-	p := plan.Problem{Namespace: metav1.NamespaceDefault, Detail: text}
-	e := event(p, types.UID(r.node), r.node, now)
+	r.ofNode(aheadReason, text, "Policies are not enforced for packets that these rules let by: "+text+". Delete them, or put them after the jump to a chain "+plan.ChainPrefix+"*.", now)
+}
+
+// ofNode posts an event of the node, named after what it is about.
+func (r *reporter) ofNode(reason, about, message string, now time.Time) {
+	e := event(plan.Problem{Namespace: metav1.NamespaceDefault, Detail: about}, types.UID(r.node), r.node, now)
 	e.InvolvedObject = corev1.ObjectReference{APIVersion: "v1", Kind: "Node", Name: r.node, UID: types.UID(r.node)}
-	e.Reason, e.Message = aheadReason, "Policies are not enforced for packets that these rules let by: "+text+". Delete them, or put them after the jump to a chain "+plan.ChainPrefix+"*."
+	e.Reason, e.Message = reason, message
 	select {
 	case r.events <- e:
 	default:

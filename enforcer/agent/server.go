@@ -10,6 +10,7 @@ import (
 	"net/http/pprof"
 	"net/netip"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -18,15 +19,40 @@ import (
 	"github.com/netassay/netassay/enforcer/watch"
 )
 
-// serve answers until ctx ends.
-func (a *Agent) serve(ctx context.Context, l net.Listener) error {
+// listenAgain is how long to wait for an address that another program has.
+const listenAgain = 5 * time.Second
+
+// listen is nil while another program has the address: policies are enforced all the same.
+func (a *Agent) listen(ctx context.Context) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.cfg.MetricsAddress)
+	busy := "metrics, /healthz and /readyz are not served: another program listens on " + a.cfg.MetricsAddress
+	switch {
+	case err == nil:
+		a.degrade(busy, false)
+	case errors.Is(err, syscall.EADDRINUSE):
+		a.degrade(busy, true)
+		return nil, nil
+	default:
+		return nil, fmt.Errorf("serve metrics: %w", err)
+	}
+	return l, nil
+}
+
+// serve answers until ctx ends, from when the address is free on if l is nil.
+func (a *Agent) serve(ctx context.Context, l net.Listener) {
+	for err := error(nil); l == nil && err == nil; l, err = a.listen(ctx) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(listenAgain):
+		}
+	}
 	server := &http.Server{Handler: a.handler(), ReadHeaderTimeout: 10 * time.Second}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
 	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve metrics: %w", err)
+		a.log.Error("metrics server failed", "error", err)
 	}
-	return nil
 }
 
 func (a *Agent) handler() http.Handler {
@@ -80,6 +106,12 @@ func (a *Agent) explain(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	if !a.explains.TryLock() { // each takes as much memory as the plan
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "another flow is being explained: ask again", http.StatusTooManyRequests)
+		return
+	}
+	defer a.explains.Unlock()
 	live := a.live.Load()
 	snapshot, ok := a.watcher.Peek()
 	if live == nil || !ok {

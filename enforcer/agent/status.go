@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +21,8 @@ type Status struct {
 	LastSuccess time.Time `json:"lastSuccess"`     // of a sync
 	Problems    int       `json:"untranslatable"`  // pieces of policies that allow nothing
 	Ahead       []string  `json:"ahead,omitempty"` // rules of others that can let packets by
+
+	Degraded []string `json:"degraded,omitempty"` // what does not work, although policies are enforced otherwise
 }
 
 // status holds the Status and who wants to know.
@@ -93,12 +96,29 @@ func (s *status) ready(now time.Time) string {
 	if len(s.now.Ahead) > 0 {
 		return "rules ahead of ours can let packets by: " + strings.Join(s.now.Ahead, "; ")
 	}
+	if len(s.now.Degraded) > 0 {
+		return "degraded: " + strings.Join(s.now.Degraded, "; ")
+	}
 	for _, k := range watch.Kinds() {
 		if since, ok := s.silent[k]; ok && now.Sub(since) > staleAfter {
 			return fmt.Sprintf("watch of %s failing for %s; keeping last known state", k, now.Sub(since).Round(time.Second))
 		}
 	}
 	return ""
+}
+
+// degrade notes that something does not work, or does again. It reports whether that is news.
+func (s *status) degrade(what string, on bool) (news bool, err error) {
+	err = s.set(func(now *Status) {
+		if news = slices.Contains(now.Degraded, what) != on; !news {
+			return
+		}
+		now.Degraded = slices.DeleteFunc(slices.Clone(now.Degraded), func(w string) bool { return w == what })
+		if on {
+			now.Degraded = append(now.Degraded, what)
+		}
+	})
+	return news, err
 }
 
 // set changes the status and writes the file, whole or not at all.

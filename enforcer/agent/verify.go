@@ -35,7 +35,7 @@ func (a *Agent) verify(ctx context.Context) {
 		return
 	}
 	a.host.seen = time.Time{}
-	a.inspect(ctx)
+	a.inspect()
 	if a.host.changed && a.past.Dirty.IsZero() {
 		a.past.Dirty, a.past.Urgent = time.Now(), true
 	}

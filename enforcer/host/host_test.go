@@ -1,10 +1,6 @@
 package host
 
 import (
-	"context"
-	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -36,35 +32,23 @@ func in(t *testing.T, f func() error) {
 func TestIPVSByInterface(t *testing.T) {
 	in(t, func() error {
 		h := New()
-		if got := h.IPVS(context.Background()); got != "" {
+		if got := h.IPVS(); got != "" {
 			t.Errorf("an empty node: %q", got)
 		}
-		if err := netlink.LinkAdd(&netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: ipvsLink}}); err != nil {
-			return err
-		}
-		if got := h.IPVS(context.Background()); !strings.Contains(got, ipvsLink) {
-			t.Errorf("with %s: %q", ipvsLink, got)
+		for _, name := range ipvsLinks {
+			l := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: name}}
+			if err := netlink.LinkAdd(l); err != nil {
+				return err
+			}
+			if got := h.IPVS(); !strings.Contains(got, name) {
+				t.Errorf("with %s: %q", name, got)
+			}
+			if err := netlink.LinkDel(l); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
-}
-
-func TestIPVSByProxyMode(t *testing.T) {
-	mode := "iptables"
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, mode) }))
-	defer s.Close()
-	h := Host{ProxyMode: s.URL}
-	if got := h.IPVS(context.Background()); got != "" {
-		t.Errorf("mode iptables: %q", got)
-	}
-	mode = "ipvs\n"
-	if got := h.IPVS(context.Background()); !strings.Contains(got, "reports mode ipvs") {
-		t.Errorf("mode ipvs: %q", got)
-	}
-	s.Close()
-	if got := h.IPVS(context.Background()); got != "" {
-		t.Errorf("kube-proxy away: %q", got)
-	}
 }
 
 func TestBridgeNF(t *testing.T) {
@@ -107,6 +91,10 @@ func TestBridgeNF(t *testing.T) {
 		expect("br_netfilter not loaded", "cni0")
 		sysctl("bridge-nf-call-iptables", "0")
 		expect("switched off", "bridge-nf-call-iptables is not 1")
+		podCIDRs := prefixes
+		prefixes = []netip.Prefix{netip.MustParsePrefix("10.244.1.7/32")}
+		expect("without podCIDRs, by the address of a pod", "bridge-nf-call-iptables is not 1")
+		prefixes = podCIDRs
 		sysctl("bridge-nf-call-iptables", "1")
 		expect("on for IPv4, no IPv6 there", "")
 		if addr, err = netlink.ParseAddr("fd00:1::1/64"); err != nil {

@@ -64,9 +64,9 @@ func isHost(n *net.IPNet) bool {
 
 // ofPods reports whether a bridge has an address of one of the prefixes.
 func ofPods(l netlink.Link, podCIDRs []netip.Prefix) bool {
-	ips, err := addressesOf(l)
-	return err == nil && slices.ContainsFunc(ips, func(ip netip.Addr) bool {
-		return slices.ContainsFunc(podCIDRs, func(p netip.Prefix) bool { return p.Contains(ip) })
+	subnets, err := subnetsOf(l)
+	return err == nil && slices.ContainsFunc(subnets, func(s netip.Prefix) bool {
+		return slices.ContainsFunc(podCIDRs, func(p netip.Prefix) bool { return p.Contains(s.Addr()) })
 	})
 }
 

@@ -32,7 +32,7 @@ func stepOf(spec string) step {
 // meanwhile.
 func (k *Kernel) Ahead() []string {
 	var out []string
-	for _, f := range families() {
+	for _, f := range k.families {
 		if known := k.known[f]; known != nil {
 			for _, rule := range known.ahead() {
 				out = append(out, toolOf(f)+" -t "+render.Table+" -A "+rule)

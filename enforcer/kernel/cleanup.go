@@ -17,13 +17,14 @@ import (
 // are common to all backends, so the rules of every one go first. What rules of others
 // refer to can't be removed and is in the error.
 func Cleanup(ctx context.Context, run Runner, backends ...Backend) error {
-	if err := New(Options{Runner: run}).Probe(ctx); err != nil {
+	used := New(Options{Runner: run})
+	if _, err := used.Start(ctx); err != nil {
 		return err // what is missing for one is missing for all: say it once
 	}
 	var errs []error
 	for _, b := range backends {
 		k := New(Options{Backend: b, Runner: run})
-		for _, f := range families() {
+		for _, f := range used.families {
 			if err := k.removeRules(ctx, f); err != nil {
 				errs = append(errs, fmt.Errorf("remove rules of %s with iptables %s: %w", f, b, err))
 			}

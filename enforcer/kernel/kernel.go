@@ -21,6 +21,7 @@ type Options struct {
 // concurrent use.
 type Kernel struct {
 	backend  Backend
+	families []model.Family
 	run      Runner
 	parallel bool
 	known    map[model.Family]*family // nil: must be read first
@@ -29,7 +30,7 @@ type Kernel struct {
 
 // New returns a Kernel that has not looked at anything yet.
 func New(opts Options) *Kernel {
-	return &Kernel{backend: opts.Backend, run: opts.Runner, parallel: opts.Parallel}
+	return &Kernel{backend: opts.Backend, families: families(), run: opts.Runner, parallel: opts.Parallel}
 }
 
 // Hints tell a sync what it can't see in a plan.
@@ -64,6 +65,20 @@ func (r *Result) add(of Result) {
 	r.CollectTime += of.CollectTime
 }
 
+// Start is Probe for a node that may have no ip6tables, or no IPv6 at all: lost says why IPv6
+// is left alone from now on, nil: it is not.
+func (k *Kernel) Start(ctx context.Context) (lost, err error) {
+	err = k.Probe(ctx)
+	if !lacksFamily(err) {
+		return nil, err
+	}
+	k.families = []model.Family{model.IPv4}
+	return err, k.Probe(ctx)
+}
+
+// Families are those that are enforced.
+func (k *Kernel) Families() []model.Family { return k.families }
+
 // Probe reads what is ours, which shows whether the tools work here at all. Its error is
 // one line that tells the operator what to do.
 func (k *Kernel) Probe(ctx context.Context) error {
@@ -89,7 +104,7 @@ func (k *Kernel) Sync(ctx context.Context, p plan.Plan, hints Hints) (Result, er
 	if transient == nil {
 		transient = func(netip.Addr) bool { return false }
 	}
-	err := k.syncFamilies(ctx, p.Families(), transient, &r)
+	err := k.syncFamilies(ctx, p.Families()[:len(k.families)], transient, &r)
 	if err != nil {
 		k.known = nil
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -47,5 +48,45 @@ func TestLacks(t *testing.T) {
 	}
 	if chains := f.Machine.Chains(iptsim.IPv6); strings.Contains(strings.Join(chains, " "), "TRY") {
 		t.Errorf("left: %v", chains)
+	}
+}
+
+// TestStartWithoutIPv6: what says that there is no IPv6 here leaves IPv4 enforced alone; what
+// may pass, or is the same for both, is an error.
+func TestStartWithoutIPv6(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		err  error
+		text string
+		lost bool
+	}{
+		{"no ip6tables", &exec.Error{Name: "ip6tables-save", Err: exec.ErrNotFound}, "", true},
+		{"ipv6.disable=1", errors.New("exit status 3"), "can't initialize ip6tables table `mangle': Address family not supported by protocol", true},
+		{"no table", errors.New("exit status 3"), "ip6tables-save v1.8.9: Table does not exist (do you need to insmod?)", true},
+		{"not root", errors.New("exit status 4"), "Fatal: Permission denied", false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f, calls := fake.New(), 0
+			k := kernel.New(kernel.Options{Runner: runnerFunc(func(ctx context.Context, c kernel.Command) ([]byte, error) {
+				if strings.HasPrefix(c.Argv[0], "ip6tables") {
+					calls++
+					return nil, &kernel.RunError{Argv: c.Argv, Stderr: tc.text, Err: tc.err}
+				}
+				return f.Run(ctx, c)
+			})})
+			lost, err := k.Start(context.Background())
+			if (lost != nil) != tc.lost || (err != nil) == tc.lost {
+				t.Fatalf("lost %v, error %v, want the former: %t", lost, err, tc.lost)
+			}
+			if !tc.lost {
+				return
+			}
+			if _, err := k.Sync(context.Background(), plan.Compile(flowWorld("10.0.1.2/32"), "n"), kernel.Hints{}); err != nil || calls != 1 {
+				t.Errorf("%v; %d calls of ip6tables, want 1", err, calls)
+			}
+			if _, err := k.Verify(context.Background()); err != nil || len(f.Machine.Chains(iptsim.IPv4)) == 0 {
+				t.Errorf("verify: %v, chains %v", err, f.Machine.Chains(iptsim.IPv4))
+			}
+		})
 	}
 }

@@ -19,7 +19,7 @@ import (
 // is no listing of them beyond their names.
 func (k *Kernel) read(ctx context.Context) (map[model.Family]*family, error) {
 	found := map[model.Family]*family{}
-	for _, f := range families() {
+	for _, f := range k.families {
 		found[f] = newFamily()
 		t, err := k.readTable(ctx, f)
 		if err != nil {

@@ -47,12 +47,10 @@ func (b Backend) xtables(f model.Family, action string) string {
 
 func families() []model.Family { return []model.Family{model.IPv4, model.IPv6} }
 
-// LookTools reports the tools that are missing from the PATH, in one line.
+// LookTools reports the tools that are missing from the PATH, in one line. Those of IPv6 can
+// be: see Kernel.Start.
 func LookTools(b Backend) error {
-	tools := []string{ipset}
-	for _, f := range families() {
-		tools = append(tools, b.xtables(f, ""), b.xtables(f, "-restore"), b.xtables(f, "-save"))
-	}
+	tools := []string{ipset, b.xtables(model.IPv4, ""), b.xtables(model.IPv4, "-restore"), b.xtables(model.IPv4, "-save")}
 	missing := slices.DeleteFunc(tools, func(tool string) bool {
 		_, err := exec.LookPath(tool)
 		return err == nil
@@ -77,6 +75,15 @@ func explain(err error) error {
 		return fmt.Errorf("table mangle holds rules that iptables can't read: %w", err)
 	}
 	return err
+}
+
+// lacksFamily reports whether ip6tables is missing, or the kernel has no IPv6.
+func lacksFamily(err error) bool {
+	var run *RunError
+	if !errors.As(err, &run) || !strings.HasPrefix(run.Argv[0], "ip6tables") {
+		return false
+	}
+	return errors.Is(err, exec.ErrNotFound) || strings.Contains(run.Stderr, "Address family not supported") || strings.Contains(run.Stderr, "does not exist")
 }
 
 // IsLocked reports whether a sync failed because another program held the xtables lock for

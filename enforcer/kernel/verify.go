@@ -24,7 +24,7 @@ func (k *Kernel) Verify(ctx context.Context) (Drift, error) {
 	if k.known == nil {
 		return d, nil
 	}
-	for _, f := range families() {
+	for _, f := range k.families {
 		t, err := k.readTable(ctx, f)
 		if err != nil {
 			return d, err

@@ -20,7 +20,7 @@ type Host struct {
 }
 
 // IPVS implements agent.Host.
-func (*Host) IPVS(context.Context) string { return "" }
+func (*Host) IPVS() string { return "" }
 
 // BridgeNF implements agent.Host.
 func (*Host) BridgeNF([]netip.Prefix) (string, error) { return "", nil }
