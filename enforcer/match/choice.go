@@ -132,7 +132,7 @@ func (c Choice) groups() iter.Seq[*group] {
 			}
 			from, to = int(own), int(own)+1
 		}
-		var answers [][]bool
+		var answers []*answer
 		for at := from; at < to; at++ {
 			answers = c.answers(answers[:0], int32(at))
 			if c.parts != nil && len(answers) == 0 {
@@ -148,7 +148,7 @@ func (c Choice) groups() iter.Seq[*group] {
 }
 
 // answers appends those of the parts that are of a namespace to all.
-func (c Choice) answers(all [][]bool, at int32) [][]bool {
+func (c Choice) answers(all []*answer, at int32) []*answer {
 	for _, p := range c.parts {
 		if c.index.has(p, at) {
 			all = append(all, c.index.answer(p.pods))
@@ -158,8 +158,8 @@ func (c Choice) answers(all [][]bool, at int32) [][]bool {
 }
 
 // holds reports whether a group is in the choice, by the answers for its namespace.
-func (c Choice) holds(g *group, answers [][]bool) bool {
-	return c.parts == nil || slices.ContainsFunc(answers, func(answer []bool) bool { return answer[g.labels] })
+func (c Choice) holds(g *group, answers []*answer) bool {
+	return c.parts == nil || slices.ContainsFunc(answers, func(a *answer) bool { return a.holds(c.index, g.labels) })
 }
 
 func (x *Index) has(p part, at int32) bool {

@@ -59,11 +59,21 @@ type change struct {
 	owners     []int32 // pods with a touched address
 }
 
-// answer holds, per label set, whether the selector matches it.
+// answer holds, per label set, whether the selector matches it, as far as somebody has asked:
+// a selector of one namespace is never tried on what pods of others have.
 type answer struct {
-	matches []bool
-	used    uint64 // the Update that it was last used after
+	selector Selector
+	known    []said
+	used     uint64 // the Update that it was last used after
 }
+
+type said uint8
+
+const (
+	_ said = iota // nobody has asked
+	no
+	yes
+)
 
 // NewIndex indexes the given pods, which need not be all of the snapshot's, leaving out
 // those on the host's network.
@@ -99,16 +109,30 @@ func (x *Index) TouchedNode(node string) bool {
 // they had before. What any selector says about other addresses is as it was.
 func (x *Index) Touched() map[netip.Addr]struct{} { return x.change.touched }
 
-// answer evaluates a selector once per distinct label set, and remembers.
-func (x *Index) answer(sel Selector) []bool {
+// LabelSets is how many label sets there are for selectors to be tried on.
+func (x *Index) LabelSets() int { return len(x.labelSets) }
+
+// answer is what is known of a selector.
+func (x *Index) answer(sel Selector) *answer {
 	a := x.answers[sel.key]
 	if a == nil {
-		a = &answer{matches: make([]bool, 0, len(x.labelSets))}
+		a = &answer{selector: sel}
 		x.answers[sel.key] = a
 	}
 	a.used = x.clock
-	for _, set := range x.labelSets[len(a.matches):] {
-		a.matches = append(a.matches, sel.match(set))
+	return a
+}
+
+// holds reports whether the selector matches a label set. It tries once, and remembers.
+func (a *answer) holds(x *Index, at int32) bool {
+	if missing := len(x.labelSets) - len(a.known); missing > 0 {
+		a.known = append(a.known, make([]said, missing)...)
 	}
-	return a.matches
+	if a.known[at] == 0 {
+		a.known[at] = no
+		if a.selector.match(x.labelSets[at]) {
+			a.known[at] = yes
+		}
+	}
+	return a.known[at] == yes
 }

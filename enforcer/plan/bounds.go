@@ -12,6 +12,9 @@ const (
 	// MostMembers is how many addresses, ports and prefixes there may be in sets. 24 bytes each
 	// are 12 MiB.
 	MostMembers = 1 << 19
+	// triesPerMember is how many times a selector can be held against labels for the price of
+	// a member.
+	triesPerMember = 8
 )
 
 // budget is what the policies of one namespace take. A policy that is too large keeps what it

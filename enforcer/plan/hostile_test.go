@@ -41,6 +41,13 @@ func podsOf(i int) netv1.NetworkPolicyPeer {
 	return netv1.NetworkPolicyPeer{PodSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": fmt.Sprint("a", i)}}}
 }
 
+// inAll selects the pods of app i in the whole cluster.
+func inAll(i int) netv1.NetworkPolicyPeer {
+	p := podsOf(i)
+	p.NamespaceSelector = &metav1.LabelSelector{}
+	return p
+}
+
 // split has each peer of the policy's rule in a rule of its own.
 func split(p *netv1.NetworkPolicy) *netv1.NetworkPolicy {
 	all := p.Spec.Egress[0]
@@ -60,15 +67,22 @@ func TestHostilePolicies(t *testing.T) {
 		rules   int // most, of a family
 		members int
 		closed  bool
+		unique  bool // each pod has labels of its own
 	}{
-		{"150 complements", hostile(150, 0, notApp), 20, 21000, false},
-		{"300 complements", hostile(300, 0, notApp), 20, 21000, false},
-		{"500 peers and 3000 ports", hostile(500, 3000, podsOf), 220, 21000, false},
-		{"150 complements, a rule each", split(hostile(150, 0, notApp)), 20, 1000, true},
-		{"500 peers and 3000 ports, a rule each", split(hostile(500, 3000, podsOf)), 20, 1000, true},
+		{"150 complements", hostile(150, 0, notApp), 20, 21000, false, false},
+		{"300 complements", hostile(300, 0, notApp), 20, 21000, false, false},
+		{"500 peers and 3000 ports", hostile(500, 3000, podsOf), 220, 21000, false, false},
+		{"150 complements, a rule each", split(hostile(150, 0, notApp)), 20, 1000, true, false},
+		{"500 peers and 3000 ports, a rule each", split(hostile(500, 3000, podsOf)), 20, 1000, true, false},
+		{"500 peers, of labels that each pod has for itself", hostile(500, 0, inAll), 20, 1000, true, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := cluster(20000)
+			if tc.unique {
+				for i := range s.Pods {
+					s.Pods[i].Labels = map[string]string{"tier": "0", "app": fmt.Sprint("p", i)}
+				}
+			}
 			s.Policies = append(s.Policies, tc.policy)
 			var before, after runtime.MemStats
 			runtime.GC()

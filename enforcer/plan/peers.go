@@ -17,6 +17,7 @@ type scopedPeer struct {
 	peer
 	scope string // equal for equal pods
 	pods  match.Choice
+	wide  bool // pods of many namespaces
 }
 
 // parsePeers checks the peers of one rule. A rule without peers covers every peer, in the
@@ -61,12 +62,16 @@ func (c *compiler) unite(peers []scopedPeer) []scopedPeer {
 		return nil
 	}
 	scopes, choices := make([]string, len(peers)), make([]match.Choice, len(peers))
+	tries := 0
 	for i, p := range peers {
 		scopes[i], choices[i] = p.scope, p.pods
+		if p.wide {
+			tries += c.cluster.LabelSets()
+		}
 	}
 	slices.Sort(scopes)
 	all := scopedPeer{scope: strings.Join(slices.Compact(scopes), " | "), pods: match.Union(choices...)}
-	if !c.afford("peers "+all.scope, addresses(all.pods)) {
+	if !c.afford("tries "+all.scope, func() int { return tries / triesPerMember }) || !c.afford("peers "+all.scope, addresses(all.pods)) {
 		return nil
 	}
 	all.set = c.clusterSet(RolePeer, Addresses, all.scope, all.pods, (*set).addPod)
@@ -100,7 +105,7 @@ func (c *compiler) parseSelectors(field string, p *netv1.NetworkPolicyPeer) (sco
 			return scopedPeer{}, false
 		}
 		scoped.scope = "namespaces " + namespaces.Key() + " pods " + pods.Key()
-		scoped.pods = c.cluster.Across(namespaces, pods)
+		scoped.pods, scoped.wide = c.cluster.Across(namespaces, pods), true
 	}
 	return scoped, true
 }
