@@ -150,9 +150,11 @@ func TestControlMessages(t *testing.T) {
 	var oob []byte
 	oob = append(oob, controlMessage(syscall.IPPROTO_IPV6, ipv6PktInfo, append(netip.MustParseAddr("fd00::2").AsSlice(), 0, 0, 0, 0))...)
 	oob = append(oob, controlMessage(syscall.SOL_SOCKET, soRxqOvfl, binary.NativeEndian.AppendUint32(nil, 77))...)
+	stamp := binary.NativeEndian.AppendUint64(binary.NativeEndian.AppendUint64(nil, 1_700_000_000), 5)
+	oob = append(oob, controlMessage(syscall.SOL_SOCKET, soStamp, stamp)...)
 	failed := append(binary.NativeEndian.AppendUint32(nil, uint32(syscall.EHOSTUNREACH)), originICMP, 3, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 	oob = append(oob, controlMessage(syscall.IPPROTO_IP, ipRecvErr, failed)...)
-	want := ancillary{dst: netip.MustParseAddr("fd00::2"), overflow: 77, err: syscall.EHOSTUNREACH, icmp: true}
+	want := ancillary{dst: netip.MustParseAddr("fd00::2"), stamp: time.Unix(1_700_000_000, 5), overflow: 77, err: syscall.EHOSTUNREACH, icmp: true}
 	if got := parseAncillary(oob); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

@@ -4,11 +4,15 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"syscall"
+	"time"
+
+	"github.com/netassay/netassay/probe/wire"
 )
 
 // ancillary is what came with a datagram besides its bytes.
 type ancillary struct {
 	dst      netip.Addr    // that it was sent to
+	stamp    time.Time     // when the kernel took it in; zero when it does not say
 	overflow uint32        // datagrams that the socket has lost so far for want of buffer
 	err      syscall.Errno // an entry of the error queue: what happened
 	icmp     bool          // … as an ICMP message said
@@ -40,6 +44,8 @@ func (a *ancillary) read(m syscall.SocketControlMessage) {
 		a.dst = netip.AddrFrom4([4]byte(d[8:12])) // ifindex, spec_dst, addr
 	case level == syscall.IPPROTO_IPV6 && kind == ipv6PktInfo && len(d) >= 16:
 		a.dst = netip.AddrFrom16([16]byte(d[:16]))
+	case level == syscall.SOL_SOCKET && kind == soStamp && len(d) >= 16:
+		a.stamp = time.Unix(int64(binary.NativeEndian.Uint64(d)), int64(binary.NativeEndian.Uint64(d[8:])))
 	case level == syscall.SOL_SOCKET && kind == soRxqOvfl && len(d) >= 4:
 		a.overflow = binary.NativeEndian.Uint32(d)
 	case level == syscall.IPPROTO_IP && kind == ipRecvErr && len(d) >= 16,
@@ -47,6 +53,16 @@ func (a *ancillary) read(m syscall.SocketControlMessage) {
 		a.err = syscall.Errno(binary.NativeEndian.Uint32(d))
 		a.icmp = d[4] == originICMP || d[4] == originICMP6
 	}
+}
+
+// at is when the datagram came, by the kernel's word: a process that has no processor reads
+// it much later. It is now where the kernel does not say.
+func (a ancillary) at() time.Duration {
+	now := wire.Now()
+	if a.stamp.IsZero() {
+		return now
+	}
+	return now - max(0, time.Since(a.stamp))
 }
 
 // fromAddr is the control message that makes a datagram leave from src, nil when src is

@@ -89,6 +89,19 @@ func (l *loop) add(fd int, events uint32, ready func(events uint32)) error {
 	return nil
 }
 
+// mute leaves the events of fd where they are, or takes them again.
+func (l *loop) mute(fd int, on bool) {
+	r, ok := l.handlers[int32(fd)]
+	if !ok {
+		return
+	}
+	ev := syscall.EpollEvent{Fd: int32(fd), Pad: r.generation}
+	if !on {
+		ev.Events = evIn
+	}
+	_ = syscall.EpollCtl(l.epfd, syscall.EPOLL_CTL_MOD, fd, &ev) // it is there, and stays
+}
+
 // close forgets and closes fd.
 func (l *loop) close(fd int) {
 	delete(l.handlers, int32(fd))

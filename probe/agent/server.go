@@ -90,15 +90,15 @@ func (s *server) listenOn(f family, p Port) error {
 	}
 }
 
-// arrived counts one datagram of a one-way stream.
-func (s *server) arrived(l *udpListener, from netip.AddrPort, d wire.Datagram) {
+// arrived counts one datagram of a one-way stream, which came at time at.
+func (s *server) arrived(l *udpListener, from netip.AddrPort, d wire.Datagram, at time.Duration) {
 	t := s.streams[d.Stream]
 	if t == nil {
 		opts := seq.Options{Stream: d.Stream, From: from, Bucket: d.Bucket, Blocked: d.Blocked}
 		t = &tracked{tracker: seq.New(opts), listener: l, overflow: l.overflow}
 		s.streams[d.Stream] = t
 	}
-	t.tracker.Arrive(d.Seq, wire.Now())
+	t.tracker.Arrive(d.Seq, at)
 }
 
 // collect reports what arrived of a stream, and forgets it. What waits in the sockets

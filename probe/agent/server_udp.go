@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/netassay/netassay/probe/wire"
 )
@@ -19,6 +20,7 @@ type udpListener struct {
 	family   family
 	port     uint16
 	overflow uint32 // datagrams that the socket had no room for
+	asked    bool   // of the present batch: somebody waits for an answer
 }
 
 func (s *server) listenUDP(f family, port uint16) error {
@@ -40,19 +42,34 @@ func (l *udpListener) open() error {
 	if err := reportDestination(l.fd, l.family); err != nil {
 		return err
 	}
-	if err := syscall.SetsockoptInt(l.fd, syscall.SOL_SOCKET, soRxqOvfl, 1); err != nil {
-		return os.NewSyscallError("setsockopt SO_RXQ_OVFL", err)
+	for name, option := range map[string]int{"SO_RXQ_OVFL": soRxqOvfl, "SO_TIMESTAMPNS": soStamp} {
+		if err := syscall.SetsockoptInt(l.fd, syscall.SOL_SOCKET, option, 1); err != nil {
+			return os.NewSyscallError("setsockopt "+name, err)
+		}
 	}
 	if err := bindTo(l.fd, l.family, l.port); err != nil {
 		return err
 	}
-	return l.s.loop.add(l.fd, evIn, func(uint32) {
-		for range readBatch {
-			if !l.read() {
-				return
-			}
-		}
-	})
+	return l.s.loop.add(l.fd, evIn, func(uint32) { l.readBatch() })
+}
+
+// restFor is how long a listener that streams arrive at is left alone: the kernel says when
+// each datagram came, and to be woken by each would cost more than all else about it.
+const restFor = 4 * time.Millisecond
+
+// readBatch takes in what is there, up to a bound, and rests when all of it was of streams:
+// an ask is not kept waiting by another.
+func (l *udpListener) readBatch() {
+	l.asked = false
+	n := 0
+	for n < readBatch && l.read() {
+		n++
+	}
+	if n == 0 || n == readBatch || l.asked {
+		return
+	}
+	l.s.loop.mute(l.fd, true)
+	l.s.loop.at(wire.Now()+restFor, func() { l.s.loop.mute(l.fd, false) })
 }
 
 // read takes in one datagram; false when there is none.
@@ -70,9 +87,10 @@ func (l *udpListener) read() bool {
 		if d.Answer {
 			_, _ = syscall.SendmsgN(l.fd, []byte{wire.Filler}, fromAddr(info.dst), sockaddr(from), 0) // nobody reads it
 		}
-		l.s.arrived(l, from, d)
+		l.s.arrived(l, from, d, info.at())
 		return true
 	}
+	l.asked = true
 	l.answer(buf[:n], from, info.dst)
 	return true
 }

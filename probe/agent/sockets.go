@@ -11,6 +11,7 @@ import (
 const (
 	ipRecvErr   = 11 // IP_RECVERR
 	ipv6RecvErr = 25 // IPV6_RECVERR
+	soStamp     = 35 // SO_TIMESTAMPNS
 	soRxqOvfl   = 40 // SO_RXQ_OVFL
 	ipv6PktInfo = 50 // IPV6_PKTINFO
 	bindNoPort  = 24 // IP_BIND_ADDRESS_NO_PORT, of both families

@@ -38,9 +38,11 @@ func New(o Options) *Tracker {
 	return &Tracker{opts: o, bucket: o.Bucket, report: wire.ReceiverReport{Stream: o.Stream, From: o.From}}
 }
 
-// Arrive counts number seq, read at time at. Times never go back.
+// Arrive counts number seq, which came at time at. A clock that was set back does not make
+// it come before what it came after.
 func (t *Tracker) Arrive(seq uint64, at time.Duration) {
 	r := &t.report
+	at = max(at, r.LastAt)
 	if len(t.spans) == 0 {
 		r.FirstAt, t.start = at, at
 	}
