@@ -34,7 +34,8 @@ type fixtureSet struct {
 	births *births
 	// turn is how long an answered probe takes from the harness and back, lately: a Duration.
 	turn atomic.Int64
-	// verified are the cells between pods that were seen allowed since the last change.
+	// verified are the cells between pods that were seen allowed since a case has last touched
+	// one of them.
 	verified map[cases.Cell]bool
 	// flows are the numbers of long-lived flows, of each family one.
 	flows map[heldFlow]uint64

@@ -313,7 +313,7 @@ func TestSlowProbesAreNotRepeated(t *testing.T) {
 		a := newDeniedSet(t, w)
 		w.verdict = func(model.Flow) model.Verdict { return model.Allow }
 		for round := range 3 {
-			watch := newWatch(a)
+			watch := newWatch(a, 0)
 			watch.run(t.Context(), acked(watch.window.Begun))
 			watch.drain()
 			// The first learns how long probes take. Each cell has a probe or two, and each

@@ -129,8 +129,8 @@ func (a *fixtureSet) baseline(ctx context.Context, c cases.Case, name string) *v
 func (a *fixtureSet) play(ctx context.Context, c cases.Case, result *v1.Case) (intact bool) {
 	a.used = true
 	a.tag++
-	clear(a.verified)
-	end, judged := a.steps(ctx, c)
+	end, sound, judged := a.steps(ctx, c)
+	a.forget(c, end, sound)
 	restored := a.restore(ctx, c, end)
 	for _, step := range judged {
 		result.Steps = append(result.Steps, <-step)
@@ -151,9 +151,9 @@ func (a *fixtureSet) play(ctx context.Context, c cases.Case, result *v1.Case) (i
 }
 
 // steps does the steps in order, up to the first that does not pass. end is the last that
-// was begun. The judged steps arrive a little later than they are over: each channel gives
-// one.
-func (a *fixtureSet) steps(ctx context.Context, c cases.Case) (end int, judged []<-chan v1.Step) {
+// was begun; sound reports whether all was right after it, as far as known. The judged steps
+// arrive a little later than they are over: each channel gives one.
+func (a *fixtureSet) steps(ctx context.Context, c cases.Case) (end int, sound bool, judged []<-chan v1.Step) {
 	before := wants(c, -1, a.Families())
 	for i := range c.Steps {
 		w := a.begin(c, i, before)
@@ -166,14 +166,14 @@ func (a *fixtureSet) steps(ctx context.Context, c cases.Case) (end int, judged [
 			step := <-verdict
 			judged = append(judged, delivered(step))
 			if step.Outcome != v1.Pass {
-				return end, judged
+				return end, false, judged
 			}
 		} else {
 			judged = append(judged, verdict)
 		}
-		before = w.want
+		before, sound = w.want, !w.doubtful
 	}
-	return end, judged
+	return end, sound, judged
 }
 
 // stopsProbers reports whether what is done after step i, the next step or the undoing of the
@@ -192,6 +192,15 @@ func delivered(s v1.Step) <-chan v1.Step {
 	c := make(chan v1.Step, 1)
 	c <- s
 	return c
+}
+
+// forget forgets what was seen before of the pods that the case has touched; of all when it
+// did not come to a sound end.
+func (a *fixtureSet) forget(c cases.Case, end int, sound bool) {
+	touched := c.Disturbs(end)
+	maps.DeleteFunc(a.verified, func(k cases.Cell, _ bool) bool {
+		return !sound || touched[k.Client] || touched[k.Server]
+	})
 }
 
 // restore undoes the case and checks that all is allowed again. It returns nil when it is.

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/netassay/netassay/model"
@@ -109,22 +110,32 @@ type sweep struct {
 	next   int // slice
 }
 
-// newSweep slices diagonally: every server and every client has a part in every slice, so
-// that a hole which is one pod's is not missed because it was not that pod's turn.
+// newSweep slices by what one control is for: each port of a server is in one slice, with all
+// its clients, or in several when the server has few ports. Every server has a part in every
+// slice, and most clients: a hole which is one pod's is not missed because it was not that
+// pod's turn.
 func newSweep(cells []*cell) *sweep {
 	s := &sweep{}
-	clients, servers := numbering{}, numbering{}
+	clients, servers, ports := numbering[string]{}, numbering[string]{}, map[string]numbering[controlKey]{}
 	for _, c := range cells {
-		i := (clients.of(c.key.Client) + servers.of(c.key.Server)) % sliceCount
-		s.slices[i] = append(s.slices[i], c)
+		if ports[c.key.Server] == nil {
+			ports[c.key.Server] = numbering[controlKey]{}
+		}
+		ports[c.key.Server].of(serverOf(c.key))
+	}
+	for _, c := range cells {
+		own := ports[c.key.Server]
+		parts := (sliceCount + len(own) - 1) / len(own)
+		i := servers.of(c.key.Server) + own.of(serverOf(c.key)) + len(own)*(clients.of(c.key.Client)%parts)
+		s.slices[i%sliceCount] = append(s.slices[i%sliceCount], c)
 	}
 	return s
 }
 
-// numbering numbers names in the order in which they come.
-type numbering map[string]int
+// numbering numbers things in the order in which they come.
+type numbering[T comparable] map[T]int
 
-func (n numbering) of(name string) int {
+func (n numbering[T]) of(name T) int {
 	i, ok := n[name]
 	if !ok {
 		i = len(n)
@@ -134,12 +145,11 @@ func (n numbering) of(name string) int {
 }
 
 // launch sends probes to those cells whose pods can be reached, as a part of round r, and
-// the live controls of their servers beside them. A client shows that it is up as a server
-// of the same round; where it is none, it has a control of its own. One that goes through a
-// Service shows by its own one that its node's kube-proxy is at work.
+// the live controls beside them.
 func (w *watch) launch(ctx context.Context, now time.Duration, r *round, cells []*cell) {
 	batches := map[batchKey]*batch{}
 	controls := map[string]*batch{}
+	bare := w.bare(cells)
 	for _, c := range cells {
 		client, server := w.pod(c.key.Client), w.pod(c.key.Server)
 		if client == nil || server == nil || c.key.Held != "" && len(c.pending) > 0 {
@@ -149,15 +159,8 @@ func (w *watch) launch(ctx context.Context, now time.Duration, r *round, cells [
 		if !addr.IsValid() {
 			continue
 		}
-		w.control(r, controls, server, serverOf(c.key))
-		if !cases.IsNodeKey(c.key.Client) && !r.servers[from(c.key)] {
-			r.servers[from(c.key)] = true
-			w.control(r, controls, client, upOf(c.key.Client, c.key))
-		}
-		if proxiedAtHome(c.key) {
-			own := c.key
-			own.Server = c.key.Client
-			w.control(r, controls, client, serverOf(own))
+		if !bare {
+			w.controlsOf(r, controls, c.key, client, server)
 		}
 		c.flow = model.Flow{
 			Client: c.key.Family.First(client.ips), Server: c.key.Family.First(server.ips),
@@ -179,6 +182,36 @@ func (w *watch) launch(ctx context.Context, now time.Duration, r *round, cells [
 	for _, b := range batches {
 		w.send(ctx, now, *b)
 	}
+}
+
+// bare reports whether a round needs no controls: nobody is judged by a baseline, and where all
+// should be allowed, an answer is its own proof. What has not answered is looked at again.
+func (w *watch) bare(cells []*cell) bool {
+	return w.window.Hold == 0 && !slices.ContainsFunc(cells, func(c *cell) bool { return len(c.judge.Observations) > 0 })
+}
+
+// controlsOf adds the live controls of both ends of a cell. A client shows that it is up as a
+// server of the same round; where it is none, it has a control of its own. One that goes
+// through a Service shows by its own one that its node's kube-proxy is at work.
+func (w *watch) controlsOf(r *round, controls map[string]*batch, k cases.Cell, client, server *pod) {
+	w.control(r, controls, server, serverOf(k))
+	if !cases.IsNodeKey(k.Client) && !r.servers[from(k)] {
+		r.servers[from(k)] = true
+		w.control(r, controls, client, upOf(k.Client, k))
+	}
+	if proxiedAtHome(k) {
+		own := k
+		own.Server = k.Client
+		w.control(r, controls, client, serverOf(own))
+	}
+}
+
+// newest is when the newest probe that is on its way was handed over.
+func (c *cell) newest() time.Duration {
+	if len(c.pending) == 0 {
+		return 0
+	}
+	return slices.Max(c.pending)
 }
 
 // patienceWith is how long to wait for the answer to a probe of the cell.

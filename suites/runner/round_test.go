@@ -16,9 +16,9 @@ func onePort() cases.Case {
 	return cases.Case{Probes: []cases.Probe{{Port: 80, Protocol: corev1.ProtocolTCP}}, Paths: []cases.Path{cases.PathPod}}
 }
 
-// newWatch watches every cell of one port in the set.
-func newWatch(a *fixtureSet) *watch {
-	w := a.newWatch(wants(onePort(), -1, a.Families()), func(cases.Cell) model.Verdict { return "" }, 0)
+// newWatch watches every cell of one port in the set, as a step does that holds for this long.
+func newWatch(a *fixtureSet, hold time.Duration) *watch {
+	w := a.newWatch(wants(onePort(), -1, a.Families()), func(cases.Cell) model.Verdict { return "" }, hold)
 	return &w
 }
 
@@ -68,7 +68,7 @@ func TestEveryRoundHasItsControls(t *testing.T) {
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
 			inWorld(t, func(t *testing.T, world *world) {
-				w := newWatch(newDeniedSet(t, world))
+				w := newWatch(newDeniedSet(t, world), time.Second)
 				var cells []*cell
 				for _, c := range w.cells {
 					if tc.in(c.key) {
@@ -86,7 +86,7 @@ func TestEveryRoundHasItsControls(t *testing.T) {
 // Each slice of a sweep has controls of its own: what was alive a slice ago proves nothing.
 func TestEverySliceHasItsControls(t *testing.T) {
 	inWorld(t, func(t *testing.T, world *world) {
-		w := newWatch(newDeniedSet(t, world))
+		w := newWatch(newDeniedSet(t, world), time.Second)
 		for _, slice := range newSweep(w.cells).slices {
 			w.launch(t.Context(), world.now(), newRound(slice), slice)
 			w.drain()
@@ -103,13 +103,92 @@ func TestServiceNeedsTheClientsNode(t *testing.T) {
 		world.proxyless = "n2"
 		c := onePort()
 		c.Paths = []cases.Path{cases.PathPod, cases.PathService}
-		w := a.newWatch(wants(c, -1, a.Families()), func(cases.Cell) model.Verdict { return "" }, 0)
+		w := a.newWatch(wants(c, -1, a.Families()), func(cases.Cell) model.Verdict { return "" }, time.Second)
 		w.launch(t.Context(), world.now(), newRound(w.cells), w.cells)
 		w.drain()
 		for _, c := range w.cells {
 			want := c.key.Path == cases.PathPod || a.pod(c.key.Client).node != "node/2"
 			if got := c.judge.Observations[0].Client == judge.ControlLive; got != want {
 				t.Errorf("%+v: client control live: %t, want %t", c.key, got, want)
+			}
+		}
+	})
+}
+
+// A baseline, by which nobody is judged, asks for no proof of what answers. What does not
+// answer is looked at again, with controls.
+func TestABaselineLooksBeforeItAsks(t *testing.T) {
+	inWorld(t, func(t *testing.T, world *world) {
+		a := newDeniedSet(t, world)
+		denied := newWatch(a, 0)
+		denied.launch(t.Context(), world.now(), newRound(denied.cells), denied.cells)
+		denied.drain()
+		denied.launch(t.Context(), world.now(), newRound(denied.cells), denied.cells)
+		denied.drain()
+		for _, c := range denied.cells {
+			first, second := c.judge.Observations[0], c.judge.Observations[1]
+			if first.Server == judge.ControlLive || second.Server != judge.ControlLive || second.Client != judge.ControlLive {
+				t.Errorf("%+v: controls %v at first, then %v and %v", c.key, first.Server, second.Server, second.Client)
+			}
+		}
+		world.verdict = func(model.Flow) model.Verdict { return model.Allow }
+		w := newWatch(a, 0)
+		w.launch(t.Context(), world.now(), newRound(w.cells), w.cells)
+		if w.drain(); w.probes != len(w.cells) {
+			t.Errorf("%d probes for %d cells", w.probes, len(w.cells))
+		}
+	})
+}
+
+// Every server has a part in every slice of a sweep, and one control for each of its ports
+// does for all of them, as far as it has enough ports.
+func TestSlices(t *testing.T) {
+	c := onePort()
+	c.Probes = cases.DefaultProbes()
+	var cells []*cell
+	for k := range wants(c, -1, both) {
+		cells = append(cells, &cell{key: k})
+	}
+	parts, asked := map[string]map[int]bool{}, 0
+	for i, slice := range newSweep(cells).slices {
+		controls := map[controlKey]bool{}
+		for _, c := range slice {
+			if parts[c.key.Server] == nil {
+				parts[c.key.Server] = map[int]bool{}
+			}
+			parts[c.key.Server][i] = true
+			controls[serverOf(c.key)] = true
+		}
+		asked += len(controls)
+	}
+	for server, slices := range parts {
+		if len(slices) != sliceCount {
+			t.Errorf("%s is in slices %v", server, slices)
+		}
+	}
+	if ports := len(c.Probes) * len(both); ports < sliceCount || asked != ports*len(parts) {
+		t.Errorf("%d controls for %d ports of %d servers", asked, ports, len(parts))
+	}
+}
+
+// When all that is left is to wait for silence, nobody is probed any more.
+func TestSilenceIsWaitedForInPeace(t *testing.T) {
+	inWorld(t, func(t *testing.T, world *world) {
+		a := newDeniedSet(t, world)
+		want := wants(onePort(), -1, a.Families())
+		for k, v := range want {
+			if v == model.Allow {
+				want[k] = model.Deny
+			}
+		}
+		w := a.newWatch(want, func(k cases.Cell) model.Verdict { return want[k] }, 300*time.Millisecond)
+		w.patient, w.timing.RoundEvery, w.timing.Silence = true, 100*time.Millisecond, 800*time.Millisecond
+		w.run(t.Context(), acked(w.window.Begun))
+		w.drain()
+		for _, c := range w.cells {
+			last := c.judge.Observations[len(c.judge.Observations)-1].Sent
+			if due := w.window.Acked + w.window.Hold; !c.undefined() && last > due+w.timing.RoundEvery {
+				t.Errorf("%+v was probed %v after it was known", c.key, last-due)
 			}
 		}
 	})

@@ -2,7 +2,6 @@ package runner
 
 import (
 	"context"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -167,7 +166,7 @@ func (w *watch) launchDue(ctx context.Context, now time.Duration) {
 			w.launch(ctx, now, newRound(last), last)
 			return
 		}
-		if last := w.lastRound(now); len(last) > 0 {
+		if last, over := w.lastRound(now); over {
 			w.launch(ctx, now, newRound(last), last)
 			return
 		}
@@ -311,23 +310,25 @@ func (w *watch) mayPresume(c *cell) bool {
 
 // lastRound are the cells that must be probed once more now that every cell is right or
 // lost and was so for the hold window: those that were not probed since their own window
-// was over.
-func (w *watch) lastRound(now time.Duration) []*cell {
-	var last []*cell
+// was over. over reports whether it is so: then answers are waited for, and nothing else.
+func (w *watch) lastRound(now time.Duration) (last []*cell, over bool) {
 	for _, c := range w.cells {
-		if c.undefined() || c.progress.Violated {
+		switch {
+		case c.undefined() && w.open(c):
+			return nil, false
+		case c.undefined() || c.progress.Violated:
 			continue
 		}
 		s := w.stands(c, now)
 		due := w.heldFrom(s) + w.window.Hold
 		if !s.right || now < due {
-			return nil
+			return nil, false
 		}
 		if max(s.last, c.newest()) < due {
 			last = append(last, c)
 		}
 	}
-	return last
+	return last, true
 }
 
 // lastLook are the cells that are not right at the deadline, and were not asked since: only
@@ -356,14 +357,6 @@ func (w *watch) open(c *cell) bool {
 		return !c.progress.Seen && len(c.pending) == 0
 	}
 	return !c.progress.Violated
-}
-
-// newest is when the newest probe that is on its way was handed over.
-func (c *cell) newest() time.Duration {
-	if len(c.pending) == 0 {
-		return 0
-	}
-	return slices.Max(c.pending)
 }
 
 func (w *watch) heldFrom(s standing) time.Duration { return max(s.since, w.window.Acked) }
