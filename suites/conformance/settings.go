@@ -29,7 +29,7 @@ type Settings struct {
 
 // Defaults are the settings of a run that is told nothing.
 func Defaults() Settings {
-	return Settings{FixtureSets: 3, Timing: runner.Timing{Hold: 400 * time.Millisecond}}
+	return Settings{FixtureSets: 4, Timing: runner.Timing{Hold: 400 * time.Millisecond}}
 }
 
 // How the number of fixture sets is called. In go test --parallel is the framework's, and
