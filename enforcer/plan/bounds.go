@@ -6,12 +6,12 @@ import "github.com/netassay/netassay/enforcer/match"
 // hundred, so it is the namespace that is bounded. A policy that would take more allows
 // nothing, and is a Problem: a tenant can close its own pods, and nobody else waits.
 const (
-	// MostLines is how many rules a chain may have. More are some hundredths of a second's work
+	// MostLines is how many rules a chain may have. So many are a tenth of a second's work
 	// for iptables, for which the changes of others wait.
 	MostLines = 2000
 	// MostMembers is how many addresses, ports and prefixes there may be in sets. 24 bytes each
-	// are 12 MiB.
-	MostMembers = 1 << 19
+	// are 6 MiB, and some tenths of a second of the kernel's time when they are new.
+	MostMembers = 1 << 18
 	// triesPerMember is how many times a selector can be held against labels for the price of
 	// a member.
 	triesPerMember = 8
