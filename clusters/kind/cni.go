@@ -29,7 +29,7 @@ func conflist(podCIDRs []netip.Prefix) ([]byte, error) {
 	var routes []object
 	for _, cidr := range podCIDRs {
 		ranges = append(ranges, []object{{"subnet": cidr.String()}})
-		routes = append(routes, object{"dst": everything(cidr.Addr()).String()})
+		routes = append(routes, object{"dst": netip.PrefixFrom(cidr.Addr(), 0).Masked().String()})
 	}
 	text, err := json.MarshalIndent(object{
 		"cniVersion": cniVersion,
@@ -47,14 +47,6 @@ func conflist(podCIDRs []netip.Prefix) ([]byte, error) {
 		return nil, fmt.Errorf("encode CNI configuration: %w", err)
 	}
 	return append(text, '\n'), nil
-}
-
-// everything is the prefix of all addresses of a's family.
-func everything(a netip.Addr) netip.Prefix {
-	if a.Is4() {
-		return netip.PrefixFrom(netip.IPv4Unspecified(), 0)
-	}
-	return netip.PrefixFrom(netip.IPv6Unspecified(), 0)
 }
 
 // routesOf are the commands that lead from a node to the pods of all others. Services get a

@@ -151,18 +151,23 @@ func CIDRs(p *netv1.NetworkPolicy) int { return len(ipBlocks(p)) }
 // ipBlocks are those of a policy, to be read or written in place.
 func ipBlocks(p *netv1.NetworkPolicy) []*netv1.IPBlock {
 	var out []*netv1.IPBlock
-	add := func(peers []netv1.NetworkPolicyPeer) {
-		for i := range peers {
-			if b := peers[i].IPBlock; b != nil {
+	for _, list := range peersOf(p) {
+		for i := range list {
+			if b := list[i].IPBlock; b != nil {
 				out = append(out, b)
 			}
 		}
 	}
+	return out
+}
+
+// peersOf are the lists of peers of a policy's rules.
+func peersOf(p *netv1.NetworkPolicy) (lists [][]netv1.NetworkPolicyPeer) {
 	for i := range p.Spec.Ingress {
-		add(p.Spec.Ingress[i].From)
+		lists = append(lists, p.Spec.Ingress[i].From)
 	}
 	for i := range p.Spec.Egress {
-		add(p.Spec.Egress[i].To)
+		lists = append(lists, p.Spec.Egress[i].To)
 	}
-	return out
+	return lists
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -161,17 +162,7 @@ func classify(p *netv1.NetworkPolicy) (kind, typ int) {
 }
 
 func hasNamespacePeers(p *netv1.NetworkPolicy) bool {
-	for _, rule := range p.Spec.Ingress {
-		if len(rule.From) > 0 {
-			return rule.From[0].NamespaceSelector != nil
-		}
-	}
-	for _, rule := range p.Spec.Egress {
-		if len(rule.To) > 0 {
-			return rule.To[0].NamespaceSelector != nil
-		}
-	}
-	return false
+	return slices.ContainsFunc(peersOf(p), func(list []netv1.NetworkPolicyPeer) bool { return len(list) > 0 && list[0].NamespaceSelector != nil })
 }
 
 // change draws one, or makes the next that can be.

@@ -71,16 +71,16 @@ type births struct {
 }
 
 // openTap sets up the tap, and makes packets to addresses of nobody die on the node.
-func (b *births) openTap(ctx context.Context, podCIDRs []string) error {
+func (b *births) openTap(ctx context.Context, podCIDRs []netip.Prefix) error {
 	if err := b.node.Run(ctx, tapRules, "nft", "-f", "-"); err != nil {
 		return fmt.Errorf("set up the tap: %w", err)
 	}
 	for _, cidr := range podCIDRs {
 		family := "-4"
-		if strings.Contains(cidr, ":") {
+		if cidr.Addr().Is6() {
 			family = "-6"
 		}
-		if err := b.node.Run(ctx, "", "ip", family, "route", "replace", "blackhole", cidr); err != nil {
+		if err := b.node.Run(ctx, "", "ip", family, "route", "replace", "blackhole", cidr.String()); err != nil {
 			return fmt.Errorf("set up the tap: %w", err)
 		}
 	}

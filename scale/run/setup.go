@@ -27,11 +27,11 @@ func (p setUp) Execute(ctx context.Context) error {
 		return err
 	}
 	if p.births.pool != nil {
-		node, err := p.client.CoreV1().Nodes().Get(ctx, p.nodes[0], metav1.GetOptions{})
+		node, err := p.nodeObject(ctx, 0)
 		if err != nil {
 			return err
 		}
-		if err := p.births.openTap(ctx, node.Spec.PodCIDRs); err != nil {
+		if err := p.births.openTap(ctx, node.PodCIDRs); err != nil {
 			return err
 		}
 	}
@@ -73,13 +73,13 @@ func (p setUp) wirePuppets(ctx context.Context) error {
 		return err
 	}
 	go p.writer.KeepLeases(p.life, []corev1.Node{node}, p.timing.Lease)
-	addresses, err := p.nodeAddresses(ctx, p.nodes[1])
+	remote, err := p.nodeObject(ctx, 1)
 	if err != nil {
-		return err
+		return fmt.Errorf("wire puppets: %w", err)
 	}
 	for i := range maxPuppets {
 		for _, ip := range p.measured(puppetIPs(i)) {
-			if err := p.wire(ctx, ip, model.FamilyOf(ip).First(addresses), model.FamilyOf(ip).First(p.pods[far].Addrs)); err != nil {
+			if err := p.wire(ctx, ip, model.FamilyOf(ip).First(remote.IPs), model.FamilyOf(ip).First(p.pods[far].Addrs)); err != nil {
 				return fmt.Errorf("wire puppets: %w", err)
 			}
 		}
@@ -100,16 +100,11 @@ func (p setUp) wire(ctx context.Context, ip, via, to netip.Addr) error {
 	)
 }
 
-func (p setUp) nodeAddresses(ctx context.Context, name string) ([]netip.Addr, error) {
-	n, err := p.client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
+// nodeObject is node i as the API server has it.
+func (p setUp) nodeObject(ctx context.Context, i int) (model.Node, error) {
+	n, err := p.client.CoreV1().Nodes().Get(ctx, p.nodes[i], metav1.GetOptions{})
 	if err != nil {
-		return nil, fmt.Errorf("wire puppets: %w", err)
+		return model.Node{}, err
 	}
-	var out []netip.Addr
-	for _, a := range n.Status.Addresses {
-		if ip, err := netip.ParseAddr(a.Address); err == nil && a.Type == corev1.NodeInternalIP {
-			out = append(out, ip)
-		}
-	}
-	return out, nil
+	return model.NodeFromAPI(n), nil
 }

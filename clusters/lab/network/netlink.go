@@ -131,9 +131,4 @@ func ipNet(p netip.Prefix) *net.IPNet {
 func single(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
 
 // everything is the default route's network in a's family.
-func everything(a netip.Addr) netip.Prefix {
-	if a.Is4() {
-		return netip.PrefixFrom(netip.IPv4Unspecified(), 0)
-	}
-	return netip.PrefixFrom(netip.IPv6Unspecified(), 0)
-}
+func everything(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, 0).Masked() }

@@ -70,14 +70,10 @@ func (p Plan) NodePodCIDRs(n int) []netip.Prefix {
 
 // host is the i-th address of p, i below 256.
 func host(p netip.Prefix, i int) netip.Addr {
-	if p.Addr().Is4() {
-		a := p.Addr().As4()
-		a[3] = byte(i)
-		return netip.AddrFrom4(a)
-	}
-	a := p.Addr().As16()
-	a[15] = byte(i)
-	return netip.AddrFrom16(a)
+	bytes := p.Addr().AsSlice()
+	bytes[len(bytes)-1] = byte(i)
+	a, _ := netip.AddrFromSlice(bytes)
+	return a
 }
 
 // The hardware addresses, locally administered: one per node, two per pod.
