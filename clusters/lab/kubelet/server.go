@@ -71,31 +71,12 @@ func (k *Kubelet) serve(ctx context.Context) error {
 func (a *agent) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") })
-	mux.HandleFunc("GET /pods", a.servePods)
 	mux.HandleFunc("GET /containerLogs/{namespace}/{pod}/{container}", a.serveLogs)
 	for _, method := range []string{"GET", "POST"} {
-		for _, uid := range []string{"", "{uid}/"} {
-			mux.HandleFunc(method+" /exec/{namespace}/{pod}/"+uid+"{container}", a.serveExec)
-		}
+		mux.HandleFunc(method+" /exec/{namespace}/{pod}/{container}", a.serveExec)
 		mux.HandleFunc(method+" /portForward/{namespace}/{pod}", a.servePortForward)
-		mux.HandleFunc(method+" /portForward/{namespace}/{pod}/{uid}", a.servePortForward)
 	}
 	return mux
-}
-
-func (a *agent) servePods(w http.ResponseWriter, r *http.Request) {
-	list := corev1.PodList{TypeMeta: metav1.TypeMeta{Kind: "PodList", APIVersion: "v1"}}
-	pods, err := a.GetPods(r.Context())
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	for _, pod := range pods {
-		list.Items = append(list.Items, *pod)
-	}
-	w.Header().Set("Content-Type", "application/json")
-	// The client may be gone.
-	_ = json.NewEncoder(w).Encode(list)
 }
 
 func (a *agent) serveLogs(w http.ResponseWriter, r *http.Request) {
