@@ -37,13 +37,3 @@ func Config(name string) ([]byte, error) {
 	}
 	return files.ReadFile(name + extension)
 }
-
-// Purpose is what the configuration called name is for, in a line without the name.
-func Purpose(name string) (string, error) {
-	text, err := Config(name)
-	if err != nil {
-		return "", err
-	}
-	first, _, _ := strings.Cut(string(text), "\n")
-	return strings.TrimPrefix(first, "# "+name+": "), nil
-}

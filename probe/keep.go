@@ -79,11 +79,9 @@ func (f *Fleet) reopen(p *prober, d Dial) *prober {
 		}
 	}()
 	for wait := f.rhythm.firstRetry; ; wait = min(2*wait, f.rhythm.lastRetry) {
-		retry := time.NewTimer(wait)
 		select {
-		case <-retry.C:
+		case <-time.After(wait):
 		case <-p.removed:
-			retry.Stop()
 			return nil
 		}
 		next, err := f.open(ctx, p.name, d)

@@ -138,11 +138,9 @@ func (p *prober) write() {
 		case <-p.ended:
 			return
 		}
-		company := time.NewTimer(gather)
 		select {
-		case <-company.C:
+		case <-time.After(gather):
 		case <-p.ended:
-			company.Stop()
 			return
 		}
 		p.mu.Lock()

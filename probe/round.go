@@ -69,15 +69,13 @@ func (r *round) run(ctx context.Context, p *prober) error {
 			p.forget(id)
 		}
 	}()
-	late := time.NewTimer(r.patience())
-	defer late.Stop()
 	why, err := "", error(nil)
 	select {
 	case <-r.complete:
 		return nil
 	case <-ctx.Done():
 		why, err = ctx.Err().Error(), ctx.Err()
-	case <-late.C:
+	case <-time.After(r.patience()):
 		why = fmt.Sprintf("prober %s did not answer", p.name)
 	}
 	for _, id := range ids {
@@ -176,14 +174,10 @@ func (f *Fleet) attachReceipts(ctx context.Context, r *round) {
 		if wait <= 0 {
 			return
 		}
-		over := time.NewTimer(wait)
 		select {
 		case <-changed:
-		case <-over.C:
+		case <-time.After(wait):
 		case <-ctx.Done():
-		}
-		over.Stop()
-		if ctx.Err() != nil {
 			return
 		}
 	}

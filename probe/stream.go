@@ -142,10 +142,8 @@ func (f *Fleet) StopStream(ctx context.Context, id StreamID) (StreamReport, erro
 		err = fmt.Errorf("stop stream: the sender's report is lost: %w", err)
 	}
 	report.Sender = sent
-	wait := time.NewTimer(settle)
-	defer wait.Stop()
 	select {
-	case <-wait.C:
+	case <-time.After(settle):
 	case <-ctx.Done():
 	}
 	f.collect(ctx, uint64(id), s.at, &report)

@@ -113,12 +113,10 @@ func past(allow bool) string {
 // Pause waits for a part of a plan that is a length of time: the pace of faults, an outage,
 // a hold. Nothing is taken to be true because it ended.
 func Pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-t.C:
+	case <-time.After(d):
 		return nil
 	}
 }

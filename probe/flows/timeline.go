@@ -138,10 +138,8 @@ func unfit(c Change, s probe.StreamReport) string {
 	return ""
 }
 
-// stretch is a time [From, To) in which packets passed.
-type stretch struct{ From, To time.Duration }
-
-type stretches []stretch
+// stretches are times in which packets passed.
+type stretches []Interval
 
 // arrivals are the times in which packets passed, in order. A span ends with the interval
 // of its last packet.
@@ -149,10 +147,10 @@ func arrivals(s probe.StreamReport) stretches {
 	var out stretches
 	for _, r := range s.Receivers {
 		for _, span := range r.Spans {
-			out = append(out, stretch{span.FirstAt, span.LastAt + s.Stream.Interval})
+			out = append(out, Interval{span.FirstAt, span.LastAt + s.Stream.Interval})
 		}
 	}
-	slices.SortFunc(out, func(a, b stretch) int { return int(a.From - b.From) })
+	slices.SortFunc(out, func(a, b Interval) int { return int(a.From - b.From) })
 	return out
 }
 
@@ -160,7 +158,7 @@ func (s stretches) within(from, to time.Duration) stretches {
 	var out stretches
 	for _, one := range s {
 		if one.From < to && one.To > from {
-			out = append(out, stretch{max(one.From, from), min(one.To, to)})
+			out = append(out, Interval{max(one.From, from), min(one.To, to)})
 		}
 	}
 	return out
@@ -175,11 +173,11 @@ func (s stretches) total() time.Duration {
 }
 
 // lastBefore is the last stretch that began before t, cut there.
-func (s stretches) lastBefore(t time.Duration) stretch {
-	var out stretch
+func (s stretches) lastBefore(t time.Duration) Interval {
+	var out Interval
 	for _, one := range s {
 		if one.From < t {
-			out = stretch{one.From, min(one.To, t)}
+			out = Interval{one.From, min(one.To, t)}
 		}
 	}
 	return out
