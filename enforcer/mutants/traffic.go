@@ -78,7 +78,6 @@ func traffic() []Mutant {
 		{Name: "egress-to-other-nodes-open", Says: "egress is enforced for servers of the same node only", Cases: list(denyEgress), rules: open("-o eth0")},
 		{Name: "own-node-blocked", Says: "ingress rules hold for the pod's own node too", Cases: list("node-to-own-pods node-deny-egress isolation-deny-ingress node-port-ingress"), rules: []string{"OUT -o veth+ " + fresh + "-j " + string(plan.ChainIngress)}},
 		{Name: "own-node-blocked-udp", Says: "ingress rules for UDP hold for the pod's own node too", Cases: list("node-to-own-pods node-port-ingress"), rules: []string{"OUT -o veth+ -p udp " + fresh + "-j " + string(plan.ChainIngress)}},
-		{Name: "egress-to-own-node-open", Says: "egress to the pod's own node is not enforced", Cases: list(nodesEgress), rules: []string{"IN -i veth+ -j ACCEPT"}},
 		{Name: "egress-to-nodes-open", Says: "egress to any node is not enforced", Cases: list(nodesEgress), rules: []string{"IN -i veth+ -j ACCEPT", "4 FWD -d 172.30.0.0/24 -j ACCEPT", "6 FWD -d fd00:172:30::/64 -j ACCEPT"}},
 		{Name: "ingress-of-nodes-open", Says: "ingress of other nodes is not enforced", Cases: list(nodesIngress), rules: []string{"4 FWD -s 172.30.0.0/24 -j ACCEPT", "6 FWD -s fd00:172:30::/64 -j ACCEPT"}},
 		{Name: "ingress-of-outside-open", Says: "ingress of hosts outside of the cluster is not enforced", Cases: list("outside-no-selector-ingress outside-one-address-ingress outside-ports-ingress"), rules: outside("-s")},

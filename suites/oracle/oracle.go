@@ -27,8 +27,7 @@ func Evaluate(s model.Snapshot, f model.Flow) Decision {
 	if undefined != "" {
 		return Decision{model.Undefined, undefined}
 	}
-	egress := judge(s, f, side{direction: netv1.PolicyTypeEgress, subject: client, peer: server, peerAddr: f.Server, server: server})
-	return both(egress, ingressDecision(s, f, client, server))
+	return both(egressDecision(s, f, client, server), ingressDecision(s, f, client, server))
 }
 
 // both is what two sides together decide.
@@ -94,13 +93,27 @@ func first(pods []*model.Pod) *model.Pod {
 	return pods[0]
 }
 
+// egressDecision judges the client's side.
+//
+// Page: "traffic to and from the node where a Pod is running is always allowed, regardless of
+// the IP address of the Pod or the node". API: "Outgoing traffic is allowed if there are no
+// NetworkPolicies selecting the pod (and cluster policy otherwise allows the traffic), OR if
+// the traffic matches at least one egress rule across all of the NetworkPolicy objects whose
+// podSelector matches the pod". What the one allows and the other does not is left open.
+func egressDecision(s model.Snapshot, f model.Flow, client, server *model.Pod) Decision {
+	d := judge(s, f, side{direction: netv1.PolicyTypeEgress, subject: client, peer: server, peerAddr: f.Server, server: server})
+	if d.Verdict == model.Deny && server == nil && onNode(s, client.Node, f.Server) {
+		return Decision{model.Undefined, "undefined: to the pod's own node " + client.Node + ", which the page always allows and the API does not (" + d.Reason + ")"}
+	}
+	return d
+}
+
 // ingressDecision judges the server's side.
 //
 // Page: "When a pod is isolated for ingress, the only allowed connections into the pod are
 // those from the pod's node and those allowed by the ingress list of some NetworkPolicy
 // that applies to the pod for ingress." API: "OR if the traffic source is the pod's local
-// node". The sentences on egress make no such exception, so that a connection from a pod
-// to its node is judged as any other egress.
+// node".
 func ingressDecision(s model.Snapshot, f model.Flow, client, server *model.Pod) Decision {
 	if server != nil && client == nil && onNode(s, server.Node, f.Client) {
 		return Decision{model.Allow, "ingress: from the pod's own node " + server.Node}
