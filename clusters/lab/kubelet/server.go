@@ -151,6 +151,10 @@ func (a *agent) serveExec(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	if opts.TTY { // refused before there are streams, whose end could overtake the reason
+		http.Error(w, "the lab has no terminals: leave out --tty (-t)", http.StatusBadRequest)
+		return
+	}
 	remotecommand.ServeExec(w, r, executor{c, opts}, r.PathValue("pod"), "", r.PathValue("container"),
 		r.URL.Query()["command"], opts, idleTimeout, creationTimeout, remotecommand.SupportedStreamingProtocols)
 }
@@ -164,11 +168,8 @@ type executor struct {
 // ExecInContainer implements remotecommand.Executor. It leaves out the streams that the client
 // did not ask for: over WebSockets they exist nevertheless.
 func (e executor) ExecInContainer(ctx context.Context, _, _, _ string, cmd []string, in io.Reader, out, errs io.WriteCloser,
-	tty bool, _ <-chan remotecommand.TerminalSize, _ time.Duration,
+	_ bool, _ <-chan remotecommand.TerminalSize, _ time.Duration,
 ) error {
-	if tty {
-		return errors.New("the lab has no terminals: leave out --tty (-t)")
-	}
 	var s clusters.Streams
 	if e.opts.Stdin {
 		s.In = in
