@@ -63,18 +63,19 @@ func newLedger(cfg Config) *ledger {
 	return l
 }
 
-// take begins the queued case of that name, the first of the queue when it is "": n is how
-// many have been begun with it. It gives none when no case may be begun any more.
-func (l *ledger) take(ctx context.Context, name string) (c cases.Case, n int, ok bool) {
+// take begins the queued case of that name, the first of the queue when it is "", and tells so
+// before another can begin. It gives none when no case may be begun any more.
+func (l *ledger) take(ctx context.Context, name string) (c cases.Case, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	i := slices.IndexFunc(l.queue, func(c cases.Case) bool { return name == "" || c.Name == name })
 	if i < 0 || ctx.Err() != nil || l.stopped != "" {
-		return cases.Case{}, 0, false
+		return cases.Case{}, false
 	}
 	c = l.queue[i]
 	l.queue = slices.Delete(l.queue, i, i+1)
-	return c, l.total - len(l.queue), true
+	l.events(Event{Kind: CaseStarted, Case: c.Name, N: l.total - len(l.queue), Total: l.total})
+	return c, true
 }
 
 // excluded reports a case that is not to be played, or can't be.

@@ -167,11 +167,10 @@ func (s *Session) playAll(ctx context.Context) error {
 // playOne plays the queued case of that name, the next one when it is "". It is not ok when
 // there is none, or when none may begin any more.
 func (s *Session) playOne(ctx context.Context, name string) (result v1.Case, ok bool, err error) {
-	c, n, ok := s.ledger.take(ctx, name)
+	c, ok := s.ledger.take(ctx, name)
 	if !ok {
 		return v1.Case{}, false, nil
 	}
-	s.ledger.tell(Event{Kind: CaseStarted, Case: c.Name, N: n, Total: s.ledger.total})
 	result, a, err := s.play(ctx, s.pick(), s.config.by(c))
 	if a != nil {
 		s.free <- a // never more than may be at work
