@@ -89,17 +89,15 @@ func (l *loop) add(fd int, events uint32, ready func(events uint32)) error {
 	return nil
 }
 
-// mute leaves the events of fd where they are, or takes them again.
-func (l *loop) mute(fd int, on bool) {
-	r, ok := l.handlers[int32(fd)]
-	if !ok {
-		return
-	}
-	ev := syscall.EpollEvent{Fd: int32(fd), Pad: r.generation}
-	if !on {
-		ev.Events = evIn
-	}
-	_ = syscall.EpollCtl(l.epfd, syscall.EPOLL_CTL_MOD, fd, &ev) // it is there, and stays
+// rest leaves what comes to fd where it is for so long.
+func (l *loop) rest(fd int, d time.Duration) {
+	l.want(fd, 0)
+	l.at(wire.Now()+d, func() { l.want(fd, evIn) })
+}
+
+func (l *loop) want(fd int, events uint32) {
+	ev := syscall.EpollEvent{Events: events, Fd: int32(fd), Pad: l.handlers[int32(fd)].generation}
+	_ = syscall.EpollCtl(l.epfd, syscall.EPOLL_CTL_MOD, fd, &ev) // fails when it is closed by now
 }
 
 // close forgets and closes fd.

@@ -50,16 +50,16 @@ func (l *udpListener) open() error {
 	if err := bindTo(l.fd, l.family, l.port); err != nil {
 		return err
 	}
-	return l.s.loop.add(l.fd, evIn, func(uint32) { l.readBatch() })
+	return l.s.loop.add(l.fd, evIn, func(uint32) { l.take() })
 }
 
 // restFor is how long a listener that streams arrive at is left alone: the kernel says when
 // each datagram came, and to be woken by each would cost more than all else about it.
 const restFor = 4 * time.Millisecond
 
-// readBatch takes in what is there, up to a bound, and rests when all of it was of streams:
+// take takes in what is there, up to a bound, and rests when all of it was of streams:
 // an ask is not kept waiting by another.
-func (l *udpListener) readBatch() {
+func (l *udpListener) take() {
 	l.asked = false
 	n := 0
 	for n < readBatch && l.read() {
@@ -68,8 +68,7 @@ func (l *udpListener) readBatch() {
 	if n == 0 || n == readBatch || l.asked {
 		return
 	}
-	l.s.loop.mute(l.fd, true)
-	l.s.loop.at(wire.Now()+restFor, func() { l.s.loop.mute(l.fd, false) })
+	l.s.loop.rest(l.fd, restFor)
 }
 
 // read takes in one datagram; false when there is none.

@@ -70,12 +70,12 @@ func TestStreamsWakeSeldom(t *testing.T) {
 		return err == nil && n > 0
 	}
 	write(t, conn, wire.AppendAsk(nil, 1, 0))
-	listener.readBatch()
+	listener.take()
 	write(t, conn, wire.Datagram{Stream: 7}.Append(nil))
 	if !wakes() {
 		t.Fatal("after an ask nothing wakes it")
 	}
-	listener.readBatch()
+	listener.take()
 	write(t, conn, wire.Datagram{Stream: 7, Seq: 1}.Append(nil))
 	if wakes() {
 		t.Error("a stream wakes it for each datagram")
@@ -85,7 +85,7 @@ func TestStreamsWakeSeldom(t *testing.T) {
 			t.Fatalf("it has not come back after %v", time.Second)
 		}
 	}
-	listener.readBatch()
+	listener.take()
 	if got := listener.s.streams[7].tracker.Report(); got.Received != 2 {
 		t.Errorf("%d of 2 arrived", got.Received)
 	}

@@ -14,8 +14,7 @@ import (
 // time. An engine has no reason to treat the others otherwise than before, whatever it heard
 // of first.
 func (c Case) Disturbs(end int) map[string]bool {
-	fake, d := NewFakeCluster(model.Dual.List()...), disturbance{pods: map[string]bool{}}
-	fake.ownPorts = c.OwnPorts
+	fake, d := c.after(-1), disturbance{pods: map[string]bool{}}
 	var done []Action
 	for _, s := range c.Steps[:end+1] {
 		done = append(done, s.Do...)

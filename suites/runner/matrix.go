@@ -16,11 +16,11 @@ func wants(c cases.Case, step int, families []model.Family) verdicts {
 	return c.Wants(step, families)
 }
 
-// touched are the pods that actions create, or delete and create again, and those whose
-// Service they change: their cells, and those through their Service, have no past.
-func touched(done []cases.Action) (pods, fronts map[string]bool) {
+// touched are the pods that a step creates, or deletes and creates again, and those whose
+// Service it changes: their cells, and those through their Service, have no past.
+func touched(s cases.Step) (pods, fronts map[string]bool) {
 	pods, fronts = map[string]bool{}, map[string]bool{}
-	for _, a := range done {
+	for _, a := range s.Do {
 		e := cases.EffectOf(a)
 		pods[e.Creates], fronts[e.Fronts] = true, true
 	}

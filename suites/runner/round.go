@@ -149,7 +149,7 @@ func (n numbering[T]) of(name T) int {
 func (w *watch) launch(ctx context.Context, now time.Duration, r *round, cells []*cell) {
 	batches := map[batchKey]*batch{}
 	controls := map[string]*batch{}
-	bare := w.bare(cells)
+	first := w.firstLook(cells)
 	for _, c := range cells {
 		client, server := w.pod(c.key.Client), w.pod(c.key.Server)
 		if client == nil || server == nil || c.key.Held != "" && len(c.pending) > 0 {
@@ -159,7 +159,7 @@ func (w *watch) launch(ctx context.Context, now time.Duration, r *round, cells [
 		if !addr.IsValid() {
 			continue
 		}
-		if !bare {
+		if !first {
 			w.controlsOf(r, controls, c.key, client, server)
 		}
 		c.flow = model.Flow{
@@ -184,9 +184,10 @@ func (w *watch) launch(ctx context.Context, now time.Duration, r *round, cells [
 	}
 }
 
-// bare reports whether a round needs no controls: nobody is judged by a baseline, and where all
-// should be allowed, an answer is its own proof. What has not answered is looked at again.
-func (w *watch) bare(cells []*cell) bool {
+// firstLook reports whether a round is a baseline's first, which needs no controls: nobody is
+// judged by it, and where all should be allowed, an answer is its own proof. What has not
+// answered is looked at again.
+func (w *watch) firstLook(cells []*cell) bool {
 	return w.window.Hold == 0 && !slices.ContainsFunc(cells, func(c *cell) bool { return len(c.judge.Observations) > 0 })
 }
 

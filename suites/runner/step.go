@@ -36,7 +36,7 @@ type stepWatch struct {
 // begin prepares the watch of a step. before is what was wanted until now.
 func (a *fixtureSet) begin(c cases.Case, step int, before verdicts) *stepWatch {
 	w := &stepWatch{set: a, c: c, step: step, name: c.Steps[step].Name, want: wants(c, step, a.Families())}
-	fresh, fronts := touched(c.Steps[step].Do)
+	fresh, fronts := touched(c.Steps[step])
 	w.fresh, w.births = fresh, a.newBirths(c, step, w.want)
 	a.births = w.births
 	way := onTheWay(c, step, a.Families())
