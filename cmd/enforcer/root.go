@@ -62,7 +62,7 @@ func newRoot() *cobra.Command {
 	l.StringVar(&f.kubeconfig, "kubeconfig", "", "path of a kubeconfig (default: the service account of the pod)")
 	l.StringVar(&f.node, "node-name", "", "name of this Node object (default: $NODE_NAME, then the host's name)")
 	l.StringVar(&f.existing, "existing", string(plan.Keep), "flows that are open when a policy begins to deny them: keep or cut")
-	l.DurationVar(&f.minInterval, "sync-min-interval", 50*time.Millisecond, "least time between the starts of two syncs")
+	l.DurationVar(&f.minInterval, "sync-min-interval", 10*time.Millisecond, "least time between the starts of two syncs")
 	l.DurationVar(&f.verifyInterval, "verify-interval", time.Minute, "time between checks for changes made by others; 0 is never")
 	l.StringVar(&f.metricsAddress, "metrics-address", defaultAddress, "address for /metrics, /healthz, /readyz and, to this node only, /explain; empty is none")
 	l.BoolVar(&f.denyUnknown, "default-deny-unknown", true, "drop what addresses of this node's podCIDRs send and get until their pod is known, as far as the Node has podCIDRs")

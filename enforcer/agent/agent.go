@@ -49,7 +49,6 @@ type Agent struct {
 	metrics  *metrics
 	status   *status
 	reporter *reporter
-	pace     pace
 
 	past     past
 	check    check
@@ -81,7 +80,6 @@ func New(cfg Config) *Agent {
 		metrics:  newMetrics(),
 		status:   newStatus(cfg.StatusFile),
 		reporter: newReporter(cfg.Log, cfg.Node),
-		pace:     newPace(cfg.MinInterval),
 		pending:  watch.NewChanges(),
 		trimming: trimming{renews: cfg.Renew},
 		links:    newLinks(),
@@ -142,7 +140,7 @@ func (a *Agent) loop(ctx context.Context) error {
 	a.check.next(a.cfg.VerifyInterval)
 	for {
 		a.status.touch(time.Now())
-		arm(timer, a.pace.due(a.past))
+		arm(timer, a.past.due(a.cfg.MinInterval))
 		arm(quiet, a.trimming.at)
 		arm(verify, a.check.at)
 		select {
@@ -205,7 +203,7 @@ func (a *Agent) sync(ctx context.Context) {
 		a.guard(ctx)
 		return
 	}
-	start := time.Now()
+	start, before := time.Now(), worked()
 	a.past.begin(start)
 	a.inspect()
 	if a.compile(start) {
@@ -213,7 +211,7 @@ func (a *Agent) sync(ctx context.Context) {
 		a.metrics.observeCache(a.watcher)
 	}
 	a.apply(ctx, start)
-	a.past.Work = time.Since(start)
+	a.past.end(worked() - before)
 }
 
 // compile makes a new plan, unless nothing has changed. Then there only is something to
@@ -223,17 +221,17 @@ func (a *Agent) compile(start time.Time) (changed bool) {
 	a.watcher.Read(func(snapshot model.Snapshot, changes watch.Changes) {
 		a.pending.Merge(changes)
 		if changed = !a.planned || a.pending.Events > 0 || a.host.changed; changed {
-			began := time.Now()
+			began, before := time.Now(), worked()
 			a.bind(snapshot)
 			a.last, a.planned = linkedPlan{a.compiler.Compile(snapshot, a.options()), a.links.names}, true
-			a.past.Busy = time.Since(began)
+			a.past.Busy = worked() - before
+			a.metrics.stages.WithLabelValues("compute").Observe(time.Since(began).Seconds())
 			policies = slices.Clone(snapshot.Policies)
 		}
 	})
 	a.metrics.pending.Set(float64(a.pending.Events))
 	a.status.waiting(a.pending.Since())
 	if changed {
-		a.metrics.stages.WithLabelValues("compute").Observe(a.past.Busy.Seconds())
 		a.reporter.update(a.last.Problems, policies, start)
 	}
 	return changed
