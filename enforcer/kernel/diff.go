@@ -20,11 +20,11 @@ type line struct {
 // change is all that one sync does to one family, in this order; see the package's
 // documentation for the reason of the order.
 type change struct {
+	restrict []line       // can only forbid
 	discard  []string     // left-overs under temporary names
 	create   []newSet     // new sets and generations, filled aside
-	restrict []line       // can only forbid
 	commit   *transaction // nil: no chain differs
-	loosen   []line       // can only permit
+	loosen   []line       // can only permit; before that, peers move from set to set
 	collect  []string     // sets that nothing refers to once all of the above is done
 
 	after map[string][]plan.Member // what the sets that are changed in place hold then
@@ -56,6 +56,7 @@ type differ struct {
 	tx       *transaction // for the chains that differ with these names; nil when none does
 	inPlace  []edit       // sets that are there and hold something else
 	moved    bool         // an address that lives on begins or ceases to be a local pod's own
+	peers    bool         // of addresses that live on, only the sets of peers change that they are in
 	renewed  []newSet
 	allNames map[string]*set // taken in the kernel, of both families
 }
@@ -75,6 +76,9 @@ func diff(have *family, want plan.FamilyPlan, transient func(netip.Addr) bool) (
 	}
 	d.tx = d.commit()
 	if d.kinds() > 1 {
+		d.peers = d.onlyPeers()
+	}
+	if d.kinds() > 1 && !d.peers {
 		if err := d.renewStable(); err != nil {
 			return nil, err
 		}
@@ -185,8 +189,7 @@ func (d *differ) kinds() int {
 		restricts, loosens = restricts || dels, loosens || adds
 	}
 	n := 0
-	rewrites := d.tx != nil && len(d.tx.Chains)+len(d.tx.Delete) > 0
-	for _, kind := range []bool{restricts, loosens, rewrites} {
+	for _, kind := range []bool{restricts, loosens, d.rewrites()} {
 		if kind {
 			n++
 		}
@@ -194,17 +197,47 @@ func (d *differ) kinds() int {
 	return n
 }
 
-// stable reports whether one of the members is of an address that lives on. Interfaces are
-// closed to addresses that are not local pods' own: where these stay as they are, or change
-// with their pods, interfaces can.
-func (d *differ) stable(ms []plan.Member) bool {
-	return slices.ContainsFunc(ms, func(m plan.Member) bool {
-		if m.Link() != "" {
-			return d.moved
+// stable reports whether one of the members is of an address that lives on.
+func (d *differ) stable(ms []plan.Member) bool { return slices.ContainsFunc(ms, d.lives) }
+
+// lives reports whether a member is of an address that lives on. Interfaces are closed to
+// addresses that are not local pods' own: where these stay as they are, or change with their
+// pods, interfaces can.
+func (d *differ) lives(m plan.Member) bool {
+	if m.Link() != "" {
+		return d.moved
+	}
+	return !m.IsSingleIP() || !d.transient(m.Addr())
+}
+
+// onlyPeers reports whether all that changes of addresses that live on is which sets of peers
+// they are in, and no chain judges these addresses as subjects.
+func (d *differ) onlyPeers() bool {
+	if d.rewrites() {
+		return false
+	}
+	for _, e := range d.inPlace {
+		for _, m := range slices.Concat(e.del, e.add) {
+			if d.lives(m) && (e.set.Role != plan.RolePeer || d.isolated(m)) {
+				return false
+			}
 		}
-		return !m.IsSingleIP() || !d.transient(m.Addr())
+	}
+	return true
+}
+
+func (d *differ) isolated(m plan.Member) bool {
+	return slices.ContainsFunc(d.want.Sets, func(s plan.Set) bool {
+		if s.Role != plan.RoleIsolation {
+			return false
+		}
+		_, found := slices.BinarySearchFunc(s.Members, m, plan.Member.Compare)
+		return found
 	})
 }
+
+// rewrites reports whether rules change.
+func (d *differ) rewrites() bool { return d.tx != nil && len(d.tx.Chains)+len(d.tx.Delete) > 0 }
 
 // content is what a chain of the plan holds once it is in the kernel.
 func (d *differ) content(c plan.Chain) content {
@@ -252,8 +285,12 @@ func (d *differ) renewStable() error {
 
 func (d *differ) change() *change {
 	c := &change{create: d.renewed, commit: d.tx, after: map[string][]plan.Member{}}
+	var in, out []line // of peers that move from set to set
 	for _, e := range d.inPlace {
 		c.after[e.name] = e.set.Members
+		if d.peers && e.set.Role == plan.RolePeer {
+			out, in = append(out, lines(e.name, d.take(&e.del), false)...), append(in, lines(e.name, d.take(&e.add), true)...)
+		}
 		del, add := lines(e.name, e.del, false), lines(e.name, e.add, true)
 		if e.set.Role.Forbids() {
 			del, add = add, del
@@ -261,6 +298,7 @@ func (d *differ) change() *change {
 		c.restrict = append(c.restrict, del...)
 		c.loosen = append(c.loosen, add...)
 	}
+	c.loosen = slices.Concat(in, out, c.loosen)
 	if d.settled && len(d.renewed) == 0 {
 		return c
 	}
@@ -280,6 +318,20 @@ func (d *differ) change() *change {
 		d.have.settle(d.want, d.names)
 	}
 	return c
+}
+
+// take takes those that live on away from the members.
+func (d *differ) take(ms *[]plan.Member) (stable []plan.Member) {
+	var rest []plan.Member
+	for _, m := range *ms {
+		if d.lives(m) {
+			stable = append(stable, m)
+		} else {
+			rest = append(rest, m)
+		}
+	}
+	*ms = rest
+	return stable
 }
 
 func lines(set string, ms []plan.Member, add bool) []line {

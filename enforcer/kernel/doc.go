@@ -12,10 +12,10 @@
 //
 // Of each family, both at the same time if that is asked for, since no flow is of two:
 //
-//  1. create: new sets are filled under a temporary name and renamed when full, so that a
+//  1. restrict: in-place changes that can only forbid (isolation members added, others
+//     removed): what closes does not wait for what opens;
+//  2. create: new sets are filled under a temporary name and renamed when full, so that a
 //     set of a final name is never half full;
-//  2. restrict: in-place changes that can only forbid (isolation members added, others
-//     removed);
 //  3. commit: one iptables-restore --noflush with the chains that differ, those that are
 //     obsolete, and missing hooks. It is atomic, and what it wrote is read back, because
 //     the nft build of iptables is known to answer 0 having done nothing;
@@ -28,16 +28,23 @@
 // # Why no packet sees a third state
 //
 // Rules permit (RETURN) on membership, isolation forbids on membership, so each in-place
-// change moves every verdict one way. Through steps 2 to 4 a verdict goes down from the
+// change moves every verdict one way. Through steps 1 to 4 a verdict goes down from the
 // old one, jumps with the commit, and goes up to the new one: at every instant it is Deny,
 // or the old verdict, or the new one. A sync can be killed after any line of it: nothing
 // leaks.
+//
+// Peers are the exception, as pods get other labels all the time: an address that lives on
+// and that no chain judges as a subject may go from one set of peers to another. Where nothing
+// else of such addresses changes, it is added to sets in step 4 first, then removed from
+// others, and then what is transient is loosened. One end of a flow at most is such a peer,
+// and rules permit on membership: in between, the verdict is the old one or the new one,
+// whichever permits.
 //
 // That leaves a flow that is allowed before and after, and denied in between. It takes two
 // changes of different kinds that touch the flow: restrict, commit, loosen. So when the
 // changes of a sync are of more than one kind, those of addresses that live on (not
 // transient, see [Hints]) leave the in-place lists: their sets get a new generation,
-// created in step 1 and referred to from step 3 on, and they all happen in the commit.
+// created in step 2 and referred to from step 3 on, and they all happen in the commit.
 // Addresses whose pod has just begun or ended stay in place, so that pod churn costs a few
 // lines and no rules: a new pod is denied first and allowed some milliseconds later.
 //

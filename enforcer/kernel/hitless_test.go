@@ -6,7 +6,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"testing"
+
+	netv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/netassay/netassay/enforcer/iptsim"
 	"github.com/netassay/netassay/enforcer/kernel"
@@ -111,6 +116,45 @@ func editedPlugged(seed uint64, flows int) (before, after plan.Plan, h history) 
 	return compile(from), compile(to), h
 }
 
+// relabelled is a node of few pods and kinds of them, where up to three get the label of others
+// and may be other pods by then. Nothing else changes.
+func relabelled(seed uint64, _ int) (before, after plan.Plan, h history) {
+	r := rand.New(rand.NewPCG(seed, 5))
+	kind := func() metav1.LabelSelector {
+		return metav1.LabelSelector{MatchLabels: map[string]string{"role": string(rune('a' + r.IntN(3)))}}
+	}
+	from := model.Snapshot{Namespaces: []model.Namespace{{Name: "x"}}}
+	for i := range 8 {
+		from.Pods = append(from.Pods, pod(fmt.Sprint(i), kind().MatchLabels["role"], fmt.Sprint("n", i%2), fmt.Sprint("10.0.0.", i)))
+	}
+	for i := range 5 {
+		p := &netv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "x", Name: fmt.Sprint(i)}}
+		p.Spec.PodSelector = kind()
+		port, some, more := intstr.FromInt(80+r.IntN(2)), kind(), kind()
+		peers, ports := []netv1.NetworkPolicyPeer{{PodSelector: &some}, {PodSelector: &more}}[:1+r.IntN(2)], []netv1.NetworkPolicyPort{{Port: &port}}
+		if r.IntN(3) == 0 {
+			p.Spec.PolicyTypes, p.Spec.Egress = []netv1.PolicyType{"Egress"}, []netv1.NetworkPolicyEgressRule{{To: peers, Ports: ports}}
+		} else {
+			p.Spec.Ingress = []netv1.NetworkPolicyIngressRule{{From: peers, Ports: ports}}
+		}
+		from.Policies = append(from.Policies, p)
+	}
+	to := from
+	to.Pods = slices.Clone(to.Pods)
+	for range 1 + r.IntN(3) {
+		p := &to.Pods[r.IntN(len(to.Pods))]
+		p.Labels = kind().MatchLabels
+		p.UID += "'"[:r.IntN(2)]
+	}
+	for i := range from.Pods {
+		for j := range from.Pods {
+			h.flows = append(h.flows, model.Flow{Client: from.Pods[i].IPs[0], Server: from.Pods[j].IPs[0], Protocol: "TCP", Port: uint16(80 + (i+j)%2)})
+		}
+	}
+	h.transient = began(from, to)
+	return plan.Compile(from, "n0"), plan.Compile(to, "n0"), h
+}
+
 // began are the addresses whose pod is not the same in both snapshots.
 func began(before, after model.Snapshot) map[netip.Addr]bool {
 	owners := func(s model.Snapshot) map[netip.Addr]string {
@@ -140,6 +184,9 @@ func TestEveryPrefixOfEverySync(t *testing.T) { everyPrefix(t, edited) }
 
 // TestEveryPrefixWithLinks is the same where sources are held against interfaces.
 func TestEveryPrefixWithLinks(t *testing.T) { everyPrefix(t, editedPlugged) }
+
+// TestEveryPrefixOfRelabelling is the same for pods that move from peer to peer.
+func TestEveryPrefixOfRelabelling(t *testing.T) { everyPrefix(t, relabelled) }
 
 func everyPrefix(t *testing.T, edited func(seed uint64, flows int) (before, after plan.Plan, h history)) {
 	t.Helper()

@@ -164,20 +164,39 @@ func TestOneFamilyFails(t *testing.T) {
 	history{}.wantClean(t, 0, f, to)
 }
 
-func TestRelabelIsOneCommit(t *testing.T) {
-	onAll(t, func(w *world) {
-		k := w.agent()
-		w.sync(k, cluster(nil, "10.0.1.2"))
-		p := cluster(nil, "10.0.1.3")
-		r := w.sync(k, p)
-		if r.Lines != 0 || r.SetWrites != 1 || r.ChainWrites != 1 {
-			w.t.Errorf("replacing a live client took %+v, want a new generation and one chain", r)
-		}
-		wantOwn(w, p)
-		if d := w.verify(k); d.Any() {
-			w.t.Errorf("drift after a sync: %+v", d)
-		}
-	})
+// A pod elsewhere gets another label: it joins the sets that it is in by now, and then leaves
+// the others. Of one that is judged here both happens at once, in the commit.
+func TestRelabel(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		judged bool
+		want   kernel.Result
+	}{
+		{"pods elsewhere", false, kernel.Result{Lines: 2}},
+		{"a pod that is judged here", true, kernel.Result{SetWrites: 1, ChainWrites: 1}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			onAll(t, func(w *world) {
+				k := w.agent()
+				was, p := cluster(nil, "10.0.1.2"), cluster(nil, "10.0.1.3")
+				for i := range p.IPv4.Sets {
+					if tc.judged && p.IPv4.Sets[i].Role == plan.RoleIsolation {
+						p.IPv4.Sets[i].Members = append(p.IPv4.Sets[i].Members, plan.HostMember(netip.MustParseAddr("10.0.1.3")))
+						was.IPv4.Sets[i].Members = p.IPv4.Sets[i].Members
+					}
+				}
+				w.sync(k, was)
+				r := w.sync(k, p)
+				if r.Lines != tc.want.Lines || r.SetWrites != tc.want.SetWrites || r.ChainWrites != tc.want.ChainWrites {
+					w.t.Errorf("took %+v, want %+v", r, tc.want)
+				}
+				wantOwn(w, p)
+				if d := w.verify(k); d.Any() {
+					w.t.Errorf("drift after a sync: %+v", d)
+				}
+			})
+		})
+	}
 }
 
 func TestTransientPodsStayInPlace(t *testing.T) {

@@ -73,13 +73,13 @@ func (k *Kernel) syncFamily(ctx context.Context, want plan.FamilyPlan, transient
 
 // before is what happens to sets ahead of the commit.
 func (k *Kernel) before(ctx context.Context, have *family, c *change, r *Result) error {
+	if err := k.edit(ctx, c.restrict, r); err != nil {
+		return err
+	}
 	if err := k.collect(ctx, have, c.discard, &Result{}); err != nil {
 		return err
 	}
-	if err := k.create(ctx, have, c.create, r); err != nil {
-		return err
-	}
-	return k.edit(ctx, c.restrict, r)
+	return k.create(ctx, have, c.create, r)
 }
 
 // create fills new sets under temporary names and renames each when it is full.
