@@ -70,13 +70,16 @@ func (x *Index) Across(namespaces, sel Selector) Choice {
 // All is every indexed pod.
 func (x *Index) All() Choice { return Choice{x, nil} }
 
-// Count is how many pods there are.
-func (c Choice) Count() (n int) {
+// Addresses is how many the pods have.
+func (c Choice) Addresses() (n int) {
 	for g := range c.groups() {
-		n += len(g.pods)
+		n += g.addresses
 	}
 	return n
 }
+
+// Has reports whether a group's pods are in the choice.
+func (c Choice) Has(g Group) bool { return c.holds(g, c.answers(nil, g.namespace)) }
 
 // Pods yields the pods.
 func (c Choice) Pods() iter.Seq[*model.Pod] {
@@ -91,31 +94,12 @@ func (c Choice) Pods() iter.Seq[*model.Pod] {
 	}
 }
 
-// Version is equal for two Updates if the choice, and all that its pods are, is the same.
-type Version struct {
-	newest uint64
-	groups int
-}
-
-// Version reports whether the choice has changed. A group that joins is new, or its
-// namespace has been relabelled: both give it the number of the Update. One that only
-// leaves makes the count smaller.
-func (c Choice) Version() Version {
-	var v Version
-	for g := range c.groups() {
-		v.newest = max(v.newest, g.version)
-		v.groups++
-	}
-	return v
-}
-
 // Touched yields the pods of the choice that have an address in Index.Touched.
 func (c Choice) Touched() iter.Seq[*model.Pod] {
 	return func(yield func(*model.Pod) bool) {
 		x := c.index
 		for _, p := range x.change.owners {
-			g := x.spots[p].group
-			if c.holds(g, c.answers(nil, g.namespace)) && !yield(&x.pods[p]) {
+			if c.Has(x.spots[p].group) && !yield(&x.pods[p]) {
 				return
 			}
 		}

@@ -1,6 +1,7 @@
 package match
 
 import (
+	"iter"
 	"net/netip"
 
 	"github.com/netassay/netassay/model"
@@ -19,9 +20,11 @@ type Index struct {
 	asking     map[string]struct{} // the same from the next Update on
 	groups     map[groupKey]*group
 	answers    map[string]*answer // pod selector key → its answer per label set
+	live       int                // groups with pods
 	change     change
+	clock      uint64 // counts Updates
+	owned      owned
 	double     map[netip.Addr]struct{} // addresses that several pods have
-	clock      uint64                  // counts Updates
 	scratch    scratch
 }
 
@@ -36,9 +39,13 @@ type namespace struct {
 // group is the pods of one namespace with one label set.
 type group struct {
 	groupKey
-	pods    []int32
-	version uint64 // the last Update that changed it
+	pods      []int32
+	addresses int // that these have
 }
+
+// Group is the pods of one namespace that no selector tells apart, while it is asked for the
+// same labels.
+type Group *group
 
 // groupKey is a place in namespaces and one in labelSets.
 type groupKey struct{ namespace, labels int32 }
@@ -55,7 +62,9 @@ type change struct {
 	fresh      bool // nothing is known about what there was before
 	namespaces bool // labels of a namespace with pods
 	nodes      map[string]struct{}
+	groups     map[*group]struct{}
 	touched    map[netip.Addr]struct{}
+	pods       []int32 // that were touched, some several times
 	owners     []int32 // pods with a touched address
 }
 
@@ -64,7 +73,6 @@ type change struct {
 type answer struct {
 	selector Selector
 	known    []said
-	used     uint64 // the Update that it was last used after
 }
 
 type said uint8
@@ -89,9 +97,10 @@ func (x *Index) Fresh() bool { return x.change.fresh }
 
 // Ask says which keys labels must have to be told apart, from the next Update on: no other may
 // be in a selector of pods. Labels that are each pod's own, as those of StatefulSets are, cost
-// nothing as long as nobody asks for them. keys must not be changed afterwards.
+// nothing as long as nobody asks for them. keys must not be changed afterwards. It forgets the
+// answers to selectors, of which some are gone.
 func (x *Index) Ask(keys map[string]struct{}) {
-	x.asking = keys
+	x.asking, x.answers = keys, map[string]*answer{}
 }
 
 // Relabelled tells that the last Update has changed the labels of a namespace with pods,
@@ -109,6 +118,17 @@ func (x *Index) TouchedNode(node string) bool {
 // they had before. What any selector says about other addresses is as it was.
 func (x *Index) Touched() map[netip.Addr]struct{} { return x.change.touched }
 
+// Changed are the groups whose pods, or what these are, the last Update has changed.
+func (x *Index) Changed() iter.Seq[Group] {
+	return func(yield func(Group) bool) {
+		for g := range x.change.groups {
+			if !yield(g) {
+				return
+			}
+		}
+	}
+}
+
 // LabelSets is how many label sets there are for selectors to be tried on.
 func (x *Index) LabelSets() int { return len(x.labelSets) }
 
@@ -119,7 +139,6 @@ func (x *Index) answer(sel Selector) *answer {
 		a = &answer{selector: sel}
 		x.answers[sel.key] = a
 	}
-	a.used = x.clock
 	return a
 }
 

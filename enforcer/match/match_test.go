@@ -3,6 +3,7 @@ package match
 import (
 	"fmt"
 	"iter"
+	"net/netip"
 	"slices"
 	"testing"
 
@@ -138,8 +139,8 @@ func TestUnion(t *testing.T) {
 			if diff := cmp.Diff(tc.want, keys(u.Pods())); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			if u.Count() != len(tc.want) {
-				t.Errorf("Count() = %d, want %d", u.Count(), len(tc.want))
+			if n := u.Addresses(); n != len(tc.want) {
+				t.Errorf("Addresses() = %d, want %d", n, len(tc.want))
 			}
 		})
 	}
@@ -163,12 +164,12 @@ func TestWhatNobodyAsksForIsForgotten(t *testing.T) {
 	var x Index
 	x.Ask(ask(app))
 	x.Update(nss, pods)
-	if n := x.InNamespace("x", parse(t, app)).Count(); n != 500 || len(x.labelSets) != 2 {
+	if n := x.InNamespace("x", parse(t, app)).Addresses(); n != 500 || len(x.labelSets) != 2 {
 		t.Errorf("%d pods and %d label sets, want 500 and 2", n, len(x.labelSets))
 	}
 	x.Ask(ask(own))
 	x.Update(nss, pods)
-	if n := x.InNamespace("x", parse(t, own)).Count(); n != 999 {
+	if n := x.InNamespace("x", parse(t, own)).Addresses(); n != 999 {
 		t.Errorf("%d pods are not p7, want 999", n)
 	}
 	x.Update(nss, pods)
@@ -206,7 +207,7 @@ func parse(t *testing.T, in metav1.LabelSelector) Selector {
 }
 
 func pod(ns, name string, kv ...string) model.Pod {
-	p := model.Pod{Namespace: ns, Name: name, Labels: map[string]string{}}
+	p := model.Pod{Namespace: ns, Name: name, Labels: map[string]string{}, IPs: make([]netip.Addr, 1)}
 	for i := 0; i < len(kv); i += 2 {
 		p.Labels[kv[i]] = kv[i+1]
 	}

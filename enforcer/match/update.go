@@ -1,6 +1,7 @@
 package match
 
 import (
+	"hash/maphash"
 	"maps"
 	"net/netip"
 	"reflect"
@@ -46,23 +47,17 @@ const sparse = 1024
 // begin forgets the last change; and everything when it is the first, or too much of what
 // is remembered is of pods that are gone.
 func (x *Index) begin() {
-	live := 0
-	for _, g := range x.groups {
-		if len(g.pods) > 0 {
-			live++
-		}
-	}
-	fresh := x.clock == 0 || len(x.groups) > 2*live+sparse || len(x.asked) > 2*len(x.asking)+sparse
+	fresh := x.clock == 0 || len(x.groups) > 2*x.live+sparse || len(x.asked) > 2*len(x.asking)+sparse
 	if fresh {
 		*x = Index{
 			clock: x.clock, byName: map[string]int32{}, byText: map[string]int32{},
 			groups: map[groupKey]*group{}, answers: map[string]*answer{},
 			asked: maps.Clone(x.asking), asking: x.asking,
+			owned: owned{maphash.MakeSeed(), map[uint64]int32{}},
 		}
 	}
-	maps.DeleteFunc(x.answers, func(_ string, a *answer) bool { return a.used < x.clock })
 	x.clock++
-	x.change = change{fresh: fresh, nodes: map[string]struct{}{}, touched: map[netip.Addr]struct{}{}}
+	x.change = change{fresh: fresh, nodes: map[string]struct{}{}, groups: map[*group]struct{}{}, touched: map[netip.Addr]struct{}{}}
 }
 
 // split tells pods apart by what has not been asked for before.
@@ -87,14 +82,16 @@ func (x *Index) split() {
 
 // touch notes that what is said about a pod's addresses may change. About those of pods on
 // the host's network nothing is said, but their node has changed.
-func (x *Index) touch(p *model.Pod) {
+func (x *Index) touch(pod int32) {
 	if x.change.fresh {
 		return
 	}
+	p := &x.pods[pod]
 	x.change.nodes[p.Node] = struct{}{}
 	if p.HostNetwork {
 		return
 	}
+	x.change.pods = append(x.change.pods, pod)
 	for _, ip := range p.IPs {
 		x.change.touched[ip] = struct{}{}
 	}
@@ -104,12 +101,16 @@ func (x *Index) touch(p *model.Pod) {
 func (x *Index) drop(pod int32) {
 	s := x.spots[pod]
 	x.spots[pod] = spot{}
-	x.touch(&x.pods[pod])
+	x.touch(pod)
 	if s.group == nil {
 		return
 	}
 	g, last := s.group, len(s.group.pods)-1
-	g.version = x.clock
+	x.change.groups[g] = struct{}{}
+	x.own(g, &x.pods[pod], -1)
+	if last == 0 {
+		x.live--
+	}
 	moved := g.pods[last]
 	g.pods[s.at] = moved
 	g.pods = g.pods[:last]
@@ -121,12 +122,18 @@ func (x *Index) drop(pod int32) {
 // place puts a pod into its group, unless it is on the host's network.
 func (x *Index) place(pod int32) {
 	p := &x.pods[pod]
-	x.touch(p)
+	x.touch(pod)
 	if p.HostNetwork {
 		return
 	}
 	g := x.group(groupKey{x.namespace(p.Namespace), x.intern(p.Labels)})
-	g.version = x.clock
+	if !x.change.fresh {
+		x.change.groups[g] = struct{}{}
+	}
+	x.own(g, p, 1)
+	if len(g.pods) == 0 {
+		x.live++
+	}
 	x.spots[pod] = spot{g, int32(len(g.pods))}
 	g.pods = append(g.pods, pod)
 }
@@ -177,33 +184,62 @@ func (x *Index) relabel(namespaces []model.Namespace) {
 func (x *Index) touchNamespace(ns *namespace) {
 	x.change.namespaces = true
 	for _, g := range ns.groups {
-		g.version = x.clock
 		for _, p := range g.pods {
-			x.touch(&x.pods[p])
+			x.touch(p)
 		}
 	}
 }
 
-// findOwners looks for the pods that have a touched address now: a pod that has it may
-// not be the one that has changed. When most addresses are touched, it is cheaper to begin
+// owned counts the pods that have an address, by its hash.
+type owned struct {
+	seed maphash.Seed
+	pods map[uint64]int32
+}
+
+// own notes that a pod of a group has come, or has gone.
+func (x *Index) own(g *group, p *model.Pod, by int) {
+	g.addresses += by * len(p.IPs)
+	for _, ip := range p.IPs {
+		at := maphash.Comparable(x.owned.seed, ip)
+		if x.owned.pods[at] += int32(by); x.owned.pods[at] == 0 {
+			delete(x.owned.pods, at)
+		}
+	}
+}
+
+// findOwners looks for the pods that have a touched address now. These are the touched ones,
+// unless another has it too, or had. When most addresses are touched, it is cheaper to begin
 // anew.
 func (x *Index) findOwners() {
 	if len(x.change.touched) > len(x.pods)/2 {
 		x.change.fresh = true
 	}
-	if x.change.fresh || len(x.change.touched) == 0 {
+	if x.change.fresh {
 		return
 	}
-	var maybe sieve
+	among := x.change.pods
 	for ip := range x.change.touched {
-		maybe.add(ip)
-	}
-	for i := range x.pods {
-		if x.spots[i].group != nil && slices.ContainsFunc(x.pods[i].IPs, func(ip netip.Addr) bool { return maybe.has(ip) && x.isTouched(ip) }) {
-			x.change.owners = append(x.change.owners, int32(i))
-			x.spots[i].group.version = x.clock // it may be alone with its address now, or not any more
+		if x.Double(ip) || x.owned.pods[maphash.Comparable(x.owned.seed, ip)] > 1 {
+			among = x.every()
+			break
 		}
 	}
+	slices.Sort(among)
+	for _, i := range slices.Compact(among) {
+		if int(i) < len(x.pods) && x.spots[i].group != nil && slices.ContainsFunc(x.pods[i].IPs, x.isTouched) {
+			x.change.owners = append(x.change.owners, i)
+			x.change.groups[x.spots[i].group] = struct{}{} // it may be alone with its address now, or not any more
+		}
+	}
+}
+
+// every is the places of all pods.
+func (x *Index) every() []int32 {
+	all := make([]int32, len(x.pods))
+	for i := range all {
+		all[i] = int32(i)
+	}
+	return all
 }
 
 // findDoubles finds the addresses that several pods have.
@@ -216,11 +252,7 @@ func (x *Index) findDoubles() {
 		return
 	}
 	x.double = nil
-	all := make([]int32, len(x.pods))
-	for i := range all {
-		all[i] = int32(i)
-	}
-	x.addDoubles(all)
+	x.addDoubles(x.every())
 }
 
 // addDoubles adds the addresses that several of the pods have.
@@ -251,25 +283,6 @@ func (x *Index) Double(ip netip.Addr) bool {
 func (x *Index) isTouched(ip netip.Addr) bool {
 	_, ok := x.change.touched[ip]
 	return ok
-}
-
-// sieve tells nearly all addresses that are not in a small set by their last 16 bits, at a
-// fraction of the price of looking each up.
-type sieve [1 << 16 / 64]uint64
-
-func (s *sieve) add(ip netip.Addr) {
-	word, bit := bitOf(ip)
-	s[word] |= bit
-}
-
-func (s *sieve) has(ip netip.Addr) bool {
-	word, bit := bitOf(ip)
-	return s[word]&bit != 0
-}
-
-func bitOf(ip netip.Addr) (word int, bit uint64) {
-	b := ip.As16()
-	return int(b[14])<<2 | int(b[15])>>6, 1 << (b[15] & 63)
 }
 
 func same(a, b *model.Pod) bool {

@@ -1,7 +1,5 @@
 package plan
 
-import "github.com/netassay/netassay/enforcer/match"
-
 // What the policies of one namespace may take on a node. Who may write one policy may write a
 // hundred, so it is the namespace that is bounded. A policy that would take more allows
 // nothing, and is a Problem: a tenant can close its own pods, and nobody else waits.
@@ -49,14 +47,4 @@ func (c *compiler) afford(key string, members func() int) bool {
 func (c *compiler) affordLines(ch *namespaceChain, n int) bool {
 	c.large = c.large || len(ch.allows)+n > MostLines
 	return !c.large
-}
-
-// addresses counts what a set of pods has for members.
-func addresses(pods match.Choice) func() int {
-	return func() (n int) {
-		for p := range pods.Pods() {
-			n += len(p.IPs)
-		}
-		return n
-	}
 }

@@ -23,6 +23,7 @@ import (
 type Compiler struct {
 	cluster  match.Index
 	sets     map[string]*clusterSet
+	in       map[match.Group][]*clusterSet // the sets that pods are in, as far as it was asked
 	unions   map[peerList]*blockUnion
 	scratch  set // where members are gathered, so that sets have no more room than they need
 	last     Plan
@@ -37,7 +38,6 @@ type clusterSet struct {
 	pods    match.Choice
 	add     func(*set, *model.Pod)
 	filled  bool
-	version match.Version
 	members [2][]Member // sorted and unique
 	names   [2]SetName  // in the last plan
 	used    bool        // by the compilation at hand
@@ -53,7 +53,7 @@ func (c *Compiler) compile(s model.Snapshot, opts Options, hash func(string) str
 		c.cluster.Ask(labelsIn(s.Policies))
 	}
 	c.cluster.Update(s.Namespaces, s.Pods)
-	if c.onlyMembers(s, opts) && c.refresh() {
+	if same := c.refresh(); same && c.onlyMembers(s, opts) {
 		c.last = c.withMembers(c.last)
 		return c.last
 	}
@@ -65,6 +65,7 @@ func (c *Compiler) compile(s model.Snapshot, opts Options, hash func(string) str
 	}
 	c.last = c.begin(s, opts, hash).compile(s.Policies)
 	maps.DeleteFunc(c.sets, func(_ string, k *clusterSet) bool { return !k.used })
+	c.in = map[match.Group][]*clusterSet{}
 	maps.DeleteFunc(c.unions, func(_ peerList, u *blockUnion) bool { return !u.used })
 	c.scratch = set{}
 	c.opts, c.nodes = opts, slices.Clone(s.Nodes)
@@ -100,11 +101,11 @@ func (c *Compiler) onlyMembers(s model.Snapshot, opts Options) bool {
 		!c.cluster.Fresh() && !c.cluster.Relabelled() && !c.cluster.TouchedNode(opts.Node)
 }
 
-// refresh brings all cluster sets up to date. It is false when one has outgrown its
-// capacity, or fits a smaller one again: its name changes, and rules with it.
+// refresh brings the cluster sets up to date that have changed. It is false when one has
+// outgrown its capacity, or fits a smaller one again: its name changes, and rules with it.
 func (c *Compiler) refresh() bool {
 	same := true
-	for _, k := range c.sets {
+	for k := range c.changed() {
 		before := k.members
 		k.refresh(&c.cluster, &c.scratch)
 		for i := range before {
@@ -112,6 +113,34 @@ func (c *Compiler) refresh() bool {
 		}
 	}
 	return same
+}
+
+// changed are the cluster sets that the last change of the cluster may have changed. Which sets
+// pods are in is looked up once for all that no selector tells apart.
+func (c *Compiler) changed() map[*clusterSet]bool {
+	out := map[*clusterSet]bool{}
+	if c.cluster.Fresh() || c.cluster.Relabelled() {
+		c.in = map[match.Group][]*clusterSet{}
+		for _, k := range c.sets {
+			out[k] = true
+		}
+		return out
+	}
+	for g := range c.cluster.Changed() {
+		in, known := c.in[g]
+		if !known {
+			for _, k := range c.sets {
+				if k.pods.Has(g) {
+					in = append(in, k)
+				}
+			}
+			c.in[g] = in
+		}
+		for _, k := range in {
+			out[k] = true
+		}
+	}
+	return out
 }
 
 // withMembers is the plan with the cluster sets as they are now. A plan that stays equal
@@ -158,33 +187,33 @@ func (c *compiler) fill() {
 					continue
 				}
 				s.cluster.used = true
-				s.cluster.refresh(&c.kept.cluster, &c.kept.scratch)
+				if !s.cluster.filled {
+					s.cluster.refresh(&c.kept.cluster, &c.kept.scratch)
+				}
 				s.members = s.cluster.members
 			}
 		}
 	}
 }
 
-// refresh brings the members up to date. It was called after the previous Update too, or
-// the set is new. Members are gathered in scratch.
+// refresh brings the members up to date with what the last Update has changed. Members are
+// gathered in scratch.
 func (k *clusterSet) refresh(x *match.Index, scratch *set) {
-	version := k.pods.Version()
-	switch {
-	case !k.filled || x.Fresh():
-		for i := range scratch.members {
-			scratch.members[i] = scratch.members[i][:0]
-		}
-		for p := range k.pods.Pods() {
-			k.add(scratch, p)
-		}
-		for i := range scratch.members {
-			members := slices.DeleteFunc(sortMembers(scratch.members[i]), func(m Member) bool { return x.Double(m.Addr()) })
-			k.members[i] = append([]Member(nil), members...)
-		}
-	case version != k.version:
+	if k.filled && !x.Fresh() {
 		k.patch(x)
+		return
 	}
-	k.filled, k.version = true, version
+	k.filled = true
+	for i := range scratch.members {
+		scratch.members[i] = scratch.members[i][:0]
+	}
+	for p := range k.pods.Pods() {
+		k.add(scratch, p)
+	}
+	for i := range scratch.members {
+		members := slices.DeleteFunc(sortMembers(scratch.members[i]), func(m Member) bool { return x.Double(m.Addr()) })
+		k.members[i] = append([]Member(nil), members...)
+	}
 }
 
 // patch replaces the members with touched addresses by what the owners of these addresses

@@ -168,7 +168,7 @@ func (c *compiler) subjectSet(s subject) *set {
 		return nil
 	}
 	pods := c.local.InNamespace(s.namespace, s.selector)
-	c.afford("subjects "+s.key(), addresses(pods))
+	c.afford("subjects "+s.key(), pods.Addresses)
 	return c.sets.get(RoleSubject, Addresses, s.key(), func(to *set) {
 		for p := range pods.Pods() {
 			to.addPod(p)
