@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/netip"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -57,6 +56,7 @@ type Agent struct {
 	pending  watch.Changes // not in the kernel yet
 	last     linkedPlan
 	planned  bool
+	policies []*netv1.NetworkPolicy     // of the last plan
 	live     atomic.Pointer[linkedPlan] // in force, for explain
 	explains sync.Mutex
 	done     atomic.Pointer[LastChange]
@@ -206,18 +206,19 @@ func (a *Agent) sync(ctx context.Context) {
 	start, before := time.Now(), worked()
 	a.past.begin(start)
 	a.inspect()
-	if a.compile(start) {
+	changed := a.compile()
+	a.apply(ctx, start)
+	if changed { // to tell is not urgent
+		a.reporter.update(a.last.Problems, a.policies, start)
 		a.metrics.observePlan(a.last.Plan)
 		a.metrics.observeCache(a.watcher)
 	}
-	a.apply(ctx, start)
 	a.past.end(worked() - before)
 }
 
 // compile makes a new plan, unless nothing has changed. Then there only is something to
 // collect that could not be destroyed last time.
-func (a *Agent) compile(start time.Time) (changed bool) {
-	var policies []*netv1.NetworkPolicy
+func (a *Agent) compile() (changed bool) {
 	a.watcher.Read(func(snapshot model.Snapshot, changes watch.Changes) {
 		a.pending.Merge(changes)
 		if changed = !a.planned || a.pending.Events > 0 || a.host.changed; changed {
@@ -226,14 +227,11 @@ func (a *Agent) compile(start time.Time) (changed bool) {
 			a.last, a.planned = linkedPlan{a.compiler.Compile(snapshot, a.options()), a.links.names}, true
 			a.past.Busy = worked() - before
 			a.metrics.stages.WithLabelValues("compute").Observe(time.Since(began).Seconds())
-			policies = slices.Clone(snapshot.Policies)
+			a.policies = append(a.policies[:0], snapshot.Policies...)
 		}
 	})
 	a.metrics.pending.Set(float64(a.pending.Events))
 	a.status.waiting(a.pending.Since())
-	if changed {
-		a.reporter.update(a.last.Problems, policies, start)
-	}
 	return changed
 }
 

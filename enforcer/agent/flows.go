@@ -26,7 +26,9 @@ func (a *Agent) inherited(ips map[netip.Addr]struct{}) {
 	a.heirs <- ips // there is room: nobody else puts anything in
 }
 
-// forgetFlows does what inherited asks for, until ctx ends. What fails is tried again.
+// forgetFlows does what inherited asks for, until ctx ends. What fails is tried again. To walk
+// through all flows takes some milliseconds: while addresses change hands all the time, it rests
+// as syncs for churn do.
 func (a *Agent) forgetFlows(ctx context.Context) {
 	for failures := 0; ; {
 		var ips map[netip.Addr]struct{}
@@ -35,6 +37,7 @@ func (a *Agent) forgetFlows(ctx context.Context) {
 			return
 		case ips = <-a.heirs:
 		}
+		start := time.Now()
 		for {
 			n, err := a.cfg.Host.Forget(slices.Collect(maps.Keys(ips)))
 			a.metrics.forgotten.Add(float64(n))
@@ -50,6 +53,10 @@ func (a *Agent) forgetFlows(ctx context.Context) {
 				return
 			case <-time.After(forgetAgain):
 			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(min(time.Since(start)*churnShare, maxRest)):
 		}
 	}
 }

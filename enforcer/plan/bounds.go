@@ -1,5 +1,7 @@
 package plan
 
+import "slices"
+
 // What the policies of one namespace may take on a node. Who may write one policy may write a
 // hundred, so it is the namespace that is bounded. A policy that would take more allows
 // nothing, and is a Problem: a tenant can close its own pods, and nobody else waits.
@@ -40,6 +42,22 @@ func (c *compiler) afford(key string, members func() int) bool {
 	}
 	b.members += n
 	b.counted[key] = true
+	return true
+}
+
+// affordSet is afford for a cluster set, and for what it grows by until the next compilation.
+// To count what many sets have would be most of the work of an edit, so that those which are
+// kept have counted what came and went.
+func (c *compiler) affordSet(key string, k *clusterSet, count func() int) bool {
+	if !k.filled {
+		k.size = count()
+	}
+	if !c.afford(key, func() int { return k.size }) {
+		return false
+	}
+	if b := c.budgets[c.policy.Namespace]; !slices.Contains(k.payers, b) {
+		k.payers = append(k.payers, b)
+	}
 	return true
 }
 

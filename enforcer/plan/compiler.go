@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"maps"
 	"net/netip"
 	"reflect"
@@ -15,8 +16,8 @@ import (
 // Compiler compiles one snapshot after another and keeps between them what does not change:
 // the index of pods, the members of sets that pods of the whole cluster are in, and what
 // the ipBlocks of each rule cover. Its plans are those of CompileWith, byte for byte,
-// whatever came before (but that how large policies are is looked at only when more changes
-// than pods elsewhere); they share memory and must not be changed, and neither must what
+// whatever came before (but that a policy that is too large is looked at again only when more
+// changes than pods elsewhere); they share memory and must not be changed, and neither must what
 // snapshots refer to.
 //
 // The zero value is ready to use. It is not safe for concurrent use.
@@ -41,6 +42,8 @@ type clusterSet struct {
 	members [2][]Member // sorted and unique
 	names   [2]SetName  // in the last plan
 	used    bool        // by the compilation at hand
+	size    int         // what it takes of a budget
+	payers  []*budget
 }
 
 // Compile is CompileWith.
@@ -53,12 +56,13 @@ func (c *Compiler) compile(s model.Snapshot, opts Options, hash func(string) str
 		c.cluster.Ask(labelsIn(s.Policies))
 	}
 	c.cluster.Update(s.Namespaces, s.Pods)
-	if same := c.refresh(); same && c.onlyMembers(s, opts) {
-		c.last = c.withMembers(c.last)
+	changed := c.changed()
+	if same := c.refresh(changed); same && c.onlyMembers(s, opts) {
+		c.last = withMembers(c.last, changed)
 		return c.last
 	}
 	for _, k := range c.sets {
-		k.used = false
+		k.used, k.payers = false, nil
 	}
 	for _, u := range c.unions {
 		u.used = false
@@ -102,14 +106,22 @@ func (c *Compiler) onlyMembers(s model.Snapshot, opts Options) bool {
 }
 
 // refresh brings the cluster sets up to date that have changed. It is false when one has
-// outgrown its capacity, or fits a smaller one again: its name changes, and rules with it.
-func (c *Compiler) refresh() bool {
+// outgrown its capacity, or fits a smaller one again: its name changes, and rules with it. So
+// it is when one has outgrown what a namespace may take.
+func (c *Compiler) refresh(changed map[*clusterSet]bool) bool {
 	same := true
-	for k := range c.changed() {
+	for k := range changed {
 		before := k.members
 		k.refresh(&c.cluster, &c.scratch)
+		grown := 0
 		for i := range before {
+			grown += len(k.members[i]) - len(before[i])
 			same = same && maxElem(len(before[i])) == maxElem(len(k.members[i]))
+		}
+		k.size += grown
+		for _, b := range k.payers {
+			b.members += grown
+			same = same && b.members <= MostMembers
 		}
 	}
 	return same
@@ -143,23 +155,15 @@ func (c *Compiler) changed() map[*clusterSet]bool {
 	return out
 }
 
-// withMembers is the plan with the cluster sets as they are now. A plan that stays equal
-// stays the same.
-func (c *Compiler) withMembers(p Plan) Plan {
-	now := map[SetName][]Member{}
-	for _, k := range c.sets {
-		for i, name := range k.names {
-			now[name] = k.members[i]
-		}
-	}
-	for _, f := range []*FamilyPlan{&p.IPv4, &p.IPv6} {
-		sets := slices.Clone(f.Sets)
-		for i := range sets {
-			if members, ok := now[sets[i].Name]; ok {
-				sets[i].Members = members
+// withMembers is the plan with the members that these sets have now.
+func withMembers(p Plan, changed map[*clusterSet]bool) Plan {
+	for i, f := range []*FamilyPlan{&p.IPv4, &p.IPv6} {
+		f.Sets = slices.Clone(f.Sets)
+		for k := range changed {
+			if at, ok := slices.BinarySearchFunc(f.Sets, k.names[i], func(s Set, name SetName) int { return cmp.Compare(s.Name, name) }); ok {
+				f.Sets[at].Members = k.members[i]
 			}
 		}
-		f.Sets = sets
 	}
 	return p
 }

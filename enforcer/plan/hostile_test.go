@@ -108,3 +108,25 @@ func TestHostilePolicies(t *testing.T) {
 		})
 	}
 }
+
+// A namespace that takes all that it may, and pods elsewhere that its policies select come: that
+// is noticed although nothing else changes, and its policy allows again when they are gone and
+// it is looked at anew.
+func TestBoundHoldsWhilePodsCome(t *testing.T) {
+	few := cluster(29_000)
+	few.Policies = []*netv1.NetworkPolicy{split(hostile(9, 1, notApp))}
+	many := cluster(29_200)
+	many.Policies = few.Policies
+	var c Compiler
+	opts := Options{Node: "n1", Existing: Keep}
+	if p := c.Compile(few, opts); len(p.Problems) > 0 || p.IPv4.Members() < 9*29_000 {
+		t.Fatalf("%d members, problems %v", p.IPv4.Members(), p.Problems)
+	}
+	if p := c.Compile(many, opts); len(p.Problems) != 1 || p.IPv4.Members() > 1000 {
+		t.Errorf("200 pods more: %d members, problems %v", p.IPv4.Members(), p.Problems)
+	}
+	few.Policies = append(few.Policies[:1:1], typical(1))
+	if p := c.Compile(few, opts); len(p.Problems) > 0 {
+		t.Errorf("they are gone: %v", p.Problems)
+	}
+}

@@ -71,10 +71,10 @@ func (c *compiler) unite(peers []scopedPeer) []scopedPeer {
 	}
 	slices.Sort(scopes)
 	all := scopedPeer{scope: strings.Join(slices.Compact(scopes), " | "), pods: match.Union(choices...)}
-	if !c.afford("tries "+all.scope, func() int { return tries / triesPerMember }) || !c.afford("peers "+all.scope, all.pods.Addresses) {
+	all.set = c.clusterSet(RolePeer, Addresses, all.scope, all.pods, (*set).addPod)
+	if !c.afford("tries "+all.scope, func() int { return tries / triesPerMember }) || !c.affordSet("peers "+all.scope, all.set.cluster, all.pods.Addresses) {
 		return nil
 	}
-	all.set = c.clusterSet(RolePeer, Addresses, all.scope, all.pods, (*set).addPod)
 	return []scopedPeer{all}
 }
 

@@ -218,11 +218,15 @@ func (c *compiler) namedSet(d direction, subj subject, p scopedPeer, list []name
 		}
 		return n
 	}
+	if d == egress {
+		s := c.clusterSet(RoleNamedPort, AddressPorts, key, pods, func(s *set, pod *model.Pod) { s.addPorts(pod, names) })
+		if !c.affordSet("ports "+key, s.cluster, count) {
+			return nil
+		}
+		return s
+	}
 	if !c.afford("ports "+key, count) {
 		return nil
-	}
-	if d == egress {
-		return c.clusterSet(RoleNamedPort, AddressPorts, key, pods, func(s *set, pod *model.Pod) { s.addPorts(pod, names) })
 	}
 	return c.sets.get(RoleNamedPort, AddressPorts, key, func(s *set) {
 		for pod := range pods.Pods() {
