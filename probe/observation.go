@@ -29,6 +29,17 @@ const (
 	Inconclusive = wire.Inconclusive
 )
 
+// Form is how the packets of a probe differ from those of everybody.
+type Form = wire.Form
+
+// The forms.
+const (
+	FormForged    = wire.FormForged
+	FormFragments = wire.FormFragments
+	FormND        = wire.FormND
+	FormOptions   = wire.FormOptions
+)
+
 // Target is one probe to make.
 type Target struct {
 	Cell     int // the caller's number for it; comes back in the Observation
@@ -40,8 +51,11 @@ type Target struct {
 	Flow    uint64
 	Open    bool
 	Size    int           // bytes of payload, if more than a few; not Bare, TCP and UDP only
-	From    netip.Addr    // source, which the prober's machine must have; not valid: as it chooses
+	From    netip.Addr    // source, which the prober's machine must have, unless it is forged; not valid: as it chooses
 	Timeout time.Duration // from the first packet to the answer
+	// Form is how the packets differ from those of everybody. What is written raw is Connected when
+	// the receiver has it, who then counts as the one who Answered.
+	Form Form
 	// Bare: the other end is no prober. A completed handshake (TCP), any reply (UDP) or
 	// an INIT ACK (SCTP) will do; there is no Answered.
 	Bare bool

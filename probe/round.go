@@ -89,7 +89,7 @@ func (r *round) request(first, last int) []wire.Target {
 	ts := make([]wire.Target, 0, last-first)
 	for i, t := range r.targets[first:last] {
 		ts = append(ts, wire.Target{
-			Addr: t.Addr, Protocol: t.Protocol, From: t.From, Timeout: t.Timeout, Bare: t.Bare, Size: t.Size, Flow: t.Flow, Open: t.Open, Nonce: r.obs[first+i].Nonce,
+			Addr: t.Addr, Protocol: t.Protocol, From: t.From, Timeout: t.Timeout, Bare: t.Bare, Size: t.Size, Flow: t.Flow, Open: t.Open, Form: t.Form, Nonce: r.obs[first+i].Nonce,
 		})
 	}
 	return ts
@@ -194,6 +194,9 @@ func (f *Fleet) attach(r *round, waiting []int) []int {
 			continue
 		}
 		o.Receiver, o.ReceivedAt = receipt.Receiver, receipt.At
+		if r.targets[i].Form.Raw() && o.Result == Dropped { // which was never to be answered
+			o.Result, o.Answered, o.Done = Connected, receipt.Receiver, max(o.Sent, receipt.At)
+		}
 		doubtSilence(o, receipt)
 	}
 	return left

@@ -68,7 +68,7 @@ func TestScenario41LinkLocal(t *testing.T) {
 //
 // Level: real kernel with packets, both families and backends. On a bridge, a pod can still take another's on that bridge, which the agent says.
 //
-// Lab: not on the lab, whose prober forges nothing.
+// Lab: cases forged-source-egress-pod, forged-source-ingress-pod and others like them; what they only observe, and bridges, are held here.
 func TestScenario42ForgedSource(t *testing.T) {
 	s := world()
 	onNodes(t, s, func(n *plugged) {

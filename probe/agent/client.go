@@ -26,6 +26,7 @@ type client struct {
 	ports    *portPicker
 	sctp     map[family]*sctpClient
 	noSCTP   string // why there is none
+	raw      map[family]int // sockets for packets with headers, once there was need
 	flows    map[uint64]*heldFlow
 }
 
@@ -66,7 +67,7 @@ func newClient(l *loop, out *outbox, seed uint64) *client {
 	c := &client{
 		loop: l, out: out, limit: maxInFlight, ports: newPortPicker(seed),
 		inFlight: map[*attempt]struct{}{}, done: map[uint64][]wire.Observation{}, sctp: map[family]*sctpClient{},
-		flows: map[uint64]*heldFlow{},
+		flows: map[uint64]*heldFlow{}, raw: map[family]int{},
 	}
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err == nil {
@@ -129,6 +130,8 @@ func (c *client) begin(j job) {
 		return
 	}
 	switch {
+	case j.target.Form.Raw():
+		a.protocol = &rawProbe{}
 	case j.target.Flow != 0:
 		a.protocol = &heldProbe{}
 	case j.target.Protocol == wire.TCP:

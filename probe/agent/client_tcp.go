@@ -39,6 +39,9 @@ func tcpSocket(a *attempt) (int, error) {
 	if err = resetOnClose(fd); err == nil {
 		err = sharePort(fd)
 	}
+	if err == nil && a.target.Form == wire.FormOptions {
+		err = addOptions(fd, familyOf(a.target.Addr.Addr()))
+	}
 	if err != nil {
 		_ = syscall.Close(fd)
 		return -1, err

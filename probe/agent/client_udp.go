@@ -51,7 +51,10 @@ func udpSocket(ports *portPicker, t wire.Target) (int, error) {
 	if !src.IsValid() {
 		src = f.wildcard()
 	}
-	if err = reportICMP(fd, f); err == nil {
+	if err = reportICMP(fd, f); err == nil && t.Form == wire.FormOptions {
+		err = addOptions(fd, f)
+	}
+	if err == nil {
 		err = bindFresh(fd, src, func() uint16 { return ports.next(t.Protocol, t.Addr) })
 	}
 	if err != nil {

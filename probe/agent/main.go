@@ -38,7 +38,8 @@ const usage = `probe: netassay's prober, to be run inside the pods that are test
       --requests  what a detached prober is asked before anybody has come, one per line
       --linger    go on when told to end by SIGTERM, until killed
 
-      With CAP_NET_RAW it can also do SCTP, and see SYNs whose answer got lost.
+      With CAP_NET_RAW it can also do SCTP, see SYNs whose answer got lost, and send packets
+      that it writes whole: with a source that is not its own, in fragments, with options.
 
   probe attach
       Joins its standard input and output to the detached prober of the same pod.

@@ -59,6 +59,9 @@ func (s *server) listen(cfg Config) error {
 		if err := s.watchSYN(f); err == nil {
 			s.sawSYN = true
 		}
+		if f == ipv6 {
+			_ = s.watchND() // without which SYNs are not seen either
+		}
 	}
 	slices.Sort(s.listening)
 	return nil

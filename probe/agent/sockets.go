@@ -80,6 +80,20 @@ func reportDestination(fd int, f family) error {
 	return os.NewSyscallError("setsockopt IP_PKTINFO", syscall.SetsockoptInt(fd, syscall.IPPROTO_IP, syscall.IP_PKTINFO, 1))
 }
 
+// addOptions puts options into all packets of a socket: paddings, which mean nothing.
+func addOptions(fd int, f family) error {
+	const ipOptions, ipv6HopByHop, ipv6DstOptions = 4, 54, 59
+	if f == ipv4 {
+		return os.NewSyscallError("setsockopt IP_OPTIONS", syscall.SetsockoptString(fd, syscall.IPPROTO_IP, ipOptions, "\x01\x01\x01\x00"))
+	}
+	for _, option := range []int{ipv6HopByHop, ipv6DstOptions} {
+		if err := syscall.SetsockoptString(fd, syscall.IPPROTO_IPV6, option, "\x00\x00\x01\x04\x00\x00\x00\x00"); err != nil {
+			return os.NewSyscallError("setsockopt IPV6_HOPOPTS or IPV6_DSTOPTS", err)
+		}
+	}
+	return nil
+}
+
 // resetOnClose makes close send a RST: no TIME_WAIT on either side.
 func resetOnClose(fd int) error {
 	return os.NewSyscallError("setsockopt SO_LINGER",

@@ -117,6 +117,19 @@ func (r Request) check() error {
 	return nil
 }
 
+// formed reports whether the target has what its form needs.
+func (t Target) formed() bool {
+	switch t.Form {
+	case FormForged:
+		return (t.Protocol == TCP || t.Protocol == UDP) && t.From.IsValid()
+	case FormFragments, FormOptions:
+		return t.Protocol == TCP || t.Protocol == UDP
+	case FormND:
+		return t.Protocol == ICMP && t.Addr.Addr().Is6()
+	}
+	return false
+}
+
 // Check is what is wrong with the target, if anything.
 func (t Target) Check() error {
 	switch {
@@ -130,6 +143,8 @@ func (t Target) Check() error {
 		return fmt.Errorf("bad protocol %q, want TCP, UDP, SCTP or ICMP", t.Protocol)
 	case t.Flow != 0 && (t.Protocol != TCP && t.Protocol != UDP || t.Bare || t.From.IsValid()):
 		return fmt.Errorf("bad flow, want TCP or UDP, to a prober, from where the machine chooses")
+	case t.Form != "" && (!t.formed() || t.Bare || t.Flow != 0):
+		return fmt.Errorf("bad form %q of %s, want one that it has, to a prober", t.Form, t.Protocol)
 	case t.Size < 0 || t.Size > MaxAsk:
 		return fmt.Errorf("bad size %d, want 0 to %d", t.Size, MaxAsk)
 	case t.Timeout <= 0:

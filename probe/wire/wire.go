@@ -6,7 +6,7 @@ import (
 )
 
 // Version is the version of the stream; both ends must have the same.
-const Version = 5
+const Version = 6
 
 // Limits of the stream.
 const (
@@ -28,6 +28,21 @@ const (
 	SCTP = "SCTP"
 	ICMP = "ICMP" // an echo, of either family's ICMP; it has no port
 )
+
+// Form is how the packets of a probe differ from those of everybody.
+type Form string
+
+// The forms. They need CAP_NET_RAW.
+const (
+	FormForged    Form = "forged"    // the source, From, is not the sender's
+	FormFragments Form = "fragments" // two, the first of which is as small as there can be
+	FormND        Form = "nd"        // a neighbour solicitation with a payload, instead of an echo
+	FormOptions   Form = "options"   // IPv4 options; IPv6 hop-by-hop and destination options
+)
+
+// Raw reports whether the packets are written whole. Then no answer is waited for, and only the
+// receiver can tell that they came.
+func (f Form) Raw() bool { return f != "" && f != FormOptions }
 
 // Result is what a probe saw.
 type Result string
@@ -75,6 +90,7 @@ type Target struct {
 	Size     int            `json:"z,omitempty"` // bytes of payload, where fewer would do; TCP and UDP, not Bare
 	Flow     uint64         `json:"h,omitempty"` // goes over this flow, which stays; TCP and UDP, not Bare
 	Open     bool           `json:"o,omitempty"` // it may be opened for that
+	Form     Form           `json:"m,omitempty"` // not Bare, no flow
 	Bare     bool           `json:"b,omitempty"` // the other end is no prober: a TCP connect or any reply will do
 }
 

@@ -38,14 +38,18 @@ func (t *text) caseDetails(c *v1.Case) {
 type kind struct {
 	path, family, protocol string
 	port, payload          uint16
-	flow                   string
+	form, flow             string
 }
 
 func (k kind) String() string {
-	name := fmt.Sprintf("%d/%s %s", k.port, k.protocol, k.family)
-	if k.protocol == "ICMP" {
-		name = "ICMP " + k.family
+	name := k.protocol
+	if k.protocol != "ICMP" {
+		name = fmt.Sprintf("%d/%s", k.port, k.protocol)
 	}
+	if k.form != "" {
+		name += "/" + k.form
+	}
+	name += " " + k.family
 	if k.payload > 0 {
 		name += fmt.Sprintf(" of %d bytes", k.payload)
 	}
@@ -58,10 +62,10 @@ func (k kind) String() string {
 	return name
 }
 
-func kindOf(c *v1.Cell) kind { return kind{c.Path, c.Family, c.Protocol, c.Port, c.Payload, c.Flow} }
+func kindOf(c *v1.Cell) kind { return kind{c.Path, c.Family, c.Protocol, c.Port, c.Payload, c.Form, c.Flow} }
 
 func compareKinds(a, b kind) int {
-	return cmp.Or(cmp.Compare(a.path, b.path), cmp.Compare(a.protocol, b.protocol), cmp.Compare(a.port, b.port), cmp.Compare(a.payload, b.payload), cmp.Compare(a.flow, b.flow), cmp.Compare(a.family, b.family))
+	return cmp.Or(cmp.Compare(a.path, b.path), cmp.Compare(a.protocol, b.protocol), cmp.Compare(a.port, b.port), cmp.Compare(a.payload, b.payload), cmp.Compare(a.form, b.form), cmp.Compare(a.flow, b.flow), cmp.Compare(a.family, b.family))
 }
 
 // matrices prints the matrices in which something is wrong; kinds whose matrices are equal
@@ -253,7 +257,7 @@ func (t *text) observed(run *v1.Run) {
 		if cells[p] == 0 {
 			order = append(order, p)
 		}
-		kinds[p] = append(kinds[p], kind{o.Path, o.Family, o.Protocol, o.Port, o.Payload, o.Flow})
+		kinds[p] = append(kinds[p], kind{o.Path, o.Family, o.Protocol, o.Port, o.Payload, o.Form, o.Flow})
 		cells[p] += o.Allowed + o.Denied + o.Mixed + o.Unknown
 	}
 	if len(order) == 0 {

@@ -1,6 +1,9 @@
 package v1
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Schema names the version of these types in every file that carries them.
 const Schema = "netassay.dev/reports/v1"
@@ -96,6 +99,15 @@ type Step struct {
 	Cells   []Cell  `json:"cells,omitempty"`
 }
 
+// Probe is what was sent, as "80/TCP" or "80/TCP/options".
+func (c *Cell) Probe() string {
+	probe := fmt.Sprintf("%d/%s", c.Port, c.Protocol)
+	if c.Form != "" {
+		probe += "/" + c.Form
+	}
+	return probe
+}
+
 // Cell is one flow in one step of a case.
 type Cell struct {
 	Case     string `json:"case"`
@@ -108,6 +120,7 @@ type Cell struct {
 	Protocol string `json:"protocol"`
 	Port     uint16 `json:"port"`              // 0 of ICMP
 	Payload  uint16 `json:"payload,omitempty"` // bytes, where a case says how many
+	Form     string `json:"form,omitempty"`    // of packets that no program sends, as case files call it
 	Want     string `json:"want"`              // Allow, Deny or Undefined
 	Seen     string `json:"seen"`              // the last conclusive observation
 	Evidence string `json:"evidence,omitempty"`

@@ -24,6 +24,7 @@ type Observed struct {
 	Protocol string `json:"protocol,omitempty"`
 	Port     uint16 `json:"port,omitempty"`
 	Payload  uint16 `json:"payload,omitempty"`
+	Form     string `json:"form,omitempty"`
 	Flow     string `json:"flow,omitempty"`
 	Verdict  string `json:"verdict"` // allow, deny or mixed; "" when nothing was proved
 	// Cells by what was seen of each; of Unknown nothing was proved.
@@ -42,7 +43,7 @@ func (r *Run) Observed() []Observed {
 		}
 		key := Observed{Path: c.Path}
 		if c.Asked {
-			key = Observed{Case: c.Case, Step: c.Step, Path: c.Path, Family: c.Family, Protocol: c.Protocol, Port: c.Port, Payload: c.Payload, Flow: c.Flow}
+			key = Observed{Case: c.Case, Step: c.Step, Path: c.Path, Family: c.Family, Protocol: c.Protocol, Port: c.Port, Payload: c.Payload, Form: c.Form, Flow: c.Flow}
 		}
 		if sums[key] == nil {
 			sums[key] = new(key)
@@ -78,5 +79,5 @@ func (o *Observed) count(c *Cell) {
 
 func compareObserved(a, b *Observed) int {
 	return cmp.Or(cmp.Compare(a.Case, b.Case), cmp.Compare(a.Step, b.Step), cmp.Compare(a.Path, b.Path),
-		cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.Port, b.Port), cmp.Compare(a.Payload, b.Payload), cmp.Compare(a.Flow, b.Flow), cmp.Compare(a.Family, b.Family))
+		cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.Port, b.Port), cmp.Compare(a.Payload, b.Payload), cmp.Compare(a.Form, b.Form), cmp.Compare(a.Flow, b.Flow), cmp.Compare(a.Family, b.Family))
 }

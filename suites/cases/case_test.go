@@ -1,6 +1,7 @@
 package cases_test
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -146,6 +147,48 @@ func TestWant(t *testing.T) {
 	}
 	if got := c.Steps[0].Expect[1].Line; got != 15 {
 		t.Errorf("second expectation is at line %d, want 15", got)
+	}
+}
+
+// TestForms: packets in a form are sent where lines name them, once, and mean nothing elsewhere.
+func TestForms(t *testing.T) {
+	c := archive(t, "probes: [80/UDP, ICMP]", `
+- name: one
+  do:
+  - apply: deny.yaml
+  expect: |
+    * -> x/*    deny
+    * -> x/*    observe ICMP
+    y/*,x/b -> x/a  deny  80/UDP/as:y/a,80/UDP/as:node1
+    y/b -> x/a  observe  80/UDP/as:y/a
+    y/b -> x/a,y/b  observe  ICMP/nd
+- name: two
+  do:
+  - delete: x/deny
+`)
+	var got []string
+	for step := range c.Steps {
+		for _, k := range c.Cells(step, dual) {
+			if k.Probe.Form != "" {
+				got = append(got, fmt.Sprintln(step, k.Client, k.Server, k.Probe, k.Family, c.Want(step, k)))
+			}
+		}
+	}
+	var want []string
+	for _, form := range []string{"as:y/a", "as:node1"} {
+		for _, client := range []string{"x/b", "y/a", "y/b", "y/c"} {
+			for _, f := range dual {
+				verdict := model.Deny
+				if client == "y/b" && form == "as:y/a" {
+					verdict = model.Undefined
+				}
+				want = append(want, fmt.Sprintln(0, client, "x/a", "80/UDP/"+form, f, verdict))
+			}
+		}
+	}
+	want = append(want, fmt.Sprintln(0, "y/b", "x/a", "ICMP/nd", model.IPv6, model.Undefined))
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("cells (-want +got):\n%s", diff)
 	}
 }
 

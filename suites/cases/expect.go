@@ -18,7 +18,7 @@ import (
 //	flow NAME  observe|keep|cut
 //	CLIENTS -> SERVERS  allow|deny|never|observe  [PORTS]  [FAMILY]  # comment
 //
-// CLIENTS, SERVERS and PORTS are lists with commas and no spaces. ok is false for a line
+// A port may have a form, 80/TCP/options. CLIENTS, SERVERS and PORTS are lists with commas and no spaces. ok is false for a line
 // with nothing but a comment.
 func parseExpect(line string) (e Expect, ok bool, err error) {
 	line, _, _ = strings.Cut(line, "#")
@@ -80,13 +80,34 @@ func (e *Expect) restrict(field string) error {
 		return fmt.Errorf("second list of ports %q; join lists with a comma, without spaces", field)
 	}
 	for p := range strings.SplitSeq(field, ",") {
-		pattern, err := parsePortPattern(p)
+		pattern, err := parseFormPattern(p)
 		if err != nil {
 			return err
 		}
 		e.Ports = append(e.Ports, pattern)
 	}
 	return nil
+}
+
+// parseFormPattern reads what parsePortPattern does, or 80/TCP/FORM or ICMP/FORM.
+func parseFormPattern(s string) (PortPattern, error) {
+	fields := strings.SplitN(s, "/", 3)
+	n := 2
+	if fields[0] == string(ICMP) {
+		n = 1
+	}
+	if len(fields) <= n {
+		return parsePortPattern(s)
+	}
+	p, err := parsePortPattern(strings.Join(fields[:n], "/"))
+	if err != nil {
+		return p, err
+	}
+	if p.Port == 0 && n == 2 || p.Port == 8080 {
+		return p, fmt.Errorf("%q: a form is of one port of a prober, such as 80/TCP", s)
+	}
+	p.Form, err = parseForm(strings.Join(fields[n:], "/"), p.Protocol)
+	return p, err
 }
 
 var patternSyntax = regexp.MustCompile(`^(\*|node\*|node[1-9]|world/[0-9a-f.:]+|(\*|[a-z0-9][a-z0-9-]*)/(\*|[a-z0-9][a-z0-9-]*))$`)
@@ -152,7 +173,7 @@ func parseProbe(s string) (Probe, error) {
 	case sized && (p.Protocol == corev1.ProtocolSCTP || p.Port == 8080):
 		return Probe{}, fmt.Errorf("%q: only probers take large payloads, by TCP and UDP; 8080 is agnhost's", s)
 	}
-	return Probe{p.Port, p.Protocol, uint16(size)}, nil
+	return Probe{Port: p.Port, Protocol: p.Protocol, Size: uint16(size)}, nil
 }
 
 func knownProtocol(p corev1.Protocol) bool {
@@ -165,11 +186,11 @@ func (e Expect) matches(k Cell) bool {
 	}
 	return matchesAny(e.Clients, k.Client) && matchesAny(e.Servers, k.Server) &&
 		(len(e.Families) == 0 || slices.Contains(e.Families, k.Family)) &&
-		(len(e.Ports) == 0 || slices.ContainsFunc(e.Ports, func(pp PortPattern) bool { return pp.matches(k.Probe) }))
+		(len(e.Ports) == 0 && k.Probe.Form == "" || slices.ContainsFunc(e.Ports, func(pp PortPattern) bool { return pp.matches(k.Probe) }))
 }
 
 func (pp PortPattern) matches(p Probe) bool {
-	return (pp.Port == 0 || pp.Port == p.Port) && (pp.Protocol == "" || pp.Protocol == p.Protocol)
+	return pp.Form == p.Form && (pp.Port == 0 || pp.Port == p.Port) && (pp.Protocol == "" || pp.Protocol == p.Protocol)
 }
 
 func matchesAny(patterns []Pattern, key string) bool {

@@ -31,6 +31,7 @@ const (
 	NodePorts         Feature = "NodePort"
 	NodeTraffic       Feature = "NodeTraffic"
 	OutsideTraffic    Feature = "OutsideTraffic"
+	RawPackets        Feature = "RawPackets"
 	LongNames         Feature = "LongNames"
 	DualStack         Feature = "DualStack"
 	Validation        Feature = "Validation"
@@ -68,6 +69,7 @@ func Features() []FeatureInfo {
 		{NodePorts, "servers reached by a node port of a Service; needs three nodes"},
 		{NodeTraffic, "traffic from and to the nodes themselves; needs three nodes"},
 		{OutsideTraffic, "traffic from and to hosts outside of the cluster; needs such hosts"},
+		{RawPackets, "packets that a program can't send without NET_RAW, which probers need then"},
 		{LongNames, "names and labels as long as the API allows"},
 		{DualStack, "rules of one family judged on both"},
 		{Validation, "policies that the API server refuses"},

@@ -191,8 +191,8 @@ func (e Expect) word() string {
 
 // String prints the pattern as "80/*".
 func (pp PortPattern) String() string {
-	if pp.Protocol == ICMP {
-		return string(ICMP)
+	if pp.Form != "" || pp.Protocol == ICMP {
+		return Probe{Port: pp.Port, Protocol: pp.Protocol, Form: pp.Form}.String()
 	}
 	port, protocol := "*", cmp.Or(string(pp.Protocol), "*")
 	if pp.Port != 0 {

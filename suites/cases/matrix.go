@@ -31,7 +31,7 @@ func (k Cell) Flow(b Binding) (f model.Flow, ok bool) {
 // Those of nodes that have no role in the case are left out.
 func (c Case) Cells(step int, families []model.Family) []Cell {
 	fake := c.after(step)
-	all := append(c.cells(fake, families), c.held(fake, step, families)...)
+	all := slices.Concat(c.cells(fake, families), c.held(fake, step, families), c.formed(fake, step, families))
 	for _, k := range c.More {
 		if slices.Contains(families, k.Family) && fake.pod(refOf(k.Client)) >= 0 && fake.pod(refOf(k.Server)) >= 0 &&
 			fake.leads(k.Client, k.Server, k.Kind) {
@@ -128,7 +128,7 @@ func (c Case) Opens(step int, held string) bool {
 
 // Want is the pinned verdict of one cell after step (0 is the first); before the first,
 // -1, everything is allowed. It is Undefined, to be observed and never judged, where a line says
-// so, for ICMP, for a long-lived flow of an earlier step without a line, for a pod to itself and
+// so, for ICMP, for packets in a form that no line denies, for a long-lived flow of an earlier step without a line, for a pod to itself and
 // for a node that has no such role in this case. It does not check that the pods exist: see
 // Keys. Of node ports see Wants.
 func (c Case) Want(step int, k Cell) model.Verdict {
@@ -137,6 +137,9 @@ func (c Case) Want(step int, k Cell) model.Verdict {
 	}
 	if e := c.expectation(step, k); e != nil {
 		return e.Verdict
+	}
+	if k.Probe.Form != "" {
+		return model.Undefined
 	}
 	if k.Held != "" && !c.Opens(step, k.Held) {
 		return model.Undefined

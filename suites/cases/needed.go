@@ -19,6 +19,9 @@ func (c Case) Needed() []Feature {
 		features[SCTP] = features[SCTP] || p.Protocol == corev1.ProtocolSCTP
 	}
 	for _, s := range c.Steps {
+		for _, e := range s.Expect {
+			features[RawPackets] = features[RawPackets] || slices.ContainsFunc(e.Ports, func(pp PortPattern) bool { return pp.Form != "" })
+		}
 		for _, a := range Unrolled(s.Do) {
 			switch a := a.(type) {
 			case CreatePod:

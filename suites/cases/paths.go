@@ -204,6 +204,6 @@ func CompareCells(a, b Cell) int {
 	return cmp.Or(
 		cmp.Compare(a.Client, b.Client), cmp.Compare(a.Server, b.Server), cmp.Compare(a.Path, b.Path),
 		cmp.Compare(a.Family, b.Family), cmp.Compare(a.Probe.Protocol, b.Probe.Protocol), cmp.Compare(a.Probe.Port, b.Probe.Port),
-		cmp.Compare(a.Probe.Size, b.Probe.Size), cmp.Compare(a.Held, b.Held),
+		cmp.Compare(a.Probe.Size, b.Probe.Size), cmp.Compare(a.Probe.Form, b.Probe.Form), cmp.Compare(a.Held, b.Held),
 	)
 }

@@ -239,9 +239,26 @@ func (p *parser) meaning(e Expect) error {
 		if pp.Protocol == ICMP && e.Verdict != model.Undefined {
 			return fmt.Errorf("no policy is about ICMP; only observe it")
 		}
+		if err := p.meansForm(pp.Form, e, keys); err != nil {
+			return err
+		}
+		pp.Form = ""
 		if !slices.ContainsFunc(p.kase.Probes, pp.matches) {
 			return fmt.Errorf("nothing probes this port; probes are %v", p.kase.Probes)
 		}
+	}
+	return nil
+}
+
+// meansForm checks what a line says of packets in a form.
+func (p *parser) meansForm(f Form, e Expect, keys []string) error {
+	who := f.Claims()
+	switch {
+	case f == "":
+	case e.Verdict == model.Allow || e.Never:
+		return fmt.Errorf("whether packets of the form %s arrive is not for policies alone to say; deny or observe them", f)
+	case who != "" && who != Nobody && !IsNodeKey(who) && !slices.Contains(keys, who):
+		return fmt.Errorf("%s is no pod in this step, so that nobody can claim to be it; pods are %s", who, strings.Join(keys, ", "))
 	}
 	return nil
 }

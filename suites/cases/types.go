@@ -42,20 +42,25 @@ type Probe struct {
 	Port     uint16 // 0 for ICMP
 	Protocol corev1.Protocol
 	Size     uint16 // bytes of payload; 0 is as few as will do
+	Form     Form   // of the packets, which lines name, and no list of probes
 }
 
 // ICMP is the echo of either family. The API knows no such protocol.
 const ICMP corev1.Protocol = "ICMP"
 
-// String prints the probe as "80/TCP", "80/UDP/1400" or "ICMP".
+// String prints the probe as "80/TCP", "80/UDP/1400", "80/UDP/options" or "ICMP".
 func (p Probe) String() string {
-	switch {
-	case p.Protocol == ICMP:
-		return string(ICMP)
-	case p.Size > 0:
-		return fmt.Sprintf("%d/%s/%d", p.Port, p.Protocol, p.Size)
+	s := string(ICMP)
+	if p.Protocol != ICMP {
+		s = fmt.Sprintf("%d/%s", p.Port, p.Protocol)
 	}
-	return fmt.Sprintf("%d/%s", p.Port, p.Protocol)
+	switch {
+	case p.Form != "":
+		s += "/" + string(p.Form)
+	case p.Size > 0:
+		s += fmt.Sprintf("/%d", p.Size)
+	}
+	return s
 }
 
 // Path is how a client addresses a server.
@@ -145,10 +150,12 @@ type Expect struct {
 // "world/*" every host outside of the cluster, "world/198.51.100.7" one.
 type Pattern string
 
-// PortPattern stands for probes: Port 0 is every port, an empty Protocol every protocol.
+// PortPattern stands for probes: Port 0 is every port, an empty Protocol every protocol. With a
+// Form it has both (ICMP no port), and stands for that one.
 type PortPattern struct {
 	Port     uint16
 	Protocol corev1.Protocol
+	Form     Form
 }
 
 // NodeKey is the key of a node's control prober, "node/1".

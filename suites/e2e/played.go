@@ -113,7 +113,7 @@ func evidence(s *v1.Step) string {
 		if wrong++; wrong > mostCells {
 			continue
 		}
-		fmt.Fprintf(&b, "\n  %s -> %s %d/%s %s by %s: want %s, saw %s: %s", c.Client, c.Server, c.Port, c.Protocol, c.Family, c.Path, c.Want, c.Seen, c.Reason)
+		fmt.Fprintf(&b, "\n  %s -> %s %s %s by %s: want %s, saw %s: %s", c.Client, c.Server, c.Probe(), c.Family, c.Path, c.Want, c.Seen, c.Reason)
 		if c.Because != "" {
 			fmt.Fprintf(&b, " (%s)", c.Because)
 		}

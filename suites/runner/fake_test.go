@@ -58,6 +58,8 @@ type world struct {
 	late func() error
 	// eats says which packets get lost, whatever the verdict.
 	eats func(client string, t probe.Target) bool
+	// credulous says that the engine takes the source of a packet for its sender.
+	credulous bool
 	// held are the long-lived flows that are open.
 	held map[uint64]bool
 	// lag is how late probers send what they are handed.

@@ -137,7 +137,7 @@ func (w *world) probe(client string, t probe.Target) probe.Observation {
 		to = behind
 	}
 	server, from := podAt(now.snapshot, to.Addr()), t.From
-	if !from.IsValid() {
+	if !from.IsValid() || t.Form == probe.FormForged && !w.credulous {
 		from = podNamed(now.snapshot, client, to.Addr().Is4())
 	}
 	if server == "" || w.dead(server) || !from.IsValid() {

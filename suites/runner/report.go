@@ -48,8 +48,8 @@ func summed(cells []v1.Cell) (v1.Outcome, string) {
 	}
 	for _, o := range []v1.Outcome{v1.Fail, v1.Inconclusive} {
 		if c := first[o]; c != nil {
-			return o, fmt.Sprintf("%d of %d cells, first %s -> %s %d/%s %s by %s: %s",
-				n[o], len(cells), c.Client, c.Server, c.Port, c.Protocol, c.Family, c.Path, c.Reason)
+			return o, fmt.Sprintf("%d of %d cells, first %s -> %s %s %s by %s: %s",
+				n[o], len(cells), c.Client, c.Server, c.Probe(), c.Family, c.Path, c.Reason)
 		}
 	}
 	if n[v1.Pass] == 0 {

@@ -31,7 +31,7 @@ type controlKey cases.Cell
 
 // serverOf is the control of a cell's server.
 func serverOf(k cases.Cell) controlKey {
-	k.Client, k.Held = "", ""
+	k.Client, k.Held, k.Probe = "", "", k.Probe.Plain()
 	if k.Path == cases.PathNodePortRemote {
 		k.Path = cases.PathNodePort // from its own node, at its own node
 	}
@@ -41,7 +41,7 @@ func serverOf(k cases.Cell) controlKey {
 // upOf is the control that shows a pod up for cells of this kind: by the pod path, which
 // has no middleman.
 func upOf(pod string, k cases.Cell) controlKey {
-	return controlKey{Server: pod, Family: k.Family, Kind: cases.Kind{Probe: k.Probe, Path: cases.PathPod}}
+	return controlKey{Server: pod, Family: k.Family, Kind: cases.Kind{Probe: k.Probe.Plain(), Path: cases.PathPod}}
 }
 
 // proxyOf is the control that shows a node's kube-proxy at work for cells of this kind: its
@@ -156,7 +156,9 @@ func (w *watch) launch(ctx context.Context, now time.Duration, r *round, cells [
 			continue
 		}
 		addr := dial(w.pod, client.node, server, c.key)
-		if !addr.IsValid() {
+		form := c.key.Probe.Form
+		claimed := form.Claimed(c.key.Family, w.addresses)
+		if !addr.IsValid() || claimed.IsValid() != (form.Claims() != "") {
 			continue
 		}
 		if !first {
@@ -173,6 +175,9 @@ func (w *watch) launch(ctx context.Context, now time.Duration, r *round, cells [
 		b.add(w.patienceWith(c), c.key.Server, addr, c.key.Probe)
 		target := &b.targets[len(b.targets)-1]
 		target.From, target.Open = cases.WorldAddr(c.key.Client), c.opens
+		if target.Form = probe.Form(form); claimed.IsValid() {
+			target.From, target.Form = claimed, probe.FormForged
+		}
 		if c.key.Held != "" {
 			target.Flow = w.flow(c.key)
 		}
@@ -182,6 +187,14 @@ func (w *watch) launch(ctx context.Context, now time.Duration, r *round, cells [
 	for _, b := range batches {
 		w.send(ctx, now, *b)
 	}
+}
+
+// addresses are those of a pod or node, none when it can't be probed.
+func (w *watch) addresses(key string) []netip.Addr {
+	if p := w.pod(key); p != nil {
+		return p.ips
+	}
+	return nil
 }
 
 // firstLook reports whether a round is a baseline's first, which needs no controls: nobody is

@@ -138,6 +138,8 @@ func (k conditions) triage(c cases.Case) (outcome v1.Outcome, reason string, ok 
 		return v1.Skipped, "needs a pod in the network of its node, which the restricted standard forbids", false
 	case k.restricted && c.HasFeature(cases.SCTP):
 		return v1.Skipped, "needs raw packets (NET_RAW) for SCTP, which restricted pods can't send", false
+	case k.restricted && c.HasFeature(cases.RawPackets):
+		return v1.Skipped, "needs raw packets (NET_RAW), which restricted pods can't send", false
 	case k.restricted && slices.Contains(c.Nodes, cases.NodeServer):
 		return v1.Skipped, "needs a port below 1024 of the nodes themselves, which restricted pods can't open", false
 	}

@@ -81,7 +81,9 @@ func (s *Session) Start(ctx context.Context) error {
 		return err
 	}
 	if prober := s.stage.withoutRaw(); prober != "" {
-		s.ledger.skip(cases.SCTP, fmt.Sprintf("needs raw packets (NET_RAW) for SCTP, which prober %s can't send", prober))
+		for _, f := range []cases.Feature{cases.SCTP, cases.RawPackets} {
+			s.ledger.skip(f, fmt.Sprintf("needs raw packets (NET_RAW) for the feature %s, which prober %s can't send", f, prober))
+		}
 	}
 	if s.config.Sentinel > 0 {
 		s.sentinels = s.stage.newSentinels(ctx, s.config, s.ledger.found)

@@ -201,7 +201,7 @@ func (w *stepWatch) report(c *cell) v1.Cell {
 	j := judge.Judge(&c.judge, w.window)
 	r := v1.Cell{
 		Case: w.c.Name, Step: w.name, Client: c.key.Client, Server: c.key.Server, Path: string(c.key.Path),
-		Family: string(c.key.Family), Flow: c.key.Held, Protocol: string(c.key.Probe.Protocol), Port: c.key.Probe.Port, Payload: c.key.Probe.Size,
+		Family: string(c.key.Family), Flow: c.key.Held, Protocol: string(c.key.Probe.Protocol), Port: c.key.Probe.Port, Payload: c.key.Probe.Size, Form: string(c.key.Probe.Form),
 		Want: string(c.judge.Want), Seen: string(j.Seen), Evidence: j.Evidence,
 		Asked: c.asked, Observed: j.Observed,
 		Outcome: j.Outcome, Kind: j.Kind, Reason: j.Reason,

@@ -439,6 +439,26 @@ func TestLargePacketsDropped(t *testing.T) {
 	})
 }
 
+// An engine that believes what packets say of their source is convicted where that is somebody
+// else, and only by these packets.
+func TestCredulous(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.credulous = true
+		run := w.run(t, w.config(loadCases(t, "forged-source-egress-nobody", "forged-source-ingress-pod", "isolation-none")...))
+		for name, want := range map[string]v1.Outcome{"forged-source-egress-nobody": v1.Fail, "forged-source-ingress-pod": v1.Fail, "isolation-none": v1.Pass} {
+			c := outcomeOf(t, run, name)
+			if c.Outcome != want || want == v1.Fail && !strings.Contains(c.Reason, "/as:") {
+				t.Errorf("case %s: %s, want %s (%s)", name, c.Outcome, want, c.Reason)
+			}
+		}
+		for cell := range run.EachCell {
+			if (cell.Outcome == v1.Fail) != (cell.Form != "" && cell.Want == "Deny") {
+				t.Errorf("%+v", cell)
+			}
+		}
+	})
+}
+
 // What one case saw of a Service says nothing of another one: those of a new fixture are
 // there when each has been seen, and no engine is guilty of a kube-proxy that takes longer.
 func TestServiceIsLate(t *testing.T) {
