@@ -56,6 +56,13 @@ type Outside interface {
 	Outside() pods.Execer
 }
 
+// APIRestarter is a cluster whose API server can be killed and started again.
+type APIRestarter interface {
+	// RestartAPIServer does so, and calls meanwhile when it works again but no node reaches it
+	// yet. It returns when they do.
+	RestartAPIServer(ctx context.Context, meanwhile func(context.Context) error) error
+}
+
 // ExitError is the non-zero exit of a command that did run.
 type ExitError struct {
 	Code int

@@ -56,6 +56,12 @@ type Engine interface {
 	Stop(ctx context.Context) error
 }
 
+// Killable is an engine whose agents can be killed, each with SIGKILL. Start starts them again.
+type Killable interface {
+	Engine
+	Kill(ctx context.Context) error
+}
+
 // Target is a cluster of which only the API server is within reach: an engine is deployed
 // to it by objects.
 type Target struct {

@@ -3,6 +3,7 @@ package testbed
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -65,7 +66,25 @@ func (t *Testbed) start(ctx context.Context, engine engines.Engine, nodes []engi
 		return fmt.Errorf("start engine %s: %w", engine.Name(), err)
 	}
 	t.onDown(func(ctx context.Context, _ bool) error { return engine.Stop(ctx) })
+	if k, ok := engine.(engines.Killable); ok {
+		t.RestartEngine = func(ctx context.Context, meanwhile func(context.Context) error) error {
+			return Restart(ctx, k, nodes, meanwhile)
+		}
+	}
 	return nil
+}
+
+// Restart kills the engine's agents on nodes, calls meanwhile, and starts them again, also when
+// what was to be done meanwhile was not.
+func Restart(ctx context.Context, engine engines.Killable, nodes []engines.Node, meanwhile func(context.Context) error) error {
+	if err := engine.Kill(ctx); err != nil {
+		return err
+	}
+	err := meanwhile(ctx)
+	if again := engine.Start(ctx, nodes); again != nil {
+		err = errors.Join(err, fmt.Errorf("start engine %s again: %w", engine.Name(), again))
+	}
+	return err
 }
 
 // deploy deploys the engine into the cluster, and has it go with the testbed where the

@@ -99,6 +99,11 @@ func (e agent) Start(ctx context.Context, nodes []engines.Node) error {
 
 func (e agent) Stop(ctx context.Context) error { return e.w.do(ctx, "stop", "engine", false) }
 
+// mortal is an engine that can be killed.
+type mortal struct{ agent }
+
+func (e mortal) Kill(ctx context.Context) error { return e.w.do(ctx, "kill", "engine", false) }
+
 // daemonSet is an engine that can be deployed.
 type daemonSet struct{ agent }
 

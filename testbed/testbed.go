@@ -58,6 +58,9 @@ type Testbed struct {
 	// PullSecret is by what nodes pull images; see runner.Config.
 	Restricted bool
 	PullSecret []byte
+	// RestartEngine kills the engine's agents, calls meanwhile, and starts them again, until
+	// they say that they are in sync. Nil where they can't be killed.
+	RestartEngine func(ctx context.Context, meanwhile func(context.Context) error) error
 	// Preflight says, a line each, what the cluster lacks for a run with these needs, and
 	// whether that is too much. Nil when it was made for runs.
 	Preflight func(ctx context.Context, needs clusters.Needs) (lines []string, fatal bool)

@@ -141,6 +141,34 @@ func TestDown(t *testing.T) {
 	}
 }
 
+// An engine that can be killed is started again, also when what was to be done meanwhile was not.
+func TestRestartEngine(t *testing.T) {
+	w := newWorld()
+	bed, err := up(t.Context(), Options{UnderTest: mortal{agent{w}}}, Log{Say: func(string) {}}, w.start(near{}, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.did = nil
+	for _, want := range []error{nil, errBroken} {
+		err := bed.RestartEngine(t.Context(), func(context.Context) error {
+			w.did = append(w.did, "meanwhile")
+			return want
+		})
+		if !errors.Is(err, want) {
+			t.Errorf("error %v, want %v", err, want)
+		}
+	}
+	want := []string{"kill", "meanwhile", "start on 2", "kill", "meanwhile", "start on 2"}
+	if diff := cmp.Diff(want, w.did); diff != "" {
+		t.Errorf("deeds (-want +got):\n%s", diff)
+	}
+	w = newWorld()
+	other, err := up(t.Context(), Options{UnderTest: agent{w}}, Log{Say: func(string) {}}, w.start(near{}, nil))
+	if err != nil || other.RestartEngine != nil {
+		t.Errorf("an engine that can't be killed can be restarted, or: %v", err)
+	}
+}
+
 // wasThere is a starter that starts nothing.
 func wasThere(*world) starter {
 	return func(_ context.Context, _ Options, _ Log, t *Testbed) error {

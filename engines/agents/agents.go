@@ -49,7 +49,7 @@ type Engine struct {
 	processes []engines.Process
 }
 
-var _ engines.Engine = (*Engine)(nil)
+var _ engines.Killable = (*Engine)(nil)
 
 // Name is the program's.
 func (e *Engine) Name() string { return e.Spec.Name }
@@ -130,6 +130,25 @@ func (e *Engine) Stop(ctx context.Context) error {
 	processes := e.processes
 	e.processes = nil
 	Stop(ctx, processes, stopGrace)
+	return nil
+}
+
+// Kill ends the agents with SIGKILL and returns when they are gone; Start starts new ones.
+func (e *Engine) Kill(ctx context.Context) error {
+	processes := e.processes
+	e.processes = nil
+	for _, p := range processes {
+		if err := p.Signal(os.Kill); err != nil {
+			return fmt.Errorf("kill %s: %w", e.Spec.Name, err)
+		}
+	}
+	for _, p := range processes {
+		select {
+		case <-p.Done():
+		case <-ctx.Done():
+			return fmt.Errorf("wait for %s to end: %w", e.Spec.Name, ctx.Err())
+		}
+	}
 	return nil
 }
 

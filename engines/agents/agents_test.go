@@ -59,6 +59,32 @@ func TestStartAsksUntilInSync(t *testing.T) {
 	}
 }
 
+// After a kill nothing runs, and the engine starts anew.
+func TestKill(t *testing.T) {
+	var asked atomic.Int32
+	s := agents.Engine{Spec: spec(&asked)}
+	n := &node{}
+	nodes := []engines.Node{n}
+	for range 2 {
+		if err := s.Start(t.Context(), nodes); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Kill(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all := n.Processes()
+	if len(all) != 2 {
+		t.Fatalf("%d processes, want 2", len(all))
+	}
+	for i, p := range all {
+		if diff := cmp.Diff([]os.Signal{syscall.SIGKILL}, p.Signals()); diff != "" {
+			t.Errorf("signals to process %d (-want +got):\n%s", i, diff)
+		}
+		<-p.Done()
+	}
+}
+
 // A start that fails says why and leaves no agent running.
 func TestStartThatFails(t *testing.T) {
 	for _, tc := range []struct {

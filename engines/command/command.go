@@ -63,6 +63,9 @@ func (e *Engine) Start(ctx context.Context, nodes []engines.Node) error {
 // Stop ends the agents with SIGTERM, and with SIGKILL those that take too long.
 func (e *Engine) Stop(ctx context.Context) error { return e.agents.Stop(ctx) }
 
+// Kill implements engines.Killable.
+func (e *Engine) Kill(ctx context.Context) error { return e.agents.Kill(ctx) }
+
 // ReadyAt is a Ready that is satisfied when url, asked from the node itself, answers 200:
 // "http://127.0.0.1:9099/readiness".
 func ReadyAt(url string) func(context.Context, engines.Node) error {

@@ -41,9 +41,15 @@ func (*Engine) Unsupported() []engines.Unsupported { return nil }
 
 // Start puts the block into each node's FORWARD chain, both families.
 func (e *Engine) Start(ctx context.Context, nodes []engines.Node) error {
+	if e.nodes != nil {
+		return nil // killed: the block is there still
+	}
 	e.nodes = nodes
 	return onAll(ctx, nodes, block)
 }
+
+// Kill does nothing: no process is needed for the block.
+func (*Engine) Kill(context.Context) error { return nil }
 
 // Stop takes the block out again.
 func (e *Engine) Stop(ctx context.Context) error {

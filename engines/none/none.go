@@ -23,6 +23,9 @@ func (Engine) Start(context.Context, []engines.Node) error { return nil }
 // Stop does nothing.
 func (Engine) Stop(context.Context) error { return nil }
 
+// Kill does nothing.
+func (Engine) Kill(context.Context) error { return nil }
+
 // Deploy does nothing.
 func (Engine) Deploy(context.Context, engines.Target) error { return nil }
 

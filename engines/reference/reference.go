@@ -65,6 +65,9 @@ func (e *Engine) Command(n engines.Node) []string {
 // put into the kernel stays.
 func (e *Engine) Stop(ctx context.Context) error { return e.agents.Stop(ctx) }
 
+// Kill implements engines.Killable.
+func (e *Engine) Kill(ctx context.Context) error { return e.agents.Kill(ctx) }
+
 // WaitReady waits until the agent p on n, which somebody else has started, is in sync: until
 // the deadline of ctx, or for half a minute when it has none.
 func (e *Engine) WaitReady(ctx context.Context, n engines.Node, p engines.Process) error {

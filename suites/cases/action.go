@@ -47,6 +47,9 @@ type World interface {
 	Rounds(n int) int                                       // how many to make of n that all do the same
 	CreateService(ctx context.Context, s Front) error       // until it leads to its pod
 	DeleteService(ctx context.Context, d DeleteService) error
+	// Restart kills a part of the cluster, calls meanwhile, and has the part started again,
+	// until it works.
+	Restart(ctx context.Context, part Part, meanwhile func(context.Context) error) error
 }
 
 // Effect is what an action changes.
@@ -175,10 +178,17 @@ type Repeat struct {
 
 func (a Repeat) do(ctx context.Context, w World) error {
 	for n := range w.Rounds(a.Times) {
-		for _, one := range a.Do {
-			if err := one.do(ctx, w); err != nil {
-				return fmt.Errorf("round %d: %s: %w", n+1, one, err)
-			}
+		if err := doAll(ctx, w, a.Do); err != nil {
+			return fmt.Errorf("round %d: %w", n+1, err)
+		}
+	}
+	return nil
+}
+
+func doAll(ctx context.Context, w World, all []Action) error {
+	for _, a := range all {
+		if err := a.do(ctx, w); err != nil {
+			return fmt.Errorf("%s: %w", a, err)
 		}
 	}
 	return nil
@@ -190,14 +200,17 @@ func (a Repeat) String() string { return fmt.Sprintf("%d times: %s", a.Times, jo
 // enoughRounds bring about every state that any number of rounds does.
 const enoughRounds = 2
 
-// Unrolled are the actions without repeats: as many rounds of each as bring about all states
-// that it brings about.
+// Unrolled are the actions without repeats and restarts: what is done in them, and as many rounds
+// of each repeat as bring about all states that it brings about.
 func Unrolled(actions []Action) []Action {
 	var all []Action
 	for _, a := range actions {
-		if r, ok := a.(Repeat); ok {
-			all = append(all, slices.Repeat(r.Do, enoughRounds)...)
-		} else {
+		switch a := a.(type) {
+		case Repeat:
+			all = append(all, slices.Repeat(a.Do, enoughRounds)...)
+		case Restart:
+			all = append(all, a.Do...)
+		default:
 			all = append(all, a)
 		}
 	}

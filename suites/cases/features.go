@@ -35,6 +35,7 @@ const (
 	LongNames         Feature = "LongNames"
 	DualStack         Feature = "DualStack"
 	Validation        Feature = "Validation"
+	Restarts          Feature = "Restarts"
 )
 
 // FeatureInfo describes a feature.
@@ -73,6 +74,7 @@ func Features() []FeatureInfo {
 		{LongNames, "names and labels as long as the API allows"},
 		{DualStack, "rules of one family judged on both"},
 		{Validation, "policies that the API server refuses"},
+		{Restarts, "the engine's agents or the API server killed and started again"},
 	}
 }
 

@@ -25,12 +25,9 @@ func Format(c Case) ([]byte, error) {
 	h.Probes, h.Paths, h.Nodes, h.World = list(c.Probes), list(c.Paths), list(c.Nodes), list(c.World)
 	for _, s := range c.Steps {
 		step := headerStep{Name: s.Name}
-		for _, a := range s.Do {
-			written, err := f.action(a)
-			if err != nil {
-				return nil, fmt.Errorf("format case %s: %s: %w", c.Name, a, err)
-			}
-			step.Do = append(step.Do, written)
+		var err error
+		if step.Do, err = f.actions(s.Do); err != nil {
+			return nil, fmt.Errorf("format case %s: %w", c.Name, err)
 		}
 		for _, e := range s.Expect {
 			step.Expect += e.String() + "\n"
@@ -84,10 +81,11 @@ func (f *formatter) action(a Action) (h headerAction, err error) {
 	case DeleteNamespace:
 		h.DeleteNamespace = &a.Name
 	case Repeat:
-		h.Repeat = &headerRepeat{Times: a.Times, Do: make([]headerAction, len(a.Do))}
-		for i := 0; i < len(a.Do) && err == nil; i++ {
-			h.Repeat.Do[i], err = f.action(a.Do[i])
-		}
+		h.Repeat = &headerRepeat{Times: a.Times}
+		h.Repeat.Do, err = f.actions(a.Do)
+	case Restart:
+		h.Restart = &headerRestart{Part: string(a.Part)}
+		h.Restart.Do, err = f.actions(a.Do)
 	case CreateService:
 		h.CreateService = a.Front.header()
 	case DeleteService:
@@ -96,6 +94,17 @@ func (f *formatter) action(a Action) (h headerAction, err error) {
 		err = fmt.Errorf("no field of a case file stands for %T", a)
 	}
 	return h, err
+}
+
+func (f *formatter) actions(do []Action) (all []headerAction, err error) {
+	for _, a := range do {
+		h, err := f.action(a)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", a, err)
+		}
+		all = append(all, h)
+	}
+	return all, nil
 }
 
 func (f *formatter) policy(ref Ref, p *netv1.NetworkPolicy) (name string, err error) {

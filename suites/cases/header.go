@@ -36,6 +36,7 @@ type headerAction struct {
 	CreateNamespace *headerNamespace `json:"createNamespace,omitempty"`
 	DeleteNamespace *string          `json:"deleteNamespace,omitempty"`
 	Repeat          *headerRepeat    `json:"repeat,omitempty"`
+	Restart         *headerRestart   `json:"restart,omitempty"`
 	CreateService   *headerService   `json:"createService,omitempty"`
 	DeleteService   *string          `json:"deleteService,omitempty"` // x/service
 }
@@ -43,6 +44,11 @@ type headerAction struct {
 type headerRepeat struct {
 	Times int            `json:"times"`
 	Do    []headerAction `json:"do"`
+}
+
+type headerRestart struct {
+	Part string         `json:"part"`
+	Do   []headerAction `json:"do,omitempty"`
 }
 
 type headerPatch struct {

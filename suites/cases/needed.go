@@ -11,9 +11,9 @@ import (
 // Needed are the features that can be read off a case's shape, sorted: not all that it needs.
 func (c Case) Needed() []Feature {
 	features := map[Feature]bool{
-		Service:     slices.ContainsFunc(c.Paths, func(p Path) bool { return p != PathPod }),
-		NodePorts:   c.DialsNodePorts(),
-		NodeTraffic: len(c.Nodes) > 0, OutsideTraffic: len(c.World) > 0,
+		Service:   slices.ContainsFunc(c.Paths, func(p Path) bool { return p != PathPod }),
+		NodePorts: c.DialsNodePorts(),
+		Restarts:  c.Restarts(""), NodeTraffic: len(c.Nodes) > 0, OutsideTraffic: len(c.World) > 0,
 	}
 	for _, p := range c.Probes {
 		features[SCTP] = features[SCTP] || p.Protocol == corev1.ProtocolSCTP

@@ -51,6 +51,8 @@ func (p *parser) action(at *yaml.Node, h headerAction) (a Action, ok bool) {
 		a = DeleteNamespace{*h.DeleteNamespace}
 	case h.Repeat != nil:
 		a = p.repeat(at, *h.Repeat)
+	case h.Restart != nil:
+		a = p.restart(at, *h.Restart)
 	case h.CreateService != nil:
 		a = CreateService{p.newService(at, *h.CreateService)}
 	case h.DeleteService != nil:
@@ -69,18 +71,33 @@ func (p *parser) repeat(at *yaml.Node, h headerRepeat) Repeat {
 	if h.Times < enoughRounds || h.Times > maxTimes || len(h.Do) == 0 {
 		p.fail(at, "repeat needs times from %d to %d, and actions to do", enoughRounds, maxTimes)
 	}
-	for i, one := range h.Do {
+	r.Do = p.changes(at, "repeat", h.Do)
+	return r
+}
+
+func (p *parser) restart(at *yaml.Node, h headerRestart) Restart {
+	r := Restart{Part: Part(h.Part), Do: p.changes(at, "restart", h.Do)}
+	if !r.Part.known() {
+		p.fail(at, "restart can't kill the part %q%s", h.Part, nearest(h.Part, parts()))
+	}
+	return r
+}
+
+// changes reads the actions inside of another one.
+func (p *parser) changes(at *yaml.Node, outer string, do []headerAction) []Action {
+	var all []Action
+	for i, one := range do {
 		a, ok := p.action(child(child(at.Content[1], "do"), i), one)
 		switch a.(type) {
 		case ApplyPolicy, PatchPolicy, DeletePolicy, LabelPod, LabelNamespace:
 		default:
 			if ok {
-				p.fail(at, "repeat can't %s: only policies and labels change again and again", a)
+				p.fail(at, "%s can't %s: only policies and labels change in it", outer, a)
 			}
 		}
-		r.Do = append(r.Do, a)
+		all = append(all, a)
 	}
-	return r
+	return all
 }
 
 // file finds a file of the archive and notes that it is used, by the action at hand.

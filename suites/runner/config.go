@@ -63,6 +63,9 @@ type Config struct {
 	Engine        string
 	EngineVersion string                // for the report; may be empty
 	Unsupported   []engines.Unsupported // what the engine declares that it lacks
+	// RestartEngine kills the engine's agents, calls meanwhile, and has them started again; nil
+	// where that can't be done.
+	RestartEngine restart
 	// RunUnsupported judges what is unsupported all the same.
 	RunUnsupported bool
 
@@ -134,6 +137,7 @@ func (c Config) conditions() conditions {
 	k := conditions{nodes: len(c.Cluster.Nodes()), families: c.Cluster.Families(), restricted: c.Restricted, ownPorts: c.Paths == cases.OwnPaths}
 	_, k.outside = c.Cluster.(clusters.Outside)
 	_, k.addresses = c.Cluster.(clusters.Addresser)
+	k.restarts = c.restarts()
 	if !c.RunUnsupported {
 		k.unsupported = c.Unsupported
 	}

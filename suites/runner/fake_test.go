@@ -67,6 +67,8 @@ type world struct {
 	// streamed is what comes of a one-way stream.
 	streamed func(fakeStream) probe.StreamReport
 
+	// restarted is told of a restart.
+	restarted func() error
 	proxyless string // a node without a kube-proxy
 
 	mu      sync.Mutex
@@ -109,7 +111,8 @@ func newWorld() *world {
 	w := &world{
 		client: fake.NewClientset(), start: time.Now(), delay: 30 * time.Millisecond,
 		probers: map[string]bool{}, held: map[uint64]bool{}, given: map[string][]corev1.PodIP{},
-		broken: func(string) bool { return false }, dead: func(string) bool { return false },
+		restarted: func() error { return nil },
+		broken:    func(string) bool { return false }, dead: func(string) bool { return false },
 		interrupted: func(string, time.Duration, time.Duration) error { return nil },
 		late:        func() error { return nil },
 		eats:        func(string, probe.Target) bool { return false },
@@ -380,7 +383,7 @@ func (w *world) sinceWrite() time.Duration {
 // config is a run of these cases in the world.
 func (w *world) config(chosen ...cases.Case) Config {
 	return Config{
-		Cluster: w, Client: w.client, Fleet: w, Cases: chosen, RunID: "t", Engine: "fake", Seed: 1, Now: w.now,
+		Cluster: w, Client: w.client, Fleet: w, Cases: chosen, RunID: "t", Engine: "fake", Seed: 1, Now: w.now, RestartEngine: w.RestartAPIServer,
 		Timing: Timing{Deadline: time.Second},
 	}
 }

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -63,6 +64,11 @@ func (w *world) End(_ context.Context, name string) error {
 	err = w.client.Tracker().Update(resource, p, namespace)
 	w.record(nil)
 	return err
+}
+
+// RestartAPIServer implements clusters.APIRestarter.
+func (w *world) RestartAPIServer(ctx context.Context, meanwhile func(context.Context) error) error {
+	return errors.Join(meanwhile(ctx), w.restarted())
 }
 
 // AddressAnnotation implements clusters.Addresser.

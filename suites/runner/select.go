@@ -76,7 +76,7 @@ func shuffled(all []cases.Case, seed uint64) []cases.Case {
 	order := slices.SortedFunc(slices.Values(all), func(a, b cases.Case) int { return cmp.Compare(a.Name, b.Name) })
 	rng := rand.New(rand.NewPCG(seed, 0))
 	rng.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
-	return order
+	return lonelyLast(order)
 }
 
 // conditions are what decides whether a case can run at all.
@@ -88,6 +88,7 @@ type conditions struct {
 	outside     bool // there are hosts outside of the cluster
 	addresses   bool // pods get the addresses that they ask for
 	ownPorts    bool // there are no node ports but of Services that a case creates
+	restarts    map[cases.Part]restart
 }
 
 // judged are the families that the engine does not declare unsupported.
@@ -132,6 +133,10 @@ func (k conditions) triage(c cases.Case) (outcome v1.Outcome, reason string, ok 
 		return v1.Skipped, "needs hosts outside of the cluster, which only the lab has", false
 	case !k.addresses && c.Makes(func(p cases.Pod) bool { return p.AddressOf+string(p.Family) != "" }):
 		return v1.Skipped, "needs pods that get the address of one that is gone, or of one family only, as on the lab they can", false
+	case k.restarts[cases.Engine] == nil && c.Restarts(cases.Engine):
+		return v1.Skipped, "kills the engine's agents, which must be processes of the harness, as on the lab they are", false
+	case k.restarts[cases.APIServer] == nil && c.Restarts(cases.APIServer):
+		return v1.Skipped, "kills the API server, which only the lab's can be", false
 	case c.HasFeature(cases.DualStack) && len(k.families) < 2:
 		return v1.Skipped, "needs two IP families, the cluster's pods have one", false
 	case k.restricted && onHost:

@@ -106,6 +106,8 @@ func TestTriage(t *testing.T) {
 		{"an address that nobody can ask for", full, cases.Case{Steps: []cases.Step{{Do: []cases.Action{cases.CreatePod{Pod: cases.Pod{AddressOf: "x/d"}}}}}}, v1.Skipped},
 		{"a pod in the network of its node where that is forbidden", conditions{nodes: 3, families: dual, restricted: true}, cases.Case{Steps: []cases.Step{{Do: []cases.Action{cases.CreatePod{Pod: cases.Pod{HostNetwork: true}}}}}}, v1.Skipped},
 		{"node ports that Services of the fixture would need", conditions{nodes: 3, families: dual, ownPorts: true}, cases.Case{Paths: []cases.Path{cases.PathNodePort}}, v1.Skipped},
+		{"a restart of the engine where nobody can", full, cases.Case{Steps: []cases.Step{{Do: []cases.Action{cases.Restart{Part: cases.Engine}}}}}, v1.Skipped},
+		{"a restart of the API server where nobody can", full, cases.Case{Steps: []cases.Step{{Do: []cases.Action{cases.Restart{Part: cases.APIServer}}}}}, v1.Skipped},
 		{"two families on one", conditions{nodes: 3, families: v4}, cases.Case{Features: []cases.Feature{cases.DualStack}}, v1.Skipped},
 		{
 			"unsupported",

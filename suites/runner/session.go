@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/suites/cases"
@@ -26,8 +27,9 @@ type Session struct {
 	config    Config
 	sentinels *sentinels // nil: none
 	stage     *stage
-	slots     chan struct{}    // one per fixture set that may be at work
-	free      chan *fixtureSet // standing ones that no case is at work in
+	slots     chan struct{}       // one per fixture set that may be at work
+	shares    *semaphore.Weighted // of the cluster; one per fixture set that may be at work
+	free      chan *fixtureSet    // standing ones that no case is at work in
 }
 
 // Open checks cfg and prepares a session. It touches nothing in the cluster.
@@ -38,7 +40,7 @@ func Open(cfg Config) (*Session, error) {
 	}
 	return &Session{
 		cases: cfg.Cases, keep: cfg.Keep, resumed: cfg.Resumed,
-		config: cfg, ledger: newLedger(cfg), stage: newStage(cfg), slots: make(chan struct{}, cfg.Parallel),
+		config: cfg, ledger: newLedger(cfg), stage: newStage(cfg), slots: make(chan struct{}, cfg.Parallel), shares: semaphore.NewWeighted(int64(cfg.Parallel)),
 		free: make(chan *fixtureSet, cfg.Parallel),
 	}, nil
 }
@@ -155,7 +157,7 @@ func (s *Session) playAll(ctx context.Context) error {
 	var g errgroup.Group
 	for range min(cap(s.slots), s.ledger.total) {
 		g.Go(func() error {
-			defer s.retire(ctx)
+			defer s.beside(ctx, cases.Case{}, func() { s.retire(ctx) })
 			for {
 				if _, ok, err := s.playOne(ctx, ""); !ok || err != nil {
 					return err
@@ -173,10 +175,12 @@ func (s *Session) playOne(ctx context.Context, name string) (result v1.Case, ok 
 	if !ok {
 		return v1.Case{}, false, nil
 	}
-	result, a, err := s.play(ctx, s.pick(), s.config.by(c))
-	if a != nil {
-		s.free <- a // never more than may be at work
-	}
+	s.beside(ctx, c, func() {
+		var a *fixtureSet
+		if result, a, err = s.play(ctx, s.pick(), s.config.by(c)); a != nil {
+			s.free <- a // never more than may be at work
+		}
+	})
 	s.ledger.end(result)
 	return result, true, err
 }

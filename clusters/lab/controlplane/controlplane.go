@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
@@ -42,6 +43,7 @@ type ControlPlane struct {
 	cfg   Config
 	ca    *pki.Authority
 	admin pki.Pair
+	api   *process.Process // kube-apiserver
 }
 
 // Start starts etcd and the API server, and returns when the API server is ready; the
@@ -171,6 +173,7 @@ func (c *ControlPlane) startAPIServer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	c.api = p
 	client, err := kubernetes.NewForConfig(c.REST())
 	if err != nil {
 		return fmt.Errorf("make client of kube-apiserver: %w", err)
@@ -179,6 +182,16 @@ func (c *ControlPlane) startAPIServer(ctx context.Context) error {
 		ready := client.Discovery().RESTClient().Get().AbsPath("/readyz")
 		return ready.Timeout(askTimeout).MaxRetries(0).Do(ctx).Error() == nil
 	})
+}
+
+// RestartAPIServer kills the API server, does between while there is none, and starts it again.
+// It returns when it is ready.
+func (c *ControlPlane) RestartAPIServer(ctx context.Context, between func() error) error {
+	if err := c.api.Signal(syscall.SIGKILL); err != nil {
+		return err
+	}
+	<-c.api.Done()
+	return errors.Join(between(), c.startAPIServer(ctx))
 }
 
 func (c *ControlPlane) apiFlags() []string {

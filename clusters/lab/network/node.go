@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"github.com/netassay/netassay/internal/sandbox"
 	"github.com/netassay/netassay/model"
@@ -65,6 +66,25 @@ func (n *Node) configure(all []*Node) error {
 		return fmt.Errorf("configure %s: %w", n.name, l.err)
 	}
 	return nil
+}
+
+// ReachControlPlane gives programs on the node, and its pods, a way to the control plane, which
+// they have unless it was taken from them.
+func (n *Node) ReachControlPlane(way bool) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var errs []error
+	for _, ip := range n.addresses.GatewayIPs() {
+		r := &netlink.Route{Dst: ipNet(single(ip)), Type: unix.RTN_UNREACHABLE}
+		change := n.h.RouteReplace
+		if way {
+			change = n.h.RouteDel
+		}
+		if err := change(r); err != nil && !errors.Is(err, unix.ESRCH) {
+			errs = append(errs, fmt.Errorf("let %s reach %s (%t): %w", n.name, ip, way, err))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (n *Node) close() error {
