@@ -169,6 +169,17 @@ func memoryOfLabels() []Mutant {
 		{Name: "pod-labels-keep-values", Says: "a label that a pod has keeps its first value", Cases: list(onLabels + " label-pod-value-egress"), begin: labels(watch.Pods, onlyNew)},
 		{Name: "every-second-pod-label-missed", Says: "every second change of a pod's labels is missed", Cases: list(onLabels + " label-subject-moves-egress"), begin: everyOf(2, func(e event) bool { return e.is(watch.Pods, apiwatch.Modified) && relabelled(e) })},
 		{Name: "pod-labels-8s-late", Says: "changes of pods' labels are known 8 s late", Cases: list(onLabels), begin: late(8*time.Second, func(e event) bool { return e.is(watch.Pods, apiwatch.Modified) })},
+		{Name: "later-lists-ignored", Says: "a list that is not the first tells of nothing new", Cases: list("restart-api-policies restart-api-labels"), begin: func(n *node) {
+			n.change = func(e event) []event {
+				if e.again && e.gave == nil {
+					return nil
+				}
+				if e.again {
+					e.object = e.gave
+				}
+				return []event{e}
+			}
+		}},
 		{Name: "namespace-labels-missed", Says: "changes of namespaces' labels are missed", Cases: list(onSpaces), begin: labels(watch.Namespaces, keepOld)},
 		{Name: "namespace-labels-only-added", Says: "a namespace's labels are added and changed but never removed", Cases: list(onSpaces + " label-namespace-exists-egress label-namespace-does-not-exist-ingress"), begin: labels(watch.Namespaces, onlyAdd)},
 		{Name: "namespace-labels-keep-values", Says: "a label that a namespace has keeps its first value", Cases: list(onSpaces + " label-namespace-value-egress label-namespace-not-in-egress"), begin: labels(watch.Namespaces, onlyNew)},

@@ -3,6 +3,7 @@
 package mutants
 
 import (
+	"context"
 	"time"
 
 	apiwatch "k8s.io/apimachinery/pkg/watch"
@@ -18,6 +19,7 @@ const (
 	allAlong  = "sentinels isolation-deny-ingress"
 	onSpaces  = "label-namespace flap-namespace-label-egress label-namespace-value-ingress"
 	onPods    = "life-pod-under-policy life-pod-recreated life-pod-as-ingress-peer life-pod-as-egress-peer life-pod-of-egress-subject"
+	onStarts  = "restart-engine-ingress restart-engine-egress-and-flow"
 	onNewPods = "new-pod-ingress new-pod-egress"
 )
 
@@ -79,6 +81,11 @@ func moments() []Mutant {
 		{Name: "flows-cut-for-100ms-at-edits", Says: "a namespace's established connections are dropped for 100 ms when a policy of it is edited", Timed: true, Cases: list(onEdits), begin: onEvent(watch.Policies, apiwatch.Modified, 0, 100*ms, "-j DROP")},
 		{Name: "open-20ms-every-2s", Says: "everything is open for 20 ms every 2 s, as by a resync that flushes", Timed: true, Cases: list(allAlong), begin: periodic(2*time.Second, 20*ms)},
 		{Name: "open-100ms-every-5s", Says: "everything is open for 100 ms every 5 s, as by a resync that flushes", Timed: true, Cases: list(allAlong), begin: periodic(5*time.Second, 100*ms)},
+		{Name: "flushes-at-start", Says: "the agent removes its rules when it starts, and writes them anew", Timed: true, Cases: list(onStarts), begin: func(n *node) {
+			if err := flush(context.Background()); err != nil {
+				n.log.Error("flush failed", "error", err)
+			}
+		}},
 		{Name: "new-pods-open-2s", Says: "a new pod is open for 2 s", Timed: true, Cases: list(onNewPods), begin: newPods(2*time.Second, "-j ACCEPT")},
 		{Name: "new-pods-open-500ms", Says: "a new pod is open for 500 ms", Timed: true, Cases: list(onNewPods), begin: newPods(500*ms, "-j ACCEPT")},
 		{Name: "new-pods-open-100ms", Says: "a new pod is open for 100 ms", Timed: true, Cases: list(onNewPods), begin: newPods(100*ms, "-j ACCEPT")},

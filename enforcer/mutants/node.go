@@ -27,7 +27,8 @@ type event struct {
 	object  object
 	was     object // as the API server had it before; nil: it had not
 	gave    object // as the enforcer was told of it last; nil: it was not
-	initial bool   // part of the first list
+	initial bool   // part of a list
+	again   bool   // which is not the first
 	after   time.Duration
 }
 
@@ -69,11 +70,12 @@ type node struct {
 	mu     sync.Mutex
 	seen   map[watch.Kind]map[string]object // what the API server has, by namespace/name
 	given  map[watch.Kind]map[string]object // what the enforcer has
-	queued []func()                         // for when the kernel has been written next
+	listed map[watch.Kind]int
+	queued []func() // for when the kernel has been written next
 }
 
 func newNode(name string, log *slog.Logger) *node {
-	return &node{name: name, log: log, raw: &raw{log: log}, seen: none(), given: none()}
+	return &node{name: name, log: log, raw: &raw{log: log}, seen: none(), given: none(), listed: map[watch.Kind]int{}}
 }
 
 func none() map[watch.Kind]map[string]object {
@@ -107,6 +109,14 @@ func (n *node) told(e event) []event {
 		}
 	}
 	return out
+}
+
+// lists counts one more list of a kind.
+func (n *node) lists(k watch.Kind) int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.listed[k]++
+	return n.listed[k]
 }
 
 // enforced has f called once the kernel has been written next. It is for use by change.

@@ -4,6 +4,7 @@ package mutants
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -17,13 +18,10 @@ import (
 	"github.com/netassay/netassay/enforcer/watch"
 )
 
-// Run is the enforcer of a node with a fault, until ctx ends. What an earlier one left is
-// removed first, and the mutant's own rules at the end.
-func Run(ctx context.Context, m Mutant, api *rest.Config, name, metrics string, log *slog.Logger) error {
+// Run is the enforcer of a node with a fault, until ctx ends; then all that it put into the
+// kernel is removed. One that was killed leaves it to the next, which must be of the same fault.
+func Run(ctx context.Context, m Mutant, api *rest.Config, name, metrics string, log *slog.Logger) (err error) {
 	unhook(ctx)
-	if err := kernel.Cleanup(ctx, kernel.Exec{}, kernel.Auto); err != nil {
-		return fmt.Errorf("remove what was there: %w", err)
-	}
 	n := newNode(name, log)
 	n.raw.rules = m.rules
 	if m.begin != nil {
@@ -35,9 +33,18 @@ func Run(ctx context.Context, m Mutant, api *rest.Config, name, metrics string, 
 	if err != nil {
 		return err
 	}
-	defer unhook(context.WithoutCancel(ctx))
+	defer func() {
+		ctx := context.WithoutCancel(ctx)
+		unhook(ctx)
+		if left := flush(ctx); left != nil {
+			err = errors.Join(err, fmt.Errorf("remove what was made: %w", left))
+		}
+	}()
 	return agent.New(agent.Config{
 		Clients: clients, Node: name, Existing: plan.Keep, DenyUnknown: !n.trusting, Backend: kernel.Auto, Runner: n,
 		MinInterval: 50 * time.Millisecond, VerifyInterval: time.Minute, MetricsAddress: metrics, Log: log,
 	}).Run(ctx)
 }
+
+// flush removes all rules and sets of the enforcer.
+func flush(ctx context.Context) error { return kernel.Cleanup(ctx, kernel.Exec{}, kernel.Auto) }

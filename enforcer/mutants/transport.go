@@ -54,6 +54,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err == nil && resp.StatusCode == http.StatusOK {
 		out, in := io.Pipe()
 		s := &stream{kind: kind, node: t.node, in: resp.Body, out: in, initial: query.Get("sendInitialEvents") == "true"}
+		s.again = s.initial && t.node.lists(kind) > 1
 		go s.pass()
 		resp.Body = passing{out, resp.Body}
 	}
@@ -74,7 +75,8 @@ type stream struct {
 	kind    watch.Kind
 	node    *node
 	in      io.Reader
-	initial bool
+	initial bool // the list is not over yet
+	again   bool // it is not the first
 
 	mu  sync.Mutex
 	out *io.PipeWriter
@@ -118,7 +120,7 @@ func (s *stream) frame(frame []byte) error {
 	if err != nil {
 		return err
 	}
-	for _, e := range s.node.told(event{kind: s.kind, of: t, object: o, initial: s.initial}) {
+	for _, e := range s.node.told(event{kind: s.kind, of: t, object: o, initial: s.initial, again: s.initial && s.again}) {
 		frame, err := encode(e, meta)
 		if err != nil {
 			return err

@@ -1,6 +1,7 @@
 package mutants
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"slices"
@@ -44,6 +45,7 @@ type matrix struct {
 	known   map[string]cases.Case
 	bed     *testbed.Testbed
 	nodes   []engines.Node
+	engine  engines.Killable // the mutant at work
 	session *runner.Session
 	say     func(string)
 }
@@ -196,6 +198,9 @@ func (x *matrix) config(t *testing.T, all []cases.Case, s conformance.Sentinel) 
 	settings.Timing.Deadline, settings.Sentinel = deadline, s
 	cfg := (&conformance.Run{Bed: x.bed, Say: x.say}).Config(settings, all, nil, "mutants")
 	cfg.Engine, cfg.Events = "mutants", nil
+	cfg.RestartEngine = func(ctx context.Context, meanwhile func(context.Context) error) error {
+		return testbed.Restart(ctx, x.engine, x.nodes, meanwhile)
+	}
 	free, err := conformance.Connect(&cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -211,6 +216,7 @@ func (x *matrix) hold(t *testing.T, m mutant) finding {
 	if err := e.Start(t.Context(), x.nodes); err != nil {
 		t.Fatal(err)
 	}
+	x.engine = e
 	defer func() { _ = e.Stop(t.Context()) }()
 	began, f, batch := time.Now(), finding{mutant: m}, conformance.Defaults().FixtureSets
 	if m.Name == right {
