@@ -62,6 +62,7 @@ type Agent struct {
 	done     atomic.Pointer[LastChange]
 	host     hostState
 	links    *links
+	beside   sync.WaitGroup               // what does not hold up the loop
 	heirs    chan map[netip.Addr]struct{} // whose flows are to be forgotten; capacity 1
 }
 
@@ -78,11 +79,13 @@ func New(cfg Config) *Agent {
 		log:      cfg.Log,
 		watcher:  watch.New(cfg.Clients, cfg.Node),
 		metrics:  newMetrics(),
-		status:   newStatus(cfg.StatusFile),
+		status:   newStatus(cfg.StatusFile, cfg.Log),
 		reporter: newReporter(cfg.Log, cfg.Node),
 		pending:  watch.NewChanges(),
 		trimming: trimming{renews: cfg.Renew},
 		links:    newLinks(),
+		host:     hostState{seen: make(chan view, 1)},
+		check:    check{seen: make(chan sighting, 1)},
 		heirs:    make(chan map[netip.Addr]struct{}, 1),
 	}
 	if a.cfg.Host == nil {
@@ -106,8 +109,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var wg sync.WaitGroup
-	defer wg.Wait()
+	defer a.beside.Wait()
 	defer cancel()
 	if a.cfg.MetricsAddress != "" {
 		// At once: a wrong address is an error at the start, not a line in the log later.
@@ -115,12 +117,12 @@ func (a *Agent) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		wg.Go(func() { a.serve(ctx, l) })
+		a.beside.Go(func() { a.serve(ctx, l) })
 	}
-	wg.Go(func() { a.watcher.Run(ctx) })
-	wg.Go(func() { a.watchRoutes(ctx) })
-	wg.Go(func() { a.forgetFlows(ctx) })
-	wg.Go(func() { a.reporter.post(ctx, a.cfg.Clients.Core) })
+	a.beside.Go(func() { a.watcher.Run(ctx) })
+	a.beside.Go(func() { a.watchRoutes(ctx) })
+	a.beside.Go(func() { a.forgetFlows(ctx) })
+	a.beside.Go(func() { a.reporter.post(ctx, a.cfg.Clients.Core) })
 	return a.loop(ctx)
 }
 
@@ -133,6 +135,8 @@ func (a *Agent) loop(ctx context.Context) error {
 	defer timer.Stop()
 	alive := time.NewTicker(heartbeat)
 	defer alive.Stop()
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
 	quiet := time.NewTimer(0)
 	defer quiet.Stop()
 	verify := time.NewTimer(0)
@@ -155,11 +159,15 @@ func (a *Agent) loop(ctx context.Context) error {
 				return err
 			}
 		case <-a.links.routed:
-			if a.links.stale.Load() { // else a new plan came first
-				a.relook()
-			}
+			a.lookAtHost()
+		case <-look.C:
+			a.lookAtHost()
+		case v := <-a.host.seen:
+			a.viewed(v)
 		case <-verify.C:
 			a.verify(ctx)
+		case s := <-a.check.seen:
+			a.verified(ctx, s)
 		case <-alive.C:
 		}
 	}
@@ -261,6 +269,10 @@ func (a *Agent) apply(ctx context.Context, start time.Time) {
 	a.pending, a.past.Failures = watch.NewChanges(), 0
 	a.status.waiting(time.Time{})
 	a.lookAhead(now)
+	if a.host.lost != "" && len(a.kernel.Families()) > 1 {
+		a.degrade(a.host.lost, false)
+		a.host.lost = ""
+	}
 	live := a.last
 	a.live.Store(&live)
 	if result.Uncollected > 0 {
@@ -278,14 +290,11 @@ const collectAgain = time.Second
 
 func (a *Agent) succeeded(now time.Time) {
 	first := false
-	err := a.status.set(func(s *Status) {
+	a.status.set(func(s *Status) {
 		first = s.Syncs == 0
 		s.Ready, s.Reason, s.LastSuccess, s.Problems = true, "", now, len(a.last.Problems)
 		s.Syncs++
 	})
-	if err != nil {
-		a.log.Warn("can't write status file", "error", err)
-	}
 	if first {
 		objects, _ := a.watcher.Sizes()
 		a.log.Info("in sync", "pods", objects[watch.Pods], "namespaces", objects[watch.Namespaces], "policies", objects[watch.Policies])
@@ -314,9 +323,7 @@ func (a *Agent) failed(ctx context.Context, err error) {
 		}
 		a.log.Error("sync failed; keeping last good state", attrs...)
 	}
-	if err := a.status.set(func(s *Status) { s.Ready, s.Reason = false, fmt.Sprintf("last sync failed: %v", err) }); err != nil {
-		a.log.Warn("can't write status file", "error", err)
-	}
+	a.status.set(func(s *Status) { s.Ready, s.Reason = false, fmt.Sprintf("last sync failed: %v", err) })
 }
 
 // lockRetry is the longest pause between attempts to get the xtables lock.

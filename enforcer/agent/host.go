@@ -2,11 +2,12 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net/netip"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/netassay/netassay/enforcer/host"
@@ -33,18 +34,27 @@ type hostState struct {
 	asked   bool // whether DenyUnknown has been checked
 	guarded bool
 	lacks   []plan.Condition // that the kernel can't look for
+	lost    string           // what is said while IPv6 is missing; "": it is not
 
-	seen     time.Time // when all of it was last looked at
-	prefixes []netip.Prefix
-
-	looking sync.Mutex // somebody is, and has the rest
-	bridge  string
-	ipvs    string
+	prefixes []netip.Prefix // when it was last looked at
+	looking  bool           // somebody looks, and has the rest
+	again    bool           // and is to do it once more
+	seen     chan view
+	bridge   string
+	ipvs     string
 }
 
-// inspectEvery is how often syncs look at all of the host. Each time costs more than the
-// plan of a small change.
-const inspectEvery = 10 * time.Second
+// view is what a look at the host has seen.
+type view struct {
+	began time.Time
+	own   []netip.Addr
+	ips   []netip.Addr // of pods
+	links map[netip.Addr]host.Link
+	err   error
+}
+
+// lookEvery is how often the host is looked at in any case.
+const lookEvery = 10 * time.Second
 
 // start checks that enforcing can work here at all.
 func (a *Agent) start(ctx context.Context) error {
@@ -56,9 +66,17 @@ func (a *Agent) start(ctx context.Context) error {
 		return err
 	}
 	if lost != nil {
-		a.degrade("IPv6 is not enforced: "+lost.Error(), true)
+		a.host.lost = "IPv6 is not enforced: " + lost.Error()
+		a.degrade(a.host.lost, true)
 	}
 	a.reportBackend(ctx)
+	a.tryModules(ctx)
+	return nil
+}
+
+// tryModules finds out what rules can't look for.
+func (a *Agent) tryModules(ctx context.Context) {
+	a.host.lacks = nil
 	for _, f := range a.kernel.Families() {
 		lacks, err := a.kernel.Lacks(ctx, f, plan.Optional(f))
 		if err != nil {
@@ -69,7 +87,6 @@ func (a *Agent) start(ctx context.Context) error {
 		}
 		a.host.lacks = append(a.host.lacks, lacks...)
 	}
-	return nil
 }
 
 // tools are the real ones, but for changes of sets where netlink works.
@@ -84,11 +101,7 @@ func (a *Agent) tools() kernel.Runner {
 
 // degrade tells that something does not work, or does again.
 func (a *Agent) degrade(what string, on bool) {
-	news, err := a.status.degrade(what, on)
-	if err != nil {
-		a.log.Warn("can't write status file", "error", err)
-	}
-	switch {
+	switch news := a.status.degrade(what, on); {
 	case news && on:
 		a.log.Error("degraded: " + what)
 		a.reporter.ofNode(degradedReason, what, what, time.Now())
@@ -140,25 +153,23 @@ func (a *Agent) options() plan.Options {
 	return plan.Options{Node: a.cfg.Node, Existing: a.cfg.Existing, DenyUnknown: a.cfg.DenyUnknown, Own: a.host.own, Links: a.links.names, Bridges: a.links.bridges, Lacks: a.host.lacks, Gone: a.links.gone}
 }
 
-// inspect looks at the host again, and tells what has changed there. Its addresses go into
-// the plan, the others are for the operator: the loop does not wait for them.
+// inspect sees to it that the host is looked at when its node has changed.
 func (a *Agent) inspect() {
-	a.readAddresses()
 	node, _ := a.watcher.Node()
-	prefixes := node.PodCIDRs
-	if time.Since(a.host.seen) < inspectEvery && slices.Equal(prefixes, a.host.prefixes) {
-		return
+	if !a.planned {
+		a.host.prefixes = node.PodCIDRs
+		a.readAddresses()
 	}
-	a.host.seen, a.host.prefixes = time.Now(), prefixes
-	go a.lookAround(a.whereaboutsOfPods())
-	a.relook()
-	a.tellLinks()
-	if a.cfg.DenyUnknown && !a.host.asked && len(prefixes) == 0 {
+	if !a.planned || !slices.Equal(node.PodCIDRs, a.host.prefixes) {
+		a.lookAtHost()
+	}
+	if a.cfg.DenyUnknown && !a.host.asked && len(node.PodCIDRs) == 0 {
 		a.log.Warn("node has no podCIDRs: --default-deny-unknown has no effect", "node", a.cfg.Node)
 	}
 	a.host.asked = true
 }
 
+// readAddresses is for plans that can't wait for a look.
 func (a *Agent) readAddresses() {
 	if !a.cfg.DenyUnknown {
 		return
@@ -166,33 +177,69 @@ func (a *Agent) readAddresses() {
 	own, err := a.cfg.Host.Addresses()
 	if err != nil {
 		a.log.Warn("can't list node addresses", "error", err)
+	}
+	a.host.own = own
+}
+
+// lookAtHost looks at the host beside the loop, which gets what was seen by hostState.seen.
+func (a *Agent) lookAtHost() {
+	if a.host.looking {
+		a.host.again = true
 		return
 	}
-	if !slices.Equal(own, a.host.own) {
-		a.host.own, a.host.changed = own, true
+	node, _ := a.watcher.Node()
+	a.host.looking, a.host.again, a.host.prefixes = true, false, node.PodCIDRs
+	v := view{began: time.Now(), ips: addressesOf(maps.Values(a.links.pods))}
+	a.beside.Go(func() {
+		var errs [2]error
+		if a.cfg.DenyUnknown {
+			v.own, errs[0] = a.cfg.Host.Addresses()
+		}
+		v.links, errs[1] = a.cfg.Host.Links(v.ips, node.PodCIDRs)
+		v.err = errors.Join(errs[:]...)
+		a.lookAround(whereaboutsOfPods(node.PodCIDRs, v.ips))
+		a.host.seen <- v
+	})
+}
+
+// viewed has a new plan made when something was seen that matters to it.
+func (a *Agent) viewed(v view) {
+	a.host.looking = false
+	if v.err != nil {
+		a.log.Warn("can't look at the node's addresses and the interfaces of pods", "error", v.err)
+	} else {
+		changed := !slices.Equal(v.own, a.host.own)
+		a.host.own = v.own
+		switch {
+		case v.began.Before(a.links.seen): // a plan had to look after it had begun
+			a.host.again = true
+		case a.tie(v.ips, v.links) || len(a.links.gone) > 0:
+			changed = true
+		}
+		if changed && a.planned {
+			a.replan()
+		}
+	}
+	a.tellLinks()
+	if a.host.again {
+		a.lookAtHost()
 	}
 }
 
 // whereaboutsOfPods are the node's podCIDRs, or else what addresses its pods have.
-func (a *Agent) whereaboutsOfPods() []netip.Prefix {
-	if len(a.host.prefixes) > 0 {
-		return a.host.prefixes
+func whereaboutsOfPods(podCIDRs []netip.Prefix, ips []netip.Addr) []netip.Prefix {
+	if len(podCIDRs) > 0 {
+		return podCIDRs
 	}
-	var out []netip.Prefix
-	for _, p := range a.links.pods {
-		for _, ip := range p.IPs {
-			out = append(out, netip.PrefixFrom(ip, ip.BitLen()))
-		}
+	out := make([]netip.Prefix, len(ips))
+	for i, ip := range ips {
+		out[i] = netip.PrefixFrom(ip, ip.BitLen())
 	}
 	return out
 }
 
-// lookAround tells of what makes policies ineffective. One look at a time is enough.
+// lookAround tells of what makes policies ineffective.
 func (a *Agent) lookAround(pods []netip.Prefix) {
-	if !a.host.looking.TryLock() {
-		return
-	}
-	defer a.host.looking.Unlock()
 	if len(pods) > 0 {
 		a.readBridges(pods)
 	}

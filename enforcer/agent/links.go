@@ -2,12 +2,13 @@ package agent
 
 import (
 	"context"
+	"iter"
 	"maps"
 	"net/netip"
 	"slices"
-	"sync/atomic"
 	"time"
 
+	"github.com/netassay/netassay/enforcer/host"
 	"github.com/netassay/netassay/model"
 )
 
@@ -19,12 +20,11 @@ type links struct {
 	bridges map[netip.Addr]string // of those with several, likewise
 	pods    map[string]model.Pod  // of the last plan, by UID and name
 	gone    []model.Pod           // of these, those without an object
-	stale   atomic.Bool           // routes have changed since the last look
-	routed  chan struct{}         // capacity 1: the same, for the loop
-	seen    time.Time
-	trouble string    // what is wrong
-	since   time.Time // since when
-	told    string    // what was last said in the log
+	routed  chan struct{}         // capacity 1: routes may have changed
+	seen    time.Time             // when a plan last looked
+	trouble string                // what is wrong
+	since   time.Time             // since when
+	told    string                // what was last said in the log
 }
 
 func newLinks() *links {
@@ -38,18 +38,20 @@ const watchAgain = time.Second
 // route after its address is known.
 func (a *Agent) watchRoutes(ctx context.Context) {
 	for ctx.Err() == nil {
-		err := a.cfg.Host.Watch(ctx, func() {
-			a.links.stale.Store(true)
-			select {
-			case a.links.routed <- struct{}{}:
-			default:
-			}
-		})
+		err := a.cfg.Host.Watch(ctx, a.links.doubt)
 		a.log.Debug("watch of routes ended", "error", err)
 		select {
 		case <-ctx.Done():
 		case <-time.After(watchAgain):
 		}
+	}
+}
+
+// doubt has the loop look at the host.
+func (l *links) doubt() {
+	select {
+	case l.routed <- struct{}{}:
+	default:
 	}
 }
 
@@ -71,7 +73,7 @@ func (a *Agent) bind(s model.Snapshot) {
 		}
 	}
 	left = unowned(left, s.Pods)
-	if l.stale.Load() || fresh || len(left) > 0 || time.Since(l.seen) > inspectEvery {
+	if !a.planned || fresh || len(left) > 0 {
 		a.lookUp(slices.Concat(slices.Collect(maps.Values(local)), left))
 	}
 	l.gone = nil
@@ -101,21 +103,29 @@ func unowned(pods, others []model.Pod) []model.Pod {
 	return slices.DeleteFunc(pods, func(p model.Pod) bool { return len(p.IPs) == 0 })
 }
 
-// lookUp finds the interfaces of pods, and reports whether any has changed.
-func (a *Agent) lookUp(pods []model.Pod) (changed bool) {
-	l := a.links
-	l.stale.Store(false)
-	var ips []netip.Addr
-	for _, p := range pods {
+func addressesOf(pods iter.Seq[model.Pod]) (ips []netip.Addr) {
+	for p := range pods {
 		ips = append(ips, p.IPs...)
 	}
+	return ips
+}
+
+// lookUp finds the interfaces of pods for a plan that can't wait.
+func (a *Agent) lookUp(pods []model.Pod) {
+	a.links.seen = time.Now()
+	ips := addressesOf(slices.Values(pods))
 	found, err := a.cfg.Host.Links(ips, a.host.prefixes)
 	if err != nil {
-		l.stale.Store(true)
 		a.log.Warn("can't find the interfaces of pods", "error", err)
-		return false
+		a.links.doubt()
+		return
 	}
-	l.seen = time.Now()
+	a.tie(ips, found)
+}
+
+// tie takes note of the interfaces that lead to addresses, and reports whether any has changed.
+func (a *Agent) tie(ips []netip.Addr, found map[netip.Addr]host.Link) (changed bool) {
+	l := a.links
 	names, bridges := map[netip.Addr]string{}, map[netip.Addr]string{}
 	for ip, link := range found {
 		if link.Shared {
@@ -130,14 +140,6 @@ func (a *Agent) lookUp(pods []model.Pod) (changed bool) {
 	}
 	l.names, l.bridges = names, bridges
 	return true
-}
-
-// relook is for routes that have changed.
-func (a *Agent) relook() {
-	if a.planned && (a.lookUp(slices.Collect(maps.Values(a.links.pods))) || len(a.links.gone) > 0) {
-		a.host.changed = true
-		a.woken()
-	}
 }
 
 // Doubt that lasts for settleLinks is worth a line in the log: while a pod comes or goes, its

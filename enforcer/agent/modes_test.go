@@ -3,6 +3,7 @@ package agent_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -23,6 +24,7 @@ import (
 	"github.com/netassay/netassay/enforcer/agent"
 	agentbench "github.com/netassay/netassay/enforcer/agent/bench"
 	"github.com/netassay/netassay/enforcer/explain"
+	"github.com/netassay/netassay/enforcer/host"
 	"github.com/netassay/netassay/enforcer/iptsim"
 	"github.com/netassay/netassay/enforcer/watch"
 )
@@ -36,6 +38,7 @@ type node struct {
 	ipvs   string
 	bridge string
 	own    []netip.Addr
+	broken bool // what Links looks at
 }
 
 func (n *node) IPVS() string {
@@ -54,6 +57,15 @@ func (n *node) Addresses() ([]netip.Addr, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return slices.Clone(n.own), nil
+}
+
+func (n *node) Links(ips []netip.Addr, podCIDRs []netip.Prefix) (map[netip.Addr]host.Link, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.broken {
+		return nil, errors.New("no netlink")
+	}
+	return n.Host.Links(ips, podCIDRs)
 }
 
 func (n *node) change(f func()) {
@@ -95,6 +107,22 @@ func TestRefusesIPVS(t *testing.T) {
 	if len(b.Kernel.Commands) > 0 {
 		t.Errorf("ran %v", b.Kernel.Commands)
 	}
+}
+
+// TestLinksAreLookedForAgain: policies are in force although nobody can tell the interfaces of
+// pods, which are looked for until somebody can.
+func TestLinksAreLookedForAgain(t *testing.T) {
+	b := newBench(t)
+	b.host = &node{broken: true}
+	fill(b.API)
+	b.API.Set(policy(1))
+	b.start()
+	b.Until("isolated", b.isolating)
+	b.host.change(func() { b.host.broken = false })
+	b.Until("known", func() bool {
+		_, m := b.Get("/metrics")
+		return strings.Contains(m, `npenf_pod_addresses{link="own"} 1`)
+	})
 }
 
 func TestHostTroubleIsShown(t *testing.T) {

@@ -3,6 +3,7 @@ package agent
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -29,15 +30,16 @@ type Status struct {
 type status struct {
 	mu   sync.Mutex
 	now  Status
-	file string    // "" is none
+	file string // "" is none
+	log  *slog.Logger
 	beat time.Time // when the loop was last seen alive
 
 	pending time.Time                // since when a change waits for the kernel; zero: none does
 	silent  map[watch.Kind]time.Time // since when requests for a kind fail
 }
 
-func newStatus(file string) *status {
-	return &status{file: file, silent: map[watch.Kind]time.Time{}, now: Status{PID: os.Getpid(), Reason: "waiting for the first list from the API server"}}
+func newStatus(file string, log *slog.Logger) *status {
+	return &status{file: file, log: log, silent: map[watch.Kind]time.Time{}, now: Status{PID: os.Getpid(), Reason: "waiting for the first list from the API server"}}
 }
 
 func (s *status) touch(now time.Time) {
@@ -108,8 +110,8 @@ func (s *status) ready(now time.Time) string {
 }
 
 // degrade notes that something does not work, or does again. It reports whether that is news.
-func (s *status) degrade(what string, on bool) (news bool, err error) {
-	err = s.set(func(now *Status) {
+func (s *status) degrade(what string, on bool) (news bool) {
+	s.set(func(now *Status) {
 		if news = slices.Contains(now.Degraded, what) != on; !news {
 			return
 		}
@@ -118,24 +120,26 @@ func (s *status) degrade(what string, on bool) (news bool, err error) {
 			now.Degraded = append(now.Degraded, what)
 		}
 	})
-	return news, err
+	return news
 }
 
 // set changes the status and writes the file, whole or not at all.
-func (s *status) set(change func(*Status)) error {
+func (s *status) set(change func(*Status)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	change(&s.now)
 	if s.file == "" {
-		return nil
-	}
-	text, err := json.Marshal(s.now)
-	if err != nil {
-		return fmt.Errorf("encode status: %w", err)
+		return
 	}
 	whole := s.file + ".new"
-	if err := os.WriteFile(whole, append(text, '\n'), 0o600); err != nil {
-		return err
+	text, err := json.Marshal(s.now)
+	if err == nil {
+		err = os.WriteFile(whole, append(text, '\n'), 0o600)
 	}
-	return os.Rename(whole, s.file)
+	if err == nil {
+		err = os.Rename(whole, s.file)
+	}
+	if err != nil {
+		s.log.Warn("can't write status file", "error", err)
+	}
 }

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -10,11 +11,7 @@ import (
 
 func TestReadiness(t *testing.T) {
 	t0 := time.Unix(1000, 0)
-	good := func(s *status) {
-		if err := s.set(func(now *Status) { now.Ready, now.Reason = true, "" }); err != nil {
-			t.Fatal(err)
-		}
-	}
+	good := func(s *status) { s.set(func(now *Status) { now.Ready, now.Reason = true, "" }) }
 	for _, tc := range []struct {
 		name string
 		make func(s *status)
@@ -37,7 +34,7 @@ func TestReadiness(t *testing.T) {
 			s.away(watch.Pods, false, t0)
 		}, ""},
 	} {
-		s := newStatus("")
+		s := newStatus("", slog.New(slog.DiscardHandler))
 		tc.make(s)
 		if got := s.ready(t0); tc.want == "" && got != "" || !strings.Contains(got, tc.want) {
 			t.Errorf("%s: %q, want %q", tc.name, got, tc.want)
@@ -47,7 +44,7 @@ func TestReadiness(t *testing.T) {
 
 func TestAlive(t *testing.T) {
 	t0 := time.Unix(1000, 0)
-	s := newStatus("")
+	s := newStatus("", slog.New(slog.DiscardHandler))
 	s.touch(t0)
 	if got := s.alive(t0.Add(stuckAfter)); got != "" {
 		t.Errorf("idle: %q", got)

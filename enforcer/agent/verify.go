@@ -8,18 +8,23 @@ import (
 	"github.com/netassay/netassay/enforcer/kernel"
 )
 
-// check is how it goes with the checks for drift. To read back what a large cluster has in
-// the kernel takes some tenths of a second, for which a change would have to wait: a check
-// gives way to it and is made again soon, but not for ever.
+// check is how it goes with the checks for drift. To read back what a large cluster has in the
+// kernel takes some tenths of a second, so that it happens beside the loop, which compares.
 type check struct {
-	gaveWay int       // times in a row
-	at      time.Time // when the next is due; zero: never
+	at       time.Time // when the next is due; zero: one is under way, or never
+	failures int       // in a row
+	seen     chan sighting
 }
 
-const (
-	mostGaveWay = 3
-	checkAgain  = time.Second
-)
+// sighting is how a look at the kernel went.
+type sighting struct {
+	*kernel.Sight
+	err error
+}
+
+// checkAgain is when to look again after one that failed: a set can be gone between the list of
+// all and its own.
+const checkAgain = time.Second
 
 // next puts the next check off by the interval between checks; 0 is for ever.
 func (c *check) next(interval time.Duration) {
@@ -28,28 +33,41 @@ func (c *check) next(interval time.Duration) {
 	}
 }
 
-// verify looks for drift and repairs it. While syncs fail there is nothing to compare with.
+// verify begins to look for drift, and at the host. While syncs fail there is nothing to
+// compare with.
 func (a *Agent) verify(ctx context.Context) {
-	a.check.next(a.cfg.VerifyInterval)
 	if !a.planned || a.past.Failures > 0 {
+		a.check.next(a.cfg.VerifyInterval)
 		return
 	}
-	a.host.seen = time.Time{}
-	a.inspect()
-	if a.host.changed && a.past.Dirty.IsZero() {
-		a.past.Dirty, a.past.Urgent = time.Now(), true
-	}
-	drift, gaveWay, err := a.readBack(ctx)
-	switch {
-	case err == nil:
-		a.check.gaveWay = 0
-	case ctx.Err() != nil:
-		return
-	case gaveWay:
-		a.check.gaveWay++
+	a.lookAtHost()
+	a.check.at = time.Time{}
+	look := a.kernel.Look()
+	a.beside.Go(func() {
+		s, err := look(ctx)
+		a.check.seen <- sighting{s, err}
+	})
+}
+
+// verified repairs what the look has seen to be wrong.
+func (a *Agent) verified(ctx context.Context, s sighting) {
+	if s.err != nil {
 		a.check.next(min(checkAgain, a.cfg.VerifyInterval))
-	default:
-		a.log.Warn("can't verify kernel state", "error", err)
+		if a.check.failures++; a.check.failures > 1 && ctx.Err() == nil {
+			a.log.Warn("can't verify kernel state", "error", s.err)
+		}
+		return
+	}
+	a.check.next(a.cfg.VerifyInterval)
+	a.check.failures = 0
+	drift := a.kernel.Compare(s.Sight)
+	if a.past.Failures > 0 { // nothing is known
+		return
+	}
+	if a.host.lost != "" && len(a.kernel.Families()) > 1 { // IPv6 is there
+		a.tryModules(ctx)
+		a.replan()
+		return
 	}
 	a.lookAhead(time.Now())
 	if !drift.Any() {
@@ -70,33 +88,13 @@ func (a *Agent) lookAhead(now time.Time) {
 	if len(rules) > 0 {
 		a.reporter.ahead(rules, now)
 	}
-	if err := a.status.set(func(s *Status) { s.Ahead = rules }); err != nil {
-		a.log.Warn("can't write status file", "error", err)
-	}
+	a.status.set(func(s *Status) { s.Ahead = rules })
 }
 
-// readBack compares the kernel with what it should hold. It ends when the cluster changes,
-// unless it has given way often enough; what it has seen by then counts.
-func (a *Agent) readBack(ctx context.Context) (drift kernel.Drift, gaveWay bool, err error) {
-	if a.check.gaveWay >= mostGaveWay {
-		drift, err = a.kernel.Verify(ctx)
-		return drift, false, err
+// replan has a new plan made although nothing in the cluster has changed.
+func (a *Agent) replan() {
+	a.host.changed, a.past.Urgent = true, true
+	if a.past.Dirty.IsZero() {
+		a.past.Dirty = time.Now()
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	changed := make(chan bool)
-	go func() {
-		select {
-		case <-a.watcher.Wake():
-			cancel()
-			changed <- true
-		case <-ctx.Done():
-			changed <- false
-		}
-	}()
-	drift, err = a.kernel.Verify(ctx)
-	cancel()
-	if gaveWay = <-changed; gaveWay {
-		a.woken()
-	}
-	return drift, gaveWay, err
 }

@@ -18,14 +18,14 @@ type Options struct {
 }
 
 // Kernel is the netfilter state of one node, as one writer sees it. It is not safe for
-// concurrent use.
+// concurrent use, but for what Look says.
 type Kernel struct {
 	backend  Backend
 	families []model.Family
 	run      Runner
 	parallel bool
 	known    map[model.Family]*family // nil: must be read first
-	cursor   string                   // last set that Verify has read
+	cursor   string                   // last set that a look has read
 }
 
 // New returns a Kernel that has not looked at anything yet.

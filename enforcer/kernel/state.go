@@ -40,7 +40,8 @@ type chain struct {
 type family struct {
 	table
 	sets    map[string]*set
-	settled *settled // nil: what is there must be compared anew
+	settled *settled        // nil: what is there must be compared anew
+	touched map[string]bool // chains and sets that were written since somebody looks; nil: nobody does
 }
 
 // settled is what a plan needs no more than members of sets to change from, as the kernel

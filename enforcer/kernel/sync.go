@@ -51,6 +51,7 @@ func (k *Kernel) syncFamily(ctx context.Context, want plan.FamilyPlan, transient
 		c.restrict, c.loosen = append(c.restrict, c.loosen...), nil
 	}
 	r.Changed = true
+	have.touch(c)
 	start := time.Now()
 	if err := k.before(ctx, have, c, r); err != nil {
 		return err
