@@ -97,7 +97,7 @@ func TestScenario42ForgedSource(t *testing.T) {
 //
 // Level: real kernel with packets, both backends.
 //
-// Lab: not on the lab, whose prober sends no such messages.
+// Lab: observed by the cases observed-nd-egress and observed-nd-ingress; judged here only.
 func TestScenario43ForwardedNeighbourDiscovery(t *testing.T) {
 	s := world()
 	onNodes(t, s, func(n *plugged) {

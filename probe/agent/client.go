@@ -25,7 +25,7 @@ type client struct {
 	done     map[uint64][]wire.Observation // of this turn, by request
 	ports    *portPicker
 	sctp     map[family]*sctpClient
-	noSCTP   string // why there is none
+	noSCTP   string         // why there is none
 	raw      map[family]int // sockets for packets with headers, once there was need
 	flows    map[uint64]*heldFlow
 }

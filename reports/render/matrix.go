@@ -62,7 +62,9 @@ func (k kind) String() string {
 	return name
 }
 
-func kindOf(c *v1.Cell) kind { return kind{c.Path, c.Family, c.Protocol, c.Port, c.Payload, c.Form, c.Flow} }
+func kindOf(c *v1.Cell) kind {
+	return kind{c.Path, c.Family, c.Protocol, c.Port, c.Payload, c.Form, c.Flow}
+}
 
 func compareKinds(a, b kind) int {
 	return cmp.Or(cmp.Compare(a.path, b.path), cmp.Compare(a.protocol, b.protocol), cmp.Compare(a.port, b.port), cmp.Compare(a.payload, b.payload), cmp.Compare(a.form, b.form), cmp.Compare(a.flow, b.flow), cmp.Compare(a.family, b.family))
