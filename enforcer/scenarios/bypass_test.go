@@ -155,7 +155,7 @@ func TestScenario44TwoPodsOneAddress(t *testing.T) {
 //
 // Level: real kernel with packets, both families and backends; when flows are forgotten, enforcer/agent tells.
 //
-// Lab: not on the lab, whose nodes give an address again last.
+// Lab: cases address-reused-old-flow-ingress, address-reused-old-flow-egress.
 func TestScenario45InheritedFlows(t *testing.T) {
 	s := world()
 	closed := with(t, s, "y/closed", isolatedX)

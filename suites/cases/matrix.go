@@ -77,7 +77,8 @@ func (c Case) whole(client, server string, f model.Family) bool {
 	return c.Whole == "" || c.Whole == f || !IsPodKey(client) || !IsPodKey(server)
 }
 
-// held are the cells of the flows that were opened by the end of the step and whose pods exist.
+// held are the cells of the flows that were opened by the end of the step and whose pods exist. A
+// flow knows only addresses: it goes on to the pod that has got those of its server.
 func (c Case) held(fake *FakeCluster, step int, families []model.Family) []Cell {
 	var all []Cell
 	for _, s := range c.Steps[:step+1] {
@@ -86,15 +87,28 @@ func (c Case) held(fake *FakeCluster, step int, families []model.Family) []Cell 
 			if !ok {
 				continue
 			}
+			server := c.heir(f.Server.Key(), step)
 			for _, family := range families {
-				if !fake.has(f.Client.Key(), family) || !fake.has(f.Server.Key(), family) {
+				if !fake.has(f.Client.Key(), family) || !fake.has(server, family) {
 					continue
 				}
-				all = append(all, Cell{f.Client.Key(), f.Server.Key(), family, Kind{f.Probe, PathPod}, f.Name})
+				all = append(all, Cell{f.Client.Key(), server, family, Kind{f.Probe, PathPod}, f.Name})
 			}
 		}
 	}
 	return all
+}
+
+// heir is the key of the pod that has got the addresses of a pod by the end of the step, or its own.
+func (c Case) heir(key string, step int) string {
+	for _, s := range c.Steps[:step+1] {
+		for _, a := range s.Do {
+			if p, ok := a.(CreatePod); ok && p.AddressOf == key {
+				key = p.Key()
+			}
+		}
+	}
+	return key
 }
 
 // Wants are the verdicts of all cells after step. By a node port a pin holds only where the
