@@ -14,6 +14,9 @@ func forms(target Target) []Form {
 	if target.Protocol == wire.ICMP {
 		return []Form{FormND}
 	}
+	if target.Addr.Addr().Is6() {
+		return []Form{FormForged, FormFragments, FormLinkLocal, FormOptions}
+	}
 	return []Form{FormForged, FormFragments, FormOptions}
 }
 

@@ -36,6 +36,7 @@ type Form = wire.Form
 const (
 	FormForged    = wire.FormForged
 	FormFragments = wire.FormFragments
+	FormLinkLocal = wire.FormLinkLocal
 	FormND        = wire.FormND
 	FormOptions   = wire.FormOptions
 )

@@ -36,7 +36,7 @@ func ipv4Only(s model.Snapshot) model.Snapshot {
 //
 // Level: real kernel with packets, both backends, pods with routes of their own and on a bridge.
 //
-// Lab: not on the lab, whose pods have no link-local addresses.
+// Lab: observed by the case observed-link-local-egress; judged, and on a bridge, here only.
 func TestScenario41LinkLocal(t *testing.T) {
 	for name, s := range map[string]model.Snapshot{"dual-stack": world(), "IPv4 only": ipv4Only(world())} {
 		t.Run(name, func(t *testing.T) {

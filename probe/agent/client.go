@@ -129,6 +129,14 @@ func (c *client) begin(j job) {
 		a.finish(wire.Inconclusive, "", err.Error())
 		return
 	}
+	if j.target.Form == wire.FormLinkLocal {
+		to, err := onLink()
+		if err != nil {
+			a.finish(wire.Inconclusive, "", err.Error())
+			return
+		}
+		a.target.Addr = netip.AddrPortFrom(to, j.target.Addr.Port())
+	}
 	switch {
 	case j.target.Form.Raw():
 		a.protocol = &rawProbe{}

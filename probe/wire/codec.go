@@ -124,6 +124,8 @@ func (t Target) formed() bool {
 		return (t.Protocol == TCP || t.Protocol == UDP) && t.From.IsValid()
 	case FormFragments, FormOptions:
 		return t.Protocol == TCP || t.Protocol == UDP
+	case FormLinkLocal:
+		return (t.Protocol == TCP || t.Protocol == UDP) && t.Addr.Addr().Is6()
 	case FormND:
 		return t.Protocol == ICMP && t.Addr.Addr().Is6()
 	}

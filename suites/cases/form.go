@@ -21,6 +21,8 @@ const (
 	Options   Form = "options"   // of IPv4; hop-by-hop and destination options of IPv6
 	Fragments Form = "fragments" // two
 	ND        Form = "nd"        // a neighbour solicitation with a payload; of ICMP
+	// LinkLocal goes to the node's link-local address on the client's link; to its own node, in IPv6.
+	LinkLocal Form = "link-local"
 )
 
 // asPrefix begins a form with a source that is not the client's.
@@ -29,16 +31,16 @@ const asPrefix = "as:"
 // Nobody is who has none of the addresses in a cluster.
 const Nobody = "nobody"
 
-var formSyntax = regexp.MustCompile(`^(options|fragments|nd|as:(nobody|node[1-9]|[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9-]*))$`)
+var formSyntax = regexp.MustCompile(`^(options|fragments|nd|link-local|as:(nobody|node[1-9]|[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9-]*))$`)
 
 // parseForm reads the form of a probe of a protocol.
 func parseForm(s string, protocol corev1.Protocol) (Form, error) {
 	f := Form(s)
 	switch {
 	case !formSyntax.MatchString(s):
-		return "", fmt.Errorf("%q is no form of a packet; valid are options, fragments, nd, as:nobody, as:x/a, as:node1", s)
+		return "", fmt.Errorf("%q is no form of a packet; valid are options, fragments, link-local, nd, as:nobody, as:x/a, as:node1", s)
 	case (f == ND) != (protocol == ICMP) || protocol == corev1.ProtocolSCTP || protocol == "":
-		return "", fmt.Errorf("%q: TCP and UDP have the forms options, fragments and as:, ICMP has nd", s)
+		return "", fmt.Errorf("%q: TCP and UDP have the forms options, fragments, link-local and as:, ICMP has nd", s)
 	}
 	return f, nil
 }
@@ -57,7 +59,7 @@ func (f Form) Claims() string {
 }
 
 // In reports whether a family has such packets.
-func (f Form) In(family model.Family) bool { return f != ND || family == model.IPv6 }
+func (f Form) In(family model.Family) bool { return f != ND && f != LinkLocal || family == model.IPv6 }
 
 // nobodys are addresses that nobody has, of those set aside for documentation.
 var nobodys = []netip.Addr{netip.MustParseAddr("203.0.113.250"), netip.MustParseAddr("2001:db8:ffff::fa")}
@@ -122,5 +124,6 @@ func (c Case) mayForm(fake *FakeCluster, k Cell) bool {
 	form := k.Probe.Form
 	return k.Client != k.Server && c.meet(k.Client, k.Server) && fake.leads(k.Client, k.Server, k.Kind) &&
 		fake.has(k.Client, k.Family) && fake.has(k.Server, k.Family) && form.In(k.Family) && form.Claims() != k.Server &&
-		form.Claimed(k.Family, fake.PodIPs).IsValid() == (form.Claims() != "")
+		form.Claimed(k.Family, fake.PodIPs).IsValid() == (form.Claims() != "") &&
+		(form != LinkLocal || IsNodeKey(k.Server) && fake.nodeOf(k.Client) == fake.nodeOf(k.Server))
 }
