@@ -147,7 +147,7 @@ func (n *plugged) listenAt(ns *sandbox.NetNS, name, network, address string) {
 	})
 	n.t.Cleanup(func() { _ = c.Close() })
 	go func() {
-		b := make([]byte, 100)
+		b := make([]byte, 4096)
 		for {
 			k, _, err := c.ReadFrom(b)
 			if err != nil {
