@@ -58,12 +58,17 @@ func fresh(c cases.Case, tried map[string]bool) (cases.Case, bool) {
 	if err != nil {
 		return c, false
 	}
+	return c, untried(c, tried)
+}
+
+// untried reports whether a case is not among those that were tried, and notes it.
+func untried(c cases.Case, tried map[string]bool) bool {
 	text, err := cases.Format(c)
 	if err != nil || tried[string(text)] {
-		return c, false
+		return false
 	}
 	tried[string(text)] = true
-	return c, true
+	return true
 }
 
 // smaller are all cases with one piece less, those with much less first.

@@ -101,6 +101,14 @@ func (s *Session) Order() []string { return slices.Clone(s.ledger.report.Order) 
 // may need no more of the nodes than those do. It is safe to call from several goroutines.
 func (s *Session) Add(c cases.Case) { s.ledger.enqueue(c) }
 
+// Hurry gives steps a quarter of their deadline, or all of it again. No case may be at work.
+func (s *Session) Hurry(on bool) {
+	s.stage.timing.Deadline = s.config.Timing.Deadline
+	if on {
+		s.stage.timing.Deadline /= 4
+	}
+}
+
 // Play plays the case of that name, in a fixture set that is free, for which it waits while
 // Config.Parallel others are at work. It is safe to call from several goroutines. A case
 // that can't run here, that was played before, or that may not begin any more because the

@@ -35,6 +35,6 @@ func (r *Run) OnBed(ctx context.Context, t *testbed.Testbed, s conformance.Setti
 	if err := session.Start(ctx); err != nil {
 		return err
 	}
-	h.Player, h.AtOnce = Live(session), s.FixtureSets
+	h.Player, h.AtOnce, h.Hurry = Live(session), s.FixtureSets, session.Hurry
 	return r.Hunt(ctx, t.Engine, h)
 }

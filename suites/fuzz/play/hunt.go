@@ -26,6 +26,8 @@ type Hunt struct {
 	For    time.Duration // after which no case is begun
 	Most   int64         // cases that are begun; 0 is any number
 	Shrink time.Duration // after which a found case gets no smaller
+	// Hurry, if not nil, has cases judged sooner, or as ever again. No case is at work then.
+	Hurry func(on bool)
 	// Played is told of each case, one at a time, also of those that shrink a found one.
 	Played func(c cases.Case, r fuzz.Result, took time.Duration)
 
@@ -70,29 +72,63 @@ func (h *Hunt) Run(ctx context.Context) (*Found, error) {
 	return failed.Load(), err
 }
 
-// Reduce confirms what was found and makes it smaller.
+// Reduce confirms what was found and makes it smaller. A case that fails costs its deadline: all
+// of this is done in a hurry, and what is left played once more without. When that does not fail,
+// the drawn case is what was found.
 func (h *Hunt) Reduce(ctx context.Context, found *Found) error {
-	start := time.Now()
+	start, drawn := time.Now(), *found
 	h.plays.Store(0)
 	defer func() { found.Plays, found.Took = h.plays.Load(), time.Since(start) }()
-	again, err := h.first(ctx, found, []cases.Case{found.Case})
-	if err != nil || again < 0 {
+	h.hurry(true)
+	fails, err := h.shrink(ctx, found, start.Add(h.Shrink*3/4)) // the rest is for the last play
+	h.hurry(false)
+	if fails && err == nil {
+		var again int
+		again, err = h.first(ctx, found, []cases.Case{found.Case})
+		found.Again = err == nil && again >= 0
+	}
+	if !found.Again {
+		found.Case, found.Wrong = drawn.Case, drawn.Wrong
 		return err
 	}
-	found.Again = true
-	small, err := fuzz.Shrink(found.Case, h.AtOnce, func(batch []cases.Case) (int, error) {
-		if time.Since(start) > h.Shrink {
+	found.Case.Name = found.First.Name
+	found.Case.Title, found.Case.Spec = found.Wrong.String(), found.Wrong.Reason
+	return nil
+}
+
+func (h *Hunt) hurry(on bool) {
+	if h.Hurry != nil {
+		h.Hurry(on)
+	}
+}
+
+// shrink makes what was found smaller until end, and reports whether it fails at all. It leaps to
+// cases that are small already and may be wrong for the same reason, before it takes one piece
+// after the other away.
+func (h *Hunt) shrink(ctx context.Context, found *Found, end time.Time) (fails bool, err error) {
+	for some := range slices.Chunk(append(fuzz.Leaps(found.Case, found.Wrong.Cell), found.Case), h.AtOnce) {
+		i, err := h.first(ctx, found, some)
+		if err != nil {
+			return false, err
+		}
+		if fails = i >= 0; fails {
+			found.Case = some[i]
+			break
+		}
+	}
+	if !fails {
+		return false, nil
+	}
+	found.Case, err = fuzz.Shrink(found.Case, h.AtOnce, func(batch []cases.Case) (int, error) {
+		if time.Now().After(end) {
 			return -1, errEnough
 		}
 		return h.first(ctx, found, batch)
 	})
-	small.Name = found.Case.Name
-	small.Title, small.Spec = found.Wrong.String(), found.Wrong.Reason
-	found.Case = small
 	if errors.Is(err, errEnough) {
-		return nil
+		err = nil
 	}
-	return err
+	return true, err
 }
 
 var errEnough = errors.New("the time to shrink is over")
