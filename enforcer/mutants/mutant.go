@@ -33,7 +33,7 @@ const Right = "right"
 
 // All are the mutants, in the order of the documentation.
 func All() []Mutant {
-	return slices.Concat([]Mutant{{Name: Right, Says: "no fault at all: the control that every case must pass"}}, traffic(), moments(), memory(), edits())
+	return slices.Concat([]Mutant{{Name: Right, Says: "no fault at all: the control that every case must pass"}}, traffic(), moments(), memory(), edits(), packets())
 }
 
 // Lookup finds a mutant by name; the error names the nearest.

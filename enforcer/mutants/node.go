@@ -16,6 +16,7 @@ import (
 	netv1 "k8s.io/api/networking/v1"
 	apiwatch "k8s.io/apimachinery/pkg/watch"
 
+	"github.com/netassay/netassay/enforcer/agent"
 	"github.com/netassay/netassay/enforcer/kernel"
 	"github.com/netassay/netassay/enforcer/watch"
 )
@@ -64,6 +65,8 @@ type node struct {
 	before func(c kernel.Command) error
 	// widely has pods of the host's network watched too.
 	widely bool
+	// host says what the enforcer sees of its node; nil: what there is.
+	host agent.Host
 	// trusting leaves pods open that are not known.
 	trusting bool
 

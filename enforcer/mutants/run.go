@@ -41,7 +41,7 @@ func Run(ctx context.Context, m Mutant, api *rest.Config, name, metrics string, 
 		}
 	}()
 	return agent.New(agent.Config{
-		Clients: clients, Node: name, Existing: plan.Keep, DenyUnknown: !n.trusting, Backend: kernel.Auto, Runner: n,
+		Clients: clients, Node: name, Existing: plan.Keep, DenyUnknown: !n.trusting, Host: n.host, Backend: kernel.Auto, Runner: n,
 		MinInterval: 50 * time.Millisecond, VerifyInterval: time.Minute, MetricsAddress: metrics, Log: log,
 	}).Run(ctx)
 }

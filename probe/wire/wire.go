@@ -34,11 +34,11 @@ type Form string
 
 // The forms. All but FormLinkLocal need CAP_NET_RAW.
 const (
-	FormForged    Form = "forged"    // the source, From, is not the sender's
-	FormFragments Form = "fragments" // two, the first of which is as small as there can be
+	FormForged    Form = "forged"     // the source, From, is not the sender's
+	FormFragments Form = "fragments"  // two, the first of which is as small as there can be
 	FormLinkLocal Form = "link-local" // IPv6, to the link-local address of who forwards for the sender
-	FormND        Form = "nd"        // a neighbour solicitation with a payload, instead of an echo
-	FormOptions   Form = "options"   // IPv4 options; IPv6 hop-by-hop and destination options
+	FormND        Form = "nd"         // a neighbour solicitation with a payload, instead of an echo
+	FormOptions   Form = "options"    // IPv4 options; IPv6 hop-by-hop and destination options
 )
 
 // Raw reports whether the packets are written whole. Then no answer is waited for, and only the
