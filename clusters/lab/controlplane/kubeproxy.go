@@ -41,12 +41,6 @@ conntrack:
   tcpEstablishedTimeout: 0s
   udpTimeout: 0s
   udpStreamTimeout: 0s
-iptables:
-  minSyncPeriod: 100ms
-  syncPeriod: 30s
-nftables:
-  minSyncPeriod: 100ms
-  syncPeriod: 30s
 `))
 
 // StartProxy starts kube-proxy in node's namespace with env. The Node object must exist.
