@@ -67,6 +67,12 @@ func (c Case) By(choice PathChoice, families []model.Family, nodes int) Case {
 	return c
 }
 
+// ByServices reports whether some cell of the case goes by a Service.
+func (c Case) ByServices() bool {
+	return slices.ContainsFunc(c.Paths, func(p Path) bool { return p != PathPod }) ||
+		slices.ContainsFunc(c.More, func(k Cell) bool { return k.Path != PathPod })
+}
+
 // ofAddresses reports whether families may differ in the case: who selects by labels selects
 // pods, with all addresses that they have.
 func (c Case) ofAddresses() bool {

@@ -13,7 +13,8 @@
 //     alive. That holds at deny cells and at allow cells alike.
 //   - A packet that the receiver reports has got in, whatever the client saw: at a deny
 //     cell that is a leak.
-//   - A verdict counts when it stayed right for the whole hold window.
+//   - A verdict counts when it stayed right for the whole hold window. A cell that is wanted
+//     the same before and after a step begins right, and stays so until it is seen wrong.
 //   - A cell that is wanted the same before and after a step must not be wrong once during
 //     it, from the moment before the first write.
 //   - What a cell that changes shows before the ack is nobody's fault.

@@ -133,7 +133,7 @@ func Look(c *Cell, w Window) Progress {
 		p.Last = h.lastProof.Sent
 	}
 	if p.Right {
-		p.Since = h.run.first.Sent
+		p.Since = h.since(c, w)
 	}
 	return p
 }
@@ -158,7 +158,7 @@ func Judge(c *Cell, w Window) Judgement {
 		j.unproven(c, &h)
 	case h.run.n == 0:
 		j.wrong(c, &h, w)
-	case h.run.last.Sent < w.Acked || h.run.held(w.Acked) < w.Hold:
+	case h.run.last.Sent < w.Acked || h.held(c, w) < w.Hold:
 		j.tooShort(c, &h, w)
 	case c.Changed() && h.run.first.shownAt() > w.Acked+w.Deadline:
 		j.late(c, &h, w)

@@ -74,6 +74,14 @@ func provenCases() []judgeCase {
 			obs: []Observation{seen(0, Dropped), seen(20, Connected), seen(600, Connected)}, outcome: v1.Pass,
 		},
 		{
+			name: "allowed as before, and seen once when the window was over", before: allow, want: allow,
+			obs: []Observation{seen(500, Connected)}, outcome: v1.Pass,
+		},
+		{
+			name: "allowed as before, and seen once when the window was not over", before: allow, want: allow,
+			obs: []Observation{seen(499, Connected)}, ended: 520 * time.Millisecond, outcome: v1.Inconclusive, reason: "must hold",
+		},
+		{
 			name: "denied and dropped for the hold window", before: allow, want: deny,
 			obs: []Observation{seen(0, Connected), seen(20, Dropped), seen(520, Dropped)}, outcome: v1.Pass,
 		},

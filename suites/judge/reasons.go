@@ -123,11 +123,11 @@ func (j *Judgement) tooShort(c *Cell, h *history, w Window) {
 		j.Outcome, j.Kind = v1.Fail, kindOf(c)
 		j.show(h.lastWrong)
 		j.Reason = fmt.Sprintf("not stable: flipped %d times, right for only the last %s of the step, must hold %s",
-			h.flips, millis(h.run.held(w.Acked)), millis(w.Hold))
+			h.flips, millis(h.held(c, w)), millis(w.Hold))
 		return
 	}
 	j.Outcome = v1.Inconclusive
-	j.Reason = fmt.Sprintf("right, but seen for %s only, must hold %s", millis(h.run.held(w.Acked)), millis(w.Hold))
+	j.Reason = fmt.Sprintf("right, but seen for %s only, must hold %s", millis(h.held(c, w)), millis(w.Hold))
 }
 
 // convict makes a cell that was not right in time fail, if it was looked at when it had had its

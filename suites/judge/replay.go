@@ -34,11 +34,20 @@ type run struct {
 
 // held is how long after the ack the run lasted. What was right before the ack proves that
 // nothing broke on the way, not that the step left it so.
-func (r *run) held(acked time.Duration) time.Duration {
-	if r.n == 0 {
+func (h *history) held(c *Cell, w Window) time.Duration {
+	if h.run.n == 0 {
 		return 0
 	}
-	return max(r.last.Sent-max(r.first.Sent, acked), 0)
+	return max(h.run.last.Sent-max(h.since(c, w), w.Acked), 0)
+}
+
+// since is since when the cell is right, if it is. One that the step does not change was so
+// before it, by the step before or the baseline, and is until something else is seen.
+func (h *history) since(c *Cell, w Window) time.Duration {
+	if !c.Changed() && h.violation == nil {
+		return w.Begun
+	}
+	return h.run.first.Sent
 }
 
 // history is a cell's observations, replayed in the order in which they were sent.

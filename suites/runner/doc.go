@@ -15,8 +15,10 @@
 // one case at a time are done in; several work at once and share nothing but the stage.
 //
 // Each step is watched from before its first write. A round probes many cells at once and,
-// beside them, the live controls: every server from its own node. Cells that must not
-// change are probed in every full round. Cells that must change are probed in fast rounds
+// beside those from which silence is wanted, or a change, the live controls: every server
+// from its own node. Of other silence they are asked when it has come. Cells that must not
+// change are probed in every full round, those that stay allowed in every second one until
+// the hold window is over. Cells that must change are probed in fast rounds
 // from the ack until they are right, and then in full rounds until they were right for the
 // hold window. A probe to a denied cell is answered by silence, so its verdict is known
 // one timeout later; the next step begins without waiting for that, as nothing that

@@ -28,6 +28,10 @@ type fixtureSet struct {
 	used bool
 	// patient steps presume nothing, which is slower.
 	patient bool
+	// fronted reports whether the present case goes by Services: else its pods need none.
+	fronted bool
+	// watches counts those that there were: each begins with the other half of the cells.
+	watches int
 	// ended are the addresses of pods that are gone, by logical key.
 	ended map[string][]netip.Addr
 	// births are those of the step that is being done.

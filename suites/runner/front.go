@@ -2,10 +2,12 @@ package runner
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/netassay/netassay/probe"
@@ -26,6 +28,25 @@ func frontOf(s *corev1.Service) front {
 		f.nodePorts[cases.Probe{Port: uint16(p.Port), Protocol: p.Protocol}] = uint16(p.NodePort)
 	}
 	return f
+}
+
+// createFront creates a pod's own Service, which may be there from a pod of the same name. p is
+// bound.
+func (a *fixtureSet) createFront(ctx context.Context, p cases.Pod) error {
+	_, err := a.client.CoreV1().Services(p.Namespace).Create(ctx, a.ServiceObject(p), metav1.CreateOptions{})
+	if err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("create service %s: %w", p.Key(), err)
+	}
+	return nil
+}
+
+// ownFront is a bound pod's own Service once it runs: a cluster may give the addresses late.
+func (a *fixtureSet) ownFront(ctx context.Context, p cases.Pod) (front, error) {
+	s, err := a.client.CoreV1().Services(p.Namespace).Get(ctx, p.Name, metav1.GetOptions{})
+	if err != nil {
+		return front{}, err
+	}
+	return frontOf(s), nil
 }
 
 // dial is where a client on a node reaches the server of cell k; podOf tells of nodes. It is

@@ -315,7 +315,7 @@ func TestSlowProbesAreNotRepeated(t *testing.T) {
 		for round := range 3 {
 			watch := newWatch(a, 0)
 			watch.run(t.Context(), acked(watch.window.Begun))
-			watch.drain()
+			watch.drain(t.Context())
 			// The first learns how long probes take. Each cell has a probe or two, and each
 			// server a control in each slice, and in the first round.
 			cells, servers := len(watch.cells), 2*len(cases.FixturePods())

@@ -127,7 +127,7 @@ func (a *fixtureSet) baseline(ctx context.Context, c cases.Case, name string) *v
 // play does the steps of a case whose baseline holds, and restores the fixture set. It returns
 // false when the fixture set is no longer fit for use.
 func (a *fixtureSet) play(ctx context.Context, c cases.Case, result *v1.Case) (intact bool) {
-	a.used = true
+	a.used, a.fronted = true, c.ByServices()
 	a.tag++
 	end, sound, judged := a.steps(ctx, c)
 	a.forget(c, end, sound)

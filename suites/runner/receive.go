@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -17,8 +18,9 @@ type arrival struct {
 	handed time.Duration
 }
 
-// receive takes in what a batch saw.
-func (w *watch) receive(b batch) {
+// receive takes in what a batch saw. What did not come through means nothing without controls:
+// those that did not go along with it are asked now.
+func (w *watch) receive(ctx context.Context, b batch) {
 	w.batchesInFlight--
 	w.probesInFlight -= len(b.targets)
 	if b.controls != nil {
@@ -26,22 +28,31 @@ func (w *watch) receive(b batch) {
 		return
 	}
 	w.learnLag(b)
+	controls := map[string]*batch{}
 	for i, c := range b.cells {
 		got := arrival{c, observation(b, i), b.ends[i], b.handed}
-		if got.obs.Result == probe.Connected { // which proves the networks of both ends
-			b.round.up[from(c.key)], b.round.up[to(c.key)] = true, true
-			if proxiedAtHome(c.key) {
-				b.round.proxies[proxyOf(w.nodeOf(c.key.Client), c.key)] = true
-			}
-			if got.obs.Answered == "" || got.obs.Answered == b.ends[i].server {
-				b.round.live[serverOf(c.key)] = true
-			}
-		}
-		if b.round.controls > 0 && got.obs.Result != probe.Connected {
-			b.round.waiting = append(b.round.waiting, got)
+		if got.obs.Result == probe.Connected {
+			w.connected(b.round, c.key, got)
+			w.take(b.round, got)
 			continue
 		}
-		w.take(b.round, got)
+		b.round.waiting = append(b.round.waiting, got)
+		if client, server := w.pod(c.key.Client), w.pod(c.key.Server); !b.round.first && client != nil && server != nil {
+			w.controlsOf(b.round, controls, c.key, client, server)
+		}
+	}
+	w.sendControls(ctx, w.now(), b.round, controls)
+	w.settleControls(b.round)
+}
+
+// connected notes what an answer proves: the networks of both ends, and who is alive.
+func (w *watch) connected(r *round, k cases.Cell, got arrival) {
+	r.up[from(k)], r.up[to(k)] = true, true
+	if proxiedAtHome(k) {
+		r.proxies[proxyOf(w.nodeOf(k.Client), k)] = true
+	}
+	if got.obs.Answered == "" || got.obs.Answered == got.ends.server {
+		r.live[serverOf(k)] = true
 	}
 }
 

@@ -23,6 +23,7 @@ type round struct {
 	own      map[controlKey]arrival // of suspects: what their own node saw
 	controls int                    // batches of controls that have not reported yet
 	waiting  []arrival              // negative observations, which mean nothing without the controls
+	first    bool                   // a baseline's first look, without controls
 }
 
 // controlKey names a control by a cell without its client: this server takes this kind of
@@ -98,7 +99,9 @@ func newRound(cells []*cell) *round {
 		self:    map[controlKey]bool{}, own: map[controlKey]arrival{},
 	}
 	for _, c := range cells {
-		r.servers[to(c.key)] = true
+		if !c.trusted() {
+			r.servers[to(c.key)] = true
+		}
 	}
 	return r
 }
@@ -149,7 +152,7 @@ func (n numbering[T]) of(name T) int {
 func (w *watch) launch(ctx context.Context, now time.Duration, r *round, cells []*cell) {
 	batches := map[batchKey]*batch{}
 	controls := map[string]*batch{}
-	first := w.firstLook(cells)
+	r.first = w.firstLook(cells)
 	for _, c := range cells {
 		client, server := w.pod(c.key.Client), w.pod(c.key.Server)
 		if client == nil || server == nil || c.key.Held != "" && len(c.pending) > 0 {
@@ -161,7 +164,7 @@ func (w *watch) launch(ctx context.Context, now time.Duration, r *round, cells [
 		if !addr.IsValid() || claimed.IsValid() != (form.Claims() != "") {
 			continue
 		}
-		if !first {
+		if !r.first && !c.trusted() {
 			w.controlsOf(r, controls, c.key, client, server)
 		}
 		c.flow = model.Flow{
@@ -204,7 +207,7 @@ func (w *watch) firstLook(cells []*cell) bool {
 	return w.window.Hold == 0 && !slices.ContainsFunc(cells, func(c *cell) bool { return len(c.judge.Observations) > 0 })
 }
 
-// controlsOf adds the live controls of both ends of a cell. A client shows that it is up as a
+// controlsOf adds those live controls of both ends of a cell that the round has not yet. A client shows that it is up as a
 // server of the same round; where it is none, it has a control of its own. One that goes
 // through a Service shows by its own one that its node's kube-proxy is at work.
 func (w *watch) controlsOf(r *round, controls map[string]*batch, k cases.Cell, client, server *pod) {
@@ -218,14 +221,6 @@ func (w *watch) controlsOf(r *round, controls map[string]*batch, k cases.Cell, c
 		own.Server = k.Client
 		w.control(r, controls, client, serverOf(own))
 	}
-}
-
-// newest is when the newest probe that is on its way was handed over.
-func (c *cell) newest() time.Duration {
-	if len(c.pending) == 0 {
-		return 0
-	}
-	return slices.Max(c.pending)
 }
 
 // patienceWith is how long to wait for the answer to a probe of the cell.

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -76,7 +77,7 @@ func TestEveryRoundHasItsControls(t *testing.T) {
 					}
 				}
 				w.launch(t.Context(), world.now(), newRound(cells), cells)
-				w.drain()
+				w.drain(t.Context())
 				checkControls(t, cells, 1)
 			})
 		})
@@ -89,7 +90,7 @@ func TestEverySliceHasItsControls(t *testing.T) {
 		w := newWatch(newDeniedSet(t, world), time.Second)
 		for _, slice := range newSweep(w.cells).slices {
 			w.launch(t.Context(), world.now(), newRound(slice), slice)
-			w.drain()
+			w.drain(t.Context())
 			checkControls(t, slice, 1)
 		}
 	})
@@ -105,7 +106,7 @@ func TestServiceNeedsTheClientsNode(t *testing.T) {
 		c.Paths = []cases.Path{cases.PathPod, cases.PathService}
 		w := a.newWatch(wants(c, -1, a.Families()), func(cases.Cell) model.Verdict { return "" }, time.Second)
 		w.launch(t.Context(), world.now(), newRound(w.cells), w.cells)
-		w.drain()
+		w.drain(t.Context())
 		for _, c := range w.cells {
 			want := c.key.Path == cases.PathPod || a.pod(c.key.Client).node != "node/2"
 			if got := c.judge.Observations[0].Client == judge.ControlLive; got != want {
@@ -122,9 +123,9 @@ func TestABaselineLooksBeforeItAsks(t *testing.T) {
 		a := newDeniedSet(t, world)
 		denied := newWatch(a, 0)
 		denied.launch(t.Context(), world.now(), newRound(denied.cells), denied.cells)
-		denied.drain()
+		denied.drain(t.Context())
 		denied.launch(t.Context(), world.now(), newRound(denied.cells), denied.cells)
-		denied.drain()
+		denied.drain(t.Context())
 		for _, c := range denied.cells {
 			first, second := c.judge.Observations[0], c.judge.Observations[1]
 			if first.Server == judge.ControlLive || second.Server != judge.ControlLive || second.Client != judge.ControlLive {
@@ -134,7 +135,7 @@ func TestABaselineLooksBeforeItAsks(t *testing.T) {
 		world.verdict = func(model.Flow) model.Verdict { return model.Allow }
 		w := newWatch(a, 0)
 		w.launch(t.Context(), world.now(), newRound(w.cells), w.cells)
-		if w.drain(); w.probes != len(w.cells) {
+		if w.drain(t.Context()); w.probes != len(w.cells) {
 			t.Errorf("%d probes for %d cells", w.probes, len(w.cells))
 		}
 	})
@@ -184,7 +185,7 @@ func TestSilenceIsWaitedForInPeace(t *testing.T) {
 		w := a.newWatch(want, func(k cases.Cell) model.Verdict { return want[k] }, 300*time.Millisecond)
 		w.patient, w.timing.RoundEvery, w.timing.Silence = true, 100*time.Millisecond, 800*time.Millisecond
 		w.run(t.Context(), acked(w.window.Begun))
-		w.drain()
+		w.drain(t.Context())
 		for _, c := range w.cells {
 			last := c.judge.Observations[len(c.judge.Observations)-1].Sent
 			if due := w.window.Acked + w.window.Hold; !c.undefined() && last > due+w.timing.RoundEvery {
@@ -192,6 +193,81 @@ func TestSilenceIsWaitedForInPeace(t *testing.T) {
 			}
 		}
 	})
+}
+
+// unchanged watches cells of one port that a step leaves as they are.
+func unchanged(a *fixtureSet, hold time.Duration) *watch {
+	w := a.newWatch(wants(onePort(), -1, a.Families()), func(cases.Cell) model.Verdict { return model.Allow }, hold)
+	return &w
+}
+
+// What stays allowed needs no proof while it answers. When it does not, controls are asked, and
+// say whether that was a block.
+func TestTrustedCellsAreAskedAboutAfterwards(t *testing.T) {
+	inWorld(t, func(t *testing.T, world *world) {
+		a := newDeniedSet(t, world)
+		blocked := unchanged(a, time.Second)
+		blocked.launch(t.Context(), world.now(), newRound(blocked.cells), blocked.cells)
+		if blocked.probes != len(blocked.cells) {
+			t.Errorf("%d probes were sent at first for %d cells", blocked.probes, len(blocked.cells))
+		}
+		blocked.drain(t.Context())
+		checkControls(t, blocked.cells, 1)
+		world.verdict = func(model.Flow) model.Verdict { return model.Allow }
+		open := unchanged(a, time.Second)
+		open.launch(t.Context(), world.now(), newRound(open.cells), open.cells)
+		if open.drain(t.Context()); open.probes != len(open.cells) {
+			t.Errorf("%d probes for %d cells that all answer", open.probes, len(open.cells))
+		}
+	})
+}
+
+// Of what stays allowed each sweep of the hold window takes another half, in which each pod has
+// a part as client and as server; after it all are looked at.
+func TestSweepsShareWhatStaysAllowed(t *testing.T) {
+	inWorld(t, func(t *testing.T, world *world) {
+		w := unchanged(newDeniedSet(t, world), time.Second)
+		w.ack(world.now())
+		halves := map[cases.Cell]int{}
+		var judged int
+		for range 2 {
+			clients, servers := map[string]bool{}, map[string]bool{}
+			for _, c := range w.sweepable(world.now()) {
+				if !c.undefined() {
+					halves[c.key]++
+					clients[c.key.Client], servers[c.key.Server] = true, true
+				}
+			}
+			for key := range w.ends() {
+				if !clients[key] || !servers[key] {
+					t.Errorf("%s is client in the half: %t, server: %t", key, clients[key], servers[key])
+				}
+			}
+			w.rounds++
+		}
+		for _, c := range w.cells {
+			if c.undefined() {
+				continue
+			}
+			judged++
+			if halves[c.key] != 1 {
+				t.Errorf("%+v is in %d of two sweeps", c.key, halves[c.key])
+			}
+		}
+		late := slices.DeleteFunc(w.sweepable(world.now()+w.window.Hold), (*cell).undefined)
+		if len(late) != judged {
+			t.Errorf("%d of %d cells are looked at after the hold window", len(late), judged)
+		}
+	})
+}
+
+// ends are the clients of all cells.
+func (w *watch) ends() map[string]bool {
+	all := map[string]bool{}
+	for _, c := range w.cells {
+		all[c.key.Client] = true
+	}
+	return all
 }
 
 // Nothing is presumed of a probe whose second packet may still be to come.

@@ -183,7 +183,8 @@ func TestSentinelsFindAnOutage(t *testing.T) {
 				return server == fixture.Server && within(now, at(), 5*time.Millisecond)
 			}
 		})
-		if got := run.Sentinel; run.Verdict() != v1.VerdictFail || got.Kind != v1.Outage || got.UDP.Lost != 10 {
+		// Of a packet each millisecond, 5 ms hold 5 or, from the instant of one to that of another, 6.
+		if got := run.Sentinel; run.Verdict() != v1.VerdictFail || got.Kind != v1.Outage || got.UDP.Lost < 10 || got.UDP.Lost > 12 {
 			t.Errorf("%s: %s %s %s", run.Verdict(), got.Outcome, got.Kind, got.Reason)
 		}
 	})

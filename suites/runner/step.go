@@ -74,8 +74,11 @@ func (a *fixtureSet) newWatch(want verdicts, past func(cases.Cell) model.Verdict
 		starved: newStarvation(a.processor),
 		window:  judge.Window{Begun: a.now(), Hold: hold, Deadline: a.timing.Deadline},
 	}
+	ends := numbering[string]{}
+	a.watches++
 	for _, k := range slices.SortedFunc(maps.Keys(want), cases.CompareCells) {
 		c := &cell{key: k, judge: judge.Cell{Want: want[k], Before: past(k)}}
+		c.half = (a.watches + ends.of(k.Client) + ends.of(k.Server)) % 2
 		if c.undefined() {
 			c.judge.Before = model.Undefined
 		}
@@ -145,7 +148,7 @@ func (w *stepWatch) conclude(ctx context.Context) <-chan v1.Step {
 		if w.births != nil {
 			w.judgeNew(w.births.seen(ctx, over))
 		}
-		w.drain()
+		w.drain(ctx)
 		verdict <- w.judged(ctx, over)
 	}()
 	return verdict

@@ -8,7 +8,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/netassay/netassay/model"
-	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/suites/cases"
 	"github.com/netassay/netassay/suites/judge"
 )
@@ -26,7 +25,7 @@ const (
 	// calmAfter is when fast rounds begin to become rarer.
 	calmAfter = 250 * time.Millisecond
 	// calmRound is the longest time between rounds over all cells.
-	calmRound = time.Second
+	calmRound = 2 * time.Second
 	// prompt is how little probers must lag to be trusted to have sent what they were
 	// handed.
 	prompt = 25 * time.Millisecond
@@ -35,21 +34,6 @@ const (
 	// sliceCount is into how many parts a round over all cells is spread.
 	sliceCount = 4
 )
-
-// cell is one cell of a step while it is watched.
-type cell struct {
-	key      cases.Cell
-	judge    judge.Cell
-	ends     []ends              // of judge's observations
-	seen     []probe.Observation // that judge's observations are made of
-	progress judge.Progress
-	pending  []time.Duration // when the probes that are on their way were handed over
-	flow     model.Flow      // as last probed
-	opens    bool            // the step opens the flow that it is
-	asked    bool            // is undefined, and a line of the case asks for what becomes of it
-}
-
-func (c *cell) undefined() bool { return c.judge.Want == model.Undefined }
 
 // standing is where a cell stands if what is presumed is true.
 type standing struct {
@@ -112,10 +96,10 @@ func (w *watch) run(ctx context.Context, acks <-chan time.Duration) {
 			w.ack(at)
 			acks = nil
 		case b := <-w.results:
-			w.receive(b)
+			w.receive(ctx, b)
 		case <-ticker.C:
 		}
-		w.receiveReady()
+		w.receiveReady(ctx)
 	}
 }
 
@@ -128,11 +112,11 @@ func (w *watch) ack(at time.Duration) {
 }
 
 // receiveReady takes all that has already arrived.
-func (w *watch) receiveReady() {
+func (w *watch) receiveReady(ctx context.Context) {
 	for {
 		select {
 		case b := <-w.results:
-			w.receive(b)
+			w.receive(ctx, b)
 		default:
 			return
 		}
@@ -140,9 +124,9 @@ func (w *watch) receiveReady() {
 }
 
 // drain waits for the probes that are still on their way; each ends at its timeout.
-func (w *watch) drain() {
+func (w *watch) drain(ctx context.Context) {
 	for w.batchesInFlight > 0 {
-		w.receive(<-w.results)
+		w.receive(ctx, <-w.results)
 	}
 }
 
@@ -208,7 +192,7 @@ func (w *watch) sweepEvery(now time.Duration) time.Duration {
 	if w.acked {
 		lasts = now - w.window.Acked
 	}
-	return max(t.RoundEvery, perRound(len(w.cells), t.CellsPerSecond), min(lasts/6, calmRound))
+	return max(t.RoundEvery, perRound(len(w.cells), t.CellsPerSecond), min(lasts/2, calmRound))
 }
 
 // fastPace spaces fast rounds. They may take twice the rate of full ones, because they are
@@ -227,7 +211,8 @@ func perRound(cells, perSecond int) time.Duration {
 }
 
 // sweepable are the cells of the next round: before the ack those that must not change,
-// afterwards all; but what is undefined need be seen only once, or at the end when asked for.
+// afterwards all; but of what stays allowed one half in turn until the hold window is over, and
+// what is undefined need be seen only once, or at the end when asked for.
 func (w *watch) sweepable(now time.Duration) []*cell {
 	var cells []*cell
 	for _, c := range w.cells {
@@ -238,12 +223,19 @@ func (w *watch) sweepable(now time.Duration) []*cell {
 			if !w.acked || !w.open(c) || w.underway(c, now) {
 				continue
 			}
-		case !w.acked && c.judge.Changed(), w.underway(c, now):
+		case !w.acked && c.judge.Changed(), w.spared(c, now), w.underway(c, now):
 			continue
 		}
 		cells = append(cells, c)
 	}
 	return cells
+}
+
+// spared reports whether it is not the turn of a cell that stays allowed. Each client and each
+// server has as many cells in one half as in the other: what goes wrong on the way with an end,
+// a port or all meets those that are looked at. All are looked at when the window is over.
+func (w *watch) spared(c *cell, now time.Duration) bool {
+	return c.trusted() && c.half != w.rounds%2 && (!w.acked || now < w.window.Acked+w.window.Hold)
 }
 
 // held are the long-lived flows, which carry packets all the time once they are open.
@@ -278,6 +270,9 @@ func (w *watch) underway(c *cell, now time.Duration) bool {
 func (w *watch) stands(c *cell, now time.Duration) standing {
 	p := c.progress
 	s := standing{right: p.Right, since: p.Since, last: p.Last, proven: p.Right}
+	if c.trusted() && !p.Seen {
+		s.right, s.since = true, w.window.Begun // as it was before the step
+	}
 	if c.judge.Want != model.Deny {
 		return s
 	}

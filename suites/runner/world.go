@@ -144,14 +144,16 @@ func (a *fixtureSet) LabelNamespace(ctx context.Context, l cases.LabelNamespace)
 	return err
 }
 
-// CreatePod creates a pod and its Service, which may be there from a pod of the same name,
-// and starts its prober when it runs.
+// CreatePod creates a pod and, where somebody may go by it, its Service, and starts its prober
+// when it runs.
 func (a *fixtureSet) CreatePod(ctx context.Context, p cases.Pod) error {
 	key := p.Key()
 	p.Namespace = a.Namespace(p.Namespace)
-	services := a.client.CoreV1().Services(p.Namespace)
-	if _, err := services.Create(ctx, a.ServiceObject(p), metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
-		return fmt.Errorf("create service %s: %w", p.Key(), err)
+	fronted := !p.Made || a.fronted
+	if fronted {
+		if err := a.createFront(ctx, p); err != nil {
+			return err
+		}
 	}
 	r := pods.Resident{
 		Name: p.Key(), Namespace: p.Namespace, Pod: p.Name, Listen: fixture.Listen(p),
@@ -172,14 +174,14 @@ func (a *fixtureSet) CreatePod(ctx context.Context, p cases.Pod) error {
 	if err != nil {
 		return err
 	}
-	since := a.now()
-	service, err := services.Get(ctx, p.Name, metav1.GetOptions{}) // a cluster may give the addresses only later
-	if err != nil {
-		return err
-	}
 	started := &pod{
 		key: key, prober: r.Name, node: cases.NodeKey(p.Node), control: a.controlOf(p.Node),
-		ips: statusIPs(running), by: frontOf(service), since: since,
+		ips: statusIPs(running), since: a.now(),
+	}
+	if fronted {
+		if started.by, err = a.ownFront(ctx, p); err != nil {
+			return err
+		}
 	}
 	if err := a.addProber(ctx, r); err != nil {
 		return fmt.Errorf("start prober of pod %s: %w", key, err)
