@@ -184,7 +184,7 @@ func (w *world) complete(a k8stesting.Action) {
 		o.Status.PodIPs = w.newIPs("10.244.", "fd00:10::")
 		if again := w.given[o.Annotations[w.AddressAnnotation()]]; again != nil {
 			o.Status.PodIPs, w.reused = again, w.reused+1
-			clear(w.held) // flows of an address end with its pod, and here all others do
+			w.cutFlows() // those of an address end with its pod, and here all others do
 		}
 		if o.Spec.HostNetwork {
 			n := strings.TrimPrefix(o.Spec.NodeName, "n")

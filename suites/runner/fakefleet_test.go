@@ -169,6 +169,12 @@ func (w *world) established(t probe.Target) bool {
 	return w.held[t.Flow]
 }
 
+func (w *world) cutFlows() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	clear(w.held)
+}
+
 func (w *world) establish(t probe.Target) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
