@@ -40,7 +40,7 @@ func editedClosed(seed uint64, flows int) (before, after plan.Plan, h history) {
 
 // TestEveryPrefixWithUnknownPodsClosed is TestEveryPrefixOfEverySync for a node whose
 // unknown pods are closed: a new pod is closed until its policies are in.
-func TestEveryPrefixWithUnknownPodsClosed(t *testing.T) { everyPrefix(t, editedClosed) }
+func TestEveryPrefixWithUnknownPodsClosed(t *testing.T) { everyPrefix(t, 150, editedClosed) }
 
 // closed is the plan of a node with the range 10.0.2.0/24, where x/server is or is not
 // known; a policy lets 10.0.1.2 reach it.
