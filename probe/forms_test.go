@@ -49,6 +49,7 @@ func TestForms(t *testing.T) {
 }
 
 func (n *network) checkForm(t *testing.T, client, server *host, family string, target Target) {
+	t.Helper()
 	target.From = netip.Addr{}
 	if target.Form == FormForged {
 		target.From = nobody[family]

@@ -34,6 +34,7 @@ func TestFuzzFindsMutants(t *testing.T) {
 
 // hunt looks for a drawn case that convicts a mutant.
 func (x *matrix) hunt(t *testing.T, m mutant, seed uint64) {
+	t.Helper()
 	e := m.engine(x.program)
 	if err := e.Start(t.Context(), x.nodes); err != nil {
 		t.Fatal(err)
