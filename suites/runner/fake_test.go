@@ -71,6 +71,8 @@ type world struct {
 	restarted func() error
 	proxyless string // a node without a kube-proxy
 
+	recording sync.Mutex // held from reading a state until it is the latest
+
 	mu      sync.Mutex
 	history []state // by time
 	probers map[string]bool
@@ -219,6 +221,8 @@ func (w *world) newIPs(v4, v6 string) []corev1.PodIP {
 
 // record keeps the state after a write.
 func (w *world) record(a k8stesting.Action) {
+	w.recording.Lock()
+	defer w.recording.Unlock()
 	if d, ok := a.(k8stesting.DeleteAction); ok && d.GetResource().Resource == "namespaces" {
 		w.empty(d.GetName())
 	}
