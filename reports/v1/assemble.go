@@ -12,6 +12,24 @@ type Experiment interface {
 	Add(r Record) error
 }
 
+// Begin is an empty run of the experiment that a record belongs to, nil when several
+// experiments have such records.
+func Begin(r Record) Experiment {
+	switch r.(type) {
+	case *RunConditions, *Case, *Cell, *Sentinel:
+		return &Run{}
+	case *CheckConditions, *CheckStep:
+		return &CheckRun{}
+	case *ChaosConditions, *Backend, *Phase, *Fault:
+		return &ChaosRun{}
+	case *ScaleConditions, *Engine, *Turn, *Sample, *Reading, *Point, *Void:
+		return &ScaleData{}
+	case *FuzzConditions, *PlayedCase, *FoundCase:
+		return &FuzzRun{}
+	}
+	return nil
+}
+
 // misplaced is the error of a record that has no place in a run.
 func misplaced(r Record, in RecordKind) error {
 	return fmt.Errorf("a record of kind %s has no place in a run of kind %s", r.recordKind(), in)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // RecordVersion is that of records: of their envelope and of what they hold.
@@ -81,6 +82,13 @@ func (*Sentinel) recordKind() RecordKind        { return KindSentinel }
 func (*Backend) recordKind() RecordKind         { return KindBackend }
 func (*Note) recordKind() RecordKind            { return KindNote }
 func (*Conclusion) recordKind() RecordKind      { return KindVerdict }
+
+// KindOf is the kind of a record.
+func KindOf(r Record) RecordKind { return r.recordKind() }
+
+// Conditions reports whether records of this kind hold the conditions of a run, and so name
+// its experiment.
+func (k RecordKind) Conditions() bool { return strings.HasSuffix(string(k), "-run") }
 
 // blanks are an empty record of each kind.
 func blanks() []Record {
