@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 
+	"github.com/netassay/netassay/reports/schema"
 	v1 "github.com/netassay/netassay/reports/v1"
 )
 
@@ -53,22 +56,40 @@ func (s *Salvaged) document(name string, decode func(text []byte) error) bool {
 		return false
 	}
 	if err := decode(text); err != nil {
-		s.trouble(name, lineOf(text, err), v1.Damaged(err).Error())
+		line, cure := lineOf(text, err)
+		s.trouble(name, line, cure.Error())
 		return false
 	}
 	return true
 }
 
-// lineOf is where in a JSON text an error is.
-func lineOf(text []byte, err error) int {
-	end := len(text)
-	switch err := err.(type) { //nolint:errorlint // as encoding/json makes them
-	case *json.SyntaxError:
-		end = min(int(err.Offset), end)
-	case *json.UnmarshalTypeError:
-		end = min(int(err.Offset), end)
+// strictly is v1.Strictly for a whole file, with the cure of a field that it doesn't know.
+func strictly(text []byte, into any) error {
+	err := v1.Strictly(text, into)
+	if err == nil {
+		return nil
 	}
-	return 1 + bytes.Count(bytes.TrimRight(text[:end], "\n"), []byte("\n"))
+	if line, _ := lineOf(text, err); line > 0 {
+		return err
+	}
+	return v1.Damaged(err)
+}
+
+// lineOf is the line of a JSON text in which it ends too early or goes wrong, and the error with
+// its cure; 0 and the error itself of what is wrong about the whole.
+func lineOf(text []byte, err error) (int, error) {
+	end := len(text)
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		end = min(int(syntax.Offset), end)
+	case errors.As(err, &kind):
+		end = min(int(kind.Offset), end)
+	case !errors.Is(err, io.ErrUnexpectedEOF):
+		return 0, err
+	}
+	return 1 + bytes.Count(bytes.TrimRight(text[:end], "\n"), []byte("\n")), v1.Damaged(err)
 }
 
 func listOf[T any](s *Salvaged, name string, kind v1.RecordKind, add func(*T) error) {
@@ -76,6 +97,11 @@ func listOf[T any](s *Salvaged, name string, kind v1.RecordKind, add func(*T) er
 		v := new(T)
 		if err := v1.Strictly(line, v); err != nil {
 			return v1.Damaged(err)
+		}
+		if s.check {
+			if err := schema.Record(kind, line); err != nil {
+				return err
+			}
 		}
 		s.Counts[kind]++
 		return add(v)
@@ -85,7 +111,7 @@ func listOf[T any](s *Salvaged, name string, kind v1.RecordKind, add func(*T) er
 func (s *Salvaged) scaleLists() {
 	d := &v1.ScaleData{}
 	s.Run = d
-	if s.document(RunFile, func(text []byte) error { return v1.Strictly(text, &d.Run) }) {
+	if s.document(RunFile, func(text []byte) error { return strictly(text, &d.Run) }) {
 		s.Counts[v1.KindScale]++
 		s.count(map[v1.RecordKind]int{v1.KindEngine: len(d.Run.Engines), v1.KindTurn: len(d.Run.Turns), v1.KindNote: len(d.Run.Notes)})
 	}
@@ -119,7 +145,7 @@ func (s *Salvaged) conformanceLists() {
 	run := &v1.Run{}
 	s.Run = run
 	var then runThen
-	if s.document(RunFile, func(text []byte) error { return v1.Strictly(text, &then) }) {
+	if s.document(RunFile, func(text []byte) error { return strictly(text, &then) }) {
 		s.Counts[v1.KindConformance]++
 	}
 	run.RunConditions, run.Notes = then.RunConditions, then.Notes
@@ -141,7 +167,7 @@ func (s *Salvaged) chaosLists() {
 		Findings []v1.Finding `json:"findings"`
 		Faults   []v1.Fault   `json:"faults"`
 	}
-	s.document(evidenceFile, func(text []byte) error { return v1.Strictly(text, &evidence) })
+	s.document(evidenceFile, func(text []byte) error { return strictly(text, &evidence) })
 	run.Findings, run.Faults = evidence.Findings, evidence.Faults
 	s.count(map[v1.RecordKind]int{v1.KindFinding: len(run.Findings), v1.KindFault: len(run.Faults)})
 	s.Lacks = append(s.Lacks, "conditions and counts by backend: told to people alone, in "+ReportFile)

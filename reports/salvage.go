@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/netassay/netassay/reports/schema"
 	v1 "github.com/netassay/netassay/reports/v1"
 )
 
@@ -52,6 +53,8 @@ type Salvaged struct {
 	Missing  []string  // files that a run with a verdict leaves, and that aren't there
 	Troubles []Trouble // the first of them, equal ones in a row once
 	Unread   int       // how many lines and files can't be read
+
+	check bool // against the schemas
 }
 
 // Whole reports whether the run came to its end, and nothing of it is missing or damaged.
@@ -76,11 +79,17 @@ func (s *Salvaged) Experiment() string {
 
 // Salvage reads what there is of a result directory, of any version. What can't be read is left
 // out and told of. The error is of a directory that can't be read at all or holds no results.
-func Salvage(dir string) (*Salvaged, error) {
+func Salvage(dir string) (*Salvaged, error) { return salvage(dir, false) }
+
+// Validate is Salvage that also holds everything that it reads against the schemas, and the
+// summary against the records. It reads as well what is derived, and takes some times longer.
+func Validate(dir string) (*Salvaged, error) { return salvage(dir, true) }
+
+func salvage(dir string, check bool) (*Salvaged, error) {
 	if _, err := os.ReadDir(dir); err != nil {
 		return nil, fmt.Errorf("read results: %w", err)
 	}
-	s := &Salvaged{Dir: dir, Counts: map[v1.RecordKind]int{}}
+	s := &Salvaged{Dir: dir, Counts: map[v1.RecordKind]int{}, check: check}
 	switch {
 	case exists(dir, RecordsFile):
 		s.Layout = LayoutRecords
@@ -97,6 +106,9 @@ func Salvage(dir string) (*Salvaged, error) {
 				s.Missing = append(s.Missing, name)
 			}
 		}
+	}
+	if check && s.Layout == LayoutRecords && s.Run != nil {
+		s.documents()
 	}
 	return s, nil
 }
@@ -117,6 +129,9 @@ func (s *Salvaged) trouble(file string, line int, what string) {
 func (s *Salvaged) records() {
 	s.eachLine(RecordsFile, func(line []byte) error {
 		r, err := v1.DecodeRecord(line)
+		if err == nil && s.check {
+			err = schema.Line(line)
+		}
 		if err != nil {
 			return err
 		}
@@ -136,6 +151,23 @@ func (s *Salvaged) records() {
 		}
 		return s.Run.Add(r)
 	})
+}
+
+// documents holds summary.json and run.json against their schemas, and the summary's verdict
+// against that of the records.
+func (s *Salvaged) documents() {
+	summary, conditions := schema.Of(s.Run)
+	for file, name := range map[string]schema.Name{SummaryFile: summary, RunFile: conditions} {
+		if name != "" && exists(s.Dir, file) {
+			s.document(file, func(text []byte) error { return schema.Document(name, text) })
+		}
+	}
+	if !exists(s.Dir, SummaryFile) {
+		return
+	}
+	if told := s.written(); told != s.Verdict {
+		s.trouble(SummaryFile, 0, fmt.Sprintf("its verdict is %q, that of the records is %q: the files are of two runs, or one was edited", told, s.Verdict))
+	}
 }
 
 // eachLine gives take the lines of a file of the directory; what take refuses, and lines that

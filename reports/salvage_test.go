@@ -29,7 +29,7 @@ func TestSalvageEarlierLayouts(t *testing.T) {
 		{"chaos-057bd36", "chaos", LayoutLists, v1.VerdictFail, map[v1.RecordKind]int{v1.KindFinding: 1, v1.KindFault: 2}, nil},
 	} {
 		t.Run(tc.dir, func(t *testing.T) {
-			s, err := Salvage(filepath.Join("testdata", tc.dir))
+			s, err := Validate(filepath.Join("testdata", tc.dir))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -109,7 +109,7 @@ func TestSalvageDamage(t *testing.T) {
 	}{
 		{"cut in the middle of a record", "conformance-3e81ff0", RecordsFile, half, "records.jsonl:10: unexpected EOF: the file was cut off or edited, take the whole one", 7},
 		{"a cell is garbage", "conformance-3e81ff0", RecordsFile, with(5, "x"), "records.jsonl:5: invalid character 'x' looking for beginning of value: the file was cut off or edited, take the whole one", 17},
-		{"a cell is no cell", "conformance-3e81ff0", RecordsFile, with(5, `{"v":1,"kind":"sample","data":{}}`), "records.jsonl:5: a record of kind sample has no place in a run of kind conformance-run", 17},
+		{"a cell is no cell", "conformance-3e81ff0", RecordsFile, with(5, `{"v":1,"kind":"fault","data":{"backend":"nft","phase":"p","what":"w","at_ns":1}}`), "records.jsonl:5: a record of kind fault has no place in a run of kind conformance-run", 17},
 		{"a line beyond any length", "conformance-3e81ff0", RecordsFile, with(5, strings.Repeat("x", maxLine+1)), "records.jsonl:5: the line is longer than any that is written: the file was edited, take the whole one", 17},
 		{"a newer record", "conformance-3e81ff0", RecordsFile, with(5, `{"v":2,"kind":"cell","data":{}}`), "records.jsonl:5: v is 2, this program reads 1: use the netassay that wrote it", 17},
 		{"no conditions", "conformance-3e81ff0", RecordsFile, without(1), "records.jsonl:1: the first record holds no conditions: the beginning was cut off, take the whole file", 18},
@@ -119,10 +119,17 @@ func TestSalvageDamage(t *testing.T) {
 		{"no cells", "conformance-057bd36", cellsFile, nil, "cells.jsonl: is missing or can't be opened: take the whole directory", 0},
 		{"no cases", "conformance-057bd36", RunFile, half, "run.json:40: unexpected EOF: the file was cut off or edited, take the whole one", 0},
 		{"summary cut off", "conformance-057bd36", SummaryFile, half, "summary.json:21: unexpected end of JSON input: the file was cut off or edited, take the whole one", 18},
+		{"a verdict that nobody knows", "conformance-3e81ff0", RecordsFile, with(22, `{"v":1,"kind":"verdict","data":{"verdict":"good"}}`), "records.jsonl:22: /verdict: value must be one of 'pass', 'fail', 'void'", 18},
+		{"an outcome that nobody knows", "conformance-057bd36", cellsFile, func(text string) string {
+			return strings.Replace(text, `"outcome":"Skipped"`, `"outcome":"Good"`, 1)
+		}, "cells.jsonl:1: /outcome: value must be one of", 17},
+		{"another summary", "conformance-3e81ff0", SummaryFile, func(text string) string { return strings.Replace(text, `"fail"`, `"pass"`, 1) }, `summary.json: its verdict is "pass", that of the records is "fail"`, 18},
+		{"a summary without figures", "conformance-3e81ff0", SummaryFile, func(string) string { return `{"schema":"x","verdict":"fail"}` }, "summary.json: the whole: missing property 'figures'", 18},
+		{"a run of fields that nobody knows", "conformance-3e81ff0", RunFile, func(text string) string { return strings.Replace(text, `"tool"`, `"toool"`, 1) }, "run.json: the whole: ", 18},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			dir := spoilt(t, tc.golden, tc.file, tc.change)
-			s, err := Salvage(dir)
+			s, err := Validate(dir)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -187,9 +194,9 @@ func TestDerivedFilesAreThose(t *testing.T) {
 			if err := tc.end(open(t, path)); err != nil {
 				t.Fatal(err)
 			}
-			s, err := Salvage(path)
-			if err != nil || len(s.Missing) > 0 {
-				t.Fatalf("missing %v, error %v", s.Missing, err)
+			s, err := Validate(path)
+			if err != nil || !s.Whole() {
+				t.Fatalf("missing %v, %v, error %v", s.Missing, s.Troubles, err)
 			}
 			if got, want := len(derived(s.Run, s.Layout)), len(list(t, path))-1; got != want {
 				t.Errorf("%d files are looked for, %d are left", got, want)

@@ -36,8 +36,8 @@ func newReportValidate(stdio IO) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "validate DIR...",
 		Short: "Say whether result directories are whole, and what is left of those that aren't",
-		Long: `Reads everything in result directories, of this and of earlier versions, and says what
-each holds. What can't be read gets a line with its file, its line and its cure; the rest
+		Long: `Reads everything in result directories, of this and of earlier versions, holds it against
+the schemas (reports/schema), and says what each directory holds. What can't be read gets a line with its file, its line and its cure; the rest
 is still counted. A run that was killed, or goes on, is unfinished.
 
 Exit code 0: all are whole. 1: something is unfinished, missing or damaged. 2: a directory
@@ -62,7 +62,7 @@ func reportValidate(w io.Writer, dirs []string, output string) error {
 	}
 	all := make([]validated, 0, len(dirs))
 	for _, dir := range dirs {
-		s, err := reports.Salvage(dir)
+		s, err := reports.Validate(dir)
 		if err != nil {
 			return err
 		}

@@ -90,8 +90,8 @@ func KindOf(r Record) RecordKind { return r.recordKind() }
 // its experiment.
 func (k RecordKind) Conditions() bool { return strings.HasSuffix(string(k), "-run") }
 
-// blanks are an empty record of each kind.
-func blanks() []Record {
+// Blanks are an empty record of each kind.
+func Blanks() []Record {
 	return []Record{
 		&RunConditions{}, &CheckConditions{}, &ChaosConditions{}, &ScaleConditions{}, &Cell{}, &Case{}, &CheckStep{}, &Engine{}, &Turn{}, &Sample{},
 		&Reading{}, &Point{}, &Void{}, &Phase{}, &Fault{}, &Finding{}, &Sentinel{}, &Backend{}, &Note{}, &Conclusion{},
@@ -101,7 +101,7 @@ func blanks() []Record {
 
 // blank is an empty record of a kind, nil for one that this version doesn't know.
 func blank(kind RecordKind) Record {
-	for _, r := range blanks() {
+	for _, r := range Blanks() {
 		if r.recordKind() == kind {
 			return r
 		}
