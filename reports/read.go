@@ -65,18 +65,9 @@ func wholeLines(data []byte, atEOF bool) (int, []byte, error) {
 // ReadScale reads a scale run's result directory, or a directory of such directories: their
 // runs are then repeats of one. It also reads what was written before there were records.
 func ReadScale(dir string) (*v1.ScaleData, error) {
-	dirs := []string{dir}
-	if !holdsResults(dir) {
-		entries, err := os.ReadDir(dir)
-		if err != nil {
-			return nil, fmt.Errorf("read results: %w", err)
-		}
-		dirs = nil
-		for _, e := range entries {
-			if sub := filepath.Join(dir, e.Name()); holdsResults(sub) {
-				dirs = append(dirs, sub)
-			}
-		}
+	dirs, err := Directories(dir)
+	if err != nil {
+		return nil, err
 	}
 	if len(dirs) == 0 {
 		return nil, fmt.Errorf("%s has no %s, nor a directory that has: give a result directory of netassay scale", dir, RecordsFile)
@@ -97,6 +88,24 @@ func ReadScale(dir string) (*v1.ScaleData, error) {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	return d, nil
+}
+
+// Directories are the result directories that a path stands for: itself, or those in it, by name.
+func Directories(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("read results: %w", err)
+	}
+	if holdsResults(dir) {
+		return []string{dir}, nil
+	}
+	var dirs []string
+	for _, e := range entries {
+		if sub := filepath.Join(dir, e.Name()); holdsResults(sub) {
+			dirs = append(dirs, sub)
+		}
+	}
+	return dirs, nil
 }
 
 func holdsResults(dir string) bool { return exists(dir, RecordsFile) || exists(dir, RunFile) }

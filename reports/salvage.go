@@ -165,7 +165,11 @@ func (s *Salvaged) documents() {
 	if !exists(s.Dir, SummaryFile) {
 		return
 	}
-	if told := s.written(); told != s.Verdict {
+	switch told := s.written(); {
+	case told == s.Verdict:
+	case s.Verdict == "":
+		s.trouble(SummaryFile, 0, "is of a run that came to its end, and the records have no verdict: their end was cut off, take the whole directory")
+	default:
 		s.trouble(SummaryFile, 0, fmt.Sprintf("its verdict is %q, that of the records is %q: the files are of two runs, or one was edited", told, s.Verdict))
 	}
 }

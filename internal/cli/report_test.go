@@ -28,7 +28,7 @@ func TestReportValidate(t *testing.T) {
 		{[]string{whole}, exitPass, []string{"conformance  records  whole  fail     case 2, cell 18, conformance-run 1, verdict 1\n"}},
 		{[]string{whole, older}, exitPass, []string{"chaos        lists    whole  fail     fault 2, finding 1\n", older + ": this layout has no conditions and counts by backend: told to people alone, in report.txt\n"}},
 		{[]string{incomplete}, exitFail, []string{"incomplete", incomplete + ": report.txt missing: take the whole directory\n"}},
-		{[]string{cut}, exitFail, []string{"damaged", "cell 7", cut + "/records.jsonl:10: unexpected EOF: the file was cut off or edited, take the whole one\n"}},
+		{[]string{cut}, exitFail, []string{"damaged", "cell 8", cut + "/records.jsonl:11: unexpected EOF: the file was cut off or edited, take the whole one\n", cut + "/summary.json: is of a run that came to its end"}},
 		{[]string{whole, "none"}, exitBroken, []string{"read results: open none: no such file or directory"}},
 		{nil, exitBroken, []string{"give result directories: netassay report validate DIR [DIR...]"}},
 		{[]string{whole, "-o", "jsn"}, exitBroken, []string{`unknown output format "jsn": did you mean json?`}},
@@ -45,7 +45,7 @@ func TestReportValidate(t *testing.T) {
 	}
 	_, out, _ := run(t, "report", "validate", cut, "-o", "json")
 	var got []validated
-	if err := json.Unmarshal([]byte(out), &got); err != nil || len(got) != 1 || got[0].State != stateDamaged || got[0].Records["cell"] != 7 || got[0].Troubles[0].Line != 10 {
+	if err := json.Unmarshal([]byte(out), &got); err != nil || len(got) != 1 || got[0].State != stateDamaged || got[0].Records["cell"] != 8 || got[0].Troubles[0].Line != 11 {
 		t.Errorf("error %v, %+v", err, got)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/netassay/netassay/reports"
 	"github.com/netassay/netassay/reports/render"
@@ -38,15 +39,20 @@ Exit code 0: no change, or an improvement. 1: a regression. 2: the two can't be 
 		},
 		RunE: func(_ *cobra.Command, args []string) error { return scaleCompare(stdio, args[0], args[1], o) },
 	}
-	flags := c.Flags()
+	compareFlags(c.Flags(), &o)
+	return c
+}
+
+// compareFlags are those of commands that judge figures.
+func compareFlags(flags *pflag.FlagSet, o *compare.Options) {
 	flags.Float64Var(&o.Alpha, "alpha", o.Alpha, "chance that noise alone gives a verdict of change")
 	flags.Float64Var(&o.MinEffect, "min-effect", o.MinEffect, "change that is worth a verdict: 0.05 is 5 %")
 	flags.IntVar(&o.MinRepeats, "min-repeats", o.MinRepeats, "repeats that each side must have, at least 4")
 	flags.BoolVar(&o.Sequential, "sequential", o.Sequential, "accept repeats that were not taken in turn")
-	return c
 }
 
-func scaleCompare(stdio IO, basePath, headPath string, o compare.Options) error {
+// checkCompare says which flag of those is wrong.
+func checkCompare(o compare.Options) error {
 	switch {
 	case !(o.Alpha > 0 && o.Alpha < 1):
 		return fmt.Errorf("--alpha %g: give a chance between 0 and 1, such as 0.01", o.Alpha)
@@ -54,6 +60,13 @@ func scaleCompare(stdio IO, basePath, headPath string, o compare.Options) error 
 		return fmt.Errorf("--min-effect %g: give a share, such as 0.05 for 5 %%", o.MinEffect)
 	case o.MinRepeats < 4:
 		return fmt.Errorf("--min-repeats %d: with fewer than 4 no difference can be shown", o.MinRepeats)
+	}
+	return nil
+}
+
+func scaleCompare(stdio IO, basePath, headPath string, o compare.Options) error {
+	if err := checkCompare(o); err != nil {
+		return err
 	}
 	base, err := scaleSide(basePath)
 	if err != nil {

@@ -23,10 +23,8 @@ func (r *Result) Text(w io.Writer, base, head string) error {
 		if !row.control() {
 			judged++
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s to %s\t%s\t%+.2f\t%s\t%s\n", row.Engine, row.Name,
-			value(row.Base, row.Unit), value(row.Head, row.Unit),
-			percent(row.Ratio.Value), percent(row.Ratio.Lo), percent(row.Ratio.Hi),
-			pValue(row.P), row.Delta, repeats(row.N), row.word())
+		base, head, change, interval, p := row.Words()
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%+.2f\t%s\t%s\n", row.Engine, row.Name, base, head, change, interval, p, row.Delta, repeats(row.N), row.word())
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -40,6 +38,12 @@ func (r *Result) Text(w io.Writer, base, head string) error {
 	b.WriteString("\"same\" is that no change was shown; the interval says how large one could be.\n")
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// Words are the row's numbers for people: both medians, the change, its interval, and p.
+func (r *Row) Words() (base, head, change, interval, p string) {
+	return value(r.Base, r.Unit), value(r.Head, r.Unit), percent(r.Ratio.Value),
+		percent(r.Ratio.Lo) + " to " + percent(r.Ratio.Hi), pValue(r.P)
 }
 
 func (r *Row) word() string {
