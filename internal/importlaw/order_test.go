@@ -61,6 +61,7 @@ func places() []directory {
 		}},
 		{name: "testbed", sees: []string{"leaves", "engines", "clusters"}, rows: [][]string{{"testbed"}}},
 		{name: "reports", rows: [][]string{{"reports/v1"}, {"reports/diff", "reports/render", "reports/schema"}, {"reports"}}},
+		{name: "incluster", sees: []string{"leaves", "reports"}, rows: [][]string{{"incluster/outcome"}, {"incluster"}}},
 	}
 }
 
@@ -99,7 +100,7 @@ func programs() []directory {
 		}},
 		{
 			name: "internal/cli",
-			sees: []string{"leaves", "model", "probe", "engines", "clusters", "testbed", "reports", "suites", "scale"},
+			sees: []string{"leaves", "model", "probe", "engines", "clusters", "testbed", "reports", "incluster", "suites", "scale"},
 			rows: [][]string{{"internal/cli"}},
 		},
 		{name: "cmd/netassay", sees: []string{"leaves", "model", "testbed", "enforcer", "internal/cli"}, rows: [][]string{{"cmd/netassay"}}},

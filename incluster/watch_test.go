@@ -1,0 +1,127 @@
+package incluster
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/netassay/netassay/internal/process"
+	"github.com/netassay/netassay/reports"
+)
+
+// container starts the test binary as a container's process.
+func container(t *testing.T, role, how, dir string) (cmd *exec.Cmd, ended <-chan error) {
+	t.Helper()
+	cmd = process.Grouped(context.Background(), "/proc/self/exe", role, how, dir)
+	ended, err := process.Begin(cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+	return cmd, ended
+}
+
+// The kernel kills the container of an experiment: the other one leaves what was seen.
+func TestKilledContainer(t *testing.T) {
+	dir := t.TempDir()
+	events := watchDirectory(t, dir)
+	cmd, ended := container(t, "wrapper", "polite", dir)
+	if !await(t, filepath.Join(OutPath(dir), ready)) {
+		return
+	}
+	_, watched := container(t, "watcher", "-", dir)
+	kill(t, cmd, ended)
+	bounded(t, func() error { return <-watched })
+	events.lastIsDone(t)
+	document := string(results(t, dir)[reports.JUnitFile])
+	checkColour(t, document, false)
+	for _, want := range []string{"its container was killed", `name="one" time="0.000"></testcase>`, `type="Unfinished"`} {
+		if !strings.Contains(document, want) {
+			t.Errorf("no %q in\n%s", want, document)
+		}
+	}
+}
+
+// kill kills a container's process, and with it the experiment.
+func kill(t *testing.T, cmd *exec.Cmd, ended <-chan error) {
+	t.Helper()
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-ended
+}
+
+// Whenever the container is killed, results are there soon, and they are green only if the
+// experiment had passed by then.
+func TestKilledAtAnyInstant(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	for i := range 20 {
+		how := []string{"pass", "polite"}[i%2]
+		after := time.Duration(random.IntN(60)) * time.Millisecond
+		t.Run(fmt.Sprintf("%s after %v", how, after), func(t *testing.T) {
+			dir := t.TempDir()
+			events := watchDirectory(t, dir)
+			cmd, ended := container(t, "wrapper", how, dir)
+			if !await(t, filepath.Join(dir, begunFile)) {
+				return
+			}
+			_, watched := container(t, "watcher", "-", dir)
+			select {
+			case <-time.After(after):
+				kill(t, cmd, ended)
+			case <-ended:
+			}
+			bounded(t, func() error { return <-watched })
+			events.lastIsDone(t)
+			document := string(results(t, dir)[reports.JUnitFile])
+			green := how == "pass" && !strings.Contains(document, "<error")
+			checkColour(t, document, green)
+			if green && !strings.Contains(document, `name="two"`) {
+				t.Errorf("green without all cases:\n%s", document)
+			}
+		})
+	}
+}
+
+// A container that is started again does not begin anew.
+func TestStartedAgain(t *testing.T) {
+	dir := t.TempDir()
+	cmd, ended := container(t, "wrapper", "polite", dir)
+	if !await(t, filepath.Join(OutPath(dir), ready)) {
+		return
+	}
+	kill(t, cmd, ended)
+	bounded(t, func() error { return Run(t.Context(), options("pass", dir)) })
+	document := string(results(t, dir)[reports.JUnitFile])
+	checkColour(t, document, false)
+	if !strings.Contains(document, "started again") {
+		t.Errorf("%s", document)
+	}
+}
+
+// The experiment never starts; the pod is deleted before.
+func TestWatchWithoutRun(t *testing.T) {
+	t.Run("too late", func(t *testing.T) {
+		dir := t.TempDir()
+		bounded(t, func() error { return Watch(t.Context(), dir, time.Millisecond, t.Output()) })
+		document := string(results(t, dir)[reports.JUnitFile])
+		checkColour(t, document, false)
+		if !strings.Contains(document, "it was not started within 1ms") {
+			t.Errorf("%s", document)
+		}
+	})
+	t.Run("results are there", func(t *testing.T) {
+		dir := t.TempDir()
+		bounded(t, func() error { return Run(t.Context(), options("pass", dir)) })
+		bounded(t, func() error { return Watch(t.Context(), dir, time.Minute, t.Output()) })
+		checkColour(t, string(results(t, dir)[reports.JUnitFile]), true)
+	})
+}

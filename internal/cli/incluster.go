@@ -1,0 +1,110 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/netassay/netassay/incluster"
+	"github.com/netassay/netassay/internal/suggest"
+	"github.com/netassay/netassay/testbed"
+)
+
+// inClusterExperiments are the commands that can be run in a pod of the cluster that they judge.
+func inClusterExperiments() []string { return []string{"conformance", "fuzz", "verify"} }
+
+func newRunInCluster(stdio IO) *cobra.Command {
+	o := incluster.Options{Log: stdio.Err, Dir: resultsDir(), Deadline: 5*time.Hour + 30*time.Minute, Grace: 30 * time.Second}
+	c := &cobra.Command{
+		Use:   "run-in-cluster [flags] -- EXPERIMENT [flags of the experiment]",
+		Short: "Run an experiment in a pod, and leave results whatever happens to it",
+		Long: `Runs netassay conformance, verify or fuzz as a process of its own, on the cluster that the pod
+is in, and leaves in the results directory: netassay.tar.gz, with the whole result directory,
+the log and a JUnit document; and then a file called done that names it. That is what
+Sonobuoy's worker waits for. It is written when the experiment passed, failed, could not be
+done, was killed, was stopped by SIGTERM, or took longer than the deadline. What did not
+come to its end is an error in the JUnit document, never a pass.
+
+Against the death of this process itself, netassay run-in-cluster watch runs in a second
+container. netassay sonobuoy gen and netassay job gen print pods that have both.
+
+Exit code 0: results are there, whatever they say. 2: they could not be written.`,
+		Example: `  netassay run-in-cluster -- conformance --feature EndPort
+  netassay run-in-cluster --results /results --deadline 1h -- verify`,
+		Args: experimentArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			if o.Deadline <= 0 || o.Grace <= 0 {
+				return fmt.Errorf("--deadline %v, --grace %v: give times above 0", o.Deadline, o.Grace)
+			}
+			self, err := os.Executable()
+			if err != nil {
+				return fmt.Errorf("find own program: %w", err)
+			}
+			o.Argv = append([]string{self}, inClusterArgs(args, o.Dir)...)
+			return incluster.Run(c.Context(), o)
+		},
+	}
+	flags := c.Flags()
+	flags.StringVar(&o.Dir, "results", o.Dir, "directory for results, on a volume that the watching container shares")
+	flags.DurationVar(&o.Deadline, "deadline", o.Deadline, "after which the experiment is asked to end; shorter than Sonobuoy's --timeout")
+	flags.DurationVar(&o.Grace, "grace", o.Grace, "how long the experiment has to end before it is killed; shorter than the pod's")
+	if port := os.Getenv("SONOBUOY_PROGRESS_PORT"); port != "" {
+		o.Progress = "http://localhost:" + port + "/progress"
+	}
+	c.AddCommand(newWatchInCluster(stdio))
+	return c
+}
+
+// resultsDir is where Sonobuoy wants results.
+func resultsDir() string {
+	if dir := os.Getenv("SONOBUOY_RESULTS_DIR"); dir != "" {
+		return dir
+	}
+	return incluster.DefaultDir
+}
+
+// experimentArgs refuses what is no experiment, and flags that are set here.
+func experimentArgs(c *cobra.Command, args []string) error {
+	if len(args) == 0 || c.ArgsLenAtDash() != 0 {
+		return fmt.Errorf("%s wants an experiment after --: %s", c.CommandPath(), c.UseLine())
+	}
+	if err := suggest.OneOf("experiment", args[0], inClusterExperiments()...); err != nil {
+		return err
+	}
+	for _, arg := range args[1:] {
+		name, _, _ := strings.Cut(arg, "=")
+		switch name {
+		case "--out", "--provider", "--resume":
+			return fmt.Errorf("%s can't be given here: it is set by %s", name, c.CommandPath())
+		}
+	}
+	return nil
+}
+
+// inClusterArgs are the arguments of the experiment's process.
+func inClusterArgs(args []string, dir string) []string {
+	all := []string{args[0], "--provider=" + testbed.Existing, "--out=" + incluster.OutPath(dir)}
+	return append(all, args[1:]...)
+}
+
+func newWatchInCluster(stdio IO) *cobra.Command {
+	dir, start := resultsDir(), 15*time.Minute
+	c := &cobra.Command{
+		Use:   "watch",
+		Short: "Leave results in place of a run-in-cluster that was killed",
+		Long: `Waits, in a container beside that of netassay run-in-cluster with the same volume, until
+results are there. When that container was killed (for want of memory, say) or never came to
+start the experiment, it leaves what there is as unfinished. It ends when results are there.`,
+		Example: `  netassay run-in-cluster watch --results /results`,
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return incluster.Watch(c.Context(), dir, start, stdio.Err)
+		},
+	}
+	c.Flags().StringVar(&dir, "results", dir, "directory for results")
+	c.Flags().DurationVar(&start, "start", start, "how long the experiment may take to be started")
+	return c
+}
