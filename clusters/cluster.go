@@ -86,8 +86,19 @@ type Needs struct {
 // has yet to create, or outside of namespaces.
 type Permission struct {
 	Group, Resource, Subresource string
-	Verbs                        []string
+	Verbs                        []Verb
 }
+
+// Rule is how a rule of RBAC writes the kind of object.
+func (p Permission) Rule() string {
+	if p.Subresource == "" {
+		return p.Resource
+	}
+	return p.Resource + "/" + p.Subresource
+}
+
+// Verb is what is done to objects of a kind, and what for.
+type Verb struct{ Name, Why string }
 
 // Sample is a pod with the namespace that it is created in.
 type Sample struct {

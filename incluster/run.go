@@ -42,7 +42,7 @@ func Run(ctx context.Context, o Options) error {
 	p := &place{dir: o.Dir}
 	err := p.take()
 	if errors.Is(err, flock.ErrHeld) {
-		return p.await()
+		return p.await(ctx)
 	}
 	if err != nil {
 		return fmt.Errorf("lock results directory: %w: mount a volume there that this user can write", err)
@@ -71,19 +71,13 @@ func Run(ctx context.Context, o Options) error {
 }
 
 // await waits for whoever finishes the results of an earlier life of this container.
-func (p *place) await() error {
-	late, tick := time.After(time.Minute), time.NewTicker(100*time.Millisecond)
-	defer tick.Stop()
-	for {
-		if p.done() {
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-late:
-			return fmt.Errorf("results directory %s is in use by another process", p.dir)
-		}
+func (p *place) await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if p.until(ctx, DoneFile) != nil {
+		return fmt.Errorf("results directory %s is in use by another process", p.dir)
 	}
+	return nil
 }
 
 // supervise runs the experiment and says how it ended. It does not panic.

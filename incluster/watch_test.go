@@ -1,9 +1,11 @@
 package incluster
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -124,4 +126,30 @@ func TestWatchWithoutRun(t *testing.T) {
 		bounded(t, func() error { return Watch(t.Context(), dir, time.Minute, t.Output()) })
 		checkColour(t, string(results(t, dir)[reports.JUnitFile]), true)
 	})
+}
+
+// Results can be fetched as long as the container stays, which is no longer than it must.
+func TestFetch(t *testing.T) {
+	dir := t.TempDir()
+	kept := make(chan struct{})
+	go func() {
+		Keep(t.Context(), dir, time.Minute)
+		close(kept)
+	}()
+	var got bytes.Buffer
+	fetched := make(chan error, 1)
+	go func() { fetched <- Fetch(t.Context(), dir, &got) }()
+	bounded(t, func() error { return Run(t.Context(), options("pass", dir)) })
+	bounded(t, func() error { return <-fetched })
+	want, err := os.ReadFile(filepath.Join(dir, Archive))
+	if err != nil || !bytes.Equal(want, got.Bytes()) {
+		t.Errorf("fetched %d of %d bytes: %v", got.Len(), len(want), err)
+	}
+	bounded(t, func() error { <-kept; return nil })
+	Keep(t.Context(), t.TempDir(), time.Millisecond) // ends by itself
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := Fetch(ctx, t.TempDir(), &got); err == nil {
+		t.Error("fetched nothing, without an error")
+	}
 }

@@ -13,7 +13,7 @@ func openExisting(ctx context.Context, o Options, log Log, t *Testbed) error {
 	if err := t.redirectKlog(log.Dir); err != nil {
 		return err
 	}
-	tolerated, err := tolerations(o.Tolerate)
+	tolerated, err := Tolerations(o.Tolerate)
 	if err != nil {
 		return err
 	}

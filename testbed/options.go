@@ -132,7 +132,7 @@ func (o Options) Check(dash string) error {
 	if o.Nodes < 0 || o.Nodes > network.MaxNodes {
 		return fmt.Errorf("%snodes %d: give 1 to %d", dash, o.Nodes, network.MaxNodes)
 	}
-	if _, err := tolerations(o.Tolerate); err != nil {
+	if _, err := Tolerations(o.Tolerate); err != nil {
 		return fmt.Errorf("%stolerate %w", dash, err)
 	}
 	return o.checkEngine(dash)
@@ -167,8 +167,8 @@ func unfit(engine, dash, provider string) error {
 	return fmt.Errorf("engine %s works on %sprovider %s only, not on %s", engine, dash, Lab, provider)
 }
 
-// tolerations reads taints as kubectl writes them.
-func tolerations(taints []string) ([]corev1.Toleration, error) {
+// Tolerations reads taints as kubectl writes them.
+func Tolerations(taints []string) ([]corev1.Toleration, error) {
 	var all []corev1.Toleration
 	for _, text := range taints {
 		taint, effect, _ := strings.Cut(text, ":")

@@ -119,7 +119,7 @@ func TestImages(t *testing.T) {
 }
 
 func TestTolerations(t *testing.T) {
-	got, err := tolerations([]string{"a", "b=c", "d:NoExecute", "e=f:NoSchedule"})
+	got, err := Tolerations([]string{"a", "b=c", "d:NoExecute", "e=f:NoSchedule"})
 	want := []corev1.Toleration{
 		{Key: "a", Operator: corev1.TolerationOpExists},
 		{Key: "b", Operator: corev1.TolerationOpEqual, Value: "c"},

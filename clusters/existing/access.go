@@ -2,6 +2,7 @@ package existing
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	authnv1 "k8s.io/api/authentication/v1"
@@ -12,27 +13,41 @@ import (
 	"github.com/netassay/netassay/clusters"
 )
 
+// Looks are what is read beside what a suite needs, where that is allowed: without these rights
+// less can be told of a cluster.
+func Looks() []clusters.Permission {
+	return []clusters.Permission{
+		{Group: "apps", Resource: "daemonsets", Verbs: []clusters.Verb{{Name: "list", Why: "to tell which engine is at work; without it the report says that nobody could look"}}},
+	}
+}
+
 // missingRights asks the API server for each right, and gives a line for each kind of
-// object of which some are missing.
+// object of which some are missing, with the rule that would grant them.
 func missingRights(ctx context.Context, client kubernetes.Interface, all []clusters.Permission) []Problem {
 	var problems []Problem
 	for _, p := range all {
 		var missing []string
 		for _, verb := range p.Verbs {
-			ok, err := allowed(ctx, client, p, verb)
+			ok, err := allowed(ctx, client, p, verb.Name)
 			if err != nil {
 				return append(problems, fatal("can't ask for permissions: create selfsubjectaccessreviews: %v", err))
 			}
 			if !ok {
-				missing = append(missing, verb)
+				missing = append(missing, verb.Name)
 			}
 		}
 		if len(missing) > 0 {
-			problems = append(problems, fatal("no permission to %s %s in all namespaces%s: bind the role of examples/existing/rbac.yaml",
-				strings.Join(missing, ", "), plural(p), user(ctx, client)))
+			problems = append(problems, fatal("no permission to %s %s in all namespaces%s: %s",
+				strings.Join(missing, ", "), plural(p), user(ctx, client), cure(p, missing)))
 		}
 	}
 	return problems
+}
+
+// cure is the rule of a ClusterRole that grants what is missing.
+func cure(p clusters.Permission, verbs []string) string {
+	return fmt.Sprintf("grant {apiGroups: [%q], resources: [%s], verbs: [%s]}, as examples/existing/rbac.yaml does",
+		p.Group, p.Rule(), strings.Join(verbs, ", "))
 }
 
 // plural is how kubectl writes a kind of object.

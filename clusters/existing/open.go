@@ -96,12 +96,24 @@ func published() map[string]string {
 	}
 }
 
+// Published is where an image of ours is published that no suite runs in pods, or its copy in a
+// registry, as Options has it.
+func Published(name, registry string) string {
+	return copied("ghcr.io/netassay/"+name+":latest", registry)
+}
+
+// copied is the copy of an image in a registry; the image itself when that is "".
+func copied(ref, registry string) string {
+	if registry == "" {
+		return ref
+	}
+	return strings.TrimSuffix(registry, "/") + ref[strings.LastIndex(ref, "/"):]
+}
+
 func (o Options) images() map[string]string {
 	images := published()
 	for name, ref := range images {
-		if o.Registry != "" {
-			images[name] = strings.TrimSuffix(o.Registry, "/") + ref[strings.LastIndex(ref, "/"):]
-		}
+		images[name] = copied(ref, o.Registry)
 	}
 	maps.Copy(images, o.Images)
 	return images

@@ -71,6 +71,12 @@ nothing. 130: interrupted.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return f.judge(c.Context(), stdio) },
 	}
+	f.register(c)
+	return c
+}
+
+// register makes the flags.
+func (f *conformanceFlags) register(c *cobra.Command) {
 	flags := c.Flags()
 	f.bed.register(flags)
 	f.settings.Register(flags, conformance.Parallel)
@@ -83,7 +89,6 @@ nothing. 130: interrupted.`,
 	for _, other := range []string{"case", "feature", "skip-feature", "shard", "seed"} {
 		c.MarkFlagsMutuallyExclusive("resume", other) // the run that goes on has its own
 	}
-	return c
 }
 
 func (f *conformanceFlags) judge(ctx context.Context, stdio IO) error {

@@ -108,6 +108,11 @@ func TestCommandsTakeTheirTestbedsFlagsFromTheTable(t *testing.T) {
 		"conformance": testbed.BuiltIn(), "verify": testbed.BuiltIn(), "fuzz": testbed.BuiltIn(),
 		"scale": {testbed.Lab, testbed.Kind}, "footprint": {testbed.Lab, testbed.Kind}, "chaos": {testbed.Lab}, "lab up": {testbed.Lab},
 	}
+	for _, kind := range []string{"sonobuoy", "job"} {
+		for _, e := range podExperiments() {
+			offers[kind+" gen "+e.name] = []string{testbed.Existing}
+		}
+	}
 	every := bedTable(testbed.BuiltIn()...)
 	for name, c := range everyCommand() {
 		table := bedTable(offers[name]...)

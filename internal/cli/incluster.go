@@ -54,7 +54,7 @@ Exit code 0: results are there, whatever they say. 2: they could not be written.
 	if port := os.Getenv("SONOBUOY_PROGRESS_PORT"); port != "" {
 		o.Progress = "http://localhost:" + port + "/progress"
 	}
-	c.AddCommand(newWatchInCluster(stdio))
+	c.AddCommand(newWatchInCluster(stdio), newResultsInCluster(stdio))
 	return c
 }
 
@@ -91,20 +91,41 @@ func inClusterArgs(args []string, dir string) []string {
 }
 
 func newWatchInCluster(stdio IO) *cobra.Command {
-	dir, start := resultsDir(), 15*time.Minute
+	dir, start, stay := resultsDir(), 15*time.Minute, time.Duration(0)
 	c := &cobra.Command{
 		Use:   "watch",
 		Short: "Leave results in place of a run-in-cluster that was killed",
 		Long: `Waits, in a container beside that of netassay run-in-cluster with the same volume, until
 results are there. When that container was killed (for want of memory, say) or never came to
-start the experiment, it leaves what there is as unfinished. It ends when results are there.`,
+start the experiment, it leaves what there is as unfinished. It ends when results are there,
+and with --stay when they were fetched.`,
 		Example: `  netassay run-in-cluster watch --results /results`,
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return incluster.Watch(c.Context(), dir, start, stdio.Err)
+			if err := incluster.Watch(c.Context(), dir, start, stdio.Err); err != nil {
+				return err
+			}
+			incluster.Keep(c.Context(), dir, stay)
+			return nil
 		},
 	}
 	c.Flags().StringVar(&dir, "results", dir, "directory for results")
 	c.Flags().DurationVar(&start, "start", start, "how long the experiment may take to be started")
+	c.Flags().DurationVar(&stay, "stay", stay, "how long to stay then, so that netassay run-in-cluster results can be called here")
+	return c
+}
+
+func newResultsInCluster(stdio IO) *cobra.Command {
+	dir := resultsDir()
+	c := &cobra.Command{
+		Use:   "results",
+		Short: "Write the results of a run-in-cluster to standard output, when they are there",
+		Long: `Waits until the results of netassay run-in-cluster are there and writes the archive to standard
+output. It is for kubectl exec into the watching container, which has no tar.`,
+		Example: `  kubectl exec -n netassay job/netassay-conformance -c watch -- /netassay run-in-cluster results > netassay.tar.gz`,
+		Args:    noArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return incluster.Fetch(c.Context(), dir, stdio.Out) },
+	}
+	c.Flags().StringVar(&dir, "results", dir, "directory for results")
 	return c
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/reports"
 	"github.com/netassay/netassay/reports/render"
 	v1 "github.com/netassay/netassay/reports/v1"
@@ -14,10 +15,19 @@ import (
 	"github.com/netassay/netassay/testbed"
 )
 
+// verifyFlags are what netassay verify can be told.
+type verifyFlags struct {
+	bed  bed
+	opts verify.Options
+	out  string
+}
+
+func verifyDefaults() verify.Options {
+	return verify.Options{Deadline: 20 * time.Second, Confirmations: 2}
+}
+
 func newVerify(stdio IO) *cobra.Command {
-	b := newBed(testbed.BuiltIn(), "restricted", "pull-secret") // its pods are those of the page
-	var out string
-	opts := verify.Options{Deadline: 20 * time.Second, Confirmations: 2}
+	f := verifyFlags{bed: newBed(testbed.BuiltIn(), "restricted", "pull-secret"), opts: verifyDefaults()} // its pods are those of the page
 	c := &cobra.Command{
 		Use:   "verify",
 		Short: "Do the check of the AKS documentation, step by step, with evidence",
@@ -31,28 +41,42 @@ Exit code 0: every step went as the page says. 1: one did not. 2: it could not b
   netassay verify --provider kind    # on real kubelets and containers`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := b.check(); err != nil {
+			if err := f.bed.check(); err != nil {
 				return err
 			}
-			if b.Provider != testbed.Lab && !c.Flags().Changed("timeout") {
-				opts.Deadline = time.Minute // containers start more slowly than processes
+			if f.bed.Provider != testbed.Lab && !c.Flags().Changed("timeout") {
+				f.opts.Deadline = time.Minute // containers start more slowly than processes
 			}
-			return b.inside(c.Context(), stdio, &out, "verify-"+b.Label(), func(ctx context.Context) error {
-				return b.run(ctx, stdio, filepath.Join(out, "logs"), func(ctx context.Context, t *testbed.Testbed) error {
-					return checkOn(ctx, stdio, t, opts, out)
+			return f.bed.inside(c.Context(), stdio, &f.out, "verify-"+f.bed.Label(), func(ctx context.Context) error {
+				return f.bed.run(ctx, stdio, filepath.Join(f.out, "logs"), func(ctx context.Context, t *testbed.Testbed) error {
+					return checkOn(ctx, stdio, t, f.opts, f.out)
 				})
 			})
 		},
 	}
-	b.register(c.Flags())
-	c.Flags().DurationVar(&opts.Deadline, "timeout", opts.Deadline, "how long each step may take to become true")
-	c.Flags().IntVar(&opts.Confirmations, "confirmations", opts.Confirmations, "how often in a row each answer must come")
-	c.Flags().StringVar(&out, "out", "", "result directory (default results/<time>-verify-<engine>)")
+	f.register(c)
 	return c
+}
+
+// register makes the flags.
+func (f *verifyFlags) register(c *cobra.Command) {
+	f.bed.register(c.Flags())
+	c.Flags().DurationVar(&f.opts.Deadline, "timeout", f.opts.Deadline, "how long each step may take to become true")
+	c.Flags().IntVar(&f.opts.Confirmations, "confirmations", f.opts.Confirmations, "how often in a row each answer must come")
+	c.Flags().StringVar(&f.out, "out", "", "result directory (default results/<time>-verify-<engine>)")
 }
 
 // checkOn does the check on a testbed and leaves the results, whatever happens to it.
 func checkOn(ctx context.Context, stdio IO, t *testbed.Testbed, opts verify.Options, out string) error {
+	if t.Preflight != nil {
+		lines, fatal := t.Preflight(ctx, clusters.Needs{Permissions: verify.Permissions(), Nodes: verify.Nodes})
+		if fatal {
+			return &testbed.UnfitError{Lines: lines}
+		}
+		for _, line := range lines {
+			stdio.say(line)
+		}
+	}
 	dir, err := reports.Open(out)
 	if err != nil {
 		return err

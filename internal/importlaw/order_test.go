@@ -61,7 +61,7 @@ func places() []directory {
 		}},
 		{name: "testbed", sees: []string{"leaves", "engines", "clusters"}, rows: [][]string{{"testbed"}}},
 		{name: "reports", rows: [][]string{{"reports/v1"}, {"reports/diff", "reports/render", "reports/schema"}, {"reports"}}},
-		{name: "incluster", sees: []string{"leaves", "reports"}, rows: [][]string{{"incluster/outcome"}, {"incluster"}}},
+		{name: "incluster", sees: []string{"leaves", "reports"}, rows: [][]string{{"incluster/manifest", "incluster/outcome"}, {"incluster"}}},
 	}
 }
 

@@ -19,7 +19,7 @@ func Needs(cfg Config) clusters.Needs {
 	first.Namespace = a.Namespace(first.Namespace)
 	return clusters.Needs{
 		RunLabel: fixture.RunLabel, RunID: cfg.RunID,
-		Permissions: permissions(cfg.PullSecret != nil),
+		Permissions: Permissions(cfg.PullSecret != nil),
 		Samples: []clusters.Sample{
 			{Namespace: a.NamespaceObject(cases.Namespace{Name: first.Namespace}), Pod: a.PodObject(first)},
 			{Namespace: a.ControlNamespaceObject(), Pod: a.ControlPodObject(1)},
@@ -28,20 +28,49 @@ func Needs(cfg Config) clusters.Needs {
 	}
 }
 
-// permissions are what the code of this package calls; examples/existing/rbac.yaml grants
+// Permissions are what the code of this package calls, with secrets when there is a pull secret; examples/existing/rbac.yaml grants
 // them. An exec over WebSocket is a GET, one over SPDY a POST, and recent API servers want
 // both rights for the first.
-func permissions(secrets bool) []clusters.Permission {
+func Permissions(secrets bool) []clusters.Permission {
+	type verbs = []clusters.Verb
 	all := []clusters.Permission{
-		{Resource: "nodes", Verbs: []string{"list"}},
-		{Resource: "namespaces", Verbs: []string{"create", "delete", "get", "list", "patch"}},
-		{Resource: "pods", Verbs: []string{"create", "delete", "get", "list", "patch"}},
-		{Resource: "pods", Subresource: "exec", Verbs: []string{"create", "get"}},
-		{Resource: "services", Verbs: []string{"create", "delete", "get"}},
-		{Group: netv1.GroupName, Resource: "networkpolicies", Verbs: []string{"create", "delete", "get", "list", "patch", "update"}},
+		{Resource: "nodes", Verbs: verbs{{Name: "list", Why: "to choose nodes for pods, and to know which are out of order"}}},
+		{Resource: "namespaces", Verbs: verbs{
+			{Name: "create", Why: "for the pods of the run, which go nowhere else"},
+			{Name: "delete", Why: "of these, at the end"},
+			{Name: "get", Why: "to see that they are as made, and gone"},
+			{Name: "list", Why: "to find those of this run by its label"},
+			{Name: "patch", Why: "cases change the labels of namespaces"},
+		}},
+		{Resource: "pods", Verbs: verbs{
+			{Name: "create", Why: "the pods that probe and are probed"},
+			{Name: "delete", Why: "cases delete pods, and make others with their names"},
+			{Name: "get", Why: "to wait until they are ready or gone"},
+			{Name: "list", Why: "to see that a namespace is as it was before a case"},
+			{Name: "patch", Why: "cases change the labels of pods"},
+		}},
+		{Resource: "pods", Subresource: "exec", Verbs: verbs{
+			{Name: "create", Why: "probers are driven by exec, over SPDY"},
+			{Name: "get", Why: "probers are driven by exec, over WebSocket"},
+		}},
+		{Resource: "services", Verbs: verbs{
+			{Name: "create", Why: "pods are probed by their Services too"},
+			{Name: "delete", Why: "cases delete Services"},
+			{Name: "get", Why: "to learn the addresses of Services"},
+		}},
+		{Group: netv1.GroupName, Resource: "networkpolicies", Verbs: verbs{
+			{Name: "create", Why: "the policies of cases, in namespaces of the run"},
+			{Name: "delete", Why: "cases delete policies"},
+			{Name: "get", Why: "to change policies as they are"},
+			{Name: "list", Why: "to see that none is left after a case"},
+			{Name: "patch", Why: "cases change policies by patches"},
+			{Name: "update", Why: "cases change policies as a whole"},
+		}},
 	}
 	if secrets {
-		all = append(all, clusters.Permission{Group: corev1.GroupName, Resource: "secrets", Verbs: []string{"create"}})
+		all = append(all, clusters.Permission{Group: corev1.GroupName, Resource: "secrets", Verbs: verbs{
+			{Name: "create", Why: "the credentials of --pull-secret, in namespaces of the run"},
+		}})
 	}
 	return slices.Clip(all)
 }
