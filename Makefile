@@ -118,6 +118,10 @@ build: go-version ## Build bin/netassay, bin/enforcer and bin/probe
 image: build ## Build the enforcer's image without a registry: bin/enforcer-image.tar
 	go run ./hack/make image bin/enforcer '$(VERSION)' bin/enforcer-image.tar bin/enforcer-root.tar
 
+.PHONY: netassay-image
+netassay-image: go-version ## Build the image that runs in clusters, amd64 and arm64, without a registry
+	go run ./hack/make netassay-image '$(VERSION)' '$(LDFLAGS)' bin
+
 .PHONY: binaries
 binaries: go-version ## Build the Kubernetes programs, once (some minutes)
 	@go run ./hack/make kubernetes $(ASSETS)
@@ -141,6 +145,10 @@ docker-down: ## Undo what docker-up did
 test: deps binaries ## Run all tests: PKGS=./suites/... ARGS="-run Name"
 	@# -count=1: the cache does not know which programs tests build and run, nor what go list tells them.
 	KUBEBUILDER_ASSETS=$(ASSETS) hack/clean-tree.sh go test -count=1 $(PKGS) $(ARGS)
+
+.PHONY: test-sonobuoy
+test-sonobuoy: go-version ## Hold what netassay prints for Sonobuoy, and leaves for it, against Sonobuoy's own code
+	go test -C hack/sonobuoy -count=1 ./... $(ARGS)
 
 .PHONY: mutants
 mutants: ## Hold all cases against all misreadings of the API, on paper; writes docs/misreadings.md

@@ -2,6 +2,9 @@ package outcome
 
 import (
 	"encoding/xml"
+	"flag"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +13,8 @@ import (
 
 	v1 "github.com/netassay/netassay/reports/v1"
 )
+
+var update = flag.Bool("update", false, "write the golden files anew")
 
 const head = xml.Header + "<testsuites>\n"
 
@@ -81,6 +86,30 @@ func TestDocument(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The documents that Sonobuoy's own code is held against, in the module hack/sonobuoy.
+func TestSamples(t *testing.T) {
+	figures := []Figure{{"memory", "7 MiB"}}
+	for name, r := range map[string]Report{
+		"passed.xml":     {Results: true, Figures: figures},
+		"unfinished.xml": {Ending: Ending{Signal: "killed"}, Log: "[1/2] Pass a", Figures: figures},
+	} {
+		file := filepath.Join("..", "..", "hack", "sonobuoy", "testdata", name)
+		document, _ := Document([]byte(green), r)
+		if *update {
+			if err := os.WriteFile(file, document, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), string(document)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", file, diff)
+		}
 	}
 }
 

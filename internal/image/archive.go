@@ -1,6 +1,7 @@
 package image
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -19,6 +20,8 @@ import (
 type Options struct {
 	Program  string   // static
 	Path     string   // what Program becomes, and the entry point; "" is / and its file name
+	More     []string // further static programs, each / and its file name
+	Arch     string   // that the programs are for, as Go calls it; "" is this machine's
 	Packages []string // of Debian, whose programs are there too: see EnforcerPackages
 	System   string   // root filesystem that has the packages; "" is this machine's
 	Command  []string // arguments of the entry point
@@ -81,6 +84,7 @@ const epoch = "1970-01-01T00:00:00Z"
 // Config is what an image says about how it is run, in the words of the Docker image
 // specification v1.2.
 type Config struct {
+	Arch       string `json:"-"` // as Go calls it; "" is this machine's
 	Entrypoint []string
 	Cmd        []string          `json:",omitempty"`
 	Env        []string          `json:",omitempty"`
@@ -93,7 +97,7 @@ type Config struct {
 func (o Options) config() Config {
 	title, version, _ := strings.Cut(path.Base(o.Refs[0]), ":")
 	return Config{
-		Entrypoint: []string{o.path()}, Cmd: o.Command, User: o.User,
+		Arch: o.Arch, Entrypoint: []string{o.path()}, Cmd: o.Command, User: o.User,
 		Env: []string{"PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
 		Labels: map[string]string{
 			"org.opencontainers.image.title": title, "org.opencontainers.image.version": version,
@@ -136,7 +140,7 @@ func pack(archive, layer, sum string, c Config, refs []string) error {
 func describe(layer string, c Config, refs []string) (config, manifest []byte, err error) {
 	type object = map[string]any
 	config, err = json.Marshal(object{
-		"architecture": runtime.GOARCH, "os": "linux", "created": epoch,
+		"architecture": cmp.Or(c.Arch, runtime.GOARCH), "os": "linux", "created": epoch,
 		"config":  c,
 		"rootfs":  object{"type": "layers", "diff_ids": []string{"sha256:" + layer}},
 		"history": []object{{"created": epoch, "created_by": "netassay"}},

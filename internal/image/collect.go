@@ -42,6 +42,9 @@ func collect(ctx context.Context, o Options) (tree, error) {
 	}
 	c := &collector{tree: tree{}, system: system}
 	c.tree.put(entry{name: o.path(), mode: 0o755, source: o.Program})
+	for _, program := range o.More {
+		c.tree.put(entry{name: "/" + filepath.Base(program), mode: 0o755, source: program})
+	}
 	c.skeleton(len(o.Packages) > 0)
 	if len(o.Packages) == 0 {
 		return c.tree, nil
