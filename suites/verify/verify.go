@@ -211,9 +211,9 @@ func connected(r result) bool { return r.code == 0 && r.output == "" }
 func timedOut(r result) bool  { return r.code != 0 && r.output == "TIMEOUT" }
 
 func (w *walk) exec(ctx context.Context, command []string) (result, error) {
-	var out bytes.Buffer
-	err := w.cluster.Exec(ctx, Namespace, clientPod, clientPod, command, clusters.Streams{Out: &out, Err: &out})
-	r := result{output: strings.TrimSpace(out.String())}
+	var out, errs bytes.Buffer // two, because both streams are copied at once
+	err := w.cluster.Exec(ctx, Namespace, clientPod, clientPod, command, clusters.Streams{Out: &out, Err: &errs})
+	r := result{output: strings.TrimSpace(out.String() + errs.String())}
 	var exit *clusters.ExitError
 	if errors.As(err, &exit) {
 		r.code = exit.Code

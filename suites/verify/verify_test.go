@@ -3,7 +3,8 @@ package verify
 import (
 	"context"
 	"errors"
-	"fmt"
+	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -52,8 +53,32 @@ func (f *fakeCluster) Exec(ctx context.Context, ns, pod, _ string, _ []string, s
 	if p.Labels["app"] == "client" {
 		return nil
 	}
-	fmt.Fprintln(s.Err, f.denyWith)
+	say(s, f.denyWith)
 	return &clusters.ExitError{Code: 1}
+}
+
+// say writes a line as client-go does: each stream is copied by itself, and standard output,
+// which was begun first, may end last.
+func say(s clusters.Streams, line string) {
+	out := silent{make(chan struct{}), make(chan struct{})}
+	copied := make(chan struct{})
+	go func() {
+		_, _ = io.Copy(s.Out, out)
+		close(copied)
+	}()
+	<-out.begun
+	_, _ = io.Copy(s.Err, strings.NewReader(line+"\n"))
+	close(out.end)
+	<-copied
+}
+
+// silent is a stream that ends without a word.
+type silent struct{ begun, end chan struct{} }
+
+func (s silent) Read([]byte) (int, error) {
+	close(s.begun)
+	<-s.end
+	return 0, io.EOF
 }
 
 // readyAPI is a fake API server whose pods are ready the moment they are created.
