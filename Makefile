@@ -122,6 +122,11 @@ image: build ## Build the enforcer's image without a registry: bin/enforcer-imag
 netassay-image: go-version ## Build the image that runs in clusters, amd64 and arm64, without a registry
 	go run ./hack/make netassay-image '$(VERSION)' '$(LDFLAGS)' bin
 
+.PHONY: page
+page: ## Build the script and styles of report.html from reports/page/web (needs npm)
+	@hack/deps.sh node:nodejs npm:npm
+	hack/page.sh bin/page reports/page/built
+
 .PHONY: binaries
 binaries: go-version ## Build the Kubernetes programs, once (some minutes)
 	@go run ./hack/make kubernetes $(ASSETS)
@@ -143,6 +148,7 @@ docker-down: ## Undo what docker-up did
 
 .PHONY: test
 test: deps binaries ## Run all tests: PKGS=./suites/... ARGS="-run Name"
+	@hack/deps.sh chromium:chromium node:nodejs npm:npm
 	@# -count=1: the cache does not know which programs tests build and run, nor what go list tells them.
 	KUBEBUILDER_ASSETS=$(ASSETS) hack/clean-tree.sh go test -count=1 $(PKGS) $(ARGS)
 

@@ -102,7 +102,7 @@ func (r *Run) Figures() Figures {
 	var stable, resolution []float64
 	for c := range r.EachCell {
 		f.countCell(c)
-		if s, ok := c.convergence(); ok {
+		if s, ok := c.Convergence(); ok {
 			stable = append(stable, s)
 		}
 		if c.Resolution != nil {
@@ -196,9 +196,9 @@ func (f *Figures) setConvergence(stable []float64) {
 	f.ConvergenceMax = Quantile(stable, 1)
 }
 
-// convergence is the cell's sample; a changed cell that conclusively never became stable
+// Convergence is the cell's sample, in milliseconds from the ack; a changed cell that conclusively never became stable
 // is +Inf. An inconclusive cell says nothing and gives no sample.
-func (c *Cell) convergence() (float64, bool) {
+func (c *Cell) Convergence() (float64, bool) {
 	switch {
 	case !c.Changed || (c.Outcome != Pass && c.Outcome != Fail):
 		return 0, false

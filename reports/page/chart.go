@@ -1,0 +1,139 @@
+package page
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// Chart is a chart and the table behind it, which says the same to those who can't see it.
+type Chart struct {
+	ID     string // unique in the page; letters, digits and hyphens
+	Title  string
+	Says   string // what can be seen in it, in a sentence
+	X, Y   Axis
+	Series []Series
+	Marks  []Mark
+	// Stack puts bars of one place on top of each other, in the order of the series.
+	Stack  bool
+	Behind Table
+}
+
+func (Chart) template() string { return "chart" }
+
+// Axis is one of a chart's two.
+type Axis struct {
+	Label string   `json:"label"`
+	Unit  string   `json:"unit,omitempty"`  // "ms", "B", "%"; of a time, "time" for seconds since 1970
+	Log   bool     `json:"log,omitempty"`   // values above 0 only
+	Names []string `json:"names,omitempty"` // of the places 0, 1, … of an axis without numbers
+	Zero  bool     `json:"zero,omitempty"`  // the axis begins at 0
+}
+
+// Shape is how the points of a series are joined.
+type Shape string
+
+// The shapes of series.
+const (
+	Line   Shape = "line"
+	Steps  Shape = "steps" // of distributions: a value holds until the next
+	Points Shape = "points"
+	Bars   Shape = "bars"
+	Band   Shape = "band" // between Y and Low, without a line
+)
+
+// Series are the points of one kind in a chart. X ascends. A Y that is nil is a gap.
+type Series struct {
+	Name  string     `json:"name"`
+	Shape Shape      `json:"shape"`
+	Tone  Tone       `json:"tone,omitempty"`  // by default a colour of its own
+	Faint bool       `json:"faint,omitempty"` // what others are held against, as a floor
+	X     []float64  `json:"x"`
+	Y     []*float64 `json:"y"`
+	Low   []*float64 `json:"low,omitempty"` // of a band
+}
+
+// Mark is a line across a chart at one X, with a word to it.
+type Mark struct {
+	X    float64 `json:"x"`
+	Text string  `json:"text"`
+	Tone Tone    `json:"tone,omitempty"`
+}
+
+// drawn is what the script sees of a chart.
+type drawn struct {
+	ID     string   `json:"id"`
+	X      Axis     `json:"x"`
+	Y      Axis     `json:"y"`
+	Series []Series `json:"series"`
+	Marks  []Mark   `json:"marks,omitempty"`
+	Stack  bool     `json:"stack,omitempty"`
+}
+
+// charts are all of the document, as its script draws them.
+func (d *Document) charts() ([]drawn, error) {
+	out := []drawn{}
+	seen := map[string]bool{}
+	for _, s := range d.Sections {
+		for _, b := range s.Blocks {
+			c, ok := b.(Chart)
+			if !ok {
+				continue
+			}
+			if seen[c.ID] {
+				return nil, fmt.Errorf("two charts are called %q", c.ID)
+			}
+			seen[c.ID] = true
+			series := make([]Series, 0, len(c.Series))
+			for _, s := range c.Series {
+				if len(s.X) != len(s.Y) || !slices.IsSorted(s.X) {
+					return nil, fmt.Errorf("chart %s: series %q has %d x for %d y, or they don't ascend", c.ID, s.Name, len(s.X), len(s.Y))
+				}
+				s.X, s.Y, s.Low = rounded(s.X), roundedAll(s.Y), roundedAll(s.Low)
+				series = append(series, s)
+			}
+			out = append(out, drawn{c.ID, c.X, c.Y, series, c.Marks, c.Stack})
+		}
+	}
+	return out, nil
+}
+
+// precise is v with the digits that a chart can show: what is written is shorter so.
+func precise(v float64) float64 {
+	if v == 0 || math.Abs(v) > 1e6 { // a time, or bytes: whole ones
+		return math.Round(v)
+	}
+	scale := math.Pow(10, 4-math.Floor(math.Log10(math.Abs(v))))
+	return math.Round(v*scale) / scale
+}
+
+func rounded(values []float64) []float64 {
+	out := make([]float64, len(values))
+	for i, v := range values {
+		out[i] = precise(v)
+	}
+	return out
+}
+
+func roundedAll(values []*float64) []*float64 {
+	if values == nil {
+		return nil
+	}
+	out := make([]*float64, len(values))
+	for i, v := range values {
+		if v != nil && !math.IsInf(*v, 0) && !math.IsNaN(*v) {
+			r := precise(*v)
+			out[i] = &r
+		}
+	}
+	return out
+}
+
+// Values are the values of a series without gaps.
+func Values(values ...float64) []*float64 {
+	out := make([]*float64, len(values))
+	for i := range values {
+		out[i] = &values[i]
+	}
+	return out
+}
