@@ -127,7 +127,7 @@ func (p *packing) add(c *v1.Cell) {
 		p.fates.of(fate{c.Want, c.Seen, string(c.Outcome), string(c.Kind), bit(c.Changed), bit(c.Asked), c.Observed}),
 		uint32(c.Flips), uint32(c.Probes),
 		tenths(c.FirstRight), tenths(c.Stable), tenths(c.Resolution),
-		p.texts.of(c.Reason), p.texts.of(c.Because), p.texts.of(evidence), 0,
+		p.texts.of(c.Reason), p.texts.of(c.Because), p.texts.of(evidence), p.texts.of(c.Course),
 	}
 	for i, v := range row {
 		p.values[i] = append(p.values[i], v)

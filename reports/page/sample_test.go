@@ -72,6 +72,7 @@ func sampleStep(r *rand.Rand, caseName, name string, cells int, bad float64) v1.
 			stable, resolution := first+20*r.Float64(), 60+10*r.Float64()
 			c.Changed, c.FirstRight, c.Stable, c.Resolution = true, &first, &stable, &resolution
 		}
+		c.Course = sampleCourse(r, &c)
 		if r.Float64() < bad && c.Want != "Undefined" {
 			spoil(&c)
 			wrong++
@@ -82,6 +83,16 @@ func sampleStep(r *rand.Rand, caseName, name string, cells int, bad float64) v1.
 		s.Outcome, s.Reason = v1.Fail, fmt.Sprintf("%d of %d cells, first x/a -> x/b 80/TCP IPv4 by pod: wants Deny", wrong, cells)
 	}
 	return s
+}
+
+// sampleCourse is what a run tells of each probe: no two cells have the same.
+func sampleCourse(r *rand.Rand, c *v1.Cell) string {
+	seen := map[string]string{"Connected": "c", "Dropped": "d"}[c.Seen]
+	from := r.IntN(400)
+	if !c.Changed {
+		return fmt.Sprintf("%d+%s@%d..%d", c.Probes, seen, -from/30, 900+from)
+	}
+	return fmt.Sprintf("%d-%s@0..%d %d+%s@%d..%d", 1+r.IntN(5), map[string]string{"c": "d", "d": "c"}[seen], int(*c.FirstRight)-10, c.Probes, seen, int(*c.FirstRight), 900+from)
 }
 
 // spoil makes a cell wrong.

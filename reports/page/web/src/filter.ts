@@ -1,0 +1,77 @@
+// What is asked of the cells, and which of them answer.
+
+import type { Case, Cells } from "./cells";
+
+export interface Filter {
+  text: string; // of a case's name or title
+  feature: string;
+  family: string;
+  protocol: string;
+  path: string;
+  outcome: string; // of cells, or of cases that have none
+}
+
+export const none: Filter = { text: "", feature: "", family: "", protocol: "", path: "", outcome: "" };
+
+/** Found is what a filter leaves of a case. */
+export interface Found {
+  of: Case;
+  cells: number;
+  wrong: number;
+  odd: number;
+}
+
+/** matcher says quickly of each cell whether it is left. */
+export function matcher(cells: Cells, f: Filter): (i: number) => boolean {
+  const kinds = cells.kinds.map((k) => (!f.family || k.family === f.family) && (!f.protocol || k.protocol === f.protocol) && (!f.path || k.path === f.path));
+  const fates = cells.fates.map((fate) => !f.outcome || fate.result === f.outcome || (f.outcome === "wrong" && (fate.result === "leak" || fate.result === "outage")));
+  const { kindAt, fateAt } = cells;
+  return (i) => kinds[kindAt[i]] && fates[fateAt[i]];
+}
+
+/** find is what the filter leaves, in the order of the cases. */
+export function find(cells: Cells, f: Filter): Found[] {
+  const match = matcher(cells, f);
+  const wrong = cells.fates.map((fate) => fate.result === "leak" || fate.result === "outage");
+  const odd = cells.fates.map((fate) => fate.result === "inconclusive");
+  const words = f.text.toLowerCase().split(/\s+/).filter(Boolean);
+  const byCell = f.family || f.protocol || f.path || f.outcome;
+  const out: Found[] = [];
+  for (const of of cells.cases) {
+    const text = `${of.name} ${of.title ?? ""}`.toLowerCase();
+    if (f.feature && !of.features?.includes(f.feature)) continue;
+    if (!words.every((w) => text.includes(w))) continue;
+    const found: Found = { of, cells: 0, wrong: 0, odd: 0 };
+    for (let i = of.first; i < of.end; i++) {
+      if (!match(i)) continue;
+      found.cells++;
+      if (wrong[cells.fateAt[i]]) found.wrong++;
+      else if (odd[cells.fateAt[i]]) found.odd++;
+    }
+    const bare = of.first === of.end && f.outcome && of.outcome === f.outcome;
+    if (!byCell || found.cells > 0 || bare) out.push(found);
+  }
+  return out;
+}
+
+/** choices are the values that each part of a filter can have. */
+export function choices(cells: Cells): { feature: string[]; family: string[]; protocol: string[]; path: string[]; outcome: [string, string][] } {
+  const sorted = (all: Iterable<string>) => [...new Set(all)].sort();
+  const results = new Set(cells.fates.map((f) => f.result));
+  const outcome: [string, string][] = [];
+  if (results.has("leak") || results.has("outage")) outcome.push(["wrong", "wrong"]);
+  if (results.has("leak")) outcome.push(["leak", "leak"]);
+  if (results.has("outage")) outcome.push(["outage", "outage"]);
+  if (results.has("inconclusive")) outcome.push(["inconclusive", "inconclusive"]);
+  if (results.has("right")) outcome.push(["right", "right"]);
+  if (results.has("observed")) outcome.push(["observed", "undefined"]);
+  const bare = new Set(cells.cases.filter((c) => c.first === c.end).map((c) => c.outcome));
+  for (const o of ["Skipped", "NotSupported", "Unfinished", "Error"]) if (bare.has(o)) outcome.push([o, `case: ${o}`]);
+  return {
+    feature: sorted(cells.cases.flatMap((c) => c.features ?? [])),
+    family: sorted(cells.kinds.map((k) => k.family)),
+    protocol: sorted(cells.kinds.map((k) => k.protocol)),
+    path: sorted(cells.kinds.map((k) => k.path)),
+    outcome,
+  };
+}

@@ -1,0 +1,44 @@
+package judge
+
+import (
+	"testing"
+	"time"
+
+	"github.com/netassay/netassay/model"
+)
+
+func TestCourse(t *testing.T) {
+	at := func(ms int, r Result) Observation {
+		sent := time.Second + time.Duration(ms)*time.Millisecond
+		o := Observation{Result: r, Sent: sent, Done: sent + time.Millisecond, Packets: 2, Server: ControlLive, Client: ControlLive}
+		o.Delivered = r == Connected
+		return o
+	}
+	w := Window{Begun: 900 * time.Millisecond, Acked: time.Second, Ended: 3 * time.Second, Hold: 400 * time.Millisecond, Deadline: 10 * time.Second}
+	for _, tc := range []struct {
+		name         string
+		before, want model.Verdict
+		seen         []Observation
+		course       string
+	}{
+		{"nothing seen", model.Deny, model.Deny, nil, ""},
+		{
+			"allowed, then denied", model.Allow, model.Deny,
+			[]Observation{at(0, Connected), at(38, Connected), at(45, Dropped), at(60, Dropped), at(1200, Dropped)},
+			"2-c@0..38 3+d@45..1200",
+		},
+		{"in the order in which they were sent", model.Allow, model.Allow, []Observation{at(60, Connected), at(-50, Connected)}, "2+c@-50..60"},
+		{
+			"what the harness could not see proves nothing", model.Deny, model.Deny,
+			[]Observation{at(1, Inconclusive), {Result: Dropped, Sent: 1002 * time.Millisecond, Packets: 2}, at(3, Dropped)},
+			"1?i@1 1?d@2 1+d@3",
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got := Course(&Cell{Before: tc.before, Want: tc.want, Observations: tc.seen}, w)
+			if got != tc.course {
+				t.Errorf("course %q, want %q", got, tc.course)
+			}
+		})
+	}
+}
