@@ -38,14 +38,15 @@ func Claim(dir string) error {
 }
 
 // Directory is the result directory of one run: a stream of records that grows while the run
-// goes on, so that a run that is killed leaves what it saw, and files that are derived from
-// them at the end. Append may be called from several goroutines.
+// goes on, and a page that follows it, so that a run that is killed leaves what it saw; and files
+// that are derived from the records at the end. Append may be called from several goroutines.
 type Directory struct {
 	path string
 
 	mu     sync.Mutex
 	stream *os.File
 	err    error // the first of the stream
+	live   live
 }
 
 // Open begins the stream of records in dir, which is made when it is missing. Logs may be in
@@ -55,8 +56,10 @@ func Open(dir string) (*Directory, error) {
 		return nil, fmt.Errorf("make result directory: %w", err)
 	}
 	d := &Directory{path: dir}
-	if err := d.vacant(SummaryFile); err != nil {
-		return nil, err
+	for _, name := range []string{SummaryFile, PageFile} {
+		if err := d.vacant(name); err != nil {
+			return nil, err
+		}
 	}
 	stream, err := os.OpenFile(filepath.Join(dir, RecordsFile), os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o644)
 	if errors.Is(err, os.ErrExist) {
@@ -94,7 +97,9 @@ func (d *Directory) Append(records ...v1.Record) {
 		}
 		lines = append(lines, line...)
 	}
-	_, d.err = d.stream.Write(lines)
+	if _, d.err = d.stream.Write(lines); d.err == nil {
+		d.follow(records)
+	}
 }
 
 // Into is Append that also puts the run together from its records, so that it is as a reader
@@ -122,12 +127,15 @@ type file struct {
 // order. The summary is the last: who sees it sees the others whole.
 func (d *Directory) finish(last []v1.Record, files ...file) error {
 	d.Append(last...)
+	d.endPages()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	err := errors.Join(d.err, d.stream.Close())
 	d.err = os.ErrClosed
 	for _, f := range files {
-		err = errors.Join(err, d.vacant(f.name))
+		if f.name != PageFile { // which the run itself has written
+			err = errors.Join(err, d.vacant(f.name))
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("write results: %w", err)
@@ -158,6 +166,7 @@ func writeWhole(path string, write func(io.Writer) error) (err error) {
 const (
 	RecordsFile = "records.jsonl" // all that was seen, one record per line, while the run goes on
 	ReportFile  = "report.txt"    // for people
+	PageFile    = "report.html"   // for people who look: in a browser, without a network; while the run goes on too
 	JUnitFile   = "junit.xml"     // for CI
 	SummaryFile = "summary.json"  // verdict and figures
 	RunFile     = "run.json"      // conditions; of conformance also cases and steps, without the cells
@@ -168,6 +177,7 @@ const (
 func (d *Directory) Conformance(run *v1.Run) error {
 	return d.finish([]v1.Record{&run.RunConditions, &v1.Conclusion{Verdict: run.Verdict()}},
 		file{JUnitFile, func(w io.Writer) error { return render.JUnit(w, run) }},
+		pageOf(run, nil),
 		file{RunFile, func(w io.Writer) error { return render.Run(w, run) }},
 		file{ReportFile, func(w io.Writer) error { return render.Text(w, run) }},
 		file{SummaryFile, func(w io.Writer) error { return render.JSON(w, run.Summary()) }},
@@ -179,6 +189,7 @@ func (d *Directory) Check(run *v1.CheckRun) error {
 	sum := v1.Conclusion{Verdict: run.Verdict()}
 	return d.finish([]v1.Record{&run.CheckConditions, &sum},
 		file{JUnitFile, func(w io.Writer) error { return render.CheckJUnit(w, run) }},
+		pageOf(run, nil),
 		file{ReportFile, func(w io.Writer) error { return render.CheckText(w, run) }},
 		file{SummaryFile, func(w io.Writer) error { return render.JSON(w, sum) }},
 	)
@@ -188,6 +199,7 @@ func (d *Directory) Check(run *v1.CheckRun) error {
 func (d *Directory) Chaos(run *v1.ChaosRun, sum *v1.ChaosSummary) error {
 	return d.finish([]v1.Record{&run.ChaosConditions, &v1.Conclusion{Verdict: sum.Verdict, Reasons: sum.Reasons}},
 		file{JUnitFile, func(w io.Writer) error { return render.ChaosJUnit(w, run, sum) }},
+		pageOf(run, sum),
 		file{ReportFile, func(w io.Writer) error { return render.ChaosText(w, run, sum) }},
 		file{SummaryFile, func(w io.Writer) error { return render.JSON(w, sum) }},
 	)
@@ -197,6 +209,7 @@ func (d *Directory) Chaos(run *v1.ChaosRun, sum *v1.ChaosSummary) error {
 func (d *Directory) Fuzz(run *v1.FuzzRun) error {
 	return d.finish([]v1.Record{&run.FuzzConditions, &v1.Conclusion{Verdict: run.Verdict()}},
 		file{JUnitFile, func(w io.Writer) error { return render.FuzzJUnit(w, run) }},
+		pageOf(run, nil),
 		file{ReportFile, func(w io.Writer) error { return render.FuzzText(w, run) }},
 		file{SummaryFile, func(w io.Writer) error { return render.JSON(w, run.Summary()) }},
 	)
@@ -209,6 +222,7 @@ func (d *Directory) Scale(data *v1.ScaleData, sum *v1.ScaleSummary, bench func(i
 		file{RunFile, func(w io.Writer) error { return render.JSON(w, data.Run) }},
 		file{BenchFile, bench},
 		file{JUnitFile, func(w io.Writer) error { return render.ScaleJUnit(w, &data.Run, sum) }},
+		pageOf(data, sum),
 		file{ReportFile, func(w io.Writer) error { return render.ScaleText(w, data, sum) }},
 		file{SummaryFile, func(w io.Writer) error { return render.JSON(w, sum) }},
 	)

@@ -46,7 +46,7 @@ func TestDirectory(t *testing.T) {
 	if err := dir.Conformance(run); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{JUnitFile, "logs", RecordsFile, ReportFile, RunFile, SummaryFile}, list(t, path)); diff != "" {
+	if diff := cmp.Diff([]string{JUnitFile, "logs", RecordsFile, PageFile, ReportFile, RunFile, SummaryFile}, list(t, path)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	var again v1.Run
@@ -96,7 +96,7 @@ func TestCheckAndChaosDirectories(t *testing.T) {
 			if diff := cmp.Diff(tc.want, tc.into); diff != "" {
 				t.Errorf("as it went on (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff([]string{JUnitFile, RecordsFile, ReportFile, SummaryFile}, list(t, path)); diff != "" {
+			if diff := cmp.Diff([]string{JUnitFile, RecordsFile, PageFile, ReportFile, SummaryFile}, list(t, path)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 			for file, want := range map[string]string{ReportFile: tc.report, JUnitFile: tc.junit, SummaryFile: `"verdict": "fail"`} {
@@ -117,7 +117,7 @@ func TestStreamErrorsAreTold(t *testing.T) {
 	if err := dir.Conformance(&run); err == nil || !strings.Contains(err.Error(), "kind sample has no place in a run of kind conformance-run") {
 		t.Errorf("got %v", err)
 	}
-	if diff := cmp.Diff([]string{RecordsFile}, list(t, path)); diff != "" {
+	if diff := cmp.Diff([]string{RecordsFile, PageFile}, list(t, path)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	dir.Append(&v1.Note{})

@@ -48,7 +48,7 @@ func TestScaleDirectoryRoundTrips(t *testing.T) {
 	if want.Samples[1].Void != void.Reason {
 		t.Errorf("%+v is not void", want.Samples[1])
 	}
-	if diff := cmp.Diff([]string{BenchFile, JUnitFile, RecordsFile, ReportFile, RunFile, SummaryFile}, list(t, dir)); diff != "" {
+	if diff := cmp.Diff([]string{BenchFile, JUnitFile, RecordsFile, PageFile, ReportFile, RunFile, SummaryFile}, list(t, dir)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	got, err := ReadScale(dir)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -67,6 +68,9 @@ func (b *bed) run(ctx context.Context, stdio IO, logs string, do func(context.Co
 // failed.
 func (s IO) end(out string, verdict v1.Verdict, failed ...error) error {
 	fmt.Fprintf(s.Out, "\nresults: %s\n", out)
+	if page := filepath.Join(out, reports.PageFile); errors.Join(failed...) == nil {
+		fmt.Fprintf(s.Out, "page:    %s\n", page)
+	}
 	if err := errors.Join(failed...); err != nil {
 		return err
 	}

@@ -140,7 +140,7 @@ func (f *chaosFlags) inLab(ctx context.Context, stdio IO, t *testbed.Testbed) er
 	var run v1.ChaosRun
 	record := dir.Into(&run)
 	record(&v1.ChaosConditions{
-		Schema: v1.Schema, ID: filepath.Base(f.out), Tool: toolVersion(), Cluster: t.Lab.Name(), Kernel: kernelRelease(), Seed: f.seed, Started: time.Now().UTC(),
+		Schema: v1.Schema, ID: filepath.Base(f.out), Tool: toolVersion(), Command: stdio.command, Cluster: t.Lab.Name(), Kernel: kernelRelease(), Seed: f.seed, Started: time.Now().UTC(),
 	})
 	var failed error
 	for _, backend := range f.backends {

@@ -174,7 +174,8 @@ func (f *fuzzFlags) record(ctx context.Context, stdio IO, cluster string, engine
 	f.settings.Seed = runner.SeedOr(f.settings.Seed)
 	stdio.say(fmt.Sprintf("seed %d", f.settings.Seed))
 	r, err := play.Begin(f.settings.Out, v1.FuzzConditions{
-		ID: runner.NewID(), Tool: toolVersion(), Cluster: cluster, Engines: engines, Seed: f.settings.Seed, Seconds: f.duration.Seconds(),
+		Command: stdio.command,
+		ID:      runner.NewID(), Tool: toolVersion(), Cluster: cluster, Engines: engines, Seed: f.settings.Seed, Seconds: f.duration.Seconds(),
 	}, stdio.say)
 	if err != nil {
 		return err

@@ -23,11 +23,12 @@ func newReport(stdio IO) *cobra.Command {
 		Short: "Work with the result directories of earlier runs",
 		Long: `Works with result directories, of any experiment and of any version of netassay, as
 docs/records.md describes them. Nothing is run, and no cluster is needed.`,
-		Example: `  netassay report validate results/*       # is all of it there, and whole?`,
-		Args:    knownCommand,
-		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
+		Example: `  netassay report page results/LAST         # a page to look at, of any run
+  netassay report validate results/*       # is all of it there, and whole?`,
+		Args: knownCommand,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newReportValidate(stdio))
+	c.AddCommand(newReportPage(stdio), newReportValidate(stdio))
 	return c
 }
 

@@ -25,10 +25,14 @@ type IO struct {
 	Err io.Writer
 	// Paper is the reference enforcer, asked without a kernel; nil in programs that lack it.
 	Paper fuzz.Paper
+
+	// command is what was typed, for reports.
+	command []string
 }
 
 // Main runs netassay with args (without the program's name) and returns its exit code.
 func Main(ctx context.Context, args []string, stdio IO) int {
+	stdio.command = append([]string{"netassay"}, args...)
 	root := newRoot(stdio)
 	root.SetArgs(args)
 	return exitCode(ctx, root.ExecuteContext(ctx), stdio.Err)

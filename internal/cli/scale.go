@@ -267,7 +267,7 @@ func scaleAll(ctx context.Context, stdio IO, f scaleFlags) error {
 	}
 	var d v1.ScaleData
 	record := dir.Into(&d)
-	record(f.conditions())
+	record(f.conditions(stdio.command))
 	var failed error
 	for i := range f.repeats * len(f.engines) {
 		name, repeat := f.engines[i%len(f.engines)], i/len(f.engines)
@@ -295,10 +295,10 @@ func writeScale(dir *reports.Directory, d *v1.ScaleData) (v1.ScaleSummary, error
 }
 
 // conditions are what the run is made under.
-func (f *scaleFlags) conditions() *v1.ScaleConditions {
+func (f *scaleFlags) conditions(command []string) *v1.ScaleConditions {
 	t := f.cfg.Timing
 	return &v1.ScaleConditions{
-		Schema: v1.ScaleSchema, ID: filepath.Base(f.out), Tool: version, Cluster: f.bed.Provider, Kubernetes: binaries.Version, Kernel: kernelRelease(),
+		Schema: v1.ScaleSchema, ID: filepath.Base(f.out), Tool: version, Command: command, Cluster: f.bed.Provider, Kubernetes: binaries.Version, Kernel: kernelRelease(),
 		CPUs: runtime.NumCPU(), Memory: hostMemory(), Profile: f.cfg.Profile.String(),
 		Churn:   f.changes(),
 		Timing:  v1.ScaleTiming{Period: milliseconds(t.Interval), Hold: milliseconds(flows.Hold), Deadline: milliseconds(t.Deadline)},

@@ -84,7 +84,7 @@ func checkOn(ctx context.Context, stdio IO, t *testbed.Testbed, opts verify.Opti
 	var run v1.CheckRun
 	record := dir.Into(&run)
 	record(&v1.CheckConditions{
-		Schema: v1.Schema, ID: filepath.Base(out), Tool: toolVersion(), Cluster: t.Cluster.Name(), Engine: t.Engine, Started: time.Now().UTC(),
+		Schema: v1.Schema, ID: filepath.Base(out), Tool: toolVersion(), Command: stdio.command, Cluster: t.Cluster.Name(), Engine: t.Engine, Started: time.Now().UTC(),
 	})
 	opts.Report = func(step v1.CheckStep) {
 		record(&step)

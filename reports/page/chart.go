@@ -28,6 +28,7 @@ type Axis struct {
 	Log   bool     `json:"log,omitempty"`   // values above 0 only
 	Names []string `json:"names,omitempty"` // of the places 0, 1, … of an axis without numbers
 	Zero  bool     `json:"zero,omitempty"`  // the axis begins at 0
+	Most  float64  `json:"most,omitempty"`  // and shows this much at least, so that charts beside each other compare
 }
 
 // Shape is how the points of a series are joined.
@@ -44,13 +45,17 @@ const (
 
 // Series are the points of one kind in a chart. X ascends. A Y that is nil is a gap.
 type Series struct {
-	Name  string     `json:"name"`
-	Shape Shape      `json:"shape"`
-	Tone  Tone       `json:"tone,omitempty"`  // by default a colour of its own
-	Faint bool       `json:"faint,omitempty"` // what others are held against, as a floor
-	X     []float64  `json:"x"`
-	Y     []*float64 `json:"y"`
-	Low   []*float64 `json:"low,omitempty"` // of a band
+	Name  string `json:"name"`
+	Shape Shape  `json:"shape"`
+	Tone  Tone   `json:"tone,omitempty"`  // by default a colour of its own
+	Faint bool   `json:"faint,omitempty"` // what others are held against, as a floor
+	// Hollow points are drawn as rings. Colour is one of the chart's colours, from 1 on: series
+	// that belong together have the same. 0 is the next.
+	Hollow bool       `json:"hollow,omitempty"`
+	Colour int        `json:"colour,omitempty"`
+	X      []float64  `json:"x"`
+	Y      []*float64 `json:"y"`
+	Low    []*float64 `json:"low,omitempty"` // of a band
 }
 
 // Mark is a line across a chart at one X, with a word to it.
@@ -75,11 +80,7 @@ func (d *Document) charts() ([]drawn, error) {
 	out := []drawn{}
 	seen := map[string]bool{}
 	for _, s := range d.Sections {
-		for _, b := range s.Blocks {
-			c, ok := b.(Chart)
-			if !ok {
-				continue
-			}
+		for _, c := range chartsOf(s.Blocks) {
 			if seen[c.ID] {
 				return nil, fmt.Errorf("two charts are called %q", c.ID)
 			}
@@ -96,6 +97,20 @@ func (d *Document) charts() ([]drawn, error) {
 		}
 	}
 	return out, nil
+}
+
+// chartsOf are the charts among blocks, those in groups included.
+func chartsOf(blocks []Block) []Chart {
+	var out []Chart
+	for _, b := range blocks {
+		switch b := b.(type) {
+		case Chart:
+			out = append(out, b)
+		case Group:
+			out = append(out, chartsOf(b)...)
+		}
+	}
+	return out
 }
 
 // precise is v with the digits that a chart can show: what is written is shorter so.

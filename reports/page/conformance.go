@@ -178,7 +178,7 @@ func conditions(run *v1.Run) []Block {
 	if len(rows) > 0 {
 		blocks = append(blocks, Table{Caption: "Notes", Head: columnsOf("Kind", "Note"), Rows: rows})
 	}
-	return append(blocks, Code(reproduceConformance(run)))
+	return append(blocks, Code(command(run.Command, reproduce(run)...)))
 }
 
 func finished(t time.Time) string {
@@ -188,8 +188,8 @@ func finished(t time.Time) string {
 	return moment(t)
 }
 
-// reproduceConformance is the command that makes the same run.
-func reproduceConformance(run *v1.Run) string {
+// reproduce is a command that makes the same run, of one that doesn't say how it was made.
+func reproduce(run *v1.Run) []string {
 	args := []string{"netassay", "conformance", "--engine", run.Engine}
 	if provider, _, _ := strings.Cut(run.Cluster, "-"); provider != "" && provider != "lab" {
 		args = append(args, "--provider", provider)
@@ -202,7 +202,7 @@ func reproduceConformance(run *v1.Run) string {
 		args = append(args, "--ip-family", strings.ToLower(run.Families[0]))
 	}
 	if n := len(run.Order); n > 0 && n <= 20 {
-		args = append(args, "--case", "'"+strings.Join(slices.Sorted(slices.Values(run.Order)), ",")+"'")
+		args = append(args, "--case", strings.Join(slices.Sorted(slices.Values(run.Order)), ","))
 	}
-	return strings.Join(args, " ")
+	return args
 }

@@ -50,7 +50,7 @@ type Section struct {
 	Blocks []Block
 }
 
-// Block is a piece of a section: Tiles, Facts, Table, Chart, Lanes, Code or Mount.
+// Block is a piece of a section: Tiles, Facts, Table, Chart, Lanes, Code, Mount or a Group of them.
 type Block interface{ template() string }
 
 // Tiles are the few figures that are read first.
@@ -89,6 +89,9 @@ type Cell struct {
 	Code bool // set as code, its spaces kept
 }
 
+// Group is blocks that stand beside each other where there is room.
+type Group []Block
+
 // Code is something to copy, as a command.
 type Code string
 
@@ -98,6 +101,7 @@ type Mount struct{ Part, Label string }
 func (Tiles) template() string { return "tiles" }
 func (Facts) template() string { return "facts" }
 func (Table) template() string { return "table" }
+func (Group) template() string { return "group" }
 func (Code) template() string  { return "code" }
 func (Mount) template() string { return "mount" }
 

@@ -27,6 +27,16 @@ func Write(w io.Writer, run v1.Experiment, sum any, s State) error {
 	switch r := run.(type) {
 	case *v1.Run:
 		d = conformance(r, s)
+	case *v1.ScaleData:
+		figures, _ := sum.(*v1.ScaleSummary)
+		d = scale(r, figures, s)
+	case *v1.ChaosRun:
+		figures, _ := sum.(*v1.ChaosSummary)
+		d = chaos(r, figures, s)
+	case *v1.FuzzRun:
+		d = fuzz(r, s)
+	case *v1.CheckRun:
+		d = check(r, s)
 	default:
 		return fmt.Errorf("there is no page for a run of type %T", run)
 	}
@@ -134,6 +144,28 @@ func plain(texts ...string) []Cell {
 		out[i].Text = t
 	}
 	return out
+}
+
+// command is what was typed, or else what makes the same run.
+func command(typed []string, same ...string) string {
+	if len(typed) == 0 {
+		return strings.Join(same, " ")
+	}
+	out := []string{}
+	for _, word := range typed {
+		out = append(out, quoted(word))
+	}
+	return strings.Join(out, " ")
+}
+
+// quoted is a word as a shell takes it.
+func quoted(word string) string {
+	if word != "" && strings.IndexFunc(word, func(r rune) bool {
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+,./:@%", r)
+	}) < 0 {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 // columnsOf are heads; a name that begins with # is of numbers.

@@ -13,9 +13,11 @@ type ChaosRun struct {
 
 // ChaosConditions are what a chaos run is made under.
 type ChaosConditions struct {
-	Schema   string    `json:"schema"`
-	ID       string    `json:"id"`
-	Tool     string    `json:"tool"` // version of netassay
+	Schema string `json:"schema"`
+	ID     string `json:"id"`
+	Tool   string `json:"tool"` // version of netassay
+	// Command is what was typed to make the run, empty where nothing was, as under go test.
+	Command  []string  `json:"command,omitempty"`
 	Cluster  string    `json:"cluster"`
 	Kernel   string    `json:"kernel"`
 	Seed     uint64    `json:"seed"`

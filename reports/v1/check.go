@@ -10,9 +10,11 @@ type CheckRun struct {
 
 // CheckConditions are what a run of the AKS check is made under.
 type CheckConditions struct {
-	Schema   string    `json:"schema"`
-	ID       string    `json:"id"`
-	Tool     string    `json:"tool"` // version of netassay
+	Schema string `json:"schema"`
+	ID     string `json:"id"`
+	Tool   string `json:"tool"` // version of netassay
+	// Command is what was typed to make the run, empty where nothing was, as under go test.
+	Command  []string  `json:"command,omitempty"`
 	Cluster  string    `json:"cluster"`
 	Engine   string    `json:"engine"`
 	Started  time.Time `json:"started"`

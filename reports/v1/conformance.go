@@ -25,6 +25,8 @@ type RunConditions struct {
 	Tool    string `json:"tool"` // version of netassay
 	Cluster string `json:"cluster"`
 	Engine  string `json:"engine"`
+	// Command is what was typed to make the run, empty where nothing was, as under go test.
+	Command []string `json:"command,omitempty"`
 	// EngineVersion is empty when the engine is of the same version as the tool.
 	EngineVersion string `json:"engine_version,omitempty"`
 	// Lacks is what the engine declares that it lacks and that was therefore not judged,

@@ -13,9 +13,11 @@ type FuzzRun struct {
 
 // FuzzConditions are what drawn cases are played under.
 type FuzzConditions struct {
-	Schema   string    `json:"schema"`
-	ID       string    `json:"id"`
-	Tool     string    `json:"tool"` // version of netassay
+	Schema string `json:"schema"`
+	ID     string `json:"id"`
+	Tool   string `json:"tool"` // version of netassay
+	// Command is what was typed to make the run, empty where nothing was, as under go test.
+	Command  []string  `json:"command,omitempty"`
 	Cluster  string    `json:"cluster"`
 	Engines  []string  `json:"engines"` // in the order in which they were played
 	Seed     uint64    `json:"seed"`

@@ -25,9 +25,11 @@ type ScaleRun struct {
 
 // ScaleConditions are what a scale run is made under.
 type ScaleConditions struct {
-	Schema     string      `json:"schema"`
-	ID         string      `json:"id"`
-	Tool       string      `json:"tool"` // version of netassay
+	Schema string `json:"schema"`
+	ID     string `json:"id"`
+	Tool   string `json:"tool"` // version of netassay
+	// Command is what was typed to make the run, empty where nothing was, as under go test.
+	Command    []string    `json:"command,omitempty"`
 	Cluster    string      `json:"cluster"`
 	Kubernetes string      `json:"kubernetes"`
 	Kernel     string      `json:"kernel"`

@@ -68,7 +68,7 @@ function stacked(joined: Joined): Joined {
 function options(chart: ChartData, width: number, values: Joined): uPlot.Options {
   const colours = new Map<Series, string>();
   let next = 0;
-  for (const s of chart.series) colours.set(s, colour(s.tone ? `${s.tone}-fill` : s.faint ? "soft" : palette[next++ % palette.length]));
+  for (const s of chart.series) colours.set(s, colour(s.tone ? `${s.tone}-fill` : s.faint ? "soft" : palette[(s.colour ? s.colour - 1 : next++) % palette.length]));
   const all = lines(chart);
   const bands: uPlot.Band[] = [];
   const series = all.map(({ series: s, edge }, i): uPlot.Series => {
@@ -99,7 +99,7 @@ function styled(s: Series, stroke: string): uPlot.Series {
     case "steps":
       return { ...common, paths: uPlot.paths.stepped!({ align: 1 }), points: { show: false } };
     case "points":
-      return { ...common, paths: () => null, points: { show: true, size: 6, fill: stroke } };
+      return { ...common, paths: () => null, points: { show: true, size: 8, width: 2, fill: s.hollow ? colour("sheet") : stroke } };
     case "bars":
       return { ...common, width: 0, fill: stroke, paths: uPlot.paths.bars!({ size: [0.6, 64] }), points: { show: false } };
     default:
@@ -111,7 +111,7 @@ function scale(a: Axis, stack: boolean): uPlot.Scale {
   if (a.log) return { distr: 3, log: 10, time: false };
   if (a.names) return { time: false, range: [-0.6, a.names.length - 0.4] };
   const zero = a.zero || stack;
-  return { time: a.unit === "time", range: zero ? (_, _min, max) => [0, max > 0 ? max * 1.05 : 1] : undefined };
+  return { time: a.unit === "time", range: zero ? (_, _min, max) => [0, Math.max(max ?? 0, a.most ?? 0) * 1.05 || 1] : undefined };
 }
 
 function place(a: Axis, v: number | null | undefined): string {

@@ -8,6 +8,7 @@ export interface Axis {
   log?: boolean;
   names?: string[];
   zero?: boolean;
+  most?: number;
 }
 
 export interface Series {
@@ -15,6 +16,8 @@ export interface Series {
   shape: "line" | "steps" | "points" | "bars" | "band";
   tone?: Tone;
   faint?: boolean;
+  hollow?: boolean;
+  colour?: number;
   x: number[];
   y: (number | null)[];
   low?: (number | null)[];

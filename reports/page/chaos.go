@@ -1,0 +1,162 @@
+package page
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	v1 "github.com/netassay/netassay/reports/v1"
+)
+
+// chaos is the page of a chaos run; sum is nil while it goes on.
+func chaos(run *v1.ChaosRun, sum *v1.ChaosSummary, s State) *Document {
+	var tally v1.Tally
+	var done v1.Done
+	for i := range run.Backends {
+		tally.Add(run.Backends[i].Tally)
+		done.Add(run.Backends[i].Done)
+	}
+	var verdict v1.Verdict
+	if sum != nil {
+		verdict = sum.Verdict
+	}
+	badge := s.badge(verdict)
+	if sum == nil && s.Whole {
+		badge = Badge{"no verdict", Odd}
+	}
+	d := &Document{
+		Title: badge.Text + ": chaos", Kind: "netassay chaos", Name: "reference enforcer", Badge: badge,
+		Lead: fmt.Sprintf("%s, kernel %s. %s, for %s.", run.Cluster, run.Kernel, moment(run.Started), took(endOf(run.Finished, s).Sub(run.Started))),
+	}
+	if run.Trouble != "" {
+		d.Alerts = append(d.Alerts, "The run ended early: "+run.Trouble)
+	}
+	leaked, lost := tally.UDP.Leaked+tally.TCP.Leaked, tally.UDP.Lost+tally.TCP.Lost
+	tiles := Tiles{
+		{"Leaked", count(leaked), fmt.Sprintf("of %s packets and connections that had to be dropped", count(tally.UDP.MustDrop+tally.TCP.MustDrop)), wrongIf(int(min(leaked, 1)), Bad)},
+		{"Lost", count(lost), fmt.Sprintf("of %s that had to pass", count(tally.UDP.MustPass+tally.TCP.MustPass)), wrongIf(int(min(lost, 1)), Warn)},
+		{"Kills and stops", count(done.Kills + done.Terms), fmt.Sprintf("%s killed, %s stopped", count(done.Kills), count(done.Terms)), Plain},
+		{"Edits", count(done.Edits), fmt.Sprintf("and %s pods made anew", count(done.Recreates)), Plain},
+		{"Damage", count(done.Drifts + done.APIOutages + done.LockHolds), fmt.Sprintf("%s drifts, %s outages of the API, %s locks held", count(done.Drifts), count(done.APIOutages), count(done.LockHolds)), Plain},
+	}
+	if sum != nil && sum.Figures.RepairN > 0 {
+		tiles = append(tiles, Tile{"Repair of drift", ms(sum.Figures.RepairP50), fmt.Sprintf("p50, slowest %s, n=%d", ms(sum.Figures.RepairMax), sum.Figures.RepairN), Plain})
+	}
+	blocks := []Block{tiles}
+	if sum != nil && len(sum.Reasons) > 0 {
+		t := Table{Caption: "Why", Head: columnsOf("Reason")}
+		for _, r := range sum.Reasons {
+			t.Rows = append(t.Rows, plain(r))
+		}
+		blocks = append(blocks, t)
+	}
+	d.section("summary", "Summary", "", append(blocks, backendTable(run))...)
+	d.section("time", "What was done, and what went wrong", "Each lane is one kind of fault; findings stand below them, on the same clock.", chaosLanes(run)...)
+	d.section("conditions", "Conditions", "", chaosConditions(run)...)
+	return d
+}
+
+func endOf(finished time.Time, s State) time.Time {
+	if finished.IsZero() {
+		return s.At
+	}
+	return finished
+}
+
+func backendTable(run *v1.ChaosRun) Table {
+	t := Table{
+		Caption: "By iptables backend", Head: columnsOf("Backend", "Protocol", "#Must drop", "#Leaked", "#Must pass", "#Lost", "#Unproven", "#Overflow", "#Inconclusive", "#Seconds"),
+	}
+	for i := range run.Backends {
+		b := &run.Backends[i]
+		for _, p := range []struct {
+			name string
+			c    v1.Counts
+		}{{"UDP", b.UDP}, {"TCP", b.TCP}, {"both, during drift", b.Drift}} {
+			row := plain(b.Backend, p.name, count(p.c.MustDrop), count(p.c.Leaked), count(p.c.MustPass), count(p.c.Lost), count(p.c.Unproven), count(p.c.Overflow), count(p.c.Inconclusive), fmt.Sprintf("%.0f", b.Seconds))
+			if p.name != "both, during drift" {
+				row[3].Tone, row[5].Tone = wrongIf(int(min(p.c.Leaked, 1)), Bad), wrongIf(int(min(p.c.Lost, 1)), Warn)
+			}
+			t.Rows = append(t.Rows, row)
+		}
+	}
+	return t
+}
+
+// chaosLanes are faults and findings on one clock, which is monotonic and begins anywhere.
+func chaosLanes(run *v1.ChaosRun) []Block {
+	var first, last time.Duration
+	note := func(at time.Duration) {
+		if first == 0 || at < first {
+			first = at
+		}
+		last = max(last, at)
+	}
+	for i := range run.Faults {
+		note(run.Faults[i].At)
+	}
+	for i := range run.Findings {
+		note(run.Findings[i].From)
+		note(run.Findings[i].To)
+	}
+	lanes := Lanes{Title: "Faults and findings", To: (last - first).Seconds(), Ticks: ticks((last - first).Seconds())}
+	at := map[string]int{}
+	put := func(name string, span Span) {
+		k, ok := at[name]
+		if !ok {
+			k = len(lanes.Lanes)
+			at[name] = k
+			lanes.Lanes = append(lanes.Lanes, Lane{Name: name})
+		}
+		lanes.Lanes[k].Spans = append(lanes.Lanes[k].Spans, span)
+	}
+	for i := range run.Faults {
+		f := &run.Faults[i]
+		seconds := (f.At - first).Seconds()
+		put(fmt.Sprintf("%s: %s", f.Backend, f.Phase), Span{From: seconds, To: seconds, Says: f.What})
+	}
+	findings := slices.Clone(run.Findings)
+	for i := range findings {
+		f := &findings[i]
+		tone := toneOf(f)
+		if f.Drift {
+			tone = Odd
+		}
+		put(f.Flow+" "+f.Protocol, Span{From: (f.From - first).Seconds(), To: (f.To - first).Seconds(), Tone: tone, Says: says(f)})
+		f.From, f.To = f.From-first, f.To-first
+	}
+	if len(lanes.Lanes) == 0 {
+		return []Block{Facts{{"Faults and findings", "none yet"}}}
+	}
+	if len(lanes.Lanes) > mostLanes {
+		lanes.Title += fmt.Sprintf("; %d lanes more are in the table", len(lanes.Lanes)-mostLanes)
+		lanes.Lanes = lanes.Lanes[:mostLanes]
+	}
+	lanes.Behind = findingsTable(findings)
+	return []Block{lanes, faultsTable(run, first)}
+}
+
+func faultsTable(run *v1.ChaosRun, first time.Duration) Table {
+	t := Table{Caption: fmt.Sprintf("Faults: %s", count(len(run.Faults))), Fold: true, Head: columnsOf("#At", "Backend", "Phase", "What")}
+	for i := range run.Faults {
+		if i == mostRows {
+			break
+		}
+		f := &run.Faults[i]
+		t.Rows = append(t.Rows, plain(lasted(f.At-first), f.Backend, f.Phase, f.What))
+	}
+	return t
+}
+
+func chaosConditions(run *v1.ChaosRun) []Block {
+	t := Table{Caption: "Phases", Head: columnsOf("Backend", "Phase", "#Seconds"), Fold: len(run.Phases) > 12}
+	for _, p := range run.Phases {
+		t.Rows = append(t.Rows, plain(p.Backend, p.Phase, fmt.Sprintf("%.1f", p.Seconds)))
+	}
+	return []Block{
+		facts("Cluster", run.Cluster, "Kernel", run.Kernel, "Seed", strconv.FormatUint(run.Seed, 10), "Run", run.ID, "netassay", run.Tool,
+			"Started", moment(run.Started), "Finished", finished(run.Finished)),
+		t, Code(command(run.Command, "netassay", "chaos", "--seed", strconv.FormatUint(run.Seed, 10))),
+	}
+}

@@ -1,0 +1,229 @@
+package page
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	v1 "github.com/netassay/netassay/reports/v1"
+)
+
+// scale is the page of a scale run; sum is nil while it goes on.
+func scale(data *v1.ScaleData, sum *v1.ScaleSummary, s State) *Document {
+	r := &data.Run
+	end := r.Finished
+	if end.IsZero() {
+		end = s.At
+	}
+	var engines []string
+	for _, e := range r.Engines {
+		engines = append(engines, e.Name)
+	}
+	kind := "netassay scale"
+	if len(data.Samples) == 0 && len(data.Readings) > 0 {
+		kind = "netassay footprint"
+	}
+	badge := Badge{"no verdict", Odd}
+	if sum != nil || !s.Whole {
+		var v v1.Verdict
+		if sum != nil {
+			v = sum.Verdict
+		}
+		badge = s.badge(v)
+	}
+	d := &Document{
+		Title: fmt.Sprintf("%s: scale of %s", badge.Text, strings.Join(engines, ", ")), Kind: kind, Name: strings.Join(engines, ", "),
+		Lead:  fmt.Sprintf("%s. %s, Kubernetes %s, %d CPUs. %s, for %s.", r.Profile, r.Cluster, r.Kubernetes, r.CPUs, moment(r.Started), took(end.Sub(r.Started))),
+		Badge: badge,
+	}
+	for _, t := range r.Turns {
+		for _, why := range t.Void {
+			d.Alerts = append(d.Alerts, fmt.Sprintf("%s, repeat %d, is void: %s", t.Engine, t.Repeat, why))
+		}
+	}
+	groups := transitions(data)
+	d.section("summary", "Summary", "", scaleTiles(data, sum, groups), reasons(sum))
+	if len(groups) > 0 {
+		d.section("latency", "Latency by transition", "From the API server's answer to right on the slowest pair of a change, and staying so. What was right before the answer stands at the left end. The dashed line is the floor: what the method takes without an engine.", latency(data, sum, groups)...)
+	}
+	if blocks := wrongPackets(data, sum); len(blocks) > 0 {
+		d.section("time", "Leaks and outages", "Packets that got the wrong verdict because of a change, and when.", blocks...)
+	}
+	if blocks := memory(data); len(blocks) > 0 {
+		d.section("memory", "Memory by phase", "Of a repeat the largest reading of a phase, of repeats the median. The kernel's share is what an engine has it keep: sets, and what its cgroup is charged for.", blocks...)
+	}
+	if blocks := growth(data, sum); len(blocks) > 0 {
+		d.section("growth", "Growth", "", blocks...)
+	}
+	d.section("conditions", "Conditions", "", scaleConditions(r)...)
+	return d
+}
+
+// transition are the changes of one kind, by engine.
+type transition struct {
+	name    string
+	engines grouped // a sample is a change: its slowest pair
+}
+
+// void reports whether a turn counts for nothing.
+func void(r *v1.ScaleRun, engine string, repeat int) bool {
+	return slices.ContainsFunc(r.Turns, func(t v1.Turn) bool { return t.Engine == engine && t.Repeat == repeat && len(t.Void) > 0 })
+}
+
+// transitions groups samples, the floor last.
+func transitions(d *v1.ScaleData) []transition {
+	type change struct {
+		transition, engine string
+		repeat, n          int
+	}
+	var order []change
+	slowest := map[change]float64{}
+	for i := range d.Samples {
+		s := &d.Samples[i]
+		if s.Void != "" || void(&d.Run, s.Engine, s.Repeat) {
+			continue
+		}
+		c := change{s.Transition, s.Engine, s.Repeat, s.Change}
+		took := math.Inf(1)
+		if s.Stable != nil {
+			took = *s.Stable - s.Ack
+		}
+		if _, ok := slowest[c]; !ok {
+			order = append(order, c)
+			slowest[c] = took
+		}
+		slowest[c] = max(slowest[c], took)
+	}
+	var out []transition
+	for _, c := range order {
+		i := slices.IndexFunc(out, func(t transition) bool { return t.name == c.transition })
+		if i < 0 {
+			i = len(out)
+			out = append(out, transition{name: c.transition})
+		}
+		out[i].engines.add(c.engine, slowest[c])
+	}
+	slices.SortStableFunc(out, func(a, b transition) int { return cmp.Compare(bit(a.name == v1.Floor), bit(b.name == v1.Floor)) })
+	return out
+}
+
+// scaleTiles are what is read first.
+func scaleTiles(d *v1.ScaleData, sum *v1.ScaleSummary, groups []transition) Tiles {
+	changes, never := 0, 0
+	for _, t := range groups {
+		for _, g := range t.engines {
+			changes += len(g.samples)
+			for _, v := range g.samples {
+				never += bit(math.IsInf(v, 1))
+			}
+		}
+	}
+	tiles := Tiles{}
+	if len(groups) > 0 {
+		tiles = append(tiles, Tile{"Changes timed", count(changes), fmt.Sprintf("of %d kinds; %s never right", len(groups), count(never)), wrongIf(never, Warn)})
+	}
+	if sum == nil {
+		return append(tiles, Tile{"Samples", count(len(d.Samples)), "pairs, so far", Plain}, Tile{"Readings", count(len(d.Readings)), "so far", Plain})
+	}
+	for i := range sum.Engines {
+		e := &sum.Engines[i]
+		var slow *v1.Transition
+		for j := range e.Transitions {
+			t := &e.Transitions[j]
+			if slow == nil || t.P99.Value == nil || slow.P99.Value != nil && *t.P99.Value > *slow.P99.Value {
+				slow = t
+			}
+		}
+		if slow != nil && len(sum.Engines) < 4 {
+			tiles = append(tiles, Tile{e.Engine + ": slowest p99", figure(slow.P99), slow.Transition + fmt.Sprintf(", n=%d", slow.N), Plain})
+		}
+		if len(groups) > 0 {
+			tiles = append(tiles, Tile{e.Engine + ": leaked packets", count(e.LeakPackets), count(e.LostPackets) + " lost", wrongIf(int(min(e.LeakPackets, 1)), Bad)})
+		}
+		for _, row := range e.Memory {
+			if row.Name == v1.HWM && row.At(v1.PhaseLoaded) != nil {
+				tiles = append(tiles, Tile{e.Engine + ": most memory", v1.Quantity(*row.At(v1.PhaseLoaded), row.Unit), "resident when loaded", Plain})
+			}
+		}
+	}
+	return tiles
+}
+
+func figure(f v1.Figure) string {
+	if f.Value == nil && f.Over == nil {
+		return "–"
+	}
+	return f.Bare() + " ms"
+}
+
+func reasons(sum *v1.ScaleSummary) Block {
+	t := Table{Caption: "Why", Head: columnsOf("Engine", "Reason")}
+	if sum != nil {
+		for _, r := range sum.Reasons {
+			t.Rows = append(t.Rows, plain("", r))
+		}
+		for i := range sum.Engines {
+			for _, why := range sum.Engines[i].Void {
+				t.Rows = append(t.Rows, plain(sum.Engines[i].Engine, why))
+			}
+			for _, l := range sum.Engines[i].Lacks {
+				t.Rows = append(t.Rows, plain(sum.Engines[i].Engine, fmt.Sprintf("lacks %s: %s", l.What, l.Reason)))
+			}
+		}
+	}
+	if len(t.Rows) == 0 {
+		return Facts(nil)
+	}
+	return t
+}
+
+func scaleConditions(r *v1.ScaleRun) []Block {
+	number := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) + " ms" }
+	blocks := []Block{facts(
+		"Profile", r.Profile, "Changes", r.Churn, "Cluster", r.Cluster, "Kubernetes", r.Kubernetes, "Kernel", r.Kernel,
+		"Machine", fmt.Sprintf("%d CPUs, %s", r.CPUs, v1.Quantity(float64(r.Memory), v1.UnitBytes)), "Run", r.ID, "netassay", r.Tool,
+		"A packet each", number(r.Timing.Period), "Hold", number(r.Timing.Hold), "Deadline", number(r.Timing.Deadline),
+		"Started", moment(r.Started), "Finished", finished(r.Finished),
+	)}
+	t := Table{Caption: "Engines", Head: columnsOf("Engine", "Version", "Limits")}
+	for _, e := range r.Engines {
+		t.Rows = append(t.Rows, plain(e.Name, e.Version, limits(e.Limits)))
+	}
+	notes := Table{Caption: "Notes", Head: columnsOf("Note")}
+	for _, n := range r.Notes {
+		notes.Rows = append(notes.Rows, plain(n))
+	}
+	notes.Fold = len(notes.Rows) > 8
+	blocks = append(blocks, t)
+	if len(notes.Rows) > 0 {
+		blocks = append(blocks, notes)
+	}
+	var names []string
+	for _, e := range r.Engines {
+		names = append(names, e.Name)
+	}
+	return append(blocks, Code(command(r.Command, "netassay", "scale", "--engine", strings.Join(names, ","), "--profile", quoted(r.Profile))))
+}
+
+func limits(l *v1.Limits) string {
+	if l == nil {
+		return "none"
+	}
+	var parts []string
+	for _, name := range slices.Sorted(mapKeys(l.P99)) {
+		parts = append(parts, fmt.Sprintf("%s p99 %g ms", name, l.P99[name]))
+	}
+	if l.LeakPackets != nil {
+		parts = append(parts, fmt.Sprintf("%d leaked packets", *l.LeakPackets))
+	}
+	if l.HWM != nil {
+		parts = append(parts, v1.Quantity(*l.HWM, v1.UnitBytes)+" resident")
+	}
+	if l.CPUShare != nil {
+		parts = append(parts, fmt.Sprintf("%g %% of a core", *l.CPUShare))
+	}
+	return strings.Join(parts, ", ")
+}
