@@ -3,6 +3,7 @@ package page
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 
 	v1 "github.com/netassay/netassay/reports/v1"
 )
@@ -33,6 +34,9 @@ type column struct {
 	Name  string `json:"name"`
 	Width int    `json:"width"`
 }
+
+// unplayed is what the page calls a case that a run has still to play, or never came to.
+const unplayed = "Unplayed"
 
 // caseOf is a case; its cells are those of its steps, in order.
 type caseOf struct {
@@ -107,6 +111,11 @@ func pack(run *v1.Run) *cells {
 			}
 		}
 		out.Cases = append(out.Cases, one)
+	}
+	for _, name := range run.Order {
+		if !slices.ContainsFunc(run.Cases, func(c v1.Case) bool { return c.Name == name }) {
+			out.Cases = append(out.Cases, caseOf{Name: name, Outcome: unplayed, Reason: "not played so far"})
+		}
 	}
 	out.Names, out.Kinds, out.Fates, out.Texts = p.names.all, p.kinds.all, p.fates.all, p.texts.all
 	for i, name := range columnNames {

@@ -77,7 +77,7 @@ func summaryTiles(run *v1.Run, f v1.Figures) Tiles {
 		tiles = append(tiles, tile)
 	}
 	if f.DetectableConnections != nil {
-		tiles = append(tiles, Tile{"Certainty", fmt.Sprintf("%.2g %%", 100**f.DetectableConnections), fmt.Sprintf("of new connections: a leak of so many would have been found at 95 %%, n=%s", count(f.DeniedConnections)), Plain})
+		tiles = append(tiles, Tile{"Certainty", fmt.Sprintf("%.2g %%", 100**f.DetectableConnections), fmt.Sprintf("of new connections, n=%s: rarer leaks may be unseen (95 %%)", count(f.DeniedConnections)), Plain})
 	}
 	return tiles
 }

@@ -160,7 +160,7 @@ func figure(f v1.Figure) string {
 }
 
 func reasons(sum *v1.ScaleSummary) Block {
-	t := Table{Caption: "Why", Head: columnsOf("Engine", "Reason")}
+	t := Table{Caption: "What engines were held to, and what they lack", Head: columnsOf("Engine", "What")}
 	if sum != nil {
 		for _, r := range sum.Reasons {
 			t.Rows = append(t.Rows, plain("", r))

@@ -82,7 +82,7 @@ function options(chart: ChartData, width: number, values: Joined): uPlot.Options
     height,
     scales: { x: scale(chart.x, false), y: scale(chart.y, chart.stack ?? false) },
     axes: [axis(chart.x, 0), axis(chart.y, 1)],
-    series: [{ label: chart.x.label, value: (_, v) => place(chart.x, v) }, ...series],
+    series: [{ label: "at", value: (_, v) => place(chart.x, v) }, ...series],
     bands,
     cursor: { y: false, drag: { x: true, y: false }, points: { size: 6 } },
     hooks: { draw: [(u) => marks(u, chart.marks ?? [])] },
@@ -129,14 +129,15 @@ function axis(a: Axis, side: 0 | 1): uPlot.Axis {
     ticks: { stroke: colour("line"), width: 1 },
     font,
     labelFont: font,
-    label: a.unit && a.unit !== "time" ? `${a.label} (${a.unit === "B" ? "bytes" : a.unit})` : a.label,
+    label: a.unit && a.unit !== "time" && a.unit !== "B" ? `${a.label} (${a.unit})` : a.label,
     labelSize: 20,
-    size: side === 1 ? 64 : 34,
+    size: side === 1 ? (a.unit === "B" ? 78 : 60) : 34,
   };
   if (a.names) {
     base.splits = () => a.names!.map((_, i) => i);
     base.values = () => a.names!;
   } else if (a.unit === "B") {
+    base.incrs = Array.from({ length: 41 }, (_, i) => 2 ** i);
     base.values = (_, splits) => splits.map((v) => quantity(v, "B"));
   } else if (a.log) {
     // Powers of ten, and what is between them where there are few.

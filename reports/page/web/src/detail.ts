@@ -62,7 +62,7 @@ function stepMatrices(cells: Cells, s: Step, match: (i: number) => boolean): HTM
     box.append(el("figure", { class: "matrixbox" }, el("figcaption", {}, m.probes.join(", ")), el("div", { class: "scroll" }, matrixTable(m, choose))));
   }
   const wrong = all.flatMap((m) => [...m.squares.values()]).find((q) => q.result === "leak" || q.result === "outage" || q.result === "inconclusive");
-  if (wrong) place.append(squareDetail(cells, s, wrong));
+  place.append(wrong ? squareDetail(cells, s, wrong) : el("p", { class: "note" }, "Choose a square to see its cells, and the course of each."));
   return el("div", {}, box, place);
 }
 

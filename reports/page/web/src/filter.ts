@@ -66,7 +66,7 @@ export function choices(cells: Cells): { feature: string[]; family: string[]; pr
   if (results.has("right")) outcome.push(["right", "right"]);
   if (results.has("observed")) outcome.push(["observed", "undefined"]);
   const bare = new Set(cells.cases.filter((c) => c.first === c.end).map((c) => c.outcome));
-  for (const o of ["Skipped", "NotSupported", "Unfinished", "Error"]) if (bare.has(o)) outcome.push([o, `case: ${o}`]);
+  for (const o of ["Skipped", "NotSupported", "Unfinished", "Unplayed", "Error"]) if (bare.has(o)) outcome.push([o, `case: ${o}`]);
   return {
     feature: sorted(cells.cases.flatMap((c) => c.features ?? [])),
     family: sorted(cells.kinds.map((k) => k.family)),
