@@ -137,6 +137,7 @@ func (f *conformanceFlags) choose(all []cases.Case) (chosen []cases.Case, before
 func (f *conformanceFlags) run(ctx context.Context, stdio IO, t *testbed.Testbed, chosen []cases.Case, before *v1.Run) error {
 	r := &conformance.Run{Bed: t, Say: stdio.say}
 	cfg := r.Config(f.settings, chosen, before, toolVersion())
+	cfg.Command = stdio.command
 	cfg.Events = func(e runner.Event) { printEvent(stdio.Err, e); r.Event(e) }
 	if err := r.Fit(ctx, cfg); err != nil {
 		return err

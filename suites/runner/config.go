@@ -71,6 +71,7 @@ type Config struct {
 
 	RunID    string           // lowercase letters and digits, at most 10: part of namespace names
 	Tool     string           // version of netassay
+	Command  []string         // that was typed to make the run, for the report
 	Seed     uint64           // of the order of the cases
 	Parallel int              // fixture sets that work at once; 2
 	Paths    cases.PathChoice // beside those of the cases; "": none

@@ -33,7 +33,7 @@ type ledger struct {
 func newLedger(cfg Config) *ledger {
 	k := cfg.conditions()
 	l := &ledger{events: cfg.Events, record: cfg.Record, failFast: cfg.FailFast, brief: cfg.Brief, fit: k, report: &v1.Run{RunConditions: v1.RunConditions{
-		Schema: v1.Schema, ID: cfg.RunID, Tool: cfg.Tool, Cluster: cfg.Cluster.Name(),
+		Schema: v1.Schema, ID: cfg.RunID, Tool: cfg.Tool, Command: cfg.Command, Cluster: cfg.Cluster.Name(),
 		Engine: cfg.Engine, EngineVersion: cfg.EngineVersion, Started: time.Now().UTC(),
 		Nodes: len(cfg.Cluster.Nodes()), Seed: cfg.Seed, Parallel: cfg.Parallel, Paths: string(cfg.Paths), Timing: cfg.Timing.report(),
 	}}}

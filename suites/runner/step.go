@@ -210,6 +210,7 @@ func (w *stepWatch) report(c *cell) v1.Cell {
 		Outcome: j.Outcome, Kind: j.Kind, Reason: j.Reason,
 		Changed: c.judge.Changed() && !c.undefined(), Flips: j.Flips, Probes: j.Conclusive,
 		FirstRight: asMillis(j.FirstRight), Stable: asMillis(j.Stable), Resolution: asMillis(j.Resolution),
+		Course: judge.Course(&c.judge, w.window),
 	}
 	if r.Outcome == v1.Inconclusive {
 		r.Reason += w.excuse()
