@@ -127,6 +127,11 @@ page: ## Build the script and styles of report.html from reports/page/web (needs
 	@hack/deps.sh node:nodejs npm:npm
 	hack/page.sh bin/page reports/page/built
 
+.PHONY: pictures
+pictures: deps build ## Take pictures of pages of real runs for README and docs (runs what results/pictures lacks)
+	@hack/deps.sh chromium:chromium pngquant:pngquant
+	hack/pictures.sh results/pictures
+
 .PHONY: binaries
 binaries: go-version ## Build the Kubernetes programs, once (some minutes)
 	@go run ./hack/make kubernetes $(ASSETS)

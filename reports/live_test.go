@@ -122,3 +122,14 @@ func TestPageFollowsTheRun(t *testing.T) {
 		t.Error("a page was still to be written after the end")
 	}
 }
+
+// However long a page takes to write, pages take 1 % of a core at most.
+func TestPagesCostLittle(t *testing.T) {
+	for took, least := range map[time.Duration]time.Duration{0: pageEvery, time.Millisecond: pageEvery, 2 * time.Second: 200 * time.Second} {
+		var d Directory
+		d.wrote(took)
+		if wait := time.Until(d.live.next); wait < least-time.Second || wait > least {
+			t.Errorf("after a page that took %v the next waits %v, want %v", took, wait, least)
+		}
+	}
+}

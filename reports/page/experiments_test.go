@@ -2,6 +2,7 @@ package page
 
 import (
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -136,6 +137,16 @@ func TestEveryPageInABrowser(t *testing.T) {
 				p.accessible()
 				p.quiet()
 			})
+		}
+	}
+}
+
+// What a page costs while a run goes on.
+func BenchmarkLargePage(b *testing.B) {
+	run := sample(50_000, 0.01)
+	for b.Loop() {
+		if err := Write(io.Discard, run, nil, State{At: begun}); err != nil {
+			b.Fatal(err)
 		}
 	}
 }
