@@ -42,7 +42,7 @@ shot() {
 run pass 0 bin/netassay conformance --case 'ipblock-*,update-*,isolation-*,port-named*,peer-pod*'
 run fail 1 bin/netassay conformance --engine kube-router --ip-family ipv4 --case 'ipblock-e*,isolation-*,port-named*,peer-pod*,update-*,udp-*,life-*'
 run scale 0 bin/netassay scale --engine reference,kube-router,leaky-300ms --ip-family ipv4 \
-	--profile "nodes=20 pods=1000 policies=50 namespaces=10 local=10 cidrs=1000 families=ipv4" --cidrs 1000 --samples 12 --new-pods 5 \
+	--profile "headline families=ipv4" --nodes 20 --pods 1000 --policies 50 --namespaces 10 --local-pods 10 --cidrs 1000 --samples 12 --new-pods 5 \
 	--skip cycles --churn-rates 10 --churn-for 5s --pod-churn-for 5s --bounds none --max-foreign 1 --max-missed 0.9 --max-blind 1s --max-void 0.9
 
 shot pass '' 1000 pass
