@@ -49,7 +49,9 @@ func fill(r *rand.Rand, v reflect.Value) {
 		}
 	case reflect.Map:
 		v.Set(reflect.MakeMap(v.Type()))
-		v.SetMapIndex(reflect.ValueOf("x"), reflect.ValueOf(r.Float64()))
+		element := reflect.New(v.Type().Elem()).Elem()
+		fill(r, element)
+		v.SetMapIndex(reflect.ValueOf("x"), element)
 	case reflect.String:
 		v.SetString(fmt.Sprintf("s%d <\"\n", r.IntN(9)))
 	case reflect.Bool:

@@ -24,29 +24,35 @@ const (
 	KindChaos       RecordKind = "chaos-run"       // ChaosConditions
 	KindScale       RecordKind = "scale-run"       // ScaleConditions
 	KindFuzz        RecordKind = "fuzz-run"        // FuzzConditions
+	KindNight       RecordKind = "night"           // NightConditions, of a history's files
 
-	KindCase     RecordKind = "case"     // Case, its steps without cells
-	KindCell     RecordKind = "cell"     // Cell, after its case
-	KindStep     RecordKind = "step"     // CheckStep
-	KindEngine   RecordKind = "engine"   // Engine, before its first turn
-	KindTurn     RecordKind = "turn"     // Turn, when it is over
-	KindSample   RecordKind = "sample"   // Sample
-	KindReading  RecordKind = "reading"  // Reading
-	KindPoint    RecordKind = "point"    // Point
-	KindVoid     RecordKind = "void"     // Void: samples that came before and don't count
-	KindPhase    RecordKind = "phase"    // Phase, when it is over
-	KindFault    RecordKind = "fault"    // Fault, when it is done
-	KindFinding  RecordKind = "finding"  // Finding
-	KindSentinel RecordKind = "sentinel" // Sentinel, its findings before it
-	KindBackend  RecordKind = "backend"  // Backend, when it is over
-	KindPlayed   RecordKind = "played"   // PlayedCase, when it is over
-	KindFound    RecordKind = "found"    // FoundCase, when it is as small as it gets
-	KindNote     RecordKind = "note"     // Note
-	KindVerdict  RecordKind = "verdict"  // Conclusion, the last
+	KindCase     RecordKind = "case"      // Case, its steps without cells
+	KindCell     RecordKind = "cell"      // Cell, after its case
+	KindStep     RecordKind = "step"      // CheckStep
+	KindEngine   RecordKind = "engine"    // Engine, before its first turn
+	KindTurn     RecordKind = "turn"      // Turn, when it is over
+	KindSample   RecordKind = "sample"    // Sample
+	KindReading  RecordKind = "reading"   // Reading
+	KindPoint    RecordKind = "point"     // Point
+	KindVoid     RecordKind = "void"      // Void: samples that came before and don't count
+	KindPhase    RecordKind = "phase"     // Phase, when it is over
+	KindFault    RecordKind = "fault"     // Fault, when it is done
+	KindFinding  RecordKind = "finding"   // Finding
+	KindSentinel RecordKind = "sentinel"  // Sentinel, its findings before it
+	KindBackend  RecordKind = "backend"   // Backend, when it is over
+	KindPlayed   RecordKind = "played"    // PlayedCase, when it is over
+	KindFound    RecordKind = "found"     // FoundCase, when it is as small as it gets
+	KindNightRun RecordKind = "night-run" // NightRun
+	KindMetric   RecordKind = "metric"    // Metric
+	KindNote     RecordKind = "note"      // Note
+	KindVerdict  RecordKind = "verdict"   // Conclusion, the last
 )
 
 // Record is what one line of records.jsonl holds. Its type decides the kind.
 type Record interface{ recordKind() RecordKind }
+
+// KindOf is the kind of a record.
+func KindOf(r Record) RecordKind { return r.recordKind() }
 
 // Note is a trouble that belongs to nothing else and makes nothing void, in one line.
 type Note struct {
@@ -80,11 +86,11 @@ func (*Fault) recordKind() RecordKind           { return KindFault }
 func (*Finding) recordKind() RecordKind         { return KindFinding }
 func (*Sentinel) recordKind() RecordKind        { return KindSentinel }
 func (*Backend) recordKind() RecordKind         { return KindBackend }
+func (*NightConditions) recordKind() RecordKind { return KindNight }
+func (*NightRun) recordKind() RecordKind        { return KindNightRun }
+func (*Metric) recordKind() RecordKind          { return KindMetric }
 func (*Note) recordKind() RecordKind            { return KindNote }
 func (*Conclusion) recordKind() RecordKind      { return KindVerdict }
-
-// KindOf is the kind of a record.
-func KindOf(r Record) RecordKind { return r.recordKind() }
 
 // Conditions reports whether records of this kind hold the conditions of a run, and so name
 // its experiment.
@@ -95,7 +101,7 @@ func Blanks() []Record {
 	return []Record{
 		&RunConditions{}, &CheckConditions{}, &ChaosConditions{}, &ScaleConditions{}, &Cell{}, &Case{}, &CheckStep{}, &Engine{}, &Turn{}, &Sample{},
 		&Reading{}, &Point{}, &Void{}, &Phase{}, &Fault{}, &Finding{}, &Sentinel{}, &Backend{}, &Note{}, &Conclusion{},
-		&FuzzConditions{}, &PlayedCase{}, &FoundCase{},
+		&FuzzConditions{}, &PlayedCase{}, &FoundCase{}, &NightConditions{}, &NightRun{}, &Metric{},
 	}
 }
 

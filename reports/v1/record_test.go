@@ -18,6 +18,8 @@ func each() []Record {
 		&Fault{What: "w", At: 5}, &Finding{Count: 9, During: []Activity{{Case: "c", Step: "s"}}}, &Sentinel{Outcome: Pass, Tally: Tally{Ticks: 4}, Floor: NoiseFloor{DelayMax: &half}},
 		&Backend{Backend: "nft", Tally: Tally{TCP: Counts{Lost: 1}}, Done: Done{Kills: 2}, Repairs: []float64{1}},
 		&FuzzConditions{Engines: []string{"none"}, Seed: 7}, &PlayedCase{Name: "fuzz-7-1", Cells: 4, Outcome: Fail}, &FoundCase{Name: "fuzz-7-1", Confirmed: true},
+		&NightConditions{Schema: Schema, Set: []string{"chaos-smoke"}}, &NightRun{Experiment: "chaos-smoke", Verdict: VerdictVoid, Trouble: "t"},
+		&Metric{Name: "netassay_nightly_cells", Labels: map[string]string{"engine": "none"}, Value: 0.5, N: 3},
 		&Note{Text: "two\nlines"}, &Conclusion{Verdict: VerdictVoid, Reasons: []string{"r"}},
 	}
 }
@@ -41,8 +43,8 @@ func TestRecordsRoundTrip(t *testing.T) {
 		}
 		kinds[want.recordKind()] = true
 	}
-	if len(kinds) != 23 {
-		t.Errorf("%d kinds of records, want 23: is one missing here, or used twice?", len(kinds))
+	if len(kinds) != 26 {
+		t.Errorf("%d kinds of records, want 26: is one missing here, or used twice?", len(kinds))
 	}
 }
 
