@@ -14,6 +14,8 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 LDFLAGS := -s -w -X github.com/netassay/netassay/internal/cli.version=$(VERSION)
 # Where the Kubernetes programs are linked for tests to find.
 ASSETS := $(CURDIR)/bin/kubernetes
+# Where Prometheus's programs are, which tests ask what dashboards ask.
+PROMETHEUS := $(CURDIR)/bin/prometheus
 ARGS ?=
 PKGS ?= ./...
 FUZZTIME ?= 30s
@@ -136,6 +138,10 @@ pictures: deps build ## Take pictures of pages of real runs for README and docs 
 binaries: go-version ## Build the Kubernetes programs, once (some minutes)
 	@go run ./hack/make kubernetes $(ASSETS)
 
+.PHONY: prometheus
+prometheus: ## Unpack Debian's prometheus and promtool for tests, without installing them: bin/prometheus
+	@hack/prometheus.sh bin/prometheus
+
 .PHONY: node-image
 node-image: docker-up ## Build the image of kind's nodes without a registry (some minutes, once)
 	@hack/deps.sh debootstrap:debootstrap
@@ -152,10 +158,10 @@ docker-down: ## Undo what docker-up did
 ##@ Check
 
 .PHONY: test
-test: deps binaries ## Run all tests: PKGS=./suites/... ARGS="-run Name"
+test: deps binaries prometheus ## Run all tests: PKGS=./suites/... ARGS="-run Name"
 	@hack/deps.sh chromium:chromium node:nodejs npm:npm
 	@# -count=1: the cache does not know which programs tests build and run, nor what go list tells them.
-	KUBEBUILDER_ASSETS=$(ASSETS) hack/clean-tree.sh go test -count=1 $(PKGS) $(ARGS)
+	KUBEBUILDER_ASSETS=$(ASSETS) NETASSAY_PROMETHEUS=$(PROMETHEUS) hack/clean-tree.sh go test -count=1 $(PKGS) $(ARGS)
 
 .PHONY: test-sonobuoy
 test-sonobuoy: go-version ## Hold what netassay prints for Sonobuoy, and leaves for it, against Sonobuoy's own code
@@ -189,8 +195,8 @@ test-example-kind: deps docker-up binaries ## Play cases on kind from a module t
 	KUBEBUILDER_ASSETS=$(ASSETS) NETASSAY_KIND=1 go test -count=1 -v -timeout 30m -run '^TestForeignModuleOnKind$$' ./examples $(ARGS)
 
 .PHONY: test-race
-test-race: deps binaries ## Run all tests under the race detector (needs a C compiler)
-	CGO_ENABLED=1 KUBEBUILDER_ASSETS=$(ASSETS) go test -race -count=1 -timeout 30m $(PKGS) $(ARGS)
+test-race: deps binaries prometheus ## Run all tests under the race detector (needs a C compiler)
+	CGO_ENABLED=1 KUBEBUILDER_ASSETS=$(ASSETS) NETASSAY_PROMETHEUS=$(PROMETHEUS) go test -race -count=1 -timeout 30m $(PKGS) $(ARGS)
 
 .PHONY: lint
 lint: $(GOLANGCI) $(MISSPELL) ## Run the linters; check sizes, modules, generated files, spelling
@@ -218,8 +224,8 @@ fuzz: go-version ## Run each fuzz target for FUZZTIME
 	hack/fuzz.sh $(FUZZTIME)
 
 .PHONY: golden
-golden: deps binaries ## Write the golden files anew; then read the diff
-	KUBEBUILDER_ASSETS=$(ASSETS) go test \
+golden: deps binaries prometheus ## Write the golden files anew; then read the diff
+	KUBEBUILDER_ASSETS=$(ASSETS) NETASSAY_PROMETHEUS=$(PROMETHEUS) go test \
 		$$(grep -rlE 'flag\.Bool\("update"' --include='*_test.go' . | xargs -n1 dirname | sort -u) $(ARGS) -update
 
 ##@ Tidy
