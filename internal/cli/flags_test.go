@@ -44,6 +44,8 @@ func TestGoTestHasTheFlagsOfTheCommandLine(t *testing.T) {
 		"skip-feature": "the framework's -skip-labels feature=… does it",
 		"list":         "the framework's -dry-run does it",
 		"help":         "go test's -help is Go's own",
+
+		"metrics-listen": "a test's own output tells how far it is, and CI scrapes nothing",
 	}
 	frameworks := map[string]string{
 		"feature":    "there a pattern of case names; -labels feature=… does what the command line's does",
@@ -103,10 +105,12 @@ func TestCommandsTakeTheirTestbedsFlagsFromTheTable(t *testing.T) {
 		"footprint nodes":  "hollow ones",
 		"footprint engine": "several, one after the other",
 		"chaos nodes":      "two are enough",
+		"nightly engine":   "several, one after the other",
 	}
 	offers := map[string][]string{
 		"conformance": testbed.BuiltIn(), "verify": testbed.BuiltIn(), "fuzz": testbed.BuiltIn(),
 		"scale": {testbed.Lab, testbed.Kind}, "footprint": {testbed.Lab, testbed.Kind}, "chaos": {testbed.Lab}, "lab up": {testbed.Lab},
+		"nightly": {testbed.Lab},
 	}
 	for _, kind := range []string{"sonobuoy", "job"} {
 		for _, e := range podExperiments() {

@@ -53,6 +53,7 @@ into a cache; later ones start in seconds.`,
   netassay conformance --feature EndPort   # only what has to do with endPort
   netassay fuzz --duration 2m              # the same with cases that are drawn
   netassay footprint                       # what one agent costs at 250 nodes, 20,000 pods
+  netassay nightly                         # the standard set, and what has changed since when
   netassay verify                          # the AKS documentation's own check
   netassay lab up                          # a cluster to play with; kubectl works`,
 		SilenceUsage:      true,
@@ -71,6 +72,8 @@ into a cache; later ones start in seconds.`,
 		newChaos(stdio),
 		newScale(stdio),
 		newFootprint(stdio),
+		newNightly(stdio),
+		newTrend(stdio),
 		newReport(stdio),
 		newDiff(stdio),
 		newCases(stdio),

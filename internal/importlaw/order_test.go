@@ -60,7 +60,12 @@ func places() []directory {
 			{"clusters/kind", "clusters/lab"},
 		}},
 		{name: "testbed", sees: []string{"leaves", "engines", "clusters"}, rows: [][]string{{"testbed"}}},
-		{name: "reports", rows: [][]string{{"reports/v1"}, {"reports/diff", "reports/page", "reports/render", "reports/schema"}, {"reports"}}},
+		{name: "reports", rows: [][]string{
+			{"reports/trend/changepoint", "reports/v1"},
+			{"reports/diff", "reports/live", "reports/metrics", "reports/page", "reports/render", "reports/schema"},
+			{"reports", "reports/trend", "reports/internal/nights"},
+			{"reports/dashboards", "reports/openmetrics"},
+		}},
 		{name: "incluster", sees: []string{"leaves", "reports"}, rows: [][]string{{"incluster/manifest", "incluster/outcome"}, {"incluster"}}},
 	}
 }
