@@ -47,6 +47,7 @@ type Directory struct {
 	stream *os.File
 	err    error // the first of the stream
 	live   live
+	watch  func(v1.Record)
 }
 
 // Open begins the stream of records in dir, which is made when it is missing. Logs may be in
@@ -100,6 +101,18 @@ func (d *Directory) Append(records ...v1.Record) {
 	if _, d.err = d.stream.Write(lines); d.err == nil {
 		d.follow(records)
 	}
+	if d.watch != nil {
+		for _, r := range records {
+			d.watch(r)
+		}
+	}
+}
+
+// Watch lets somebody see each record that is written from now on; it must take no time.
+func (d *Directory) Watch(watch func(v1.Record)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.watch = watch
 }
 
 // Into is Append that also puts the run together from its records, so that it is as a reader

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"io"
+	"os"
 
 	"github.com/netassay/netassay/clusters/binaries"
 	"github.com/netassay/netassay/clusters/lab"
@@ -14,8 +15,9 @@ import (
 // Enter runs this same program, with its arguments, again inside a sandbox when the provider
 // works there only and this process is not in one. Outside it finds out what is missing, all
 // of it at once, and builds what can be built, because inside there is no network to get it
-// by. entered says that the program has run, and ended with code.
-func Enter(ctx context.Context, o Options, progress io.Writer) (code int, entered bool, err error) {
+// by. entered says that the program has run, and ended with code;
+// inside it finds files by sandbox.ExtraFiles.
+func Enter(ctx context.Context, o Options, progress io.Writer, files ...*os.File) (code int, entered bool, err error) {
 	if sandbox.Inside() {
 		return 0, false, nil
 	}
@@ -34,7 +36,7 @@ func Enter(ctx context.Context, o Options, progress io.Writer) (code int, entere
 	if err != nil {
 		return 0, false, err
 	}
-	code, err = sandbox.Enter(sandbox.Options{})
+	code, err = sandbox.Enter(sandbox.Options{ExtraFiles: files})
 	return code, err == nil, err
 }
 

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/spf13/pflag"
 
+	"github.com/netassay/netassay/internal/sandbox"
 	"github.com/netassay/netassay/reports"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/testbed"
@@ -19,6 +21,7 @@ type bed struct {
 	testbed.Options
 	set   *pflag.FlagSet
 	flags testbed.Flags
+	scrape
 }
 
 // newBed is the default of a command that offers these providers and lacks these flags.
@@ -44,19 +47,37 @@ func (b *bed) inside(ctx context.Context, stdio IO, out *string, experiment stri
 			return err
 		}
 	}
-	code, entered, err := testbed.Enter(ctx, b.Options, stdio.Err)
-	switch {
-	case err != nil:
+	if entered, err := b.enter(ctx, stdio); entered || err != nil {
 		return err
-	case entered:
-		return withCode(code)
-	case fresh:
+	}
+	if fresh {
 		*out = reports.Fresh(time.Now(), experiment)
 		if err := reports.Claim(*out); err != nil {
 			return err
 		}
 	}
+	end, err := b.serve(stdio)
+	if err != nil {
+		return err
+	}
+	defer end()
 	return do(ctx)
+}
+
+// enter runs this program in a sandbox, with its socket for metrics, where one is needed and this
+// is not in one. The error of a program that has run is its exit code.
+func (b *bed) enter(ctx context.Context, stdio IO) (entered bool, err error) {
+	var files []*os.File
+	if !sandbox.Inside() && b.Provider == testbed.Lab {
+		if files, err = b.handIn(stdio); err != nil {
+			return false, err
+		}
+	}
+	code, entered, err := testbed.Enter(ctx, b.Options, stdio.Err, files...)
+	if entered && err == nil {
+		err = withCode(code)
+	}
+	return entered, err
 }
 
 // run runs do on the testbed; logs is the directory for logs, "" for none.

@@ -59,6 +59,7 @@ little. 130: interrupted.`,
 	flags := c.Flags()
 	s, l := &f.sizes, &f.limits
 	f.bed.register(flags)
+	f.bed.scrape.register(flags)
 	flags.StringSliceVar(&f.backends, "backend", []string{"nft", "legacy"}, "iptables backends, one after the other")
 	flags.IntVar(&s.Edits, "edits", 1000, "edits of the large policy")
 	flags.IntVar(&s.CIDRs, "cidrs", 10000, "CIDRs of the large policy, half of each family")
@@ -137,6 +138,7 @@ func (f *chaosFlags) inLab(ctx context.Context, stdio IO, t *testbed.Testbed) er
 	if err != nil {
 		return err
 	}
+	dir.Watch(f.bed.watch)
 	var run v1.ChaosRun
 	record := dir.Into(&run)
 	record(&v1.ChaosConditions{

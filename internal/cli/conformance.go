@@ -79,6 +79,7 @@ nothing. 130: interrupted.`,
 func (f *conformanceFlags) register(c *cobra.Command) {
 	flags := c.Flags()
 	f.bed.register(flags)
+	f.bed.scrape.register(flags)
 	f.settings.Register(flags, conformance.Parallel)
 	flags.StringSliceVar(&f.files, "cases", nil, "case files, or directories of them, to play instead of the cases of this program")
 	flags.StringSliceVar(&f.selection.Cases, "case", nil, "only these cases: names or globs, may be repeated (see netassay cases list)")
@@ -135,7 +136,7 @@ func (f *conformanceFlags) choose(all []cases.Case) (chosen []cases.Case, before
 
 // run runs the cases and leaves their results, whatever happens to the run.
 func (f *conformanceFlags) run(ctx context.Context, stdio IO, t *testbed.Testbed, chosen []cases.Case, before *v1.Run) error {
-	r := &conformance.Run{Bed: t, Say: stdio.say}
+	r := &conformance.Run{Bed: t, Say: stdio.say, Watch: f.bed.watch}
 	cfg := r.Config(f.settings, chosen, before, toolVersion())
 	cfg.Command = stdio.command
 	cfg.Events = func(e runner.Event) { printEvent(stdio.Err, e); r.Event(e) }

@@ -99,6 +99,7 @@ seen until then is kept and marked unfinished.`,
 // registerSubject adds what is measured, and where.
 func (f *scaleFlags) registerSubject(flags *pflag.FlagSet, args []string) {
 	f.bed.register(flags)
+	f.bed.scrape.register(flags)
 	flags.StringVar(&f.hollow, "hollow", hollowAuto, "who plays hollow nodes: own (the run writes their status), kwok (KWOK's controller); auto is own on the lab, kwok on kind")
 	flags.StringSliceVar(&f.engines, "engine", []string{"reference"}, "engines under test, one after the other (see netassay engines); all: the reference enforcer and its peers")
 	flags.StringSliceVar(&f.args, "enforcer-args", args, "arguments of the reference enforcer")
@@ -265,6 +266,7 @@ func scaleAll(ctx context.Context, stdio IO, f scaleFlags) error {
 	if err != nil {
 		return err
 	}
+	dir.Watch(f.bed.watch)
 	var d v1.ScaleData
 	record := dir.Into(&d)
 	record(f.conditions(stdio.command))

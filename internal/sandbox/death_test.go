@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -31,7 +32,7 @@ func TestMain(m *testing.M) {
 	case side == "in":
 		os.Exit(play(part))
 	default:
-		code, err := sandbox.Enter(sandbox.Options{Env: []string{partVar + "=in:" + part}})
+		code, err := sandbox.Enter(sandbox.Options{Env: []string{partVar + "=in:" + part}, ExtraFiles: handedIn(part)})
 		if err != nil {
 			fmt.Println(err)
 			code = 99
@@ -50,8 +51,46 @@ func play(part string) int {
 		return countInterrupts()
 	case "busy":
 		return beBusy()
+	case "answer":
+		return answerOnce()
 	}
 	return 98
+}
+
+// handedIn is what the part inside inherits: a socket of the network outside, for the one that
+// answers on it.
+func handedIn(part string) []*os.File {
+	if part != "answer" {
+		return nil
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return nil
+	}
+	defer l.Close()
+	f, err := l.(*net.TCPListener).File()
+	if err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(l.Addr())
+	return []*os.File{f}
+}
+
+// answerOnce answers the first who calls at the socket that was handed in.
+func answerOnce() int {
+	l, err := net.FileListener(sandbox.ExtraFiles()[0])
+	if err != nil {
+		fmt.Println(err)
+		return 96
+	}
+	c, err := l.Accept()
+	if err != nil {
+		return 95
+	}
+	fmt.Fprintln(c, "from inside")
+	_ = c.Close()
+	return 7
 }
 
 // beBusy makes everything that a run makes, says so, and waits to be killed.
@@ -271,5 +310,25 @@ func TestInterruptReachesWorkerOnce(t *testing.T) {
 	}
 	if got := o.exitCode(t); got != 1 {
 		t.Errorf("worker saw %d interrupts, want 1", got)
+	}
+}
+
+// No packet leaves a sandbox, but a socket that was opened outside stays in the network outside: by
+// it a run can be asked how far it is.
+func TestHandedInSocketAnswersOutside(t *testing.T) {
+	o := begin(t, "answer")
+	if !o.lines.Scan() {
+		t.Fatal("nothing was said")
+	}
+	c, err := net.Dial("tcp", o.lines.Text())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if line, err := bufio.NewReader(c).ReadString('\n'); err != nil || line != "from inside\n" {
+		t.Errorf("got %q, %v", line, err)
+	}
+	if code := o.exitCode(t); code != 7 {
+		t.Errorf("exit code %d", code)
 	}
 }

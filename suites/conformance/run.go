@@ -20,6 +20,8 @@ import (
 type Run struct {
 	Bed *testbed.Testbed
 	Say func(line string) // progress
+	// Watch, when not nil, sees each record that the run leaves; it must take no time.
+	Watch func(v1.Record)
 
 	dir   *reports.Directory
 	ready atomic.Pointer[float64] // seconds from the start of the cluster to the first fixture set
@@ -75,6 +77,7 @@ func (r *Run) Record(dir string, cfg *runner.Config) (err error) {
 	if r.dir, err = reports.Open(dir); err != nil {
 		return err
 	}
+	r.dir.Watch(r.Watch)
 	cfg.Record = r.dir.Append
 	return nil
 }
