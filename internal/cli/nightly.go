@@ -18,6 +18,7 @@ import (
 	"github.com/netassay/netassay/reports"
 	"github.com/netassay/netassay/reports/metrics"
 	"github.com/netassay/netassay/reports/trend"
+	"github.com/netassay/netassay/reports/trendpage"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/suites/runner"
 )
@@ -204,7 +205,7 @@ func (f *nightlyFlags) tell(stdio IO, night *v1.Night) error {
 	if err != nil {
 		return err
 	}
-	for name, write := range map[string]func(io.Writer, *trend.Trend) error{"trend.txt": trend.Text, "trend.md": trend.Markdown} {
+	for name, write := range map[string]func(io.Writer, *trend.Trend) error{"trend.txt": trend.Text, "trend.md": trend.Markdown, "trend.html": trendpage.Write} {
 		var text strings.Builder
 		err := write(&text, t)
 		if err == nil {
@@ -213,7 +214,7 @@ func (f *nightlyFlags) tell(stdio IO, night *v1.Night) error {
 		damaged = append(damaged, err)
 	}
 	damaged = append(damaged, trend.Text(stdio.Out, t), f.trend.pushLast(nights, t))
-	fmt.Fprintf(stdio.Out, "\nresults: %s\nhistory: %s\n", f.out, f.history)
+	fmt.Fprintf(stdio.Out, "\nresults: %s\nhistory: %s\npage:    %s\n", f.out, f.history, filepath.Join(f.out, "trend.html"))
 	if err := errors.Join(damaged...); err != nil {
 		return err
 	}

@@ -102,11 +102,13 @@ func TestNightly(t *testing.T) {
 		t.Errorf("loads are %q and %q", n.Runs[0].Load, n.Runs[2].Load)
 	}
 	text, err := os.ReadFile(filepath.Join(f.out, "trend.txt"))
-	if err != nil || !strings.Contains(out.String(), string(text)) || !strings.HasPrefix(string(text), "1 nights from ") {
+	if err != nil || !strings.Contains(out.String(), string(text)) || !strings.HasPrefix(string(text), "1 night, ") {
 		t.Errorf("%v\n%s", err, text)
 	}
-	if _, err := os.Stat(filepath.Join(f.out, "trend.md")); err != nil {
-		t.Error(err)
+	for _, name := range []string{"trend.md", "trend.html"} {
+		if _, err := os.Stat(filepath.Join(f.out, name)); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

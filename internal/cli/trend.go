@@ -17,6 +17,7 @@ import (
 	"github.com/netassay/netassay/reports/render"
 	"github.com/netassay/netassay/reports/trend"
 	"github.com/netassay/netassay/reports/trend/changepoint"
+	"github.com/netassay/netassay/reports/trendpage"
 	v1 "github.com/netassay/netassay/reports/v1"
 )
 
@@ -51,6 +52,7 @@ func trendFormats() map[string]func(io.Writer, []v1.Night, *trend.Trend) error {
 		"text":        func(w io.Writer, _ []v1.Night, t *trend.Trend) error { return trend.Text(w, t) },
 		"markdown":    func(w io.Writer, _ []v1.Night, t *trend.Trend) error { return trend.Markdown(w, t) },
 		"openmetrics": openmetrics.Write,
+		"html":        func(w io.Writer, _ []v1.Night, t *trend.Trend) error { return trendpage.Write(w, t) },
 		"json":        func(w io.Writer, nights []v1.Night, _ *trend.Trend) error { return render.JSON(w, nights) },
 	}
 }
@@ -75,6 +77,7 @@ A file that can't be read costs one line, and the other nights are shown.
 Exit code 0: shown. 1: something got worse lately, where --fail-within asks. 2: nothing could
 be shown, or not all of it.`,
 		Example: `  netassay trend history
+  netassay trend history -o html > trend.html
   netassay trend history -o markdown > docs/nights.md
   netassay trend history --fail-within 3
   netassay trend history --push http://pushgateway:9091 -o text`,
@@ -85,14 +88,14 @@ be shown, or not all of it.`,
 			return nil
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
-			if err := errors.Join(f.check(), suggest.OneOf("--output value", format, "text", "markdown", "openmetrics", "json")); err != nil {
+			if err := errors.Join(f.check(), suggest.OneOf("--output value", format, "text", "markdown", "html", "openmetrics", "json")); err != nil {
 				return err
 			}
 			return f.show(stdio, args[0], format)
 		},
 	}
 	f.register(c.Flags())
-	c.Flags().StringVarP(&format, "output", "o", format, "text, markdown, openmetrics or json")
+	c.Flags().StringVarP(&format, "output", "o", format, "text, markdown, html, openmetrics or json")
 	return c
 }
 

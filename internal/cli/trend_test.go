@@ -53,6 +53,7 @@ func TestTrend(t *testing.T) {
 		{[]string{"-o", "markdown"}, 0, "| 2027-01-21 | scale reference: lab_ready_seconds | 1 s | 2 s | +100 % | worse |"},
 		{[]string{"-o", "openmetrics"}, 0, `netassay_trend_change_ratio{direction="worse",engine="reference",experiment="scale",metric="netassay_nightly_lab_ready_seconds",series="lab_ready_seconds"} 1.0 1.8005`},
 		{[]string{"-o", "json"}, 0, `"name": "netassay_nightly_lab_ready_seconds"`},
+		{[]string{"-o", "html"}, 0, "<h1>Nights <span class=\"badge good\">last night: pass</span></h1>"},
 		{[]string{"--fail-within", "3"}, 0, "worse"},
 		{[]string{"--fail-within", "4"}, 1, "worse"},
 		{[]string{"--min-effect", "2"}, 0, "No figure has changed its level."},

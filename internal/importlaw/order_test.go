@@ -64,7 +64,7 @@ func places() []directory {
 			{"reports/trend/changepoint", "reports/v1"},
 			{"reports/diff", "reports/live", "reports/metrics", "reports/page", "reports/render", "reports/schema"},
 			{"reports", "reports/trend", "reports/internal/nights"},
-			{"reports/dashboards", "reports/openmetrics"},
+			{"reports/dashboards", "reports/openmetrics", "reports/trendpage"},
 		}},
 		{name: "incluster", sees: []string{"leaves", "reports"}, rows: [][]string{{"incluster/manifest", "incluster/outcome"}, {"incluster"}}},
 	}

@@ -75,7 +75,7 @@ func Nightly() []Definition {
 		{Memory, "Memory of the engine's agent on one node.", []string{labelReading, labelPhase}, Lower},
 		{CPUPerChange, "Processor time of the agent and its tools for one change.", []string{labelPhase}, Lower},
 		{CPUShare, "Processor time of the agent and its tools as a share of one core.", []string{labelReading, labelPhase}, Lower},
-		{Reading, "Other readings of what the engine holds on one node, such as its number of rules.", []string{labelReading, labelPhase}, Lower},
+		{Reading, "Other readings of what the engine holds on one node, such as its number of rules.", []string{labelReading, labelPhase}, Neither},
 		{Cases, "Cases by what became of them.", []string{labelOutcome}, Neither},
 		{Cells, "Cells by what became of them.", []string{labelOutcome}, Neither},
 		{CellRate, "Cells that were judged per second of the run.", nil, Higher},

@@ -17,6 +17,7 @@ type Document struct {
 	Lead   string // a sentence on when and where
 	Badge  Badge
 	Alerts []string // what has to be known before anything is believed, one line each
+	Source string   // what it is derived from; "" is the records beside it
 
 	Sections []Section
 

@@ -12,7 +12,7 @@ import (
 // Markdown writes the trend for a page of a repository: what changed first, the courses folded.
 func Markdown(out io.Writer, t *Trend) error {
 	w := bufio.NewWriter(out)
-	fmt.Fprintf(w, "# Nights\n\n%s.\n\n## What has changed since when\n\n", t.headline())
+	fmt.Fprintf(w, "# Nights\n\n%s.\n\n## What has changed since when\n\n", t.Headline())
 	if len(t.Changes) == 0 {
 		fmt.Fprint(w, "No figure has changed its level.\n")
 	} else {
@@ -20,13 +20,13 @@ func Markdown(out io.Writer, t *Trend) error {
 	}
 	for i := range t.Changes {
 		c := &t.Changes[i]
-		row(w, c.Night.date(), c.what(), Figure(c.Course.Metric, c.Before), Figure(c.Course.Metric, c.After),
-			Percent(c.Effect), string(c.Direction), fmt.Sprintf("%.1g", c.P), strings.Join(c.Since, "; "))
+		row(w, c.Night.Date(), c.What(), Figure(c.Course.Metric, c.Before), Figure(c.Course.Metric, c.After),
+			Percent(c.Effect), string(c.Direction), Chance(c.P), strings.Join(c.Since, "; "))
 	}
 	fmt.Fprint(w, "\n## Nights\n\n| night | verdict | runs | new |\n|---|---|---|---|\n")
 	for i := len(t.Nights) - 1; i >= max(len(t.Nights)-shown, 0); i-- {
 		n := &t.Nights[i]
-		row(w, n.date(), string(n.Verdict), n.runs(), strings.Join(n.New, "; "))
+		row(w, n.Date(), string(n.Verdict), n.RunsLine(), strings.Join(n.New, "; "))
 	}
 	head := ""
 	for i := range t.Courses {
@@ -38,7 +38,7 @@ func Markdown(out io.Writer, t *Trend) error {
 			head = here
 			fmt.Fprintf(w, "\n## %s\n\n| figure | median | quartiles | last | n | nights |\n|---|---:|---:|---:|---:|---|\n", cell(head))
 		}
-		row(w, c.Name(), Figure(c.Metric, c.Median), c.spread(), Figure(c.Metric, *c.Last()), fmt.Sprint(c.N), "`"+c.Spark()+"`")
+		row(w, c.Name(), Figure(c.Metric, c.Median), c.Spread(), Figure(c.Metric, *c.Last()), fmt.Sprint(c.N), "`"+c.Spark()+"`")
 	}
 	return w.Flush()
 }

@@ -40,6 +40,14 @@ func duration(s float64) string {
 	return fmt.Sprintf("%.3g min", s/60)
 }
 
+// Chance is a p-value with one digit.
+func Chance(p float64) string {
+	if p < 1e-15 {
+		return "<1e-15"
+	}
+	return fmt.Sprintf("%.1g", p)
+}
+
 // Percent is an effect with its sign; from nothing it has no percents.
 func Percent(effect float64) string {
 	if math.IsInf(effect, 0) {
@@ -48,8 +56,8 @@ func Percent(effect float64) string {
 	return fmt.Sprintf("%+.0f %%", 100*effect)
 }
 
-// date is how a night is called.
-func (n *Night) date() string { return n.Started.UTC().Format("2006-01-02") }
+// Date is how a night is called.
+func (n *Night) Date() string { return n.Started.UTC().Format("2006-01-02") }
 
 // sparks are the heights of a course in text, and gap a night without a value.
 const (
@@ -90,10 +98,10 @@ func (c *Course) Spark() string {
 // Text writes the trend for people at a terminal.
 func Text(w io.Writer, t *Trend) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(tw, "%s\n\nNIGHT\tVERDICT\tRUNS\tNEW\n", t.headline())
+	fmt.Fprintf(tw, "%s\n\nNIGHT\tVERDICT\tRUNS\tNEW\n", t.Headline())
 	for i := max(len(t.Nights)-shown, 0); i < len(t.Nights); i++ {
 		n := &t.Nights[i]
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", n.date(), n.Verdict, n.runs(), strings.Join(n.New, "; "))
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", n.Date(), n.Verdict, n.RunsLine(), strings.Join(n.New, "; "))
 	}
 	if len(t.Changes) == 0 {
 		fmt.Fprintf(tw, "\nNo figure has changed its level.\n")
@@ -102,8 +110,8 @@ func Text(w io.Writer, t *Trend) error {
 	}
 	for i := range t.Changes {
 		c := &t.Changes[i]
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%.1g\t%s\n", c.Night.date(), c.what(),
-			Figure(c.Course.Metric, c.Before), Figure(c.Course.Metric, c.After), Percent(c.Effect), c.Direction, c.P, strings.Join(c.Since, "; "))
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Night.Date(), c.What(),
+			Figure(c.Course.Metric, c.Before), Figure(c.Course.Metric, c.After), Percent(c.Effect), c.Direction, Chance(c.P), strings.Join(c.Since, "; "))
 	}
 	head := ""
 	for i := range t.Courses {
@@ -115,13 +123,13 @@ func Text(w io.Writer, t *Trend) error {
 			head = here
 			fmt.Fprintf(tw, "\n%s\tMEDIAN\tQUARTILES\tLAST\tN\tNIGHTS\n", strings.ToUpper(head))
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%d\t%s\n", c.Name(), Figure(c.Metric, c.Median), c.spread(), Figure(c.Metric, *c.Last()), c.N, c.Spark())
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%d\t%s\n", c.Name(), Figure(c.Metric, c.Median), c.Spread(), Figure(c.Metric, *c.Last()), c.N, c.Spark())
 	}
 	return tw.Flush()
 }
 
-// headline says what the trend is of.
-func (t *Trend) headline() string {
+// Headline says what the trend is of.
+func (t *Trend) Headline() string {
 	if len(t.Nights) == 0 {
 		return "no nights"
 	}
@@ -132,11 +140,18 @@ func (t *Trend) headline() string {
 		}
 	}
 	first, last := &t.Nights[0], &t.Nights[len(t.Nights)-1]
-	return fmt.Sprintf("%d nights from %s to %s, %d figures, %d changes of level, %d for the worse",
-		len(t.Nights), first.date(), last.date(), len(t.Courses), len(t.Changes), worse)
+	return fmt.Sprintf("%s, %d figures, %d changes of level, %d for the worse", span(len(t.Nights), first, last), len(t.Courses), len(t.Changes), worse)
 }
 
-func (n *Night) runs() string {
+func span(n int, first, last *Night) string {
+	if n == 1 {
+		return "1 night, " + first.Date()
+	}
+	return fmt.Sprintf("%d nights from %s to %s", n, first.Date(), last.Date())
+}
+
+// RunsLine is what ran, and with which verdicts.
+func (n *Night) RunsLine() string {
 	var out []string
 	for _, r := range n.Runs {
 		out = append(out, fmt.Sprintf("%s/%s %s", r.Experiment, r.Engine, r.Verdict))
@@ -144,8 +159,10 @@ func (n *Night) runs() string {
 	return strings.Join(out, ", ")
 }
 
-func (c *Change) what() string {
+// What names what has changed.
+func (c *Change) What() string {
 	return c.Course.Experiment + " " + c.Course.Engine + ": " + c.Course.Name()
 }
 
-func (c *Course) spread() string { return Figure(c.Metric, c.Low) + " – " + Figure(c.Metric, c.High) }
+// Spread is the course's quartiles.
+func (c *Course) Spread() string { return Figure(c.Metric, c.Low) + " – " + Figure(c.Metric, c.High) }

@@ -227,6 +227,21 @@ func quantile(sorted []float64, q float64) float64 {
 	return sorted[low] + (at-float64(low))*(sorted[high]-sorted[low])
 }
 
+// Quartiles are those of the nights [from, to); ok is false when none has a value.
+func (c *Course) Quartiles(from, to int) (low, high float64, ok bool) {
+	var values []float64
+	for _, v := range c.Values[from:to] {
+		if v != nil {
+			values = append(values, *v)
+		}
+	}
+	if len(values) == 0 {
+		return 0, 0, false
+	}
+	slices.Sort(values)
+	return quantile(values, 0.25), quantile(values, 0.75), true
+}
+
 // Name is the course's figure in words: its metric without what all have, and its labels' values.
 func (c *Course) Name() string {
 	words := []string{strings.TrimPrefix(strings.TrimPrefix(c.Metric, "netassay_nightly_"), "netassay_")}

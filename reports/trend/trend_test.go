@@ -50,7 +50,7 @@ func TestKnownChangesAreFound(t *testing.T) {
 	}
 	for _, c := range trend.Changes {
 		if c.At != nights.Upgrade && c.Course.Better != metrics.Neither {
-			t.Logf("not known: %s since night %d, %s", c.what(), c.At, Percent(c.Effect))
+			t.Logf("not known: %s since night %d, %s", c.What(), c.At, Percent(c.Effect))
 		}
 	}
 }
