@@ -27,6 +27,9 @@ func distribution(name string, samples []float64) Series {
 		case n > mostPoints && next < n && !math.IsInf(sorted[next], 1) && i*mostPoints/n == next*mostPoints/n:
 			continue
 		}
+		if len(out.X) == 0 { // it rises from 0
+			out.X, out.Y = append(out.X, 0.999*max(v, leastTime)), append(out.Y, new(0.0))
+		}
 		share := 100 * float64(next) / float64(n)
 		out.X, out.Y = append(out.X, max(v, leastTime)), append(out.Y, &share)
 	}

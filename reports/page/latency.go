@@ -13,9 +13,10 @@ func latency(d *v1.ScaleData, sum *v1.ScaleSummary, groups []transition) []Block
 	var floor grouped
 	var timed []transition
 	for _, t := range groups {
-		if t.name == v1.Floor {
+		switch {
+		case t.name == v1.Floor:
 			floor = t.engines
-		} else {
+		case t.timed():
 			timed = append(timed, t)
 		}
 	}
@@ -44,6 +45,12 @@ func latency(d *v1.ScaleData, sum *v1.ScaleSummary, groups []transition) []Block
 		all = append(all, distributions(fmt.Sprintf("transition-%d", i), t.name, of, marks))
 	}
 	return append(blocks, all)
+}
+
+// timed reports whether there is a time to show: of flows that no change is about, and of new pods,
+// a sample is how long packets were wrong, and mostly 0.
+func (t transition) timed() bool {
+	return slices.ContainsFunc(t.engines, func(g group) bool { return slices.ContainsFunc(g.samples, func(v float64) bool { return v != 0 }) })
 }
 
 // byTransition is p50 and p99 of each engine, side by side.

@@ -106,8 +106,20 @@ func transitions(d *v1.ScaleData) []transition {
 		}
 		out[i].engines.add(c.engine, slowest[c])
 	}
-	slices.SortStableFunc(out, func(a, b transition) int { return cmp.Compare(bit(a.name == v1.Floor), bit(b.name == v1.Floor)) })
+	slices.SortStableFunc(out, func(a, b transition) int { return cmp.Compare(place(a.name), place(b.name)) })
 	return out
+}
+
+// place is where a transition stands: those of the table first, and the floor last.
+func place(name string) int {
+	known := []string{v1.PolicyCreate, v1.PolicyDelete, v1.IPBlockEdit, v1.Revoke, "grant", v1.LabelChange, v1.PodCreate, "pod-delete"}
+	switch i := slices.Index(known, name); {
+	case i >= 0:
+		return i
+	case name == v1.Floor:
+		return len(known) + 1
+	}
+	return len(known)
 }
 
 // scaleTiles are what is read first.

@@ -84,6 +84,7 @@ function options(chart: ChartData, width: number, values: Joined): uPlot.Options
     axes: [axis(chart.x, 0), axis(chart.y, 1)],
     series: [{ label: "at", value: (_, v) => place(chart.x, v) }, ...series],
     bands,
+    padding: rotated(chart.x) ? [null, 56, null, null] : undefined, // for the end of the last name
     cursor: { y: false, drag: { x: true, y: false }, points: { size: 6 } },
     hooks: { draw: [(u) => marks(u, chart.marks ?? [])] },
   };
@@ -121,6 +122,11 @@ function place(a: Axis, v: number | null | undefined): string {
   return quantity(v, a.unit);
 }
 
+/** rotated says whether an axis has more names than there is room for side by side. */
+function rotated(a: Axis): boolean {
+  return (a.names?.length ?? 0) > 8;
+}
+
 function axis(a: Axis, side: 0 | 1): uPlot.Axis {
   const font = '12px system-ui, "Liberation Sans", sans-serif';
   const base: uPlot.Axis = {
@@ -136,6 +142,10 @@ function axis(a: Axis, side: 0 | 1): uPlot.Axis {
   if (a.names) {
     base.splits = () => a.names!.map((_, i) => i);
     base.values = () => a.names!;
+    if (rotated(a)) {
+      base.rotate = -35;
+      base.size = 84;
+    }
   } else if (a.unit === "B") {
     base.incrs = Array.from({ length: 41 }, (_, i) => 2 ** i);
     base.values = (_, splits) => splits.map((v) => quantity(v, "B"));
