@@ -45,6 +45,6 @@ run scale 0 bin/netassay scale --engine reference,kube-router,leaky-300ms --ip-f
 	--profile "headline families=ipv4" --nodes 20 --pods 1000 --policies 50 --namespaces 10 --local-pods 10 --cidrs 1000 --samples 12 --new-pods 5 \
 	--skip cycles --churn-rates 10 --churn-for 5s --pod-churn-for 5s --bounds none --max-foreign 1 --max-missed 0.9 --max-blind 1s --max-void 0.9
 
-shot pass '' 1000 pass
-shot fail '' 1500 fail
+shot pass '' 1180 pass
+shot fail '' 1660 fail
 shot scale '' 1500 scale

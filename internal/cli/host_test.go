@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -239,6 +240,8 @@ func TestStopped(t *testing.T) {
 			}
 			if tc.signal != syscall.SIGKILL {
 				wantUnfinished(t, dir)
+			} else {
+				wantPage(t, dir)
 			}
 			if tc.signal != syscall.SIGINT {
 				wantResumed(t, dir)
@@ -263,6 +266,32 @@ func wantUnfinished(t *testing.T, dir string) {
 	}
 	if summary.Verdict == "pass" || summary.Figures.Unfinished == 0 || summary.Figures.Passed == 0 {
 		t.Errorf("summary %+v, want some passed, some unfinished, and no pass", summary)
+	}
+}
+
+// wantPage: a run that was killed has a page that says so, and netassay report page one that shows
+// all that was judged.
+func wantPage(t *testing.T, dir string) {
+	t.Helper()
+	left, err := os.ReadFile(filepath.Join(dir, reports.PageFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, reports.PageFile)
+	if said, err := exec.CommandContext(t.Context(), program(t), "report", "page", dir).CombinedOutput(); err != nil || strings.TrimSpace(string(said)) != path {
+		t.Fatalf("report page: %v\n%s", err, said)
+	}
+	again, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{">unfinished</span>", "Unfinished: the run goes on, or was killed", "</html>"} {
+		if !bytes.Contains(left, []byte(want)) || !bytes.Contains(again, []byte(want)) {
+			t.Errorf("the page that is left or that of report page lacks %q", want)
+		}
+	}
+	if passed := regexp.MustCompile(`>([1-9]\d*) of \d+<`).Find(again); passed == nil {
+		t.Error("report page shows no case that passed")
 	}
 }
 
