@@ -62,7 +62,7 @@ func places() []directory {
 		{name: "testbed", sees: []string{"leaves", "engines", "clusters"}, rows: [][]string{{"testbed"}}},
 		{name: "reports", rows: [][]string{
 			{"reports/trend/changepoint", "reports/v1"},
-			{"reports/diff", "reports/live", "reports/metrics", "reports/page", "reports/render", "reports/schema"},
+			{"reports/diff", "reports/live", "reports/metrics", "reports/page", "reports/published", "reports/render", "reports/schema"},
 			{"reports", "reports/trend", "reports/internal/nights"},
 			{"reports/dashboards", "reports/openmetrics", "reports/trendpage"},
 		}},
