@@ -205,3 +205,29 @@ func TestDerivedFilesAreThose(t *testing.T) {
 		})
 	}
 }
+
+// Whatever is in the file, there is an answer: lines that are read, or a bounded list of troubles.
+func FuzzSalvage(f *testing.F) {
+	for _, seed := range []string{
+		`{"v":1,"kind":"scale-run","data":{}}`, `{"v":1,"kind":"conformance-run","data":{"id":"r"}}` + "\n" + `{"v":1,"kind":"case","data":{"name":"c","steps":[{"name":"s"}]}}` + "\n",
+		`{"v":1,"kind":"note","data":{"text":"x"}}` + "\n", `{"v":1,"kind":"verdict","data":{"verdict":"pass"}}` + "\n", "\n\n{",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		dir := t.TempDir()
+		write(t, dir, RecordsFile, string(text))
+		s, err := Validate(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(s.Troubles) > maxTroubles || s.Unread < len(s.Troubles) || s.Verdict == "" && s.Missing != nil {
+			t.Errorf("%+v", s)
+		}
+		for _, trouble := range s.Troubles {
+			if strings.Contains(trouble.String(), "\n") {
+				t.Errorf("trouble of more than one line: %q", trouble)
+			}
+		}
+	})
+}

@@ -43,7 +43,7 @@ Exit code 0: nothing got worse. 1: something did. 2: the two can't be compared.`
 			return nil
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
-			return runDiff(stdio.Out, args[0], args[1], output, o)
+			return runDiff(stdio, args[0], args[1], output, o)
 		},
 	}
 	c.Flags().StringVarP(&output, "output", "o", output, "text, markdown, html or json")
@@ -51,12 +51,12 @@ Exit code 0: nothing got worse. 1: something did. 2: the two can't be compared.`
 	return c
 }
 
-func runDiff(w io.Writer, base, head, output string, o compare.Options) error {
+func runDiff(stdio IO, base, head, output string, o compare.Options) error {
 	writers := map[string]func(*diff.Report) error{
-		"text":     func(r *diff.Report) error { return r.Text(w) },
-		"markdown": func(r *diff.Report) error { return r.Markdown(w) },
-		"html":     func(r *diff.Report) error { return r.HTML(w) },
-		"json":     func(r *diff.Report) error { return render.JSON(w, r) },
+		"text":     func(r *diff.Report) error { return r.Text(stdio.Out) },
+		"markdown": func(r *diff.Report) error { return r.Markdown(stdio.Out) },
+		"html":     func(r *diff.Report) error { return r.HTML(stdio.Out) },
+		"json":     func(r *diff.Report) error { return render.JSON(stdio.Out, r) },
 	}
 	write, ok := writers[output]
 	if !ok {
@@ -65,11 +65,11 @@ func runDiff(w io.Writer, base, head, output string, o compare.Options) error {
 	if err := checkCompare(o); err != nil {
 		return err
 	}
-	b, err := readSide(base)
+	b, err := readSide(stdio.Err, base)
 	if err != nil {
 		return err
 	}
-	h, err := readSide(head)
+	h, err := readSide(stdio.Err, head)
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ type side struct {
 	notes      []string
 }
 
-func readSide(path string) (*side, error) {
+func readSide(progress io.Writer, path string) (*side, error) {
 	dirs, err := reports.Directories(path)
 	if err != nil {
 		return nil, err
@@ -102,6 +102,7 @@ func readSide(path string) (*side, error) {
 	}
 	s := &side{path: path}
 	for _, dir := range dirs {
+		tellLarge(progress, "reading", dir)
 		found, err := reports.Salvage(dir)
 		if err != nil {
 			return nil, err

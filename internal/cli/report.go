@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -52,18 +54,19 @@ can't be read, or holds no results.`,
 			}
 			return nil
 		},
-		RunE: func(_ *cobra.Command, args []string) error { return reportValidate(stdio.Out, args, output) },
+		RunE: func(_ *cobra.Command, args []string) error { return reportValidate(stdio, args, output) },
 	}
 	c.Flags().StringVarP(&output, "output", "o", output, "table or json")
 	return c
 }
 
-func reportValidate(w io.Writer, dirs []string, output string) error {
+func reportValidate(stdio IO, dirs []string, output string) error {
 	if output != "table" && output != "json" {
 		return suggest.Unknown("output format", output, []string{"table", "json"})
 	}
 	all := make([]validated, 0, len(dirs))
 	for _, dir := range dirs {
+		tellLarge(stdio.Err, "validating", dir)
 		s, err := reports.Validate(dir)
 		if err != nil {
 			return err
@@ -74,13 +77,21 @@ func reportValidate(w io.Writer, dirs []string, output string) error {
 	if output == "json" {
 		write = func(w io.Writer, all []validated) error { return render.JSON(w, all) }
 	}
-	if err := write(w, all); err != nil {
+	if err := write(stdio.Out, all); err != nil {
 		return fmt.Errorf("write what was validated: %w", err)
 	}
 	if slices.ContainsFunc(all, func(v validated) bool { return v.State != stateWhole }) {
 		return withCode(exitFail)
 	}
 	return nil
+}
+
+// tellLarge says that a directory is being read which takes more than a moment.
+func tellLarge(w io.Writer, doing, dir string) {
+	const large = 4 << 20
+	if info, err := os.Stat(filepath.Join(dir, reports.RecordsFile)); err == nil && info.Size() > large {
+		fmt.Fprintf(w, "%s %s: %s of records\n", doing, dir, v1.Quantity(float64(info.Size()), v1.UnitBytes))
+	}
 }
 
 // The states of a result directory.
