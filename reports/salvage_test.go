@@ -157,6 +157,14 @@ func TestSalvageUnfinished(t *testing.T) {
 	}
 }
 
+// A verdict is the last record, or none: what comes after it is of a run that goes on.
+func TestSalvageRecordsAfterTheVerdict(t *testing.T) {
+	dir := spoilt(t, "conformance-3e81ff0", RecordsFile, func(text string) string { return text + `{"v":1,"kind":"note","data":{"text":"x"}}` + "\n" })
+	if s, err := Salvage(dir); err != nil || s.Verdict != "" || s.Unread != 0 {
+		t.Errorf("error %v, %+v", err, s)
+	}
+}
+
 func TestSalvageMissing(t *testing.T) {
 	s, err := Salvage(spoilt(t, "conformance-3e81ff0", JUnitFile, nil))
 	if err != nil {

@@ -109,12 +109,13 @@ func TestRepeats(t *testing.T) {
 		name       string
 		base, head []*v1.Run
 		want       Change
+		cells      int // that changed so
 	}{
-		{"one of three fails", []*v1.Run{good, good}, []*v1.Run{good, bad, good}, Worse},
-		{"it did before", []*v1.Run{bad, good}, []*v1.Run{good, bad, good}, Same},
-		{"it does no more", []*v1.Run{bad, good}, []*v1.Run{good}, Better},
+		{"one of three fails", []*v1.Run{good, good}, []*v1.Run{good, bad, good}, Worse, 1},
+		{"it did before", []*v1.Run{bad, good}, []*v1.Run{good, bad, good}, Same, 0},
+		{"it does no more", []*v1.Run{bad, good}, []*v1.Run{good}, Better, 1},
 	} {
-		if r := Conformance("a", "b", tc.base, tc.head); r.Conclusion != tc.want || r.Base.Runs != len(tc.base) {
+		if r := Conformance("a", "b", tc.base, tc.head); r.Conclusion != tc.want || r.Base.Runs != len(tc.base) || r.CountCells(tc.want) != tc.cells {
 			t.Errorf("%s: %s, want %s", tc.name, r.Conclusion, tc.want)
 		}
 	}
@@ -227,7 +228,9 @@ func TestMarkdownIsBounded(t *testing.T) {
 		var pass, fail []v1.Cell
 		for j := range 20 {
 			client := fmt.Sprintf("x/%d", j)
-			pass, fail = append(pass, cell(client, v1.Pass, "")), append(fail, cell(client, v1.Fail, v1.Leak))
+			wrong := cell(client, v1.Fail, v1.Leak)
+			wrong.Evidence = strings.Repeat("é", 300)
+			pass, fail = append(pass, cell(client, v1.Pass, "")), append(fail, wrong)
 		}
 		good, bad = append(good, caseOf(name, v1.Pass, "", pass...)), append(bad, caseOf(name, v1.Fail, strings.Repeat("why ", 900), fail...))
 	}

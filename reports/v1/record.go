@@ -155,6 +155,9 @@ func DecodeRecord(line []byte) (Record, error) {
 
 // Damaged is the error of a line that can't be read, with its cure.
 func Damaged(err error) error {
+	if strings.Contains(err.Error(), "unknown field") {
+		return fmt.Errorf("%w: the file is of a newer netassay, read it with that one, or was edited", err)
+	}
 	return fmt.Errorf("%w: the file was cut off or edited, take the whole one", err)
 }
 
