@@ -51,7 +51,7 @@ is not published.`,
 	flags.StringArrayVar(&said.Reproduce, "reproduce", nil, "a command by which anybody can see it again, may be repeated")
 	flags.StringVar(&said.CI, "ci", "", "where the run can be looked at")
 	flags.StringVar(&said.URL, "url", "", "of the engine's project (default: where its module is)")
-	flags.StringVar(&engine, "engine", "", "which engine of a scale run of several")
+	flags.StringVar(&engine, "of", "", "the engine, of a scale run of several")
 	flags.StringVar(&out, "out", out, "directory of the reports")
 	return c
 }
@@ -109,7 +109,7 @@ func reportOf(found *reports.Salvaged, engine string, said published.Said) (*pub
 			i = 0
 		}
 		if i < 0 {
-			return nil, fmt.Errorf("%s is a run of %d engines, and %q is none of them: name one with --engine", found.Dir, len(sum.Engines), engine)
+			return nil, fmt.Errorf("%s is a run of %d engines, and %q is none of them: name one with --of", found.Dir, len(sum.Engines), engine)
 		}
 		said.URL = projectOf(sum.Engines[i].Engine, said.URL)
 		return published.OfScale(&run.Run, sum.Verdict, &sum.Engines[i], said), nil
