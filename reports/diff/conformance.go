@@ -132,10 +132,13 @@ func union[K comparable, V any](a, b map[K]V) map[K]V {
 func (r *Report) compareCase(name string, base, head *theCase) {
 	switch {
 	case base == nil:
-		r.Items = append(r.Items, Item{Name: name, Base: "-", Head: string(head.outcome), Change: Unsure, Why: head.reason})
+		r.OnlyHead = append(r.OnlyHead, name)
+		if head.outcome == v1.Fail { // a reader wants to know, and nobody can say that it got worse
+			r.Items = append(r.Items, Item{Name: name, Base: "-", Head: string(head.outcome), Change: Unsure, Why: head.reason})
+		}
 		return
 	case head == nil:
-		r.Items = append(r.Items, Item{Name: name, Base: string(base.outcome), Head: "-", Change: Unsure, Why: "not played in head"})
+		r.OnlyBase = append(r.OnlyBase, name)
 		return
 	}
 	r.Compared++

@@ -33,8 +33,10 @@ type Report struct {
 	Conditions []Differing `json:"conditions,omitempty"` // that are not equal
 	Compared   int         `json:"compared"`             // cases, or what the experiment has in their place
 	Cells      int         `json:"cells"`                // that both sides judged
-	Items      []Item      `json:"items,omitempty"`      // that changed, the worse first
-	Observed   []Differing `json:"observed,omitempty"`   // what the API leaves undefined, and is not the same
+	OnlyBase   []string    `json:"onlyBase,omitempty"`   // cases that the other side did not play
+	OnlyHead   []string    `json:"onlyHead,omitempty"`
+	Items      []Item      `json:"items,omitempty"`    // that changed, the worse first
+	Observed   []Differing `json:"observed,omitempty"` // what the API leaves undefined, and is not the same
 	Figures    []Figure    `json:"figures,omitempty"`
 	Notes      []string    `json:"notes,omitempty"` // what a reader has to know of the figures or of the runs
 }

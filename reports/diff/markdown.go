@@ -45,7 +45,10 @@ func (r *Report) markdown(items int) string {
 	for _, why := range r.Why {
 		fmt.Fprintf(&b, "**Can't be compared**: %s.\n\n", code(why))
 	}
-	fmt.Fprintf(&b, "%s.\n\n", oneLine(strings.Join(r.sums(), "; ")))
+	for _, sum := range r.sums() {
+		fmt.Fprintf(&b, "- %s\n", code(sum))
+	}
+	b.WriteString("\n")
 	r.markdownItems(&b, items)
 	r.markdownFigures(&b)
 	details(&b, len(r.Conditions), plural(len(r.Conditions), "different condition"), func() { differingTable(&b, r.Conditions) })

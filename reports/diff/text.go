@@ -68,7 +68,24 @@ func (r *Report) sums() []string {
 		out[0] = "cases  " + out[0]
 		out = append(out, fmt.Sprintf("cells  %d compared: %d worse, %d better, %d unsure", r.Cells, r.CountCells(Worse), r.CountCells(Better), r.CountCells(Unsure)))
 	}
+	for _, only := range []struct {
+		side  string
+		names []string
+	}{{"base", r.OnlyBase}, {"head", r.OnlyHead}} {
+		if n := len(only.names); n > 0 {
+			out = append(out, fmt.Sprintf("%s played in %s only: %s", plural(n, "case"), only.side, some(only.names)))
+		}
+	}
 	return out
+}
+
+// some are the first of many names.
+func some(names []string) string {
+	const most = 3
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return strings.Join(names[:most], ", ") + ", …"
 }
 
 // textCells is how many cells of an item are told.
