@@ -145,11 +145,6 @@ func (r *Report) AddFigures(figures []Figure, void []string, alone bool) {
 	r.conclude()
 }
 
-// Incomparable is the report of two sides that have nothing to be compared by.
-func Incomparable(base, head Side, why string) *Report {
-	return &Report{Conclusion: Unsure, Base: base, Head: head, Why: []string{why}}
-}
-
 // Count is how many items changed so.
 func (r *Report) Count(c Change) (n int) {
 	for i := range r.Items {
