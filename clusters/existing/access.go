@@ -7,6 +7,7 @@ import (
 
 	authnv1 "k8s.io/api/authentication/v1"
 	authzv1 "k8s.io/api/authorization/v1"
+	netv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
@@ -16,9 +17,12 @@ import (
 // Looks are what is read beside what a suite needs, where that is allowed: without these rights
 // less can be told of a cluster.
 func Looks() []clusters.Permission {
-	return []clusters.Permission{
-		{Group: "apps", Resource: "daemonsets", Verbs: []clusters.Verb{{Name: "list", Why: "to tell which engine is at work; without it the report says that nobody could look"}}},
-	}
+	engine := clusters.Verb{Name: "list", Why: "to tell which engine is at work; without it the report says that nobody could look"}
+	around := clusters.Verb{Name: "list", Why: "to tell of policies in the namespace that this runs in"}
+	return append([]clusters.Permission{
+		{Group: "apps", Resource: "daemonsets", Verbs: []clusters.Verb{engine}},
+		{Group: netv1.GroupName, Resource: "networkpolicies", Verbs: []clusters.Verb{around}},
+	}, wideLooks()...)
 }
 
 // missingRights asks the API server for each right, and gives a line for each kind of

@@ -31,6 +31,7 @@ type Cluster struct {
 	images   map[string]string
 
 	tolerations []corev1.Toleration // of taints of nodes
+	inside      string              // the namespace of the pod that this runs in, "" outside of one
 }
 
 var _ clusters.Cluster = (*Cluster)(nil)

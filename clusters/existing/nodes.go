@@ -32,6 +32,8 @@ func unusable(n *corev1.Node, tolerations []corev1.Toleration) string {
 	switch {
 	case n.Status.NodeInfo.OperatingSystem != "" && n.Status.NodeInfo.OperatingSystem != "linux":
 		return "runs " + n.Status.NodeInfo.OperatingSystem + ", not linux: it is left out"
+	case hollow(n):
+		return "is a hollow one of KWOK: it is left out"
 	case n.Spec.Unschedulable:
 		return "is cordoned: kubectl uncordon " + n.Name
 	case !ready(n):
@@ -43,6 +45,11 @@ func unusable(n *corev1.Node, tolerations []corev1.Toleration) string {
 		}
 	}
 	return ""
+}
+
+// hollow reports whether a node only looks like one: KWOK plays its kubelet, and runs nothing.
+func hollow(n *corev1.Node) bool {
+	return n.Labels["type"] == "kwok" || n.Annotations["kwok.x-k8s.io/node"] == "fake"
 }
 
 func ready(n *corev1.Node) bool {

@@ -56,6 +56,7 @@ func TestNodes(t *testing.T) {
 		{"without conditions", node("n", func(n *corev1.Node) { n.Status.Conditions = nil }), nil, false, "node n is NotReady"},
 		{"cordoned", node("n", func(n *corev1.Node) { n.Spec.Unschedulable = true }), nil, false, "node n is cordoned"},
 		{"windows", node("n", func(n *corev1.Node) { n.Status.NodeInfo.OperatingSystem = "windows" }), nil, false, "node n runs windows, not linux"},
+		{"hollow", node("n", func(n *corev1.Node) { n.Labels = map[string]string{"type": "kwok"} }), nil, false, ""},
 		{"architecture", node("n", func(n *corev1.Node) { n.Status.NodeInfo.Architecture = "s390x" }), nil, true, "node n has architecture s390x"},
 		{"tainted", node("n", taint("team", corev1.TaintEffectNoSchedule)), nil, false, "node n has the taint team=v:NoSchedule"},
 		{"tainted and tolerated", node("n", taint("team", corev1.TaintEffectNoSchedule)), tolerate, true, ""},

@@ -40,7 +40,7 @@ type Options struct {
 // Open connects to a cluster and finds out its nodes and families. That is as far as it
 // goes: see Preflight.
 func Open(ctx context.Context, o Options) (*Cluster, error) {
-	cfg, name, err := reach(o)
+	cfg, name, inside, err := reach(o)
 	if err != nil {
 		return nil, err
 	}
@@ -61,23 +61,26 @@ func Open(ctx context.Context, o Options) (*Cluster, error) {
 	}
 	c := FromREST(cfg, name, usable(nodes.Items, o.Tolerations), families, o.images())
 	c.tolerations = slices.Clone(o.Tolerations)
+	if inside {
+		c.inside = ownNamespace()
+	}
 	return c, nil
 }
 
-// reach is the configuration by kubectl's rules, and a name for the cluster.
-func reach(o Options) (*rest.Config, string, error) {
+// reach is the configuration by kubectl's rules, and a name for the cluster. inside says that it
+// is the one that this pod is in.
+func reach(o Options) (cfg *rest.Config, name string, inside bool, err error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = o.Kubeconfig
 	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: o.Context})
-	cfg, err := loader.ClientConfig()
-	if err != nil {
-		return nil, "", fmt.Errorf("read kubeconfig: %w: name one by --kubeconfig, and a context by --context", err)
+	if cfg, err = loader.ClientConfig(); err != nil {
+		return nil, "", false, fmt.Errorf("read kubeconfig: %w: name one by --kubeconfig, and a context by --context", err)
 	}
 	raw, err := loader.RawConfig()
 	if err != nil {
-		return nil, "", fmt.Errorf("read kubeconfig: %w", err)
+		return nil, "", false, fmt.Errorf("read kubeconfig: %w", err)
 	}
-	return cfg, cmp.Or(o.Context, raw.CurrentContext, hostOf(cfg.Host)), nil
+	return cfg, cmp.Or(o.Context, raw.CurrentContext, hostOf(cfg.Host)), len(raw.Clusters) == 0, nil
 }
 
 // hostOf is the host of an API server's address.

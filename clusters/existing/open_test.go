@@ -50,7 +50,7 @@ func TestReach(t *testing.T) {
 			t.Setenv("KUBECONFIG", tc.env)
 			t.Setenv("HOME", t.TempDir())
 			t.Setenv("KUBERNETES_SERVICE_HOST", "")
-			cfg, name, err := reach(tc.o)
+			cfg, name, _, err := reach(tc.o)
 			if tc.err != "" {
 				if err == nil || !strings.Contains(err.Error(), tc.err) {
 					t.Fatalf("error %v, want %q", err, tc.err)

@@ -53,7 +53,9 @@ func (c *Cluster) Preflight(ctx context.Context, needs clusters.Needs) []Problem
 	if !Fatal(problems) { // without the rights, admission would only repeat them
 		problems = append(problems, refusals(ctx, client, needs)...)
 	}
-	return append(problems, c.nodeProblems(ctx, client, needs.Nodes)...)
+	problems = append(problems, c.nodeProblems(ctx, client, needs.Nodes)...)
+	problems = append(problems, overruled(ctx, client.Discovery().RESTClient())...)
+	return append(problems, besieged(ctx, client, c.inside)...)
 }
 
 // nodeProblems are those nodes that one would expect to hold pods and that can't, and
@@ -90,9 +92,9 @@ func (c *Cluster) nodeProblems(ctx context.Context, client kubernetes.Interface,
 }
 
 // expected says that nobody wonders why the suite does not use this node: it is a healthy
-// one of the control plane.
+// one of the control plane, or a hollow one, of which there may be hundreds.
 func expected(n *corev1.Node) bool {
-	return ready(n) && slices.ContainsFunc(n.Spec.Taints, func(t corev1.Taint) bool {
+	return hollow(n) || ready(n) && slices.ContainsFunc(n.Spec.Taints, func(t corev1.Taint) bool {
 		return t.Key == "node-role.kubernetes.io/control-plane" || t.Key == "node-role.kubernetes.io/master"
 	})
 }

@@ -96,6 +96,7 @@ func TestBadInput(t *testing.T) {
 		{"job gen conformance --feature Endport", `unknown feature "Endport": did you mean EndPort?`},
 		{"job gen verify --memory much", `--memory "much": quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'`},
 		{"job gen verify --run-grace 0s", `--run-deadline 5h30m0s, --run-grace 0s: give times above 0`},
+		{"clean --run x", `--run and --older are for a cluster that was there before: name it by --context or --kubeconfig`},
 		{"run-in-cluster watch now", `unexpected argument "now": netassay run-in-cluster watch takes none`},
 		{"cases show port-nmaed", `unknown case "port-nmaed": did you mean port-named, port-number?`},
 		{"cases list -o yml", `unknown output format "yml": valid are table, name, json`},

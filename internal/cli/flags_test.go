@@ -110,7 +110,7 @@ func TestCommandsTakeTheirTestbedsFlagsFromTheTable(t *testing.T) {
 	offers := map[string][]string{
 		"conformance": testbed.BuiltIn(), "verify": testbed.BuiltIn(), "fuzz": testbed.BuiltIn(),
 		"scale": {testbed.Lab, testbed.Kind}, "footprint": {testbed.Lab, testbed.Kind}, "chaos": {testbed.Lab}, "lab up": {testbed.Lab},
-		"nightly": {testbed.Lab},
+		"nightly": {testbed.Lab}, "clean": {testbed.Existing},
 	}
 	for _, kind := range []string{"sonobuoy", "job"} {
 		for _, e := range podExperiments() {

@@ -179,12 +179,17 @@ func (g *generator) options() (manifest.Options, error) {
 	return o, nil
 }
 
-// rightsOf are permissions, one for each verb.
+// rightsOf are permissions, one for each verb of each kind; the first to ask for it says why.
 func rightsOf(all []clusters.Permission) []manifest.Right {
 	var rights []manifest.Right
 	for _, p := range all {
 		for _, v := range p.Verbs {
-			rights = append(rights, manifest.Right{Group: p.Group, Resource: p.Rule(), Verb: v.Name, Why: v.Why})
+			one := manifest.Right{Group: p.Group, Resource: p.Rule(), Verb: v.Name, Why: v.Why}
+			if !slices.ContainsFunc(rights, func(r manifest.Right) bool {
+				return r.Group == one.Group && r.Resource == one.Resource && r.Verb == one.Verb
+			}) {
+				rights = append(rights, one)
+			}
 		}
 	}
 	return rights

@@ -163,29 +163,50 @@ func newLabDown(stdio IO, name *string) *cobra.Command {
 }
 
 func newClean(stdio IO) *cobra.Command {
-	all := false
+	all, there := false, cleanThere{older: 6 * time.Hour, bed: newBed([]string{testbed.Existing}, cleanLacks()...)}
+	there.bed.Provider = testbed.Existing
 	c := &cobra.Command{
 		Use:   "clean",
 		Short: "Remove what killed runs have left behind",
 		Long: `Removes what is left of labs and of kind clusters whose processes were killed: directories,
 containers, networks. Those that run stay, and so do clusters that were kept by --keep,
-unless --all is given. Clusters that this program has not made are never touched.`,
+unless --all is given. Clusters that this program has not made are never touched.
+
+With --context or --kubeconfig it looks instead at that cluster, which was there before, for
+namespaces of runs that were killed, by the label netassay.dev/run, and removes those of
+runs that made none for --older. --run removes those of one run, whatever its age.`,
+		Example: `  netassay clean
+  netassay clean --context my-cluster
+  netassay clean --context my-cluster --run 3f2a1b`,
 		Args: noArgs,
-		RunE: withLabs(func(ctx context.Context, labs lab.Labs) error {
-			done, err := labs.Clean(ctx, all)
-			more, kindErr := kind.Clean(ctx, all)
-			done, err = append(done, more...), errors.Join(err, kindErr)
-			for _, line := range done {
-				fmt.Fprintln(stdio.Out, line)
+		RunE: func(c *cobra.Command, args []string) error {
+			if set := c.Flags(); set.Changed("context") || set.Changed("kubeconfig") {
+				return there.clean(c.Context(), stdio)
+			} else if set.Changed("run") || set.Changed("older") {
+				return errors.New("--run and --older are for a cluster that was there before: name it by --context or --kubeconfig")
 			}
-			if len(done) == 0 && err == nil {
-				fmt.Fprintln(stdio.Out, "nothing was left behind")
-			}
-			return err
-		}),
+			return withLabs(func(ctx context.Context, labs lab.Labs) error { return cleanHere(ctx, stdio, labs, all) })(c, args)
+		},
 	}
 	c.Flags().BoolVar(&all, "all", all, "also stop the labs and remove the kind clusters that are in use or were kept")
+	there.bed.register(c.Flags())
+	c.Flags().StringVar(&there.run, "run", "", "remove the namespaces of this run alone, at once")
+	c.Flags().DurationVar(&there.older, "older", there.older, "remove the namespaces of runs that have made none for that long")
 	return c
+}
+
+// cleanHere removes what is left on this machine.
+func cleanHere(ctx context.Context, stdio IO, labs lab.Labs, all bool) error {
+	done, err := labs.Clean(ctx, all)
+	more, kindErr := kind.Clean(ctx, all)
+	done, err = append(done, more...), errors.Join(err, kindErr)
+	for _, line := range done {
+		fmt.Fprintln(stdio.Out, line)
+	}
+	if len(done) == 0 && err == nil {
+		fmt.Fprintln(stdio.Out, "nothing was left behind")
+	}
+	return err
 }
 
 // liveLab is the status of the lab called name, which must be running.

@@ -76,9 +76,9 @@ func experiments() []directory {
 	return []directory{
 		{name: "suites", sees: below, rows: [][]string{
 			{"suites", "suites/oracle", "suites/judge", "suites/internal/fakenode", "suites/internal/testmain", "suites/kindtest", "suites/steady/account"},
-			{"suites/cases", "suites/steady", "suites/verify"},
+			{"suites/cases", "suites/steady"},
 			{"suites/fixture", "suites/misread", "suites/chaos"},
-			{"suites/fuzz"},
+			{"suites/fuzz", "suites/verify"},
 			{"suites/runner"},
 			{"suites/conformance"},
 			{"suites/e2e", "suites/fuzz/play", "suites/mutants"},

@@ -20,6 +20,7 @@ import (
 
 	"github.com/netassay/netassay/clusters"
 	v1 "github.com/netassay/netassay/reports/v1"
+	"github.com/netassay/netassay/suites/fixture"
 )
 
 // Options bound the check.
@@ -102,7 +103,7 @@ func (w *walk) steps(ctx context.Context) error {
 }
 
 func (w *walk) createNamespace(ctx context.Context) error {
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: Namespace}}
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: Namespace, Labels: map[string]string{fixture.RunLabel: "verify"}}}
 	return w.write("create namespace "+Namespace, func() error {
 		_, err := w.api.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{})
 		if apierrors.IsAlreadyExists(err) {
