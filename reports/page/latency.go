@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -101,18 +102,6 @@ func latencyTable(sum *v1.ScaleSummary) Table {
 		Caption: "Times in ms from the answer, with 95 % bootstrap intervals; … is an open end, > beyond the deadline",
 		Head:    columnsOf("Transition", "Engine", "#n", "#p50", "#p99", "#slowest", "#due p99", "#seen p50", "#done p50", "#late", "#void", "#leaked", "#lost"),
 	}
-	number := func(v *float64) string {
-		if v == nil {
-			return "–"
-		}
-		return fmt.Sprintf("%.1f", *v)
-	}
-	row := func(engine string, r *v1.Transition) {
-		cells := plain(r.Transition, engine, count(r.N), r.P50.String(), r.P99.String(), r.Max.Bare(), r.DueP99.Bare(), number(r.SeenP50), number(r.CommitP50),
-			count(r.Censored), count(r.Void), count(r.LeakPackets), count(r.LostPackets))
-		cells[9].Tone, cells[11].Tone = wrongIf(r.Censored, Warn), wrongIf(int(min(r.LeakPackets, 1)), Bad)
-		t.Rows = append(t.Rows, cells)
-	}
 	var names []string
 	for i := range sum.Engines {
 		for _, r := range sum.Engines[i].Transitions {
@@ -121,21 +110,39 @@ func latencyTable(sum *v1.ScaleSummary) Table {
 			}
 		}
 	}
-	for _, name := range names { // engines side by side
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(place(a), place(b)) })
+	for _, name := range append(names, v1.Floor) { // engines side by side
 		for i := range sum.Engines {
-			for j := range sum.Engines[i].Transitions {
-				if r := &sum.Engines[i].Transitions[j]; r.Transition == name {
-					row(sum.Engines[i].Engine, r)
-				}
+			if r := transitionOf(&sum.Engines[i], name); r != nil {
+				t.Rows = append(t.Rows, latencyRow(sum.Engines[i].Engine, r))
 			}
 		}
 	}
-	for i := range sum.Engines {
-		if f := sum.Engines[i].Floor; f != nil {
-			row(sum.Engines[i].Engine, f)
-		}
-	}
 	return t
+}
+
+// transitionOf is a transition of an engine, nil when it has none of that name.
+func transitionOf(e *v1.EngineSummary, name string) *v1.Transition {
+	if name == v1.Floor {
+		return e.Floor
+	}
+	if i := slices.IndexFunc(e.Transitions, func(t v1.Transition) bool { return t.Transition == name }); i >= 0 {
+		return &e.Transitions[i]
+	}
+	return nil
+}
+
+func latencyRow(engine string, r *v1.Transition) []Cell {
+	number := func(v *float64) string {
+		if v == nil {
+			return "–"
+		}
+		return fmt.Sprintf("%.1f", *v)
+	}
+	cells := plain(r.Transition, engine, count(r.N), r.P50.String(), r.P99.String(), r.Max.Bare(), r.DueP99.Bare(), number(r.SeenP50), number(r.CommitP50),
+		count(r.Censored), count(r.Void), count(r.LeakPackets), count(r.LostPackets))
+	cells[9].Tone, cells[11].Tone = wrongIf(r.Censored, Warn), wrongIf(int(min(r.LeakPackets, 1)), Bad)
+	return cells
 }
 
 // wrongPackets are leaks and outages, on the clock of each turn.

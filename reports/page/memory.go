@@ -119,30 +119,35 @@ func growth(d *v1.ScaleData, sum *v1.ScaleSummary) []Block {
 	}
 	t := Table{Caption: "Slopes, costs and exponents, with 95 % intervals", Head: columnsOf("Engine", "Cost", "Per", "#Value", "#Interval", "#n", "Note")}
 	for i := range sum.Engines {
-		e := &sum.Engines[i]
-		for _, s := range e.Slopes {
-			note := "not different from 0"
-			if s.Differs {
-				note = "different from 0"
-			}
-			t.Rows = append(t.Rows, plain(e.Engine, s.Name, "cycle", v1.Quantity(s.Slope, s.Unit), interval(v1.Quantity(s.Lo, s.Unit), v1.Quantity(s.Hi, s.Unit)), count(s.Cycles), note))
-		}
-		for _, c := range e.Costs {
-			for _, term := range c.Terms {
-				t.Rows = append(t.Rows, plain(e.Engine, c.Name, term.Per, v1.Quantity(term.Value, c.Unit), interval(v1.Quantity(term.Lo, c.Unit), v1.Quantity(term.Hi, c.Unit)), count(c.N), fmt.Sprintf("R² %.3f", c.R2)))
-			}
-			if c.Why != "" {
-				t.Rows = append(t.Rows, plain(e.Engine, c.Name, "–", "–", "–", count(c.N), c.Why))
-			}
-		}
-		for _, g := range e.Growth {
-			t.Rows = append(t.Rows, plain(e.Engine, g.Name, g.In+" to the power of", fmt.Sprintf("%.2f", g.Exponent), interval(fmt.Sprintf("%.2f", g.Lo), fmt.Sprintf("%.2f", g.Hi)), count(g.N), fmt.Sprintf("R² %.3f", g.R2)))
-		}
+		t.Rows = append(t.Rows, growthRows(&sum.Engines[i])...)
 	}
 	if len(t.Rows) > 0 {
 		blocks = append(blocks, t)
 	}
 	return blocks
+}
+
+func growthRows(e *v1.EngineSummary) [][]Cell {
+	var rows [][]Cell
+	for _, s := range e.Slopes {
+		note := "not different from 0"
+		if s.Differs {
+			note = "different from 0"
+		}
+		rows = append(rows, plain(e.Engine, s.Name, "cycle", v1.Quantity(s.Slope, s.Unit), interval(v1.Quantity(s.Lo, s.Unit), v1.Quantity(s.Hi, s.Unit)), count(s.Cycles), note))
+	}
+	for _, c := range e.Costs {
+		for _, term := range c.Terms {
+			rows = append(rows, plain(e.Engine, c.Name, term.Per, v1.Quantity(term.Value, c.Unit), interval(v1.Quantity(term.Lo, c.Unit), v1.Quantity(term.Hi, c.Unit)), count(c.N), fmt.Sprintf("R² %.3f", c.R2)))
+		}
+		if c.Why != "" {
+			rows = append(rows, plain(e.Engine, c.Name, "–", "–", "–", count(c.N), c.Why))
+		}
+	}
+	for _, g := range e.Growth {
+		rows = append(rows, plain(e.Engine, g.Name, g.In+" to the power of", fmt.Sprintf("%.2f", g.Exponent), interval(fmt.Sprintf("%.2f", g.Lo), fmt.Sprintf("%.2f", g.Hi)), count(g.N), fmt.Sprintf("R² %.3f", g.R2)))
+	}
+	return rows
 }
 
 func interval(lo, hi string) string { return lo + " to " + hi }

@@ -128,9 +128,7 @@ func scaleTiles(d *v1.ScaleData, sum *v1.ScaleSummary, groups []transition) Tile
 	for _, t := range groups {
 		for _, g := range t.engines {
 			changes += len(g.samples)
-			for _, v := range g.samples {
-				never += bit(math.IsInf(v, 1))
-			}
+			never += late(g.samples)
 		}
 	}
 	tiles := Tiles{}
@@ -141,27 +139,46 @@ func scaleTiles(d *v1.ScaleData, sum *v1.ScaleSummary, groups []transition) Tile
 		return append(tiles, Tile{"Samples", count(len(d.Samples)), "pairs, so far", Plain}, Tile{"Readings", count(len(d.Readings)), "so far", Plain})
 	}
 	for i := range sum.Engines {
-		e := &sum.Engines[i]
-		var slow *v1.Transition
-		for j := range e.Transitions {
-			t := &e.Transitions[j]
-			if slow == nil || t.P99.Value == nil || slow.P99.Value != nil && *t.P99.Value > *slow.P99.Value {
-				slow = t
-			}
-		}
-		if slow != nil && len(sum.Engines) < 4 {
-			tiles = append(tiles, Tile{e.Engine + ": slowest p99", figure(slow.P99), slow.Transition + fmt.Sprintf(", n=%d", slow.N), Plain})
-		}
-		if len(groups) > 0 {
-			tiles = append(tiles, Tile{e.Engine + ": leaked packets", count(e.LeakPackets), count(e.LostPackets) + " lost", wrongIf(int(min(e.LeakPackets, 1)), Bad)})
-		}
-		for _, row := range e.Memory {
-			if row.Name == v1.HWM && row.At(v1.PhaseLoaded) != nil {
-				tiles = append(tiles, Tile{e.Engine + ": most memory", v1.Quantity(*row.At(v1.PhaseLoaded), row.Unit), "resident when loaded", Plain})
-			}
+		tiles = append(tiles, engineTiles(&sum.Engines[i], len(groups) > 0)...)
+	}
+	return tiles
+}
+
+// late is how many samples were never right.
+func late(samples []float64) (n int) {
+	for _, v := range samples {
+		n += bit(math.IsInf(v, 1))
+	}
+	return n
+}
+
+// engineTiles are those of one engine; of a run in which nothing is timed, its memory alone.
+func engineTiles(e *v1.EngineSummary, timed bool) Tiles {
+	var tiles Tiles
+	if slow := slowest(e.Transitions); slow != nil {
+		tiles = append(tiles, Tile{e.Engine + ": slowest p99", figure(slow.P99), slow.Transition + fmt.Sprintf(", n=%d", slow.N), Plain})
+	}
+	if timed {
+		tiles = append(tiles, Tile{e.Engine + ": leaked packets", count(e.LeakPackets), count(e.LostPackets) + " lost", wrongIf(int(min(e.LeakPackets, 1)), Bad)})
+	}
+	for _, row := range e.Memory {
+		if loaded := row.At(v1.PhaseLoaded); row.Name == v1.HWM && loaded != nil {
+			tiles = append(tiles, Tile{e.Engine + ": most memory", v1.Quantity(*loaded, row.Unit), "resident when loaded", Plain})
 		}
 	}
 	return tiles
+}
+
+// slowest is the transition of the largest p99; one that is beyond the deadline is larger than all.
+func slowest(all []v1.Transition) *v1.Transition {
+	var slow *v1.Transition
+	for i := range all {
+		t := &all[i]
+		if slow == nil || t.P99.Value == nil || slow.P99.Value != nil && *t.P99.Value > *slow.P99.Value {
+			slow = t
+		}
+	}
+	return slow
 }
 
 func figure(f v1.Figure) string {
