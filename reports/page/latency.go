@@ -25,9 +25,6 @@ func latency(d *v1.ScaleData, sum *v1.ScaleSummary, groups []transition) []Block
 	if len(timed) > 1 {
 		blocks = append(blocks, byTransition(d, timed))
 	}
-	if sum != nil {
-		blocks = append(blocks, latencyTable(sum))
-	}
 	var all Group
 	for i, t := range timed {
 		of := slices.Clone(t.engines)
@@ -45,7 +42,11 @@ func latency(d *v1.ScaleData, sum *v1.ScaleSummary, groups []transition) []Block
 		}
 		all = append(all, distributions(fmt.Sprintf("transition-%d", i), t.name, of, marks))
 	}
-	return append(blocks, all)
+	blocks = append(blocks, all)
+	if sum != nil {
+		blocks = append(blocks, latencyTable(sum))
+	}
+	return blocks
 }
 
 // timed reports whether there is a time to show: of flows that no change is about, and of new pods,
