@@ -47,4 +47,4 @@ run scale 0 bin/netassay scale --engine reference,kube-router,leaky-300ms --ip-f
 
 shot pass '' 1180 pass
 shot fail '' 1660 fail
-shot scale '' 1500 scale
+shot scale '' 1560 scale

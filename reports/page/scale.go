@@ -45,7 +45,7 @@ func scale(data *v1.ScaleData, sum *v1.ScaleSummary, s State) *Document {
 		}
 	}
 	groups := transitions(data)
-	d.section("summary", "Summary", "", scaleTiles(data, sum, groups), reasons(sum))
+	d.section("summary", "Summary", "", scaleTiles(data, sum, groups), sideBySide(sum), reasons(sum))
 	if len(groups) > 0 {
 		d.section("latency", "Latency by transition", "From the API server's answer to right on the slowest pair of a change, and staying so. What was right before the answer stands at the left end. The dashed line is the floor: what the method takes without an engine.", latency(data, sum, groups)...)
 	}
@@ -138,10 +138,41 @@ func scaleTiles(d *v1.ScaleData, sum *v1.ScaleSummary, groups []transition) Tile
 	if sum == nil {
 		return append(tiles, Tile{"Samples", count(len(d.Samples)), "pairs, so far", Plain}, Tile{"Readings", count(len(d.Readings)), "so far", Plain})
 	}
-	for i := range sum.Engines {
-		tiles = append(tiles, engineTiles(&sum.Engines[i], len(groups) > 0)...)
+	if len(sum.Engines) == 1 {
+		tiles = append(tiles, engineTiles(&sum.Engines[0], len(groups) > 0)...)
 	}
 	return tiles
+}
+
+// sideBySide is a row for each of several engines.
+func sideBySide(sum *v1.ScaleSummary) Block {
+	if sum == nil || len(sum.Engines) < 2 {
+		return Facts(nil)
+	}
+	t := Table{Caption: "Engines side by side", Head: columnsOf("Engine", "Version", "#Repeats", "#Slowest p99", "Of", "#Packets leaked", "#Packets lost", "#Most memory when loaded")}
+	for i := range sum.Engines {
+		e := &sum.Engines[i]
+		row := plain(e.Engine, e.Version, count(e.Repeats), "–", "–", count(e.LeakPackets), count(e.LostPackets), "–")
+		if slow := slowest(e.Transitions); slow != nil {
+			row[3].Text, row[4].Text = figure(slow.P99), slow.Transition
+		}
+		if v := mostMemory(e); v != "" {
+			row[7].Text = v
+		}
+		row[5].Tone, row[6].Tone = wrongIf(int(min(e.LeakPackets, 1)), Bad), wrongIf(int(min(e.LostPackets, 1)), Warn)
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+// mostMemory is what an engine ever had resident when the load was there, "" when nobody looked.
+func mostMemory(e *v1.EngineSummary) string {
+	for _, row := range e.Memory {
+		if loaded := row.At(v1.PhaseLoaded); row.Name == v1.HWM && loaded != nil {
+			return v1.Quantity(*loaded, row.Unit)
+		}
+	}
+	return ""
 }
 
 // late is how many samples were never right.
@@ -156,15 +187,13 @@ func late(samples []float64) (n int) {
 func engineTiles(e *v1.EngineSummary, timed bool) Tiles {
 	var tiles Tiles
 	if slow := slowest(e.Transitions); slow != nil {
-		tiles = append(tiles, Tile{e.Engine + ": slowest p99", figure(slow.P99), slow.Transition + fmt.Sprintf(", n=%d", slow.N), Plain})
+		tiles = append(tiles, Tile{"Slowest p99", figure(slow.P99), slow.Transition + fmt.Sprintf(", n=%d", slow.N), Plain})
 	}
 	if timed {
-		tiles = append(tiles, Tile{e.Engine + ": leaked packets", count(e.LeakPackets), count(e.LostPackets) + " lost", wrongIf(int(min(e.LeakPackets, 1)), Bad)})
+		tiles = append(tiles, Tile{"Packets leaked", count(e.LeakPackets), count(e.LostPackets) + " lost", wrongIf(int(min(e.LeakPackets, 1)), Bad)})
 	}
-	for _, row := range e.Memory {
-		if loaded := row.At(v1.PhaseLoaded); row.Name == v1.HWM && loaded != nil {
-			tiles = append(tiles, Tile{e.Engine + ": most memory", v1.Quantity(*loaded, row.Unit), "resident when loaded", Plain})
-		}
+	if v := mostMemory(e); v != "" {
+		tiles = append(tiles, Tile{"Most memory", v, "resident when loaded", Plain})
 	}
 	return tiles
 }
@@ -185,7 +214,10 @@ func figure(f v1.Figure) string {
 	if f.Value == nil && f.Over == nil {
 		return "–"
 	}
-	return f.Bare() + " ms"
+	if f.Value == nil {
+		return fmt.Sprintf("> %g s", *f.Over/1000)
+	}
+	return ms(f.Value)
 }
 
 func reasons(sum *v1.ScaleSummary) Block {
