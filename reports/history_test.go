@@ -47,6 +47,34 @@ func TestHistoryRoundTrips(t *testing.T) {
 	}
 }
 
+// A night that netassay de02c19 measured is read as it was written.
+func TestRealNightIsRead(t *testing.T) {
+	nights, damaged, err := ReadHistory("testdata/history")
+	if err != nil || len(damaged) > 0 || len(nights) != 1 {
+		t.Fatalf("%d nights, %v, %v", len(nights), damaged, err)
+	}
+	n := &nights[0]
+	if len(n.Metrics) != 291 || len(n.Runs) != 3 || n.Verdict() != v1.VerdictPass {
+		t.Errorf("%d figures of %d runs, %s", len(n.Metrics), len(n.Runs), n.Verdict())
+	}
+	dir := t.TempDir()
+	if err := AppendNight(dir, n); err != nil {
+		t.Fatal(err)
+	}
+	name := n.ID + nightSuffix
+	was, err := os.ReadFile(filepath.Join("testdata/history", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	is, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(was), string(is)); diff != "" {
+		t.Errorf("(-was +is):\n%s", diff)
+	}
+}
+
 // Equal nights are equal bytes, a figure per line in the order of their names: what a version
 // control system shows is what has changed.
 func TestNightIsOneFigurePerLine(t *testing.T) {

@@ -59,10 +59,20 @@ func TestRules(t *testing.T) {
 	promtool(t, "test", "rules", "prometheus/nights_test.yaml", "prometheus/runs_test.yaml")
 }
 
-// backfill makes blocks of 30 nights in dir.
+// realNights are those that netassay nightly measured once.
+func realNights(t *testing.T) []v1.Night {
+	t.Helper()
+	all, damaged, err := reports.ReadHistory("../testdata/history")
+	if err != nil || len(damaged) > 0 {
+		t.Fatalf("%v, %v", err, damaged)
+	}
+	return all
+}
+
+// backfill makes blocks of 30 invented nights, and of real ones, in dir.
 func backfill(t *testing.T, dir string) {
 	t.Helper()
-	all := nights.Invent(30, 1)
+	all := append(nights.Invent(30, 1), realNights(t)...)
 	changes, err := trend.Of(all, changepoint.DefaultOptions())
 	if err != nil {
 		t.Fatal(err)
@@ -219,6 +229,12 @@ func TestEveryQueryFindsData(t *testing.T) {
 					t.Errorf("%s, panel %q: %s: %v", name, p.Title, target.Expr, err)
 				}
 			}
+		}
+	}
+	after := realNights(t)[0].Started.Add(time.Hour)
+	for _, expr := range []string{`netassay_nightly_verdict{verdict="pass", experiment="conformance"}`, `netassay_nightly_memory_bytes{reading="rss", phase="loaded"}`} {
+		if err := await(ctx, tick.C, address, "nights.json", "last_over_time("+expr+"[2h])", after); err != nil {
+			t.Errorf("a real night, %s: %v", expr, err)
 		}
 	}
 	if queries < 40 {

@@ -100,7 +100,7 @@ func levels(c *trend.Course, by float64) (low, high []*float64) {
 			continue
 		}
 		l, h = l*by, h*by
-		for n := bounds[i]; n < bounds[i+1]; n++ {
+		for n := bounds[i] + min(i, 1); n < bounds[i+1]; n++ { // a gap where the level changes
 			low[n], high[n] = &l, &h
 		}
 	}

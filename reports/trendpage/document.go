@@ -91,16 +91,28 @@ func changeTable(t *trend.Trend) page.Block {
 	table := page.Table{
 		Caption: "Changes of level, the latest first",
 		Head: []page.Column{
-			{Name: "Since"}, {Name: "Figure"}, {Name: "From", Number: true}, {Name: "To", Number: true}, {Name: "Change", Number: true},
-			{Name: ""}, {Name: "p", Number: true}, {Name: "New that night"},
+			{Name: "Since"},
+			{Name: "Figure"},
+			{Name: "From", Number: true},
+			{Name: "To", Number: true},
+			{Name: "Change", Number: true},
+			{Name: ""},
+			{Name: "p", Number: true},
+			{Name: "New that night"},
 		},
 	}
 	for i := range t.Changes {
 		c := &t.Changes[i]
 		tone := directionTone(c.Direction)
 		table.Rows = append(table.Rows, []page.Cell{
-			{Text: c.Night.Date()}, {Text: c.What()}, {Text: trend.Figure(c.Course.Metric, c.Before)}, {Text: trend.Figure(c.Course.Metric, c.After)},
-			{Text: trend.Percent(c.Effect), Tone: tone}, {Text: string(c.Direction), Tone: tone}, {Text: trend.Chance(c.P)}, {Text: strings.Join(c.Since, "; ")},
+			{Text: c.Night.Date()},
+			{Text: c.What()},
+			{Text: trend.Figure(c.Course.Metric, c.Before)},
+			{Text: trend.Figure(c.Course.Metric, c.After)},
+			{Text: trend.Percent(c.Effect), Tone: tone},
+			{Text: string(c.Direction), Tone: tone},
+			{Text: trend.Chance(c.P)},
+			{Text: strings.Join(c.Since, "; ")},
 		})
 	}
 	if len(table.Rows) == 0 {
@@ -133,8 +145,12 @@ func figures(courses []*trend.Course) page.Block {
 			continue
 		}
 		table.Rows = append(table.Rows, []page.Cell{
-			{Text: c.Name()}, {Text: trend.Figure(c.Metric, c.Median)}, {Text: c.Spread()}, {Text: trend.Figure(c.Metric, *c.Last())},
-			{Text: fmt.Sprint(c.N)}, {Text: c.Spark(), Code: true},
+			{Text: c.Name()},
+			{Text: trend.Figure(c.Metric, c.Median)},
+			{Text: c.Spread()},
+			{Text: trend.Figure(c.Metric, *c.Last())},
+			{Text: fmt.Sprint(c.N)},
+			{Text: c.Spark(), Code: true},
 		})
 	}
 	return table
