@@ -96,7 +96,7 @@ func changeTable(t *trend.Trend) page.Block {
 			{Name: "From", Number: true},
 			{Name: "To", Number: true},
 			{Name: "Change", Number: true},
-			{Name: ""},
+			{Name: "Meaning"},
 			{Name: "p", Number: true},
 			{Name: "New that night"},
 		},
