@@ -62,7 +62,8 @@ found is in the history. 130: interrupted; nothing is added.`,
 				return err
 			}
 			if f.list {
-				return f.print(stdio.Out, members)
+				f.print(stdio.Out, members)
+				return nil
 			}
 			return f.run(c.Context(), stdio, members)
 		},
@@ -112,7 +113,7 @@ func (m *nightlyMember) commandLine(engine, out string) []string {
 	return append(args, "--out", out)
 }
 
-func (f *nightlyFlags) print(w io.Writer, members []nightlyMember) error {
+func (f *nightlyFlags) print(w io.Writer, members []nightlyMember) {
 	for _, engine := range f.engines {
 		for _, m := range members {
 			if m.fits(engine) {
@@ -120,7 +121,6 @@ func (f *nightlyFlags) print(w io.Writer, members []nightlyMember) error {
 			}
 		}
 	}
-	return nil
 }
 
 // run runs a night and adds it to the history.

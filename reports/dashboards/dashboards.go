@@ -11,8 +11,8 @@ import (
 // Files are the dashboards as Grafana reads them, by the names of their files.
 func Files() (map[string][]byte, error) {
 	out := map[string][]byte{}
-	for name, make := range map[string]func() (dashboard.Dashboard, error){"nights.json": Nightly, "run.json": Run} {
-		d, err := make()
+	for name, build := range map[string]func() (dashboard.Dashboard, error){"nights.json": Nightly, "run.json": Run} {
+		d, err := build()
 		if err != nil {
 			return nil, fmt.Errorf("build %s: %w", name, err)
 		}

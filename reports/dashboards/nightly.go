@@ -40,9 +40,9 @@ func Nightly() (dashboard.Dashboard, error) {
 
 func verdicts(d *dashboard.DashboardBuilder) {
 	d.WithRow(dashboard.NewRowBuilder("Since when")).
-		WithPanel(number("Passed", "1 where the last night passed.", "none", now(night(metrics.Verdict, `verdict="pass"`), "{{experiment}} {{engine}}")).Span(third).Thresholds(good(1))).
+		WithPanel(number("Passed", "1 where the last night passed.", "none", now(night(metrics.Verdict, `verdict="pass"`), "{{experiment}} {{engine}}")).Span(third).Thresholds(good())).
 		WithPanel(number("Worse in 30 days", "Figures that got worse, by the changes of level that were found.", "none",
-			now(`count(last_over_time(`+metrics.Change+`{`+chosen+`, direction="worse"}[30d])) or vector(0)`, "worse")).Thresholds(bad(1))).
+			now(`count(last_over_time(`+metrics.Change+`{`+chosen+`, direction="worse"}[30d])) or vector(0)`, "worse")).Thresholds(bad())).
 		WithPanel(number("Better in 30 days", "Figures that got better.", "none",
 			now(`count(last_over_time(`+metrics.Change+`{`+chosen+`, direction="better"}[30d])) or vector(0)`, "better"))).
 		WithPanel(number("Took", "How long the experiments of the last night took.", "s", now(night(metrics.Duration, ""), "{{experiment}} {{engine}}")).Span(third)).

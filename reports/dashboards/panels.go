@@ -72,13 +72,14 @@ func number(title, description, unit string, queries ...*prometheus.DataqueryBui
 	return p
 }
 
-// good colours a number green at least, and red below.
-func good(least float64) *dashboard.ThresholdsConfigBuilder { return steps("red", "green", least) }
+// good colours a number green from one on, and red below.
+func good() *dashboard.ThresholdsConfigBuilder { return steps("red", "green") }
 
-// bad colours a number red from most on, and green below.
-func bad(most float64) *dashboard.ThresholdsConfigBuilder { return steps("green", "red", most) }
+// bad colours a number red from one on, and green below.
+func bad() *dashboard.ThresholdsConfigBuilder { return steps("green", "red") }
 
-func steps(below, above string, at float64) *dashboard.ThresholdsConfigBuilder {
+func steps(below, above string) *dashboard.ThresholdsConfigBuilder {
+	at := 1.0
 	return dashboard.NewThresholdsConfigBuilder().Mode(dashboard.ThresholdsModeAbsolute).Steps([]dashboard.Threshold{
 		{Color: below}, {Value: &at, Color: above},
 	})

@@ -30,8 +30,8 @@ func progress(d *dashboard.DashboardBuilder) {
 	d.WithRow(dashboard.NewRowBuilder("How far")).
 		WithPanel(number("Cases done", "Of those that the run is to play.", "percentunit", now(fmt.Sprintf("sum(%s) / sum(%s > 0)", live.Cases, live.Planned), "done"))).
 		WithPanel(number("Running for", "Since its beginning.", "s", now(fmt.Sprintf("time() - max(%s)", live.Started), ""))).
-		WithPanel(number("Leaks", "Cells that passed what had to be denied.", "none", now(fmt.Sprintf(`sum(%s{kind="leak"})`, live.Failures), "leaks")).Thresholds(bad(1))).
-		WithPanel(number("Wrong packets", "Of which evidence is kept.", "none", now(fmt.Sprintf("sum by (kind) (%s)", live.Wrong), "{{kind}}")).Thresholds(bad(1))).
+		WithPanel(number("Leaks", "Cells that passed what had to be denied.", "none", now(fmt.Sprintf(`sum(%s{kind="leak"})`, live.Failures), "leaks")).Thresholds(bad())).
+		WithPanel(number("Wrong packets", "Of which evidence is kept.", "none", now(fmt.Sprintf("sum by (kind) (%s)", live.Wrong), "{{kind}}")).Thresholds(bad())).
 		WithPanel(number("Verdict", "Of a run that is over.", "none", now(live.Finished, "{{verdict}}"))).
 		WithPanel(number("Notes", "Troubles of the run itself.", "none", now(fmt.Sprintf("sum(%s)", live.Troubles), ""))).
 		WithPanel(list("What runs", "The run that is scraped.", "none", now(live.Info, ""))).

@@ -44,7 +44,8 @@ type Run struct {
 func New() *Run {
 	r := &Run{registry: prometheus.NewRegistry()}
 	r.info = r.gauges(Info, "1; the labels say what runs.", "experiment", "cluster", "tool")
-	r.started = r.gauge(Started, "When the run began, in seconds since 1970.")
+	r.started = prometheus.NewGauge(prometheus.GaugeOpts{Name: Started, Help: "When the run began, in seconds since 1970."})
+	r.register(Started, r.started)
 	r.planned = r.gauges(Planned, "Cases that the run is to play.")
 	r.cases = r.counters(Cases, "Cases that are over, by what became of them.", "outcome")
 	r.cells = r.counters(Cells, "Cells that were judged, by what became of them.", "outcome")
@@ -90,12 +91,6 @@ func (r *Run) Gatherer() prometheus.Gatherer { return r.registry }
 func (r *Run) register(name string, c prometheus.Collector) {
 	r.registry.MustRegister(c)
 	r.names = append(r.names, name)
-}
-
-func (r *Run) gauge(name, help string) prometheus.Gauge {
-	g := prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
-	r.register(name, g)
-	return g
 }
 
 func (r *Run) gauges(name, help string, labels ...string) *prometheus.GaugeVec {

@@ -28,12 +28,6 @@ func (c *collector) some(name string, ms *float64, n int, labels ...string) {
 	}
 }
 
-func (c *collector) seconds(name string, s *float64) {
-	if s != nil {
-		c.add(name, *s, 0)
-	}
-}
-
 // verdict adds what every run has.
 func (c *collector) verdict(r *v1.NightRun) {
 	for _, v := range []v1.Verdict{v1.VerdictPass, v1.VerdictFail, v1.VerdictVoid} {
@@ -80,7 +74,9 @@ func OfConformance(experiment, engine string, f *v1.Figures) []v1.Metric {
 	if f.CellsPerSecond != nil {
 		c.add(CellRate, *f.CellsPerSecond, f.Cells)
 	}
-	c.seconds(Ready, f.LabReadySeconds)
+	if f.LabReadySeconds != nil {
+		c.add(Ready, *f.LabReadySeconds, 0)
+	}
 	c.some(Late, &f.ProbesLate, f.Probes)
 	return c.all
 }
