@@ -33,6 +33,7 @@ func list(names string) []string { return strings.Fields(names) }
 
 const (
 	denies        = "isolation-deny-ingress isolation-deny-egress isolation-deny-both peer-nobody isolation-every-namespace isolation-two-namespaces"
+	manyDenies    = denies + " ipblock-everything update-ipblocks udp-deny-ingress udp-deny-egress ipblock-reply isolation-same-name-in-two-namespaces outside-ports-ingress ipblock-ports"
 	denyIngress   = "isolation-deny-ingress peer-nobody isolation-ingress-of-one-pod"
 	denyEgress    = "isolation-deny-egress stack-egress-stops-what-ingress-allows isolation-deny-egress-of-one-pod"
 	udpIngress    = "udp-deny-ingress udp-port isolation-deny-ingress"
@@ -53,7 +54,7 @@ func traffic() []Mutant {
 	return []Mutant{
 		{Name: "leak-10-percent", Says: "one new connection in ten passes, whatever the policies say", Timed: true, Cases: list(denies), rules: open(fresh + "-m statistic --mode random --probability 0.1")},
 		{Name: "leak-1-percent", Says: "one new connection in a hundred passes, whatever the policies say", Timed: true, Cases: list(denies), rules: open(fresh + "-m statistic --mode random --probability 0.01")},
-		{Name: "leak-0.1-percent", Says: "one new connection in a thousand passes, whatever the policies say", Timed: true, Cases: list(denies), rules: open(fresh + "-m statistic --mode random --probability 0.001")},
+		{Name: "leak-0.1-percent", Says: "one new connection in a thousand passes, whatever the policies say", Timed: true, Cases: list(manyDenies), rules: open(fresh + "-m statistic --mode random --probability 0.001")},
 		{Name: "leak-every-50th", Says: "each 50th packet of a new connection passes", Timed: true, Cases: list(denies), rules: open(fresh + "-m statistic --mode nth --every 50 --packet 0")},
 		{Name: "loss-10-percent", Says: "one new connection in ten loses its first packet", Timed: true, Cases: list("allow-all isolation-none port-number udp-port"), rules: []string{"FWD " + fresh + "-m statistic --mode random --probability 0.1 -j DROP"}},
 		{Name: "second-syn-passes", Says: "the first packet of a denied connection is dropped and its retransmission accepted", Cases: list(denies), rules: open("-p tcp -m hashlimit --hashlimit-above 1/hour --hashlimit-burst 1 " + perFlow + "--hashlimit-name mutant")},
@@ -68,7 +69,7 @@ func traffic() []Mutant {
 		{Name: "ipv6-open", Says: "IPv6 is not enforced", Cases: list(denies), rules: open6("")},
 		{Name: "ipv6-ingress-open", Says: "IPv6 is enforced at its client only", Cases: list(denyIngress), rules: prefixed("6", half("", plan.ChainEgress))},
 		{Name: "ipv6-egress-open", Says: "IPv6 is enforced at its server only", Cases: list(denyEgress), rules: prefixed("6", half("", plan.ChainIngress))},
-		{Name: "ipv6-udp-open", Says: "UDP over IPv6 is not enforced", Cases: list(udpIngress), rules: open6("-p udp")},
+		{Name: "ipv6-udp-open", Says: "UDP over IPv6 is not enforced", Cases: list("udp-deny-ingress udp-deny-egress isolation-every-namespace"), rules: open6("-p udp")},
 		{Name: "ipv4-open", Says: "IPv4 is not enforced", Cases: list(denies), rules: prefixed("4", open(""))},
 		{Name: "services-open", Says: "what reaches a pod by its Service is not enforced", Cases: list(services), rules: open(toService)},
 		{Name: "services-udp-open", Says: "UDP that reaches a pod by its Service is not enforced", Cases: list("service-udp service-not-in"), rules: open(toService + "-p udp")},
