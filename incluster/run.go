@@ -129,7 +129,7 @@ func (s *supervision) until(ctx context.Context, deadline time.Duration) outcome
 	defer tick.Stop()
 	for {
 		select {
-		case <-s.ended:
+		case <-s.ended: //nolint:errcheck // ending tells by the process's state
 			s.over = true
 			s.tell()
 			return s.ending()

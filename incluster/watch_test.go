@@ -56,7 +56,7 @@ func kill(t *testing.T, cmd *exec.Cmd, ended <-chan error) {
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	<-ended
+	<-ended //nolint:errcheck // it was killed
 }
 
 // Whenever the container is killed, results are there soon, and they are green only if the
@@ -79,7 +79,7 @@ func TestKilledAtAnyInstant(t *testing.T) {
 			select {
 			case <-time.After(after):
 				kill(t, cmd, ended)
-			case <-ended:
+			case <-ended: //nolint:errcheck // it may have been killed or not
 			}
 			bounded(t, func() error { return <-watched })
 			events.lastIsDone(t)

@@ -138,8 +138,12 @@ func TestFigures(t *testing.T) {
 	scale := `{"verdict":"fail","engines":[{"engine":"e","transitions":[{"transition":"policy create","p99":{"ms":7,"lo":6,"hi":8}}],
 		"leak_packets":2,"memory":[{"name":"rss","unit":"B","phases":[1048576,2097152,null,null]}]}]}`
 	want = []Figure{
-		{"verdict", "fail"}, {"e_policy_create_p50", "- ms"}, {"e_policy_create_p99", "7.0 [6.0, 8.0] ms"},
-		{"e_leak_packets", "2"}, {"e_lost_packets", "0"}, {"e_rss_loaded", "2.0 MiB"},
+		{"verdict", "fail"},
+		{"e_policy_create_p50", "- ms"},
+		{"e_policy_create_p99", "7.0 [6.0, 8.0] ms"},
+		{"e_leak_packets", "2"},
+		{"e_lost_packets", "0"},
+		{"e_rss_loaded", "2.0 MiB"},
 	}
 	if diff := cmp.Diff(want, Figures([]byte(scale))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -21,7 +21,10 @@ func everything() *Document {
 	return &Document{
 		Title: "all " + evil, Kind: "netassay test", Name: "name " + evil, Lead: "lead & " + evil, Badge: Badge{"pass", Good}, Alerts: []string{"alert " + evil},
 		Sections: []Section{{"one", "First", "A note.", []Block{
-			Tiles{{"Label", "1,234", "of many", Bad}}, Facts{{"Name", evil}}, behind, Code("netassay --engine '" + evil + "'"), Mount{"nothing", "Nothing"},
+			Tiles{{"Label", "1,234", "of many", Bad}},
+			Facts{{"Name", evil}},
+			behind, Code("netassay --engine '" + evil + "'"),
+			Mount{"nothing", "Nothing"},
 			Chart{
 				ID: "lines", Title: "Lines " + evil, Says: "It rises.", X: Axis{Label: "x"}, Y: Axis{Label: "y", Unit: "B"}, Behind: behind,
 				Series: []Series{{Name: evil, Shape: Line, X: []float64{1, 2, 3}, Y: Values(1.23456789, 2, 3)}},
@@ -113,7 +116,8 @@ func TestChartsAreChecked(t *testing.T) {
 }
 
 func TestEqualDocumentsGiveEqualPages(t *testing.T) {
-	if written(t, everything()) != written(t, everything()) {
+	once, again := written(t, everything()), written(t, everything())
+	if once != again {
 		t.Error("two pages of one document differ")
 	}
 }

@@ -103,6 +103,18 @@ func latencyTable(sum *v1.ScaleSummary) Table {
 		Caption: "Times in ms from the answer, with 95 % bootstrap intervals; … is an open end, > beyond the deadline",
 		Head:    columnsOf("Transition", "Engine", "#n", "#p50", "#p99", "#slowest", "#due p99", "#seen p50", "#done p50", "#late", "#void", "#leaked", "#lost"),
 	}
+	for _, name := range append(transitionNames(sum), v1.Floor) { // engines side by side
+		for i := range sum.Engines {
+			if r := transitionOf(&sum.Engines[i], name); r != nil {
+				t.Rows = append(t.Rows, latencyRow(sum.Engines[i].Engine, r))
+			}
+		}
+	}
+	return t
+}
+
+// transitionNames are those of any engine's transitions, in the order in which they are shown.
+func transitionNames(sum *v1.ScaleSummary) []string {
 	var names []string
 	for i := range sum.Engines {
 		for _, r := range sum.Engines[i].Transitions {
@@ -112,14 +124,7 @@ func latencyTable(sum *v1.ScaleSummary) Table {
 		}
 	}
 	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(place(a), place(b)) })
-	for _, name := range append(names, v1.Floor) { // engines side by side
-		for i := range sum.Engines {
-			if r := transitionOf(&sum.Engines[i], name); r != nil {
-				t.Rows = append(t.Rows, latencyRow(sum.Engines[i].Engine, r))
-			}
-		}
-	}
-	return t
+	return names
 }
 
 // transitionOf is a transition of an engine, nil when it has none of that name.

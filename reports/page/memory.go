@@ -55,7 +55,7 @@ func memory(d *v1.ScaleData) []Block {
 		return nil
 	}
 	for i, b := range charts {
-		c := b.(Chart) //nolint:errorlint,forcetypeassert // made above
+		c := b.(Chart) //nolint:forcetypeassert // made above
 		c.Y.Most = most
 		charts[i] = c
 	}

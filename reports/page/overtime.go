@@ -108,8 +108,13 @@ func findingsTable(findings []v1.Finding) Table {
 			at = clock(f.At)
 		}
 		t.Rows = append(t.Rows, []Cell{
-			{Text: at}, {Text: f.What, Tone: toneOf(f)}, {Text: count(f.Count)}, {Text: f.Flow + " " + f.Protocol}, {Text: f.Phase},
-			{Text: lasted(f.To - f.From)}, {Text: strings.Join(during, "; ")},
+			{Text: at},
+			{Text: f.What, Tone: toneOf(f)},
+			{Text: count(f.Count)},
+			{Text: f.Flow + " " + f.Protocol},
+			{Text: f.Phase},
+			{Text: lasted(f.To - f.From)},
+			{Text: strings.Join(during, "; ")},
 		})
 	}
 	return t

@@ -164,7 +164,8 @@ func (r *Report) Check() error {
 	for _, f := range []struct{ field, value, cure string }{
 		{"apiVersion", must(r.APIVersion == APIVersion), "write " + APIVersion},
 		{"kind", must(r.Kind == Kind), "write " + Kind},
-		{"implementation.engine", i.Engine, "name the engine"}, {"implementation.version", i.Version, "say which version ran"},
+		{"implementation.engine", i.Engine, "name the engine"},
+		{"implementation.version", i.Version, "say which version ran"},
 		{"implementation.url", i.URL, "say where the project is"},
 		{"mode", must(slices.Contains([]string{"lab", "kind", "existing"}, r.Mode)), "write lab, kind or existing"},
 		{"conformance and scale", must(r.Conformance != nil || r.Scale != nil), "publish one of the two at least"},

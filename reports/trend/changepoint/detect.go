@@ -200,10 +200,10 @@ func (s *series) p(from, at, to int) float64 {
 
 // effect is a change as a share of what was before.
 func effect(before, after float64) float64 {
-	switch {
-	case before == after:
+	switch before {
+	case after:
 		return 0
-	case before == 0:
+	case 0:
 		return math.Copysign(math.Inf(1), after)
 	}
 	return (after - before) / math.Abs(before)
