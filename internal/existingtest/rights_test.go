@@ -29,18 +29,22 @@ func (f *theirs) testEachRight(t *testing.T) {
 		_, err = roles.Update(t.Context(), role, metav1.UpdateOptions{})
 		must(t, err)
 	}
+	var got []string
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the last lines: %q", got)
+		}
+	})
 	for _, p := range needs.Permissions {
 		for _, verb := range p.Verbs {
+			// The API server takes each role in a moment later.
 			bind(without(whole.Rules, p, verb.Name))
-			var got []string
-			eventually(t, "a right is missing", func() bool {
-				got = slices.DeleteFunc(lines(t, c, needs), func(line string) bool { return !strings.HasPrefix(line, "no permission") })
-				return len(got) > 0
-			})
 			name := p.Rule()
-			if len(got) != 1 || !strings.HasPrefix(got[0], "no permission to "+verb.Name+" ") || !strings.Contains(got[0], "resources: ["+name+"], verbs: ["+verb.Name+"]}") {
-				t.Errorf("without %s %s: %q", verb.Name, name, got)
-			}
+			eventually(t, "the line about "+verb.Name+" "+name+", and no other", func() bool {
+				got = slices.DeleteFunc(lines(t, c, needs), func(line string) bool { return !strings.HasPrefix(line, "no permission") })
+				return len(got) == 1 && strings.HasPrefix(got[0], "no permission to "+verb.Name+" ") &&
+					strings.Contains(got[0], "resources: ["+name+"], verbs: ["+verb.Name+"]}")
+			})
 		}
 	}
 	bind(whole.Rules)
