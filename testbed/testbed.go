@@ -209,6 +209,22 @@ func Run(ctx context.Context, o Options, log Log, do func(context.Context, *Test
 	return err
 }
 
+// Fit says what the cluster lacks for a run with these needs. It is an *UnfitError when that is
+// too much. needs is asked only where a cluster can lack something.
+func (t *Testbed) Fit(ctx context.Context, needs func() clusters.Needs, say func(line string)) error {
+	if t.Preflight == nil {
+		return nil
+	}
+	lines, fatal := t.Preflight(ctx, needs())
+	if fatal {
+		return &UnfitError{Lines: lines}
+	}
+	for _, line := range lines {
+		say(line)
+	}
+	return nil
+}
+
 // UnfitError says, a line each, what a machine or a cluster lacks for a run.
 type UnfitError struct {
 	Lines []string

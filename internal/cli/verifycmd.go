@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/reports"
 	"github.com/netassay/netassay/reports/render"
 	v1 "github.com/netassay/netassay/reports/v1"
@@ -68,14 +67,8 @@ func (f *verifyFlags) register(c *cobra.Command) {
 
 // checkOn does the check on a testbed and leaves the results, whatever happens to it.
 func checkOn(ctx context.Context, stdio IO, t *testbed.Testbed, opts verify.Options, out string) error {
-	if t.Preflight != nil {
-		lines, fatal := t.Preflight(ctx, clusters.Needs{Permissions: verify.Permissions(), Nodes: verify.Nodes})
-		if fatal {
-			return &testbed.UnfitError{Lines: lines}
-		}
-		for _, line := range lines {
-			stdio.say(line)
-		}
+	if err := t.Fit(ctx, verify.Needs, stdio.say); err != nil {
+		return err
 	}
 	dir, err := reports.Open(out)
 	if err != nil {

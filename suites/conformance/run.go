@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/reports"
 	v1 "github.com/netassay/netassay/reports/v1"
@@ -48,17 +49,7 @@ func (r *Run) Config(s Settings, chosen []cases.Case, before *v1.Run, tool strin
 // Fit tells what the cluster lacks for a run. It is a *testbed.UnfitError when that is too
 // much.
 func (r *Run) Fit(ctx context.Context, cfg runner.Config) error {
-	if r.Bed.Preflight == nil {
-		return nil
-	}
-	lines, fatal := r.Bed.Preflight(ctx, runner.Needs(cfg))
-	if fatal {
-		return &testbed.UnfitError{Lines: lines}
-	}
-	for _, line := range lines {
-		r.Say(line)
-	}
-	return nil
+	return r.Bed.Fit(ctx, func() clusters.Needs { return runner.Needs(cfg) }, r.Say)
 }
 
 // Connect gives cfg a client and probers of its own, which free ends.

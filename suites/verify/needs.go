@@ -6,8 +6,8 @@ import (
 	"github.com/netassay/netassay/clusters"
 )
 
-// Nodes is how many nodes the two pods use; on one they share it.
-const Nodes = 2
+// Needs are what Run will ask of its cluster. On a single node the two pods share it.
+func Needs() clusters.Needs { return clusters.Needs{Permissions: Permissions(), Nodes: 2} }
 
 // Permissions are what Run calls.
 func Permissions() []clusters.Permission {
