@@ -100,6 +100,15 @@ func (p Permission) Rule() string {
 // Verb is what is done to objects of a kind, and what for.
 type Verb struct{ Name, Why string }
 
+// ExecPermission is what Cluster.Exec calls. Over WebSocket it is a GET, over SPDY a POST, and
+// recent API servers want both rights for the first.
+func ExecPermission(why string) Permission {
+	return Permission{Resource: "pods", Subresource: "exec", Verbs: []Verb{
+		{Name: "create", Why: why + ", over SPDY"},
+		{Name: "get", Why: why + ", over WebSocket"},
+	}}
+}
+
 // Sample is a pod with the namespace that it is created in.
 type Sample struct {
 	Namespace *corev1.Namespace

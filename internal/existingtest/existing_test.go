@@ -339,10 +339,7 @@ func TestManifestIsMinimal(t *testing.T) {
 	c := existing.FromREST(&rest.Config{}, "c", []string{"n"}, nil, nil)
 	needed := map[string]bool{}
 	for _, p := range slices.Concat(existing.Looks(), runner.Needs(runner.Config{Cluster: c, RunID: "m", PullSecret: []byte("{}")}).Permissions) {
-		name := strings.TrimPrefix(p.Group+"/"+p.Resource, "/")
-		if p.Subresource != "" {
-			name += "/" + p.Subresource
-		}
+		name := strings.TrimPrefix(p.Group+"/"+p.Rule(), "/")
 		for _, verb := range p.Verbs {
 			needed[name+" "+verb.Name] = true
 		}

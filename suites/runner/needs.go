@@ -28,9 +28,8 @@ func Needs(cfg Config) clusters.Needs {
 	}
 }
 
-// Permissions are what the code of this package calls, with secrets when there is a pull secret; examples/existing/rbac.yaml grants
-// them. An exec over WebSocket is a GET, one over SPDY a POST, and recent API servers want
-// both rights for the first.
+// Permissions are what the code of this package calls, with secrets when there is a pull secret;
+// examples/existing/rbac.yaml grants them.
 func Permissions(secrets bool) []clusters.Permission {
 	type verbs = []clusters.Verb
 	all := []clusters.Permission{
@@ -49,10 +48,7 @@ func Permissions(secrets bool) []clusters.Permission {
 			{Name: "list", Why: "to see that a namespace is as it was before a case"},
 			{Name: "patch", Why: "cases change the labels of pods"},
 		}},
-		{Resource: "pods", Subresource: "exec", Verbs: verbs{
-			{Name: "create", Why: "probers are driven by exec, over SPDY"},
-			{Name: "get", Why: "probers are driven by exec, over WebSocket"},
-		}},
+		clusters.ExecPermission("probers are driven by exec"),
 		{Resource: "services", Verbs: verbs{
 			{Name: "create", Why: "pods are probed by their Services too"},
 			{Name: "delete", Why: "cases delete Services"},

@@ -24,10 +24,7 @@ func Permissions() []clusters.Permission {
 			{Name: "get", Why: "to wait until they are ready"},
 			{Name: "patch", Why: "the client gets the label that the policy asks for"},
 		}},
-		{Resource: "pods", Subresource: "exec", Verbs: verbs{
-			{Name: "create", Why: "the client connects by a command in its pod, over SPDY"},
-			{Name: "get", Why: "the same, over WebSocket"},
-		}},
+		clusters.ExecPermission("the client connects by a command in its pod"),
 		{Group: netv1.GroupName, Resource: "networkpolicies", Verbs: verbs{{Name: "create", Why: "the policy of the documentation"}}},
 	}
 }
