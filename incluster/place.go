@@ -12,9 +12,6 @@ import (
 	"github.com/netassay/netassay/internal/flock"
 )
 
-// DefaultDir is where Sonobuoy mounts the volume for results.
-const DefaultDir = "/tmp/sonobuoy/results"
-
 // What lies in the results directory. All but Run's directory belong to whoever has the lock.
 const (
 	DoneFile = "done"            // the name of the file with the results, written last

@@ -33,17 +33,19 @@ type Right struct {
 	Verb, Why       string
 }
 
+// ResultsDir is where Sonobuoy mounts the volume for results, and so do Jobs.
+const ResultsDir = "/tmp/sonobuoy/results"
+
 const (
 	name       = "netassay"
-	volume     = "results"               // Sonobuoy's name for it
-	resultsDir = "/tmp/sonobuoy/results" // and where it mounts it
-	experiment = "plugin"                // the container that runs the experiment
-	watcher    = "watch"                 // the one that stands by
-	nobody     = int64(65534)            // the user of both
-	packing    = 25 * time.Second        // that results may take to be written, after the grace
-	osLabel    = corev1.LabelOSStable    // Windows nodes can't run the image
-	kwokLabel  = "type"                  // of hollow nodes, which run nothing
-	kwok       = "kwok"                  // its value there
+	volume     = "results"            // Sonobuoy's name for it
+	experiment = "plugin"             // the container that runs the experiment
+	watcher    = "watch"              // the one that stands by
+	nobody     = int64(65534)         // the user of both
+	packing    = 25 * time.Second     // that results may take to be written, after the grace
+	osLabel    = corev1.LabelOSStable // Windows nodes can't run the image
+	kwokLabel  = "type"               // of hollow nodes, which run nothing
+	kwok       = "kwok"               // its value there
 	watcherMem = "64Mi"
 )
 
@@ -110,7 +112,7 @@ func (o Options) container(name string, args ...string) corev1.Container {
 	return corev1.Container{
 		Name: name, Image: o.Image, ImagePullPolicy: corev1.PullIfNotPresent,
 		Command: []string{"/netassay"}, Args: args,
-		VolumeMounts: []corev1.VolumeMount{{Name: volume, MountPath: resultsDir}},
+		VolumeMounts: []corev1.VolumeMount{{Name: volume, MountPath: ResultsDir}},
 		SecurityContext: &corev1.SecurityContext{
 			RunAsNonRoot: ptr.To(true), RunAsUser: ptr.To(nobody), RunAsGroup: ptr.To(nobody),
 			AllowPrivilegeEscalation: ptr.To(false), ReadOnlyRootFilesystem: ptr.To(true),

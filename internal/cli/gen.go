@@ -59,7 +59,7 @@ far as they make sense in a pod, and those of the pod itself.`,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	for _, e := range podExperiments() {
-		g := generator{experiment: e, pod: podDefaults()}
+		g := generator{experiment: e, pod: manifest.Options{Deadline: podDeadline, Grace: podGrace}}
 		c := &cobra.Command{
 			Use:     e.name,
 			Short:   short + " for netassay " + e.name,
@@ -90,7 +90,7 @@ far as they make sense in a pod, and those of the pod itself.`,
 type podExperiment struct {
 	name     string
 	register func(c *cobra.Command) (*bed, func() error) // its flags and their check
-	rights   func(secrets bool) []clusters.Permission
+	rights   func() []clusters.Permission
 }
 
 // generator makes the options of a manifest from flags.
@@ -101,10 +101,6 @@ type generator struct {
 	pod        manifest.Options
 	own        string // image of netassay; "" is the published one
 	memory     string
-}
-
-func podDefaults() manifest.Options {
-	return manifest.Options{Deadline: 5*time.Hour + 30*time.Minute, Grace: 30 * time.Second}
 }
 
 // register makes the flags of the experiment, which are noted as they are given, and of the pod.
@@ -162,8 +158,8 @@ func (g *generator) options() (manifest.Options, error) {
 	if o.Memory, err = resource.ParseQuantity(g.memory); err != nil {
 		return o, fmt.Errorf("--memory %q: %w", g.memory, err)
 	}
-	if o.Deadline <= 0 || o.Grace <= 0 {
-		return o, fmt.Errorf("--run-deadline %v, --run-grace %v: give times above 0", o.Deadline, o.Grace)
+	if err := checkTimes("run-", o.Deadline, o.Grace); err != nil {
+		return o, err
 	}
 	if o.Tolerations, err = testbed.Tolerations(g.bed.Tolerate); err != nil {
 		return o, fmt.Errorf("--tolerate %w", err)
@@ -175,7 +171,7 @@ func (g *generator) options() (manifest.Options, error) {
 	if strings.ContainsAny(o.Image, " \t\n\"'") {
 		return o, fmt.Errorf("--netassay-image %q is no name of an image", o.Image)
 	}
-	o.Rights = rightsOf(slices.Concat(g.experiment.rights(false), existing.Looks()))
+	o.Rights = rightsOf(slices.Concat(g.experiment.rights(), existing.Looks()))
 	return o, nil
 }
 

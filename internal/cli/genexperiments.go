@@ -15,8 +15,8 @@ import (
 // podExperiments are those that manifests are made for.
 func podExperiments() []podExperiment {
 	return []podExperiment{
-		{name: "conformance", register: podConformance, rights: runner.Permissions},
-		{name: "verify", register: podVerify, rights: func(bool) []clusters.Permission { return verify.Permissions() }},
+		{name: "conformance", register: podConformance, rights: func() []clusters.Permission { return runner.Permissions(false) }},
+		{name: "verify", register: podVerify, rights: verify.Permissions},
 	}
 }
 

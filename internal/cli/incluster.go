@@ -9,15 +9,30 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/netassay/netassay/incluster"
+	"github.com/netassay/netassay/incluster/manifest"
 	"github.com/netassay/netassay/internal/suggest"
 	"github.com/netassay/netassay/testbed"
 )
+
+// How long an experiment in a pod may take, and how long it then has to end.
+const (
+	podDeadline = 5*time.Hour + 30*time.Minute
+	podGrace    = 30 * time.Second
+)
+
+// checkTimes refuses such times that are none; their flags begin with prefix.
+func checkTimes(prefix string, deadline, grace time.Duration) error {
+	if deadline <= 0 || grace <= 0 {
+		return fmt.Errorf("--%[1]sdeadline %[2]v, --%[1]sgrace %[3]v: give times above 0", prefix, deadline, grace)
+	}
+	return nil
+}
 
 // inClusterExperiments are the commands that can be run in a pod of the cluster that they judge.
 func inClusterExperiments() []string { return []string{"conformance", "fuzz", "verify"} }
 
 func newRunInCluster(stdio IO) *cobra.Command {
-	o := incluster.Options{Log: stdio.Err, Dir: resultsDir(), Deadline: 5*time.Hour + 30*time.Minute, Grace: 30 * time.Second}
+	o := incluster.Options{Log: stdio.Err, Dir: resultsDir(), Deadline: podDeadline, Grace: podGrace}
 	c := &cobra.Command{
 		Use:   "run-in-cluster [flags] -- EXPERIMENT [flags of the experiment]",
 		Short: "Run an experiment in a pod, and leave results whatever happens to it",
@@ -36,8 +51,8 @@ Exit code 0: results are there, whatever they say. 2: they could not be written.
   netassay run-in-cluster --results /results --deadline 1h -- verify`,
 		Args: experimentArgs,
 		RunE: func(c *cobra.Command, args []string) error {
-			if o.Deadline <= 0 || o.Grace <= 0 {
-				return fmt.Errorf("--deadline %v, --grace %v: give times above 0", o.Deadline, o.Grace)
+			if err := checkTimes("", o.Deadline, o.Grace); err != nil {
+				return err
 			}
 			self, err := os.Executable()
 			if err != nil {
@@ -63,7 +78,7 @@ func resultsDir() string {
 	if dir := os.Getenv("SONOBUOY_RESULTS_DIR"); dir != "" {
 		return dir
 	}
-	return incluster.DefaultDir
+	return manifest.ResultsDir
 }
 
 // experimentArgs refuses what is no experiment, and flags that are set here.
