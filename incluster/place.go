@@ -34,9 +34,8 @@ func (p *place) path(name string) string { return filepath.Join(p.dir, name) }
 
 // begun is what Run leaves of itself for Watch.
 type begun struct {
-	Argv    []string  `json:"argv"`
-	Started time.Time `json:"started"`
-	Until   time.Time `json:"until"` // when the experiment is over at the latest
+	Until time.Time     `json:"until"` // when the experiment is over at the latest
+	Grace time.Duration `json:"grace"` // that it has to end when it is asked to
 }
 
 // take takes the lock.
@@ -64,9 +63,8 @@ func exists(path string) bool {
 }
 
 // begin notes that the experiment begins, and how long it may take.
-func (p *place) begin(argv []string, most time.Duration) error {
-	now := time.Now().UTC()
-	text, err := json.Marshal(begun{Argv: argv, Started: now, Until: now.Add(most)})
+func (p *place) begin(deadline, grace time.Duration) error {
+	text, err := json.Marshal(begun{Until: time.Now().UTC().Add(deadline + grace), Grace: grace})
 	if err != nil {
 		return err
 	}

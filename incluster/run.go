@@ -55,7 +55,7 @@ func Run(ctx context.Context, o Options) error {
 	case p.hasBegun():
 		e.Failed = "its container was killed, as happens when memory runs out, and started again"
 	default:
-		if err := p.begin(o.Argv, o.Deadline+o.Grace); err != nil {
+		if err := p.begin(o.Deadline, o.Grace); err != nil {
 			return err
 		}
 		e = o.supervise(ctx, p)

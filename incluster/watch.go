@@ -22,7 +22,7 @@ func Watch(ctx context.Context, dir string, start time.Duration, log io.Writer) 
 	}
 	w := watcher{
 		place: place{dir: dir}, began: time.Now(),
-		patience: outcome.Patience{Start: start, Late: 2 * time.Minute, Last: 50 * time.Second},
+		patience: outcome.Patience{Start: start, Late: 2 * time.Minute, Last: 20 * time.Second},
 	}
 	defer w.release()
 	tick := time.NewTicker(500 * time.Millisecond)
@@ -66,8 +66,12 @@ func (w *watcher) look() (outcome.Sight, error) {
 			return s, fmt.Errorf("lock results directory: %w", err)
 		}
 	}
-	if until := w.earlier().Until; s.Begun && !until.IsZero() {
-		s.Late = time.Since(until)
+	if s.Begun {
+		noted := w.earlier()
+		s.Grace = noted.Grace
+		if !noted.Until.IsZero() {
+			s.Late = time.Since(noted.Until)
+		}
 	}
 	s.Free = w.lock != nil
 	s.Done = w.done() // after the lock: who had it may just have written it

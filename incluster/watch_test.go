@@ -128,6 +128,23 @@ func TestWatchWithoutRun(t *testing.T) {
 	})
 }
 
+// What the experiment may take, and has to end, is known to the watcher from Run.
+func TestWatcherKnowsTimes(t *testing.T) {
+	run, w := place{dir: t.TempDir()}, watcher{}
+	w.dir = run.dir
+	if err := run.take(); err != nil {
+		t.Fatal(err)
+	}
+	defer run.release()
+	if err := run.begin(time.Hour, 5*time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	s, err := w.look()
+	if err != nil || !s.Begun || s.Free || s.Grace != 5*time.Minute || s.Late > -time.Hour || s.Late < -65*time.Minute {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
 // Results can be fetched as long as the container stays, which is no longer than it must.
 func TestFetch(t *testing.T) {
 	dir := t.TempDir()

@@ -196,6 +196,8 @@ func TestDecide(t *testing.T) {
 		{"pod deleted, it still starts", Sight{Stopped: time.Second}, false, ""},
 		{"pod deleted, it writes", Sight{Begun: true, Stopped: 20 * time.Second}, false, ""},
 		{"pod deleted, it hangs", Sight{Begun: true, Stopped: 31 * time.Second}, false, "the pod was deleted, and it left no results in time"},
+		{"pod deleted, it has its grace", Sight{Begun: true, Stopped: 89 * time.Second, Grace: time.Minute}, false, ""},
+		{"pod deleted, its grace is over", Sight{Begun: true, Stopped: 91 * time.Second, Grace: time.Minute}, false, "the pod was deleted, and it left no results in time"},
 		{"hangs", Sight{Begun: true, Late: 2 * time.Minute}, false, "it hangs: its deadline was over 1m0s ago"},
 	} {
 		if leave, reason := p.Decide(tc.s); leave != tc.leave || reason != tc.reason {

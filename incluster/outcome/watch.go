@@ -15,13 +15,15 @@ type Sight struct {
 	Watched, Stopped time.Duration
 	// Late is by how much the experiment's own deadline is over, below 0 when it isn't.
 	Late time.Duration
+	// Grace is how long the experiment has to end when it is asked to; 0 when nobody knows.
+	Grace time.Duration
 }
 
 // Patience bounds a watcher's waiting.
 type Patience struct {
 	Start time.Duration // for the experiment to be started
 	Late  time.Duration // for one whose deadline is over, to leave its results
-	Last  time.Duration // for all, once the pod is being deleted
+	Last  time.Duration // for all, beyond that grace, once the pod is being deleted
 }
 
 // startStopped is how long an experiment that is about to start may take to, when the pod is
@@ -42,7 +44,7 @@ func (p Patience) Decide(s Sight) (leave bool, finish string) {
 		return false, "the pod was deleted before it was started"
 	case s.Begun && s.Late > p.Late:
 		return false, fmt.Sprintf("it hangs: its deadline was over %v ago", p.Late)
-	case s.Stopped > p.Last:
+	case s.Stopped > s.Grace+p.Last:
 		return false, "the pod was deleted, and it left no results in time"
 	}
 	return false, ""
