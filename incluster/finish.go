@@ -16,7 +16,7 @@ import (
 )
 
 // finish leaves results and says that they are there. reason is why the experiment is unfinished,
-// "" when it is not. Whoever calls it has the lock.
+// "" when it is not. Whoever calls it has the lock, or has given up the one who has it.
 func (p *place) finish(e outcome.Ending) (reason string, err error) {
 	document, reason := p.document(e)
 	name := Archive

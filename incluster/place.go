@@ -12,7 +12,8 @@ import (
 	"github.com/netassay/netassay/internal/flock"
 )
 
-// What lies in the results directory. All but Run's directory belong to whoever has the lock.
+// What lies in the results directory. All but OutDir belong to whoever has the lock, and to a
+// watcher that has given that one up.
 const (
 	DoneFile = "done"            // the name of the file with the results, written last
 	Archive  = "netassay.tar.gz" // the result directory, with log and JUnit document
@@ -27,7 +28,7 @@ const (
 // place is the results directory.
 type place struct {
 	dir  string
-	lock *os.File // held as long as this process may write here
+	lock *os.File // nil when another process has it, or nobody
 }
 
 func (p *place) path(name string) string { return filepath.Join(p.dir, name) }
@@ -93,7 +94,7 @@ func (p *place) write(name string, text []byte) error {
 
 // create is write with a function that fills the file.
 func (p *place) create(name string, fill func(*os.File) error) error {
-	partial := p.path("." + strings.TrimPrefix(name, ".") + ".partial")
+	partial := p.partial(name)
 	f, err := os.OpenFile(partial, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
@@ -109,6 +110,16 @@ func (p *place) create(name string, fill func(*os.File) error) error {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	return p.sync()
+}
+
+// partial is where a file is written before it is whole. Who has given up the one with the lock
+// has files of its own: the other may still be writing.
+func (p *place) partial(name string) string {
+	suffix := ".partial"
+	if p.lock == nil {
+		suffix = ".unlocked" + suffix
+	}
+	return p.path("." + strings.TrimPrefix(name, ".") + suffix)
 }
 
 // sync makes renames last.

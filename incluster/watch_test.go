@@ -3,6 +3,7 @@ package incluster
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -142,6 +143,26 @@ func TestWatcherKnowsTimes(t *testing.T) {
 	s, err := w.look()
 	if err != nil || !s.Begun || s.Free || s.Grace != 5*time.Minute || s.Late > -time.Hour || s.Late < -65*time.Minute {
 		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+// A watcher that has given up the one with the lock does not write into its files.
+func TestWriteBesideTheHolder(t *testing.T) {
+	holder, other := place{dir: t.TempDir()}, place{}
+	other.dir = holder.dir
+	if err := holder.take(); err != nil {
+		t.Fatal(err)
+	}
+	defer holder.release()
+	err := holder.create(Archive, func(f *os.File) error {
+		_, first := f.WriteString("all of ")
+		between := other.write(Archive, []byte("what was there"))
+		_, second := f.WriteString("it")
+		return errors.Join(first, between, second)
+	})
+	text, readErr := os.ReadFile(holder.path(Archive))
+	if err != nil || readErr != nil || string(text) != "all of it" {
+		t.Errorf("%q, %v", text, errors.Join(err, readErr))
 	}
 }
 
