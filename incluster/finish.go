@@ -35,13 +35,14 @@ func (p *place) document(e outcome.Ending) (document []byte, reason string) {
 	out := p.path(OutDir)
 	own, _ := os.ReadFile(filepath.Join(out, reports.JUnitFile)) // one that is missing is judged as such
 	summary, err := os.ReadFile(filepath.Join(out, reports.SummaryFile))
-	if whole := err == nil; !whole {
+	whole := err == nil
+	if !whole {
 		if partial, err := partialJUnit(out, e.Unfinished()); err == nil {
 			own = partial
 		}
 	}
 	return outcome.Document(own, outcome.Report{
-		Ending: e, Results: err == nil, Log: p.tail(), Figures: outcome.Figures(summary),
+		Ending: e, Results: whole, Log: p.tail(), Figures: outcome.Figures(summary),
 	})
 }
 

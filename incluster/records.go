@@ -52,28 +52,25 @@ func (f *follower) look() (news bool) {
 func partialJUnit(dir, reason string) ([]byte, error) {
 	var out bytes.Buffer
 	reason = cmp.Or(reason, "its results are not whole")
-	left, err := reports.Salvage(dir)
+	if run, err := reports.ReadUnfinished(dir); err == nil {
+		err = partialRun(&out, run, reason)
+		return out.Bytes(), err
+	}
+	left, err := reports.Salvage(dir) // it is no conformance run, or damaged
 	if err != nil {
 		return nil, err
 	}
-	switch run := left.Run.(type) {
-	case *v1.Run:
-		err = partialRun(&out, dir, reason)
-	case *v1.CheckRun:
-		run.Trouble = reason
-		err = render.CheckJUnit(&out, run)
-	default:
-		err = errors.New("experiment has no cases")
+	run, ok := left.Run.(*v1.CheckRun)
+	if !ok {
+		return nil, errors.New("experiment has no cases")
 	}
+	run.Trouble = reason
+	err = render.CheckJUnit(&out, run)
 	return out.Bytes(), err
 }
 
 // partialRun writes the cases that were judged, and as unfinished all others.
-func partialRun(w io.Writer, dir, reason string) error {
-	run, err := reports.ReadUnfinished(dir)
-	if err != nil {
-		return err
-	}
+func partialRun(w io.Writer, run *v1.Run, reason string) error {
 	for _, name := range run.Order {
 		if !slices.ContainsFunc(run.Cases, func(c v1.Case) bool { return c.Name == name }) {
 			run.Cases = append(run.Cases, v1.Case{Name: name, Outcome: v1.Unfinished, Reason: reason})
