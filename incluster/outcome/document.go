@@ -136,7 +136,8 @@ type message struct {
 const CaseName = "the experiment came to its end"
 
 // suiteOf is the suite of that case. Sonobuoy drops properties, and keeps what a case printed
-// among its details.
+// among its details. The encoder puts U+FFFD in place of what no XML document may hold, also of
+// half a character, where the log was cut.
 func suiteOf(r Report, unfinished string) suite {
 	s := suite{
 		Name: "netassay in the cluster", Tests: 1,
@@ -144,17 +145,13 @@ func suiteOf(r Report, unfinished string) suite {
 	}
 	var figures strings.Builder
 	for _, f := range r.Figures {
-		s.Properties = append(s.Properties, property{inXML(f.Name), inXML(f.Value)})
+		s.Properties = append(s.Properties, property(f))
 		fmt.Fprintf(&figures, "%s: %s\n", f.Name, f.Value)
 	}
-	s.Case.Out = inXML(figures.String())
+	s.Case.Out = figures.String()
 	if unfinished != "" {
 		s.Errors = 1
-		s.Case.Error = &message{Message: inXML("unfinished: " + unfinished), Type: "Unfinished", Body: inXML(r.Log)}
+		s.Case.Error = &message{Message: "unfinished: " + unfinished, Type: "Unfinished", Body: r.Log}
 	}
 	return s
 }
-
-// inXML is text without what no XML document may hold. The encoder replaces these characters by
-// U+FFFD too; half a character, of a log that was cut, it leaves to us.
-func inXML(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
