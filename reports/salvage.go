@@ -64,15 +64,15 @@ func (s *Salvaged) Whole() bool { return s.Verdict != "" && s.Unread == 0 && len
 func (s *Salvaged) Experiment() string {
 	switch s.Run.(type) {
 	case *v1.Run:
-		return "conformance"
+		return v1.KindConformance.Experiment()
 	case *v1.CheckRun:
-		return "aks-check"
+		return v1.KindCheck.Experiment()
 	case *v1.ChaosRun:
-		return "chaos"
+		return v1.KindChaos.Experiment()
 	case *v1.ScaleData:
-		return "scale"
+		return v1.KindScale.Experiment()
 	case *v1.FuzzRun:
-		return "fuzz"
+		return v1.KindFuzz.Experiment()
 	}
 	return ""
 }
@@ -141,7 +141,7 @@ func (s *Salvaged) records() {
 			s.Verdict = c.Verdict
 		}
 		if s.Run == nil {
-			if !v1.KindOf(r).Conditions() && s.Unread == 0 {
+			if v1.KindOf(r).Experiment() == "" && s.Unread == 0 {
 				s.trouble(RecordsFile, 1, "the first record holds no conditions: the beginning was cut off, take the whole file")
 			}
 			s.Run = v1.Begin(r)

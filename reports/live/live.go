@@ -2,6 +2,7 @@ package live
 
 import (
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -116,16 +117,16 @@ func (r *Run) Record(record v1.Record) {
 	r.records.WithLabelValues(string(v1.KindOf(record))).Inc()
 	switch v := record.(type) {
 	case *v1.RunConditions:
-		r.begin("conformance", v.Cluster, v.Tool, float64(v.Started.UnixMilli())/1000)
+		r.begin(v, v.Cluster, v.Tool, v.Started)
 		r.planned.WithLabelValues().Set(float64(len(v.Order)))
 	case *v1.CheckConditions:
-		r.begin("aks-check", v.Cluster, v.Tool, float64(v.Started.UnixMilli())/1000)
+		r.begin(v, v.Cluster, v.Tool, v.Started)
 	case *v1.ChaosConditions:
-		r.begin("chaos", v.Cluster, v.Tool, float64(v.Started.UnixMilli())/1000)
+		r.begin(v, v.Cluster, v.Tool, v.Started)
 	case *v1.ScaleConditions:
-		r.begin("scale", v.Cluster, v.Tool, float64(v.Started.UnixMilli())/1000)
+		r.begin(v, v.Cluster, v.Tool, v.Started)
 	case *v1.FuzzConditions:
-		r.begin("fuzz", v.Cluster, v.Tool, float64(v.Started.UnixMilli())/1000)
+		r.begin(v, v.Cluster, v.Tool, v.Started)
 	case *v1.Case:
 		r.cases.WithLabelValues(lower(v.Outcome)).Inc()
 	case *v1.PlayedCase:
@@ -150,10 +151,10 @@ func (r *Run) Record(record v1.Record) {
 }
 
 // begin is called again when more of the conditions is known.
-func (r *Run) begin(experiment, cluster, tool string, started float64) {
+func (r *Run) begin(conditions v1.Record, cluster, tool string, started time.Time) {
 	r.info.Reset()
-	r.info.WithLabelValues(experiment, cluster, tool).Set(1)
-	r.started.Set(started)
+	r.info.WithLabelValues(v1.KindOf(conditions).Experiment(), cluster, tool).Set(1)
+	r.started.Set(float64(started.UnixMilli()) / 1000)
 }
 
 func (r *Run) cell(c *v1.Cell) {

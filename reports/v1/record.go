@@ -92,9 +92,16 @@ func (*Metric) recordKind() RecordKind          { return KindMetric }
 func (*Note) recordKind() RecordKind            { return KindNote }
 func (*Conclusion) recordKind() RecordKind      { return KindVerdict }
 
-// Conditions reports whether records of this kind hold the conditions of a run, and so name
-// its experiment.
-func (k RecordKind) Conditions() bool { return strings.HasSuffix(string(k), "-run") }
+// Experiment is the name of the experiment whose conditions records of this kind hold; "" for
+// kinds that hold something else.
+func (k RecordKind) Experiment() string {
+	switch k {
+	case KindConformance, KindCheck, KindChaos, KindScale, KindFuzz:
+		return strings.TrimSuffix(string(k), "-run")
+	default:
+		return ""
+	}
+}
 
 // Blanks are an empty record of each kind.
 func Blanks() []Record {

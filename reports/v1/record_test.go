@@ -48,6 +48,20 @@ func TestRecordsRoundTrip(t *testing.T) {
 	}
 }
 
+// Conditions name their experiment, and nothing else does: a night-run holds none.
+func TestKindsNameTheirExperiment(t *testing.T) {
+	got := map[RecordKind]string{}
+	for _, r := range Blanks() {
+		if name := KindOf(r).Experiment(); name != "" {
+			got[KindOf(r)] = name
+		}
+	}
+	want := map[RecordKind]string{KindConformance: "conformance", KindCheck: "aks-check", KindChaos: "chaos", KindScale: "scale", KindFuzz: "fuzz"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // A line that is read is written as it was understood, and nothing that is no record is read.
 func FuzzDecodeRecord(f *testing.F) {
 	for _, r := range each() {
