@@ -89,23 +89,33 @@ func (d *Directory) Append(records ...v1.Record) {
 	if d.err != nil {
 		return
 	}
-	var lines []byte
-	for _, r := range records {
-		line, err := v1.EncodeRecord(r)
-		if err != nil {
-			d.err = err
-			return
-		}
-		lines = append(lines, line...)
+	lines, err := encode(records)
+	if err == nil {
+		_, err = d.stream.Write(lines)
 	}
-	if _, d.err = d.stream.Write(lines); d.err == nil {
-		d.follow(records)
+	if err != nil {
+		d.err = err
+		return
 	}
+	d.follow(records)
 	if d.watch != nil {
 		for _, r := range records {
 			d.watch(r)
 		}
 	}
+}
+
+// encode gives the lines of records.
+func encode(records []v1.Record) ([]byte, error) {
+	var lines []byte
+	for _, r := range records {
+		line, err := v1.EncodeRecord(r)
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, line...)
+	}
+	return lines, nil
 }
 
 // Watch lets somebody see each record that is written from now on; it must take no time.

@@ -108,6 +108,22 @@ func TestCheckAndChaosDirectories(t *testing.T) {
 	}
 }
 
+// What is counted while a run goes on is what a reader of its directory will find.
+func TestWatchSeesWhatIsWritten(t *testing.T) {
+	dir := open(t, t.TempDir())
+	var seen []v1.Record
+	dir.Watch(func(r v1.Record) { seen = append(seen, r) })
+	one, two := &v1.Note{Text: "one"}, &v1.Note{Text: "two"}
+	dir.Append(one, two)
+	if err := dir.stream.Close(); err != nil {
+		t.Fatal(err)
+	}
+	dir.Append(&v1.Note{Text: "lost"})
+	if diff := cmp.Diff([]v1.Record{one, two}, seen); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // What went wrong in the stream is told at the end, and no file pretends that all is well.
 func TestStreamErrorsAreTold(t *testing.T) {
 	path := t.TempDir()

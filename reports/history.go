@@ -30,13 +30,9 @@ func NightID(began time.Time, run string) string {
 // AppendNight adds a night to the history in dir, which is made when it is missing. A night that
 // is there already is refused.
 func AppendNight(dir string, n *v1.Night) error {
-	var text []byte
-	for _, r := range n.Records() {
-		line, err := v1.EncodeRecord(r)
-		if err != nil {
-			return err
-		}
-		text = append(text, line...)
+	text, err := encode(n.Records())
+	if err != nil {
+		return err
 	}
 	if len(text) > MaxNight {
 		return fmt.Errorf("night %s has %d bytes, at most %d are kept: run fewer experiments or engines in a night", n.ID, len(text), MaxNight)
@@ -48,8 +44,7 @@ func AppendNight(dir string, n *v1.Night) error {
 	if _, err := os.Lstat(path); err == nil {
 		return fmt.Errorf("history %s has night %s already", dir, n.ID)
 	}
-	err := writeWhole(path, func(w io.Writer) error { _, err := w.Write(text); return err })
-	if err != nil {
+	if err := writeWhole(path, func(w io.Writer) error { _, err := w.Write(text); return err }); err != nil {
 		return fmt.Errorf("write night: %w", err)
 	}
 	return nil
@@ -91,15 +86,7 @@ func readNight(path string) (*v1.Night, error) {
 		return nil, fmt.Errorf("%s has %d bytes, a night has at most %d: take it out of the history", path, info.Size(), MaxNight)
 	}
 	var n v1.Night
-	whole := false
-	err = readLines(path, func(line []byte) error {
-		r, err := v1.DecodeRecord(line)
-		if err != nil {
-			return err
-		}
-		_, whole = r.(*v1.Conclusion)
-		return n.Add(r)
-	})
+	whole, err := readRecords(path, &n)
 	switch {
 	case err != nil:
 		return nil, err

@@ -15,7 +15,12 @@ import (
 // Read puts the run in a result directory together from its records. whole is false when
 // there is no verdict: the run was killed, or goes on.
 func Read(dir string, into v1.Experiment) (whole bool, err error) {
-	err = readLines(filepath.Join(dir, RecordsFile), func(line []byte) error {
+	return readRecords(filepath.Join(dir, RecordsFile), into)
+}
+
+// readRecords is Read of a file.
+func readRecords(path string, into v1.Experiment) (whole bool, err error) {
+	err = readLines(path, func(line []byte) error {
 		r, err := v1.DecodeRecord(line)
 		if err != nil {
 			return err
