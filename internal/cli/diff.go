@@ -36,12 +36,7 @@ Exit code 0: nothing got worse. 1: something did. 2: the two can't be compared.`
 		Example: `  netassay diff results/main results/branch
   netassay diff results/reference results/kube-router -o html > diff.html
   netassay diff results/main results/branch -o markdown > comment.md`,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) != 2 {
-				return fmt.Errorf("got %d results: give two, %s BASE HEAD", len(args), c.CommandPath())
-			}
-			return nil
-		},
+		Args: twoResults,
 		RunE: func(_ *cobra.Command, args []string) error {
 			return runDiff(stdio, args[0], args[1], output, o)
 		},

@@ -36,12 +36,7 @@ is not published.`,
     --under '2 CPUs, 24 GiB, nothing else at work' \
     --reproduce 'make conformance ARGS="--seed 2163114118"'
   netassay report table > docs/engines.md`,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return fmt.Errorf("got %d directories: give one, %s DIR", len(args), c.CommandPath())
-			}
-			return nil
-		},
+		Args: oneDirectory("DIR"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return reportPublish(stdio.Out, args[0], engine, out, said)
 		},

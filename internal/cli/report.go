@@ -48,12 +48,7 @@ Exit code 0: all are whole. 1: something is unfinished, missing or damaged. 2: a
 can't be read, or holds no results.`,
 		Example: `  netassay report validate results/*
   netassay report validate results/20261129-000431-conformance -o json`,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return fmt.Errorf("give result directories: %s DIR [DIR...]", c.CommandPath())
-			}
-			return nil
-		},
+		Args: someResults("DIR"),
 		RunE: func(_ *cobra.Command, args []string) error { return reportValidate(stdio, args, output) },
 	}
 	c.Flags().StringVarP(&output, "output", "o", output, "table or json")

@@ -25,12 +25,7 @@ what could not be read, and that the run is unfinished.
 Exit code 0: written. 2: a directory can't be read, or holds no results.`,
 		Example: `  netassay report page results/20261129-000431-conformance-reference
   netassay report page results/*`,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return fmt.Errorf("give result directories: %s DIR [DIR...]", c.CommandPath())
-			}
-			return nil
-		},
+		Args: someResults("DIR"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			for _, dir := range args {
 				path, err := writePage(dir)

@@ -110,6 +110,35 @@ func noArgs(c *cobra.Command, args []string) error {
 	return nil
 }
 
+// twoResults is the argument check of commands that compare.
+func twoResults(c *cobra.Command, args []string) error {
+	if len(args) != 2 {
+		return fmt.Errorf("got %d results: give two, %s BASE HEAD", len(args), c.CommandPath())
+	}
+	return nil
+}
+
+// someResults is the argument check of commands that read result directories; name is how their
+// help calls one.
+func someResults(name string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return fmt.Errorf("give result directories: %s %s [%s...]", c.CommandPath(), name, name)
+		}
+		return nil
+	}
+}
+
+// oneDirectory is the argument check of commands that read one; name is how their help calls it.
+func oneDirectory(name string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return fmt.Errorf("got %d directories: give one, %s %s", len(args), c.CommandPath(), name)
+		}
+		return nil
+	}
+}
+
 // flagError turns pflag's error about an unknown flag into one with the nearest flags.
 func flagError(c *cobra.Command, err error) error {
 	text := err.Error()

@@ -31,12 +31,7 @@ floor of the method moved, the host changed, and there is no verdict.
 Exit code 0: no change, or an improvement. 1: a regression. 2: the two can't be compared.`,
 		Example: `  netassay scale compare results/main results/branch
   netassay scale compare --min-effect 0.1 old/bench.txt new/bench.txt --sequential`,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) != 2 {
-				return fmt.Errorf("got %d results: give two, %s BASE HEAD", len(args), c.CommandPath())
-			}
-			return nil
-		},
+		Args: twoResults,
 		RunE: func(_ *cobra.Command, args []string) error { return scaleCompare(stdio, args[0], args[1], o) },
 	}
 	compareFlags(c.Flags(), &o)
@@ -114,12 +109,7 @@ cost at twice the size. Nodes, pods, namespaces and policies grow together; what
 or one policy has must stay the same.`,
 		Example: `  make scale-growth
   netassay scale growth results/growth/*`,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return fmt.Errorf("give result directories: %s RESULT [RESULT...]", c.CommandPath())
-			}
-			return nil
-		},
+		Args: someResults("RESULT"),
 		RunE: func(_ *cobra.Command, args []string) error { return scaleGrowth(stdio, args) },
 	}
 }

@@ -81,12 +81,7 @@ be shown, or not all of it.`,
   netassay trend history -o markdown > docs/nights.md
   netassay trend history --fail-within 3
   netassay trend history --push http://pushgateway:9091 -o text`,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return fmt.Errorf("got %d directories: give one, %s HISTORY", len(args), c.CommandPath())
-			}
-			return nil
-		},
+		Args: oneDirectory("HISTORY"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := errors.Join(f.check(), suggest.OneOf("--output value", format, "text", "markdown", "html", "openmetrics", "json")); err != nil {
 				return err
