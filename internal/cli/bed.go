@@ -89,12 +89,10 @@ func (b *bed) run(ctx context.Context, stdio IO, logs string, do func(context.Co
 // failed.
 func (s IO) end(out string, verdict v1.Verdict, failed ...error) error {
 	fmt.Fprintf(s.Out, "\nresults: %s\n", out)
-	if page := filepath.Join(out, reports.PageFile); errors.Join(failed...) == nil {
-		fmt.Fprintf(s.Out, "page:    %s\n", page)
-	}
 	if err := errors.Join(failed...); err != nil {
 		return err
 	}
+	fmt.Fprintf(s.Out, "page:    %s\n", filepath.Join(out, reports.PageFile))
 	return withCode(v1.ExitCode(verdict))
 }
 

@@ -175,8 +175,7 @@ func (f *nightlyFlags) experiment(ctx context.Context, stdio IO, night *v1.Night
 	figures, reading := collectNight(m.name, out, &run)
 	// A run that says nothing, and says why in its own verdict, has not failed to run.
 	if reading != nil {
-		run.Trouble = oneLine(errors.Join(err, reading))
-		run.Verdict = v1.VerdictVoid
+		run.Trouble = oneLine(errors.Join(err, reading).Error())
 	}
 	night.Runs = append(night.Runs, run)
 	night.Metrics = append(night.Metrics, append(metrics.OfRun(&run), figures...)...)
@@ -191,13 +190,8 @@ func prefixed(prefix, text string) string {
 	return prefix + text
 }
 
-// oneLine is an error without its line breaks.
-func oneLine(err error) string {
-	if err == nil {
-		return ""
-	}
-	return strings.Join(strings.Fields(err.Error()), " ")
-}
+// oneLine is text without its line breaks.
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 // tell shows the trend with the night in it, leaves it beside the results, and ends the command.
 func (f *nightlyFlags) tell(stdio IO, night *v1.Night) error {

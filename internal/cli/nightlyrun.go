@@ -83,7 +83,7 @@ func collectConformance(dir string, run *v1.NightRun) ([]v1.Metric, error) {
 	run.Load = fmt.Sprintf("%s, families %s, paths %s, %d nodes", run.Load, strings.Join(r.Families, " "), r.Paths, r.Nodes)
 	for i := range r.Cases {
 		if c := &r.Cases[i]; c.Outcome == v1.Fail && len(run.Reasons) < maxReasons {
-			run.Reasons = append(run.Reasons, oneLine(fmt.Errorf("case %s: %s", c.Name, c.Reason)))
+			run.Reasons = append(run.Reasons, oneLine("case "+c.Name+": "+c.Reason))
 		}
 	}
 	figures := r.Figures()

@@ -56,8 +56,8 @@ can't be read, or holds no results.`,
 }
 
 func reportValidate(stdio IO, dirs []string, output string) error {
-	if output != "table" && output != "json" {
-		return suggest.Unknown("output format", output, []string{"table", "json"})
+	if err := suggest.OneOf("output format", output, "table", "json"); err != nil {
+		return err
 	}
 	all := make([]validated, 0, len(dirs))
 	for _, dir := range dirs {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/push"
@@ -83,7 +85,7 @@ be shown, or not all of it.`,
   netassay trend history --push http://pushgateway:9091 -o text`,
 		Args: oneDirectory("HISTORY"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if err := errors.Join(f.check(), suggest.OneOf("--output value", format, "text", "markdown", "html", "openmetrics", "json")); err != nil {
+			if err := errors.Join(f.check(), suggest.OneOf("--output value", format, slices.Sorted(maps.Keys(trendFormats()))...)); err != nil {
 				return err
 			}
 			return f.show(stdio, args[0], format)
