@@ -77,22 +77,50 @@ func ReadScale(dir string) (*v1.ScaleData, error) {
 	if len(dirs) == 0 {
 		return nil, fmt.Errorf("%s has no %s, nor a directory that has: give a result directory of netassay scale", dir, RecordsFile)
 	}
-	var all []*v1.ScaleData
-	for _, dir := range dirs {
-		d, err := readScale(dir)
+	return joinScale(dir, dirs, func(i int) (*v1.ScaleData, error) { return readScale(dirs[i]) })
+}
+
+// JoinScale is ReadScale of what was read of dir's directories already; what Salvage would leave
+// out is an error here.
+func JoinScale(dir string, found []*Salvaged) (*v1.ScaleData, error) {
+	dirs := make([]string, len(found))
+	for i, s := range found {
+		dirs[i] = s.Dir
+	}
+	return joinScale(dir, dirs, func(i int) (*v1.ScaleData, error) {
+		s := found[i]
+		if len(s.Troubles) > 0 {
+			return nil, errors.New(s.Troubles[0].String())
+		}
+		if s.Layout == LayoutRecords && s.Verdict == "" {
+			return nil, withoutVerdict(s.Dir)
+		}
+		return s.Run.(*v1.ScaleData), nil
+	})
+}
+
+// joinScale puts the runs of several directories together, as repeats of one.
+func joinScale(dir string, dirs []string, read func(i int) (*v1.ScaleData, error)) (*v1.ScaleData, error) {
+	all := make([]*v1.ScaleData, len(dirs))
+	for i := range dirs {
+		d, err := read(i)
 		if err != nil {
 			return nil, err
 		}
 		if err := d.Check(); err != nil {
-			return nil, fmt.Errorf("%s: %w", dir, err)
+			return nil, fmt.Errorf("%s: %w", dirs[i], err)
 		}
-		all = append(all, d)
+		all[i] = d
 	}
 	d, err := v1.JoinScale(all)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	return d, nil
+}
+
+func withoutVerdict(dir string) error {
+	return fmt.Errorf("%s ends without a verdict: the run was killed or goes on, give one that came to its end", filepath.Join(dir, RecordsFile))
 }
 
 // Directories are the result directories that a path stands for: itself, or those in it, by name.
@@ -127,7 +155,7 @@ func readScale(dir string) (*v1.ScaleData, error) {
 	if exists(dir, RecordsFile) {
 		whole, err := Read(dir, &d)
 		if err == nil && !whole {
-			err = fmt.Errorf("%s ends without a verdict: the run was killed or goes on, give one that came to its end", filepath.Join(dir, RecordsFile))
+			err = withoutVerdict(dir)
 		}
 		return &d, err
 	}

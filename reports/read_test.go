@@ -35,7 +35,7 @@ func writeScale(t *testing.T, path string, records ...v1.Record) *v1.ScaleData {
 	var d v1.ScaleData
 	dir := open(t, path)
 	dir.Into(&d)(records...)
-	if err := dir.Scale(&d, &v1.ScaleSummary{}, func(io.Writer) error { return nil }); err != nil {
+	if err := dir.Scale(&d, &v1.ScaleSummary{Verdict: v1.VerdictPass}, func(io.Writer) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	return &d
@@ -57,6 +57,13 @@ func TestScaleDirectoryRoundTrips(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+	found, err := Salvage(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if joined, err := JoinScale(dir, []*Salvaged{found}); err != nil || !cmp.Equal(got, joined) {
+		t.Errorf("joined: %v (-read +joined):\n%s", err, cmp.Diff(got, joined))
 	}
 }
 
@@ -114,6 +121,13 @@ func TestReadScaleRefuses(t *testing.T) {
 			tc.spoil(t, dir)
 			if _, err := ReadScale(dir); err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("got %v, want %q", err, tc.want)
+			}
+			found, err := Salvage(dir)
+			if err != nil {
+				return // there is nothing to join
+			}
+			if _, err := JoinScale(dir, []*Salvaged{found}); err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("joined: got %v, want %q", err, tc.want)
 			}
 		})
 	}

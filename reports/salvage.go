@@ -2,6 +2,7 @@ package reports
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -199,7 +200,7 @@ func (s *Salvaged) eachLine(name string, take func(line []byte) error) {
 		case long:
 			s.trouble(name, n, "the line is longer than any that is written: the file was edited, take the whole one")
 		default:
-			if err := take(slices.Clip(line)); err != nil {
+			if err := take(slices.Clip(bytes.TrimSuffix(line, []byte("\n")))); err != nil {
 				s.trouble(name, n, err.Error())
 			}
 		}

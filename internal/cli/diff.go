@@ -72,7 +72,7 @@ func runDiff(stdio IO, base, head, output string, o compare.Options) error {
 	if err != nil {
 		return err
 	}
-	r.Notes = append(append(b.notes, h.notes...), r.Notes...)
+	r.Notes = slices.Concat(b.leftOut(), h.leftOut(), r.Notes)
 	if err := write(r); err != nil {
 		return fmt.Errorf("write difference: %w", err)
 	}
@@ -83,8 +83,17 @@ func runDiff(stdio IO, base, head, output string, o compare.Options) error {
 type side struct {
 	path       string
 	experiment string
-	runs       []v1.Experiment
-	notes      []string
+	found      []*reports.Salvaged
+}
+
+// leftOut are notes of what could not be read.
+func (s *side) leftOut() (notes []string) {
+	for _, found := range s.found {
+		for _, t := range found.Troubles {
+			notes = append(notes, "left out: "+t.String())
+		}
+	}
+	return notes
 }
 
 func readSide(progress io.Writer, path string) (*side, error) {
@@ -109,20 +118,17 @@ func readSide(progress io.Writer, path string) (*side, error) {
 			return nil, fmt.Errorf("%s has runs of %s and of %s: one side holds runs of one kind", path, s.experiment, found.Experiment())
 		}
 		s.experiment = found.Experiment()
-		s.runs = append(s.runs, found.Run)
-		for _, t := range found.Troubles {
-			s.notes = append(s.notes, "left out: "+t.String())
-		}
+		s.found = append(s.found, found)
 	}
 	return s, nil
 }
 
 // only is the one run of a side that can't have repeats.
 func only[T v1.Experiment](s *side) (run T, err error) {
-	if len(s.runs) != 1 {
-		return run, fmt.Errorf("%s has %d runs of %s: give one result directory", s.path, len(s.runs), s.experiment)
+	if len(s.found) != 1 {
+		return run, fmt.Errorf("%s has %d runs of %s: give one result directory", s.path, len(s.found), s.experiment)
 	}
-	return s.runs[0].(T), nil
+	return s.found[0].Run.(T), nil
 }
 
 func differ(base, head *side, o compare.Options) (*diff.Report, error) {
@@ -133,7 +139,7 @@ func differ(base, head *side, o compare.Options) (*diff.Report, error) {
 	case "conformance":
 		return differConformance(base, head, o), nil
 	case "scale":
-		return differScale(base.path, head.path, o)
+		return differScale(base, head, o)
 	case "aks-check":
 		return differOnly(base, head, diff.Check)
 	case "chaos":
@@ -169,8 +175,8 @@ func differConformance(base, head *side, o compare.Options) *diff.Report {
 
 func suiteRuns(s *side) []*v1.Run {
 	var out []*v1.Run
-	for _, run := range s.runs {
-		out = append(out, run.(*v1.Run))
+	for _, found := range s.found {
+		out = append(out, found.Run.(*v1.Run))
 	}
 	return out
 }
@@ -191,12 +197,12 @@ func suiteSide(engine string, runs []*v1.Run) compare.Side {
 	return s
 }
 
-func differScale(basePath, headPath string, o compare.Options) (*diff.Report, error) {
-	base, err := reports.ReadScale(basePath)
+func differScale(baseSide, headSide *side, o compare.Options) (*diff.Report, error) {
+	base, err := reports.JoinScale(baseSide.path, baseSide.found)
 	if err != nil {
 		return nil, err
 	}
-	head, err := reports.ReadScale(headPath)
+	head, err := reports.JoinScale(headSide.path, headSide.found)
 	if err != nil {
 		return nil, err
 	}
@@ -204,7 +210,7 @@ func differScale(basePath, headPath string, o compare.Options) (*diff.Report, er
 	b, h := summary.Of(base), summary.Of(head)
 	var names []string
 	var bases, heads []v1.EngineSummary
-	baseSide, headSide := summary.Side(base), summary.Side(head)
+	baseFigures, headFigures := summary.Side(base), summary.Side(head)
 	var pair [2][]compare.Metric
 	for _, e := range both {
 		name := e[0]
@@ -213,12 +219,12 @@ func differScale(basePath, headPath string, o compare.Options) (*diff.Report, er
 		}
 		names = append(names, name)
 		bases, heads = append(bases, engineOf(&b, e[0])), append(heads, engineOf(&h, e[1]))
-		pair[0] = append(pair[0], renamed(baseSide.Metrics, e[0], name)...)
-		pair[1] = append(pair[1], renamed(headSide.Metrics, e[1], name)...)
+		pair[0] = append(pair[0], renamed(baseFigures.Metrics, e[0], name)...)
+		pair[1] = append(pair[1], renamed(headFigures.Metrics, e[1], name)...)
 	}
-	r := diff.Scale(scaleSideOf(basePath, base, &b), scaleSideOf(headPath, head, &h), [2]map[string]string{baseSide.Conditions, headSide.Conditions}, names, bases, heads)
-	baseSide.Metrics, headSide.Metrics = pair[0], pair[1]
-	result := compare.Compare(baseSide, headSide, o)
+	r := diff.Scale(scaleSideOf(baseSide.path, base, &b), scaleSideOf(headSide.path, head, &h), [2]map[string]string{baseFigures.Conditions, headFigures.Conditions}, names, bases, heads)
+	baseFigures.Metrics, headFigures.Metrics = pair[0], pair[1]
+	result := compare.Compare(baseFigures, headFigures, o)
 	addFigures(r, &result, true)
 	return r, nil
 }
