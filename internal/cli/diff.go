@@ -158,7 +158,9 @@ func differOnly[T v1.Experiment](base, head *side, compare func(base, head strin
 	if err != nil {
 		return nil, err
 	}
-	return compare(base.path, head.path, b, h), nil
+	r := compare(base.path, head.path, b, h)
+	r.Base.Verdict, r.Head.Verdict = base.found[0].Verdict, head.found[0].Verdict
+	return r, nil
 }
 
 func differConformance(base, head *side, o compare.Options) *diff.Report {

@@ -83,3 +83,31 @@ func TestDiff(t *testing.T) {
 		t.Errorf("error %v, %+v", err, r)
 	}
 }
+
+// chaosResults writes a result directory of a chaos run in which so many packets leaked.
+func chaosResults(t *testing.T, verdict v1.Verdict, leaked uint64) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "run")
+	dir, err := reports.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var run v1.ChaosRun
+	dir.Into(&run)(&v1.ChaosConditions{Schema: v1.Schema}, &v1.Backend{Backend: "nft", Tally: v1.Tally{UDP: v1.Counts{Leaked: leaked}}})
+	if err := dir.Chaos(&run, &v1.ChaosSummary{Verdict: verdict}); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// What a run of the other experiments came to is in its records, not in what is compared.
+func TestDiffTellsVerdicts(t *testing.T) {
+	code, out, errs := run(t, "diff", chaosResults(t, v1.VerdictPass, 0), chaosResults(t, v1.VerdictFail, 3), "-o", "json")
+	var r diff.Report
+	if err := json.Unmarshal([]byte(out), &r); err != nil || code != exitFail {
+		t.Fatalf("error %v, exit code %d: %s", err, code, errs)
+	}
+	if r.Conclusion != diff.Worse || r.Base.Verdict != v1.VerdictPass || r.Head.Verdict != v1.VerdictFail {
+		t.Errorf("%s, base %q, head %q", r.Conclusion, r.Base.Verdict, r.Head.Verdict)
+	}
+}

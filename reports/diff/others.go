@@ -7,10 +7,11 @@ import (
 	v1 "github.com/netassay/netassay/reports/v1"
 )
 
-// Check compares runs of the AKS check, step by step.
+// Check compares runs of the AKS check, step by step. The verdicts of the sides are the caller's to
+// tell: the records have them.
 func Check(baseName, headName string, base, head *v1.CheckRun) *Report {
 	side := func(name string, r *v1.CheckRun) Side {
-		return Side{Name: name, Engine: r.Engine, Version: r.Tool, Runs: 1, Verdict: r.Verdict()}
+		return Side{Name: name, Engine: r.Engine, Version: r.Tool, Runs: 1}
 	}
 	r := &Report{Experiment: "aks-check", Base: side(baseName, base), Head: side(headName, head)}
 	r.Conditions = differing(map[string]string{"cluster": base.Cluster}, map[string]string{"cluster": head.Cluster})
@@ -29,7 +30,8 @@ func Check(baseName, headName string, base, head *v1.CheckRun) *Report {
 	return r
 }
 
-// Chaos compares chaos runs: whether packets leaked or were lost, on each backend.
+// Chaos compares chaos runs: whether packets leaked or were lost, on each backend. Verdicts as in
+// Check.
 func Chaos(baseName, headName string, base, head *v1.ChaosRun) *Report {
 	side := func(name string, r *v1.ChaosRun) Side {
 		return Side{Name: name, Engine: "reference", Version: r.Tool, Runs: 1}
