@@ -169,10 +169,8 @@ func (r *Report) CountCells(c Change) (n int) {
 
 // differing are the keys of two maps whose values are not equal, sorted.
 func differing(base, head map[string]string) []Differing {
-	either := maps.Clone(base)
-	maps.Copy(either, head)
 	var out []Differing
-	for _, key := range slices.Sorted(maps.Keys(either)) {
+	for _, key := range slices.Sorted(maps.Keys(union(base, head))) {
 		if base[key] != head[key] {
 			out = append(out, Differing{What: key, Base: base[key], Head: head[key]})
 		}

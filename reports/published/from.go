@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	v1 "github.com/netassay/netassay/reports/v1"
 )
@@ -21,10 +22,7 @@ func OfSuite(run *v1.Run, of int, said Said) *Report {
 	f := run.Figures()
 	r := blank(run.Engine, run.EngineVersion, run.Tool, run.Cluster, said.URL)
 	c := &Conformance{
-		Run: Run{
-			Netassay: run.Tool, ID: run.ID, Date: run.Started, Seconds: run.Finished.Sub(run.Started).Round(1e8).Seconds(),
-			Kubernetes: run.Kubernetes, Kernel: run.Kernel, Under: said.Under, Reproduce: said.Reproduce, CI: said.CI,
-		},
+		Run:    said.about(run.Tool, run.ID, run.Kubernetes, run.Kernel, run.Started, run.Finished),
 		Result: run.Verdict(), Families: run.Families, Lacks: run.Lacks,
 		Statistics: Statistics{
 			Cases: f.Cases, Of: of, Passed: f.Passed, Failed: f.Failed, NotSupported: f.NotSupported, Skipped: f.Skipped,
@@ -41,6 +39,14 @@ func OfSuite(run *v1.Run, of int, said Said) *Report {
 	c.features(run)
 	r.Conformance = c
 	return r
+}
+
+// about is what was said, with what a run knows of itself.
+func (s Said) about(tool, id, kubernetes, kernel string, started, finished time.Time) Run {
+	return Run{
+		Netassay: tool, ID: id, Date: started, Seconds: finished.Sub(started).Round(time.Second / 10).Seconds(),
+		Kubernetes: kubernetes, Kernel: kernel, Under: s.Under, Reproduce: s.Reproduce, CI: s.CI,
+	}
 }
 
 func blank(engine, version, tool, cluster, url string) *Report {
@@ -80,10 +86,7 @@ func (c *Conformance) features(run *v1.Run) {
 func OfScale(run *v1.ScaleRun, verdict v1.Verdict, e *v1.EngineSummary, said Said) *Report {
 	r := blank(e.Engine, e.Version, run.Tool, run.Cluster, said.URL)
 	s := &Scale{
-		Run: Run{
-			Netassay: run.Tool, ID: run.ID, Date: run.Started, Seconds: run.Finished.Sub(run.Started).Round(1e8).Seconds(),
-			Kubernetes: run.Kubernetes, Kernel: run.Kernel, Under: said.Under, Reproduce: said.Reproduce, CI: said.CI,
-		},
+		Run:    said.about(run.Tool, run.ID, run.Kubernetes, run.Kernel, run.Started, run.Finished),
 		Result: verdict, Load: run.Profile, Repeats: e.Repeats, DeadlineMs: run.Timing.Deadline,
 	}
 	for _, t := range e.Transitions {
