@@ -22,20 +22,17 @@ func chaos(run *v1.ChaosRun, sum *v1.ChaosSummary, s State) *Document {
 		verdict = sum.Verdict
 	}
 	badge := s.badge(verdict)
-	if sum == nil && s.Whole {
-		badge = Badge{"no verdict", Odd}
-	}
 	d := &Document{
 		Title: badge.Text + ": chaos", Kind: "netassay chaos", Name: "reference enforcer", Badge: badge,
-		Lead: fmt.Sprintf("%s, kernel %s. %s, for %s.", run.Cluster, run.Kernel, moment(run.Started), took(endOf(run.Finished, s).Sub(run.Started))),
+		Lead: fmt.Sprintf("%s, kernel %s. %s", run.Cluster, run.Kernel, s.when(run.Started, run.Finished)),
 	}
 	if run.Trouble != "" {
 		d.Alerts = append(d.Alerts, "The run ended early: "+run.Trouble)
 	}
 	leaked, lost := tally.UDP.Leaked+tally.TCP.Leaked, tally.UDP.Lost+tally.TCP.Lost
 	tiles := Tiles{
-		{"Leaked", count(leaked), fmt.Sprintf("of %s packets and connections that had to be dropped", count(tally.UDP.MustDrop+tally.TCP.MustDrop)), wrongIf(int(min(leaked, 1)), Bad)},
-		{"Lost", count(lost), fmt.Sprintf("of %s that had to pass", count(tally.UDP.MustPass+tally.TCP.MustPass)), wrongIf(int(min(lost, 1)), Warn)},
+		{"Leaked", count(leaked), fmt.Sprintf("of %s packets and connections that had to be dropped", count(tally.UDP.MustDrop+tally.TCP.MustDrop)), wrongIf(leaked, Bad)},
+		{"Lost", count(lost), fmt.Sprintf("of %s that had to pass", count(tally.UDP.MustPass+tally.TCP.MustPass)), wrongIf(lost, Warn)},
 		{"Kills and stops", count(done.Kills + done.Terms), fmt.Sprintf("%s killed, %s stopped", count(done.Kills), count(done.Terms)), Plain},
 		{"Edits", count(done.Edits), fmt.Sprintf("and %s pods made anew", count(done.Recreates)), Plain},
 		{"Damage", count(done.Drifts + done.APIOutages + done.LockHolds), fmt.Sprintf("%s drifts, %s outages of the API, %s locks held", count(done.Drifts), count(done.APIOutages), count(done.LockHolds)), Plain},
@@ -57,13 +54,6 @@ func chaos(run *v1.ChaosRun, sum *v1.ChaosSummary, s State) *Document {
 	return d
 }
 
-func endOf(finished time.Time, s State) time.Time {
-	if finished.IsZero() {
-		return s.At
-	}
-	return finished
-}
-
 func backendTable(run *v1.ChaosRun) Table {
 	t := Table{
 		Caption: "By iptables backend", Head: columnsOf("Backend", "Protocol", "#Must drop", "#Leaked", "#Must pass", "#Lost", "#Unproven", "#Overflow", "#Inconclusive", "#Seconds"),
@@ -71,12 +61,13 @@ func backendTable(run *v1.ChaosRun) Table {
 	for i := range run.Backends {
 		b := &run.Backends[i]
 		for _, p := range []struct {
-			name string
-			c    v1.Counts
-		}{{"UDP", b.UDP}, {"TCP", b.TCP}, {"both, during drift", b.Drift}} {
+			name   string
+			c      v1.Counts
+			counts bool
+		}{{"UDP", b.UDP, true}, {"TCP", b.TCP, true}, {"both, during drift", b.Drift, false}} {
 			row := plain(b.Backend, p.name, count(p.c.MustDrop), count(p.c.Leaked), count(p.c.MustPass), count(p.c.Lost), count(p.c.Unproven), count(p.c.Overflow), count(p.c.Inconclusive), fmt.Sprintf("%.0f", b.Seconds))
-			if p.name != "both, during drift" {
-				row[3].Tone, row[5].Tone = wrongIf(int(min(p.c.Leaked, 1)), Bad), wrongIf(int(min(p.c.Lost, 1)), Warn)
+			if p.counts {
+				row[3].Tone, row[5].Tone = wrongIf(p.c.Leaked, Bad), wrongIf(p.c.Lost, Warn)
 			}
 			t.Rows = append(t.Rows, row)
 		}

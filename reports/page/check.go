@@ -11,23 +11,23 @@ func check(run *v1.CheckRun, s State) *Document {
 	badge := s.badge(run.Verdict())
 	d := &Document{
 		Title: fmt.Sprintf("%s: AKS check of %s", badge.Text, run.Engine), Kind: "netassay verify", Name: run.Engine, Badge: badge,
-		Lead: fmt.Sprintf("The check of the AKS documentation. %s. %s, for %s.", run.Cluster, moment(run.Started), took(endOf(run.Finished, s).Sub(run.Started))),
+		Lead: fmt.Sprintf("The check of the AKS documentation. %s. %s", run.Cluster, s.when(run.Started, run.Finished)),
 	}
 	if run.Trouble != "" {
 		d.Alerts = append(d.Alerts, "The check could not be done: "+run.Trouble)
 	}
 	t := Table{Caption: "Each line of the walkthrough, in its order", Head: columnsOf("Step", "As it should be", "Command", "Output", "#Attempts", "#Seconds")}
-	held := 0
+	held, all := 0, Good
 	for i := range run.Steps {
 		p := &run.Steps[i]
 		ok := Cell{"yes", Good, false}
 		if !p.OK {
-			ok = Cell{"no", Bad, false}
+			ok, all = Cell{"no", Bad, false}, Bad
 		}
 		held += bit(p.OK)
 		t.Rows = append(t.Rows, []Cell{{Text: p.Title}, ok, {Text: p.Command, Code: true}, {Text: p.Output, Code: true}, {Text: count(p.Attempts)}, {Text: fmt.Sprintf("%.1f", p.Seconds)}})
 	}
-	d.section("steps", "Steps", "", Tiles{{"Steps as they should be", fmt.Sprintf("%d of %d", held, len(run.Steps)), "", tone(map[bool]v1.Outcome{true: v1.Pass, false: v1.Fail}[held == len(run.Steps)])}}, t)
+	d.section("steps", "Steps", "", Tiles{{"Steps as they should be", fmt.Sprintf("%d of %d", held, len(run.Steps)), "", all}}, t)
 	d.section("conditions", "Conditions", "",
 		facts("Engine", run.Engine, "Cluster", run.Cluster, "Run", run.ID, "netassay", run.Tool, "Started", moment(run.Started), "Finished", finished(run.Finished)),
 		Code(command(run.Command, "netassay", "verify", "--engine", run.Engine)))

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	v1 "github.com/netassay/netassay/reports/v1"
 )
@@ -14,17 +13,14 @@ import (
 // conformance is the page of a run of the suite.
 func conformance(run *v1.Run, s State) *Document {
 	f := run.Figures()
-	end := run.Finished
-	if end.IsZero() {
-		end = s.At
-	}
+	badge := s.badge(run.Verdict())
 	d := &Document{
-		Title: fmt.Sprintf("%s: conformance of %s", cmp.Or(s.badge(run.Verdict()).Text, "?"), run.Engine),
+		Title: fmt.Sprintf("%s: conformance of %s", badge.Text, run.Engine),
 		Kind:  "netassay conformance",
 		Name:  strings.TrimSpace(run.Engine + " " + run.EngineVersion),
-		Lead: fmt.Sprintf("%s, Kubernetes %s, %s. %s, for %s.", run.Cluster, cmp.Or(run.Kubernetes, "of unknown version"),
-			strings.Join(run.Families, " and "), moment(run.Started), took(end.Sub(run.Started))),
-		Badge: s.badge(run.Verdict()),
+		Lead: fmt.Sprintf("%s, Kubernetes %s, %s. %s", run.Cluster, cmp.Or(run.Kubernetes, "of unknown version"),
+			strings.Join(run.Families, " and "), s.when(run.Started, run.Finished)),
+		Badge: badge,
 		cells: pack(run),
 	}
 	d.section("summary", "Summary", "", summaryTiles(run, f), Mount{"overview", "All cases"})
@@ -82,13 +78,6 @@ func summaryTiles(run *v1.Run, f v1.Figures) Tiles {
 	return tiles
 }
 
-func wrongIf(n int, t Tone) Tone {
-	if n > 0 {
-		return t
-	}
-	return Plain
-}
-
 // orLate is a quantile of convergence, whose rank may fall on a cell that was never right.
 func orLate(q *float64, f v1.Figures) string {
 	if q == nil && f.ConvergenceCensored > 0 {
@@ -143,7 +132,6 @@ func undefined(run *v1.Run) Table {
 // conditions are what the run was made under, and how it is made again.
 func conditions(run *v1.Run) []Block {
 	t := run.Timing
-	number := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) + " ms" }
 	seconds := func(v *float64) string {
 		if v == nil {
 			return ""
@@ -154,8 +142,8 @@ func conditions(run *v1.Run) []Block {
 		"Engine", run.Engine+" "+cmp.Or(run.EngineVersion, "of this netassay"), "Cluster", run.Cluster, "Kubernetes", run.Kubernetes, "Kernel", run.Kernel,
 		"Nodes", strconv.Itoa(run.Nodes), "IP families", strings.Join(run.Families, ", "), "Run", run.ID, "netassay", run.Tool,
 		"Seed", strconv.FormatUint(run.Seed, 10), "Cases at once", strconv.Itoa(run.Parallel), "Paths", run.Paths,
-		"Probe timeout", number(t.Timeout), "Silence", number(t.Silence), "Hold", number(t.Hold), "Deadline", number(t.Deadline),
-		"Rounds", fmt.Sprintf("every %s, %s while changing", number(t.RoundEvery), number(t.FastEvery)),
+		"Probe timeout", exactly(t.Timeout), "Silence", exactly(t.Silence), "Hold", exactly(t.Hold), "Deadline", exactly(t.Deadline),
+		"Rounds", fmt.Sprintf("every %s, %s while changing", exactly(t.RoundEvery), exactly(t.FastEvery)),
 		"Lab ready after", seconds(run.LabReady), "Cluster made in", seconds(run.ClusterSeconds), "Images made in", seconds(run.ImageSeconds),
 		"Started", moment(run.Started), "Finished", finished(run.Finished),
 	)
@@ -179,13 +167,6 @@ func conditions(run *v1.Run) []Block {
 		blocks = append(blocks, Table{Caption: "Notes", Head: columnsOf("Kind", "Note"), Rows: rows})
 	}
 	return append(blocks, Code(command(run.Command, reproduce(run)...)))
-}
-
-func finished(t time.Time) string {
-	if t.IsZero() {
-		return "not"
-	}
-	return moment(t)
 }
 
 // reproduce is a command that makes the same run, of one that doesn't say how it was made.

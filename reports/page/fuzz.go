@@ -11,10 +11,10 @@ import (
 // fuzz is the page of a run of drawn cases.
 func fuzz(run *v1.FuzzRun, s State) *Document {
 	sum := run.Summary()
-	badge := s.badge(sum.Verdict)
+	badge, engines := s.badge(sum.Verdict), strings.Join(run.Engines, ", ")
 	d := &Document{
-		Title: fmt.Sprintf("%s: fuzz of %s", badge.Text, strings.Join(run.Engines, ", ")), Kind: "netassay fuzz", Name: strings.Join(run.Engines, ", "), Badge: badge,
-		Lead: fmt.Sprintf("%s. Seed %d. %s, for %s.", run.Cluster, run.Seed, moment(run.Started), took(endOf(run.Finished, s).Sub(run.Started))),
+		Title: fmt.Sprintf("%s: fuzz of %s", badge.Text, engines), Kind: "netassay fuzz", Name: engines, Badge: badge,
+		Lead: fmt.Sprintf("%s. Seed %d. %s", run.Cluster, run.Seed, s.when(run.Started, run.Finished)),
 	}
 	if run.Trouble != "" {
 		d.Alerts = append(d.Alerts, "The run could not go on: "+run.Trouble)
@@ -60,7 +60,7 @@ func fuzz(run *v1.FuzzRun, s State) *Document {
 	for _, n := range run.Notes {
 		notes.Rows = append(notes.Rows, plain(n))
 	}
-	conditions := []Block{facts("Engines", strings.Join(run.Engines, ", "), "Cluster", run.Cluster, "Seed", strconv.FormatUint(run.Seed, 10), "For", fmt.Sprintf("%g s", run.Seconds),
+	conditions := []Block{facts("Engines", engines, "Cluster", run.Cluster, "Seed", strconv.FormatUint(run.Seed, 10), "For", fmt.Sprintf("%g s", run.Seconds),
 		"Run", run.ID, "netassay", run.Tool, "Started", moment(run.Started), "Finished", finished(run.Finished))}
 	if len(notes.Rows) > 0 {
 		conditions = append(conditions, notes)

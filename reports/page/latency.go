@@ -147,7 +147,7 @@ func latencyRow(engine string, r *v1.Transition) []Cell {
 	}
 	cells := plain(r.Transition, engine, count(r.N), r.P50.String(), r.P99.String(), r.Max.Bare(), r.DueP99.Bare(), number(r.SeenP50), number(r.CommitP50),
 		count(r.Censored), count(r.Void), count(r.LeakPackets), count(r.LostPackets))
-	cells[9].Tone, cells[11].Tone = wrongIf(r.Censored, Warn), wrongIf(int(min(r.LeakPackets, 1)), Bad)
+	cells[9].Tone, cells[11].Tone = wrongIf(r.Censored, Warn), wrongIf(r.LeakPackets, Bad)
 	return cells
 }
 

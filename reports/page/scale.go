@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	v1 "github.com/netassay/netassay/reports/v1"
@@ -14,29 +13,19 @@ import (
 // scale is the page of a scale run; sum is nil while it goes on.
 func scale(data *v1.ScaleData, sum *v1.ScaleSummary, s State) *Document {
 	r := &data.Run
-	end := r.Finished
-	if end.IsZero() {
-		end = s.At
-	}
-	var engines []string
-	for _, e := range r.Engines {
-		engines = append(engines, e.Name)
-	}
+	engines := strings.Join(engineNames(r), ", ")
 	kind := "netassay scale"
 	if len(data.Samples) == 0 && len(data.Readings) > 0 {
 		kind = "netassay footprint"
 	}
-	badge := Badge{"no verdict", Odd}
-	if sum != nil || !s.Whole {
-		var v v1.Verdict
-		if sum != nil {
-			v = sum.Verdict
-		}
-		badge = s.badge(v)
+	var verdict v1.Verdict
+	if sum != nil {
+		verdict = sum.Verdict
 	}
+	badge := s.badge(verdict)
 	d := &Document{
-		Title: fmt.Sprintf("%s: scale of %s", badge.Text, strings.Join(engines, ", ")), Kind: kind, Name: strings.Join(engines, ", "),
-		Lead:  fmt.Sprintf("%s. %s, Kubernetes %s, %d CPUs. %s, for %s.", r.Profile, r.Cluster, r.Kubernetes, r.CPUs, moment(r.Started), took(end.Sub(r.Started))),
+		Title: fmt.Sprintf("%s: scale of %s", badge.Text, engines), Kind: kind, Name: engines,
+		Lead:  fmt.Sprintf("%s. %s, Kubernetes %s, %d CPUs. %s", r.Profile, r.Cluster, r.Kubernetes, r.CPUs, s.when(r.Started, r.Finished)),
 		Badge: badge,
 	}
 	for _, t := range r.Turns {
@@ -159,7 +148,7 @@ func sideBySide(sum *v1.ScaleSummary) Block {
 		if v := mostMemory(e); v != "" {
 			row[7].Text = v
 		}
-		row[5].Tone, row[6].Tone = wrongIf(int(min(e.LeakPackets, 1)), Bad), wrongIf(int(min(e.LostPackets, 1)), Warn)
+		row[5].Tone, row[6].Tone = wrongIf(e.LeakPackets, Bad), wrongIf(e.LostPackets, Warn)
 		t.Rows = append(t.Rows, row)
 	}
 	return t
@@ -190,7 +179,7 @@ func engineTiles(e *v1.EngineSummary, timed bool) Tiles {
 		tiles = append(tiles, Tile{"Slowest p99", figure(slow.P99), slow.Transition + fmt.Sprintf(", n=%d", slow.N), Plain})
 	}
 	if timed {
-		tiles = append(tiles, Tile{"Packets leaked", count(e.LeakPackets), count(e.LostPackets) + " lost", wrongIf(int(min(e.LeakPackets, 1)), Bad)})
+		tiles = append(tiles, Tile{"Packets leaked", count(e.LeakPackets), count(e.LostPackets) + " lost", wrongIf(e.LeakPackets, Bad)})
 	}
 	if v := mostMemory(e); v != "" {
 		tiles = append(tiles, Tile{"Most memory", v, "resident when loaded", Plain})
@@ -242,11 +231,10 @@ func reasons(sum *v1.ScaleSummary) Block {
 }
 
 func scaleConditions(r *v1.ScaleRun) []Block {
-	number := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) + " ms" }
 	blocks := []Block{facts(
 		"Profile", r.Profile, "Changes", r.Churn, "Cluster", r.Cluster, "Kubernetes", r.Kubernetes, "Kernel", r.Kernel,
 		"Machine", fmt.Sprintf("%d CPUs, %s", r.CPUs, v1.Quantity(float64(r.Memory), v1.UnitBytes)), "Run", r.ID, "netassay", r.Tool,
-		"A packet each", number(r.Timing.Period), "Hold", number(r.Timing.Hold), "Deadline", number(r.Timing.Deadline),
+		"A packet each", exactly(r.Timing.Period), "Hold", exactly(r.Timing.Hold), "Deadline", exactly(r.Timing.Deadline),
 		"Started", moment(r.Started), "Finished", finished(r.Finished),
 	)}
 	t := Table{Caption: "Engines", Head: columnsOf("Engine", "Version", "Limits")}
@@ -262,11 +250,15 @@ func scaleConditions(r *v1.ScaleRun) []Block {
 	if len(notes.Rows) > 0 {
 		blocks = append(blocks, notes)
 	}
+	return append(blocks, Code(command(r.Command, "netassay", "scale", "--engine", strings.Join(engineNames(r), ","), "--profile", quoted(r.Profile))))
+}
+
+func engineNames(r *v1.ScaleRun) []string {
 	var names []string
 	for _, e := range r.Engines {
 		names = append(names, e.Name)
 	}
-	return append(blocks, Code(command(r.Command, "netassay", "scale", "--engine", strings.Join(names, ","), "--profile", quoted(r.Profile))))
+	return names
 }
 
 func limits(l *v1.Limits) string {

@@ -3,6 +3,7 @@ package page
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -62,12 +63,22 @@ func (s State) badge(v v1.Verdict) Badge {
 	switch {
 	case !s.Whole:
 		return Badge{"unfinished", Odd}
-	case v == v1.VerdictPass:
-		return Badge{"pass", Good}
-	case v == v1.VerdictFail:
-		return Badge{"fail", Bad}
+	case v == "":
+		return Badge{"no verdict", Odd}
 	}
-	return Badge{string(v), Odd}
+	return Badge{string(v), ToneOf(v)}
+}
+
+// ToneOf is that of a verdict.
+func ToneOf(v v1.Verdict) Tone {
+	switch v {
+	case v1.VerdictPass:
+		return Good
+	case v1.VerdictFail:
+		return Bad
+	default:
+		return Odd
+	}
 }
 
 // tone is that of an outcome in a table.
@@ -92,6 +103,21 @@ func moment(t time.Time) string {
 }
 
 func clock(t time.Time) string { return t.UTC().Format("15:04:05.000") }
+
+// when says when a run began, and how long it took or has gone on.
+func (s State) when(started, finished time.Time) string {
+	if finished.IsZero() {
+		finished = s.At
+	}
+	return fmt.Sprintf("%s, for %s.", moment(started), took(finished.Sub(started)))
+}
+
+func finished(t time.Time) string {
+	if t.IsZero() {
+		return "not"
+	}
+	return moment(t)
+}
 
 // took is how long something lasted, as people say it.
 func took(d time.Duration) string {
@@ -124,6 +150,17 @@ func ms(v *float64) string {
 		return fmt.Sprintf("%.0f ms", *v)
 	}
 	return fmt.Sprintf("%.1f ms", *v)
+}
+
+// exactly is a time of a run's settings, in milliseconds.
+func exactly(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) + " ms" }
+
+// wrongIf is the tone of a figure that should be 0.
+func wrongIf[T ~int | ~uint64](n T, t Tone) Tone {
+	if n > 0 {
+		return t
+	}
+	return Plain
 }
 
 // facts are those of pairs that have a value.

@@ -39,18 +39,7 @@ func badge(t *trend.Trend) page.Badge {
 		return page.Badge{Text: "no nights", Tone: page.Odd}
 	}
 	last := &t.Nights[len(t.Nights)-1]
-	return page.Badge{Text: "last night: " + string(last.Verdict), Tone: toneOf(last.Verdict)}
-}
-
-func toneOf(v v1.Verdict) page.Tone {
-	switch v {
-	case v1.VerdictPass:
-		return page.Good
-	case v1.VerdictFail:
-		return page.Bad
-	default:
-		return page.Odd
-	}
+	return page.Badge{Text: "last night: " + string(last.Verdict), Tone: page.ToneOf(last.Verdict)}
 }
 
 func directionTone(d trend.Direction) page.Tone {
@@ -126,7 +115,7 @@ func nightTable(t *trend.Trend) page.Block {
 	for i := len(t.Nights) - 1; i >= 0; i-- {
 		n := &t.Nights[i]
 		table.Rows = append(table.Rows, []page.Cell{
-			{Text: n.Date()}, {Text: string(n.Verdict), Tone: toneOf(n.Verdict)}, {Text: n.RunsLine()}, {Text: strings.Join(n.New, "; ")},
+			{Text: n.Date()}, {Text: string(n.Verdict), Tone: page.ToneOf(n.Verdict)}, {Text: n.RunsLine()}, {Text: strings.Join(n.New, "; ")},
 		})
 	}
 	return table
