@@ -92,20 +92,10 @@ func chaosLanes(run *v1.ChaosRun) []Block {
 		note(run.Findings[i].To)
 	}
 	lanes := Lanes{Title: "Faults and findings", To: (last - first).Seconds(), Ticks: ticks((last - first).Seconds())}
-	at := map[string]int{}
-	put := func(name string, span Span) {
-		k, ok := at[name]
-		if !ok {
-			k = len(lanes.Lanes)
-			at[name] = k
-			lanes.Lanes = append(lanes.Lanes, Lane{Name: name})
-		}
-		lanes.Lanes[k].Spans = append(lanes.Lanes[k].Spans, span)
-	}
 	for i := range run.Faults {
 		f := &run.Faults[i]
 		seconds := (f.At - first).Seconds()
-		put(fmt.Sprintf("%s: %s", f.Backend, f.Phase), Span{From: seconds, To: seconds, Says: f.What})
+		lanes.put(fmt.Sprintf("%s: %s", f.Backend, f.Phase), Span{From: seconds, To: seconds, Says: f.What})
 	}
 	findings := slices.Clone(run.Findings)
 	for i := range findings {
@@ -114,16 +104,13 @@ func chaosLanes(run *v1.ChaosRun) []Block {
 		if f.Drift {
 			tone = Odd
 		}
-		put(f.Flow+" "+f.Protocol, Span{From: (f.From - first).Seconds(), To: (f.To - first).Seconds(), Tone: tone, Says: says(f)})
+		lanes.put(f.Flow+" "+f.Protocol, Span{From: (f.From - first).Seconds(), To: (f.To - first).Seconds(), Tone: tone, Says: says(f)})
 		f.From, f.To = f.From-first, f.To-first
 	}
 	if len(lanes.Lanes) == 0 {
 		return []Block{Facts{{"Faults and findings", "none yet"}}}
 	}
-	if len(lanes.Lanes) > mostLanes {
-		lanes.Title += fmt.Sprintf("; %d lanes more are in the table", len(lanes.Lanes)-mostLanes)
-		lanes.Lanes = lanes.Lanes[:mostLanes]
-	}
+	lanes.cut("lanes")
 	lanes.Behind = findingsTable(findings)
 	return []Block{lanes, faultsTable(run, first)}
 }

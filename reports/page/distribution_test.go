@@ -2,6 +2,7 @@ package page
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 	"testing"
 
@@ -99,7 +100,7 @@ func TestCommand(t *testing.T) {
 }
 
 func TestLanes(t *testing.T) {
-	l := Lanes{From: 0, To: 10}
+	l := Lanes{To: 10}
 	for _, tc := range []struct {
 		span     Span
 		x, width float64
@@ -115,5 +116,22 @@ func TestLanes(t *testing.T) {
 	}
 	if x := (Lanes{}).X(3); x != 0 {
 		t.Errorf("without a length, at %v", x)
+	}
+}
+
+func TestLanesByName(t *testing.T) {
+	l := Lanes{Title: "Flows"}
+	for i := range 3 * (mostLanes + 2) {
+		l.put(fmt.Sprintf("flow %d", i%(mostLanes+2)), Span{From: float64(i)})
+	}
+	first := Lane{Name: "flow 0", Spans: []Span{{From: 0}, {From: mostLanes + 2}, {From: 2 * (mostLanes + 2)}}}
+	if diff := cmp.Diff(first, l.Lanes[0]); diff != "" || len(l.Lanes) != mostLanes+2 {
+		t.Errorf("%d lanes, the first (-want +got):\n%s", len(l.Lanes), diff)
+	}
+	for range 2 { // what is short enough stays as it is
+		l.cut("flows")
+		if want := "Flows; 2 flows more are in the table"; l.Title != want || len(l.Lanes) != mostLanes {
+			t.Errorf("%d lanes under %q, want %d under %q", len(l.Lanes), l.Title, mostLanes, want)
+		}
 	}
 }

@@ -1,12 +1,15 @@
 package page
 
-import "math"
+import (
+	"fmt"
+	"math"
+	"slices"
+)
 
 // Lanes show what happened when, a lane for each kind, and a table behind them.
 type Lanes struct {
 	Title  string
-	From   float64 // left end, in any unit
-	To     float64 // right end
+	To     float64 // right end, in any unit; the left end is 0
 	Ticks  []string
 	Lanes  []Lane
 	Behind Table
@@ -27,15 +30,36 @@ type Span struct {
 
 func (Lanes) template() string { return "lanes" }
 
+// put adds a span to the lane of a name, which is a new one when there is none yet.
+func (l *Lanes) put(name string, s Span) {
+	i := slices.IndexFunc(l.Lanes, func(o Lane) bool { return o.Name == name })
+	if i < 0 {
+		i = len(l.Lanes)
+		l.Lanes = append(l.Lanes, Lane{Name: name})
+	}
+	l.Lanes[i].Spans = append(l.Lanes[i].Spans, s)
+}
+
+// mostLanes is how many lanes are drawn; the table behind them has the rest.
+const mostLanes = 24
+
+// cut leaves the first lanes, and says how many more of what there are.
+func (l *Lanes) cut(what string) {
+	if more := len(l.Lanes) - mostLanes; more > 0 {
+		l.Lanes = l.Lanes[:mostLanes]
+		l.Title += fmt.Sprintf("; %d %s more are in the table", more, what)
+	}
+}
+
 // wide is how many units a lane is wide in its own coordinates.
 const wide = 1000
 
 // X is where something is drawn.
 func (l Lanes) X(at float64) float64 {
-	if l.To <= l.From {
+	if l.To <= 0 {
 		return 0
 	}
-	return tenth(min(max(wide*(at-l.From)/(l.To-l.From), 0), wide-2))
+	return tenth(min(max(wide*at/l.To, 0), wide-2))
 }
 
 // Width is how wide a span is drawn: never too thin to be seen.

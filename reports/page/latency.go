@@ -152,12 +152,11 @@ func latencyRow(engine string, r *v1.Transition) []Cell {
 }
 
 // wrongPackets are leaks and outages, on the clock of each turn.
-func wrongPackets(d *v1.ScaleData, _ *v1.ScaleSummary) []Block {
+func wrongPackets(d *v1.ScaleData) []Block {
 	lanes := Lanes{
 		Title:  "Changes in which packets got the wrong verdict",
 		Behind: Table{Caption: "Pairs with wrong packets", Fold: true, Head: columnsOf("Engine", "#Repeat", "Transition", "#Change", "Pair", "#At", "#Leaked", "#Lost", "#Leak", "#Outage")},
 	}
-	at := map[string]int{}
 	total := 0
 	for i := range d.Samples {
 		s := &d.Samples[i]
@@ -165,19 +164,12 @@ func wrongPackets(d *v1.ScaleData, _ *v1.ScaleSummary) []Block {
 		if s.Leaked == 0 && s.Lost == 0 || s.Void != "" || s.Transition == v1.Floor {
 			continue
 		}
-		name := fmt.Sprintf("%s, %s", s.Engine, s.Transition)
-		k, ok := at[name]
-		if !ok {
-			k = len(lanes.Lanes)
-			at[name] = k
-			lanes.Lanes = append(lanes.Lanes, Lane{Name: name})
-		}
 		tone, what := Warn, fmt.Sprintf("%s lost", count(s.Lost))
 		if s.Leaked > 0 {
 			tone, what = Bad, fmt.Sprintf("%s leaked", count(s.Leaked))
 		}
 		from := s.Ack / 1000
-		lanes.Lanes[k].Spans = append(lanes.Lanes[k].Spans, Span{From: from, To: from + max(s.Leak, s.Outage)/1000, Tone: tone, Says: what + " at " + s.Pair})
+		lanes.put(s.Engine+", "+s.Transition, Span{From: from, To: from + max(s.Leak, s.Outage)/1000, Tone: tone, Says: what + " at " + s.Pair})
 		if total++; total <= mostRows {
 			lanes.Behind.Rows = append(lanes.Behind.Rows, plain(s.Engine, count(s.Repeat), s.Transition, count(s.Change), s.Pair, fmt.Sprintf("%.2f s", from),
 				count(s.Leaked), count(s.Lost), fmt.Sprintf("%.1f ms", s.Leak), fmt.Sprintf("%.1f ms", s.Outage)))

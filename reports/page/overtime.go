@@ -9,9 +9,6 @@ import (
 	v1 "github.com/netassay/netassay/reports/v1"
 )
 
-// mostLanes is how many flows have a lane of their own.
-const mostLanes = 24
-
 // overTime are the findings of sentinels on the clock of the run.
 func overTime(run *v1.Run) []Block {
 	s := run.Sentinel
@@ -34,24 +31,13 @@ func overTime(run *v1.Run) []Block {
 		Title: fmt.Sprintf("What flows that no case may touch went through, over %s", took(end.Sub(run.Started))),
 		To:    total, Ticks: ticks(total), Behind: findingsTable(s.Findings),
 	}
-	at := map[string]int{}
 	for i := range s.Findings {
 		f := &s.Findings[i]
-		name := f.Flow + " " + f.Protocol
-		k, ok := at[name]
-		if !ok {
-			k = len(lanes.Lanes)
-			at[name] = k
-			lanes.Lanes = append(lanes.Lanes, Lane{Name: name})
-		}
 		from := f.At.Sub(run.Started).Seconds()
-		lanes.Lanes[k].Spans = append(lanes.Lanes[k].Spans, Span{From: from, To: from + (f.To - f.From).Seconds(), Tone: toneOf(f), Says: says(f)})
+		lanes.put(f.Flow+" "+f.Protocol, Span{From: from, To: from + (f.To - f.From).Seconds(), Tone: toneOf(f), Says: says(f)})
 	}
 	slices.SortStableFunc(lanes.Lanes, func(a, b Lane) int { return len(b.Spans) - len(a.Spans) })
-	if more := len(lanes.Lanes) - mostLanes; more > 0 {
-		lanes.Lanes = lanes.Lanes[:mostLanes]
-		lanes.Title += fmt.Sprintf("; %d flows more are in the table", more)
-	}
+	lanes.cut("flows")
 	return append(blocks, lanes)
 }
 

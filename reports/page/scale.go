@@ -38,7 +38,7 @@ func scale(data *v1.ScaleData, sum *v1.ScaleSummary, s State) *Document {
 	if len(groups) > 0 {
 		d.section("latency", "Latency by transition", "From the API server's answer to right on the slowest pair of a change, and staying so. What was right before the answer stands at the left end. The dashed line is the floor: what the method takes without an engine.", latency(data, sum, groups)...)
 	}
-	if blocks := wrongPackets(data, sum); len(blocks) > 0 {
+	if blocks := wrongPackets(data); len(blocks) > 0 {
 		d.section("time", "Leaks and outages", "Packets that got the wrong verdict because of a change, and when.", blocks...)
 	}
 	if blocks := memory(data); len(blocks) > 0 {
