@@ -8,18 +8,30 @@ import (
 
 // Chart is a chart and the table behind it, which says the same to those who can't see it.
 type Chart struct {
-	ID     string // unique in the page; letters, digits and hyphens
-	Title  string
-	Says   string // what can be seen in it, in a sentence
-	X, Y   Axis
-	Series []Series
-	Marks  []Mark
+	ID     string   `json:"id"` // unique in the page; letters, digits and hyphens
+	Title  string   `json:"-"`
+	Says   string   `json:"-"` // what can be seen in it, in a sentence
+	X      Axis     `json:"x"`
+	Y      Axis     `json:"y"`
+	Series []Series `json:"series"`
+	Marks  []Mark   `json:"marks,omitempty"`
 	// Stack puts bars of one place on top of each other, in the order of the series.
-	Stack  bool
-	Behind Table
+	Stack  bool  `json:"stack,omitempty"`
+	Behind Table `json:"-"`
 }
 
 func (Chart) template() string { return "chart" }
+
+// point adds a point to the line of a name, which is a new one when there is none yet.
+func (c *Chart) point(name string, x, y float64) {
+	i := slices.IndexFunc(c.Series, func(s Series) bool { return s.Name == name })
+	if i < 0 {
+		i = len(c.Series)
+		c.Series = append(c.Series, Series{Name: name, Shape: Line})
+	}
+	s := &c.Series[i]
+	s.X, s.Y = append(s.X, x), append(s.Y, &y)
+}
 
 // Axis is one of a chart's two.
 type Axis struct {
@@ -65,19 +77,9 @@ type Mark struct {
 	Tone Tone    `json:"tone,omitempty"`
 }
 
-// drawn is what the script sees of a chart.
-type drawn struct {
-	ID     string   `json:"id"`
-	X      Axis     `json:"x"`
-	Y      Axis     `json:"y"`
-	Series []Series `json:"series"`
-	Marks  []Mark   `json:"marks,omitempty"`
-	Stack  bool     `json:"stack,omitempty"`
-}
-
 // charts are all of the document, as its script draws them.
-func (d *Document) charts() ([]drawn, error) {
-	out := []drawn{}
+func (d *Document) charts() ([]Chart, error) {
+	out := []Chart{}
 	seen := map[string]bool{}
 	for _, s := range d.Sections {
 		for _, c := range chartsOf(s.Blocks) {
@@ -93,7 +95,8 @@ func (d *Document) charts() ([]drawn, error) {
 				s.X, s.Y, s.Low = rounded(s.X), roundedAll(s.Y), roundedAll(s.Low)
 				series = append(series, s)
 			}
-			out = append(out, drawn{c.ID, c.X, c.Y, series, c.Marks, c.Stack})
+			c.Series = series
+			out = append(out, c)
 		}
 	}
 	return out, nil
@@ -140,15 +143,6 @@ func roundedAll(values []*float64) []*float64 {
 			r := precise(*v)
 			out[i] = &r
 		}
-	}
-	return out
-}
-
-// Values are the values of a series without gaps.
-func Values(values ...float64) []*float64 {
-	out := make([]*float64, len(values))
-	for i := range values {
-		out[i] = &values[i]
 	}
 	return out
 }

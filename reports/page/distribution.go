@@ -59,6 +59,14 @@ func (g *grouped) add(name string, v float64) {
 	(*g)[i].samples = append((*g)[i].samples, v)
 }
 
+// late is how many samples were never right.
+func late(samples []float64) (n int) {
+	for _, v := range samples {
+		n += bit(math.IsInf(v, 1))
+	}
+	return n
+}
+
 // distributions is a chart of groups, with their quantiles behind it.
 func distributions(id, title string, groups grouped, marks []Mark) Chart {
 	c := Chart{
@@ -73,12 +81,7 @@ func distributions(id, title string, groups grouped, marks []Mark) Chart {
 		if len(s.X) > 0 {
 			c.Series = append(c.Series, s)
 		}
-		never := 0
-		for _, v := range g.samples {
-			if math.IsInf(v, 1) {
-				never++
-			}
-		}
+		never := late(g.samples)
 		row := []string{g.name, count(len(g.samples))}
 		for _, q := range []float64{0.5, 0.9, 0.99, 1} {
 			text := ms(v1.Quantile(g.samples, q))

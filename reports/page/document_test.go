@@ -27,7 +27,7 @@ func everything() *Document {
 			Mount{"nothing", "Nothing"},
 			Chart{
 				ID: "lines", Title: "Lines " + evil, Says: "It rises.", X: Axis{Label: "x"}, Y: Axis{Label: "y", Unit: "B"}, Behind: behind,
-				Series: []Series{{Name: evil, Shape: Line, X: []float64{1, 2, 3}, Y: Values(1.23456789, 2, 3)}},
+				Series: []Series{{Name: evil, Shape: Line, X: []float64{1, 2, 3}, Y: []*float64{new(1.23456789), new(2.0), new(3.0)}}},
 				Marks:  []Mark{{X: 2, Text: evil}},
 			},
 			Lanes{Title: "Lanes", To: 10, Ticks: []string{"0", "10"}, Lanes: []Lane{{evil, []Span{{From: 1, To: 2, Tone: Bad, Says: evil}}}}, Behind: behind},

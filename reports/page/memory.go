@@ -8,9 +8,6 @@ import (
 	v1 "github.com/netassay/netassay/reports/v1"
 )
 
-// mapKeys is maps.Keys under the name that reads well beside slices.Sorted.
-func mapKeys[V any](m map[string]V) func(func(string) bool) { return maps.Keys(m) }
-
 // layer is a part of an engine's memory; parts of the list don't overlap.
 type layer struct{ reading, name string }
 
@@ -24,7 +21,7 @@ func memory(d *v1.ScaleData) []Block {
 	phases := slices.DeleteFunc(v1.Phases(), func(p string) bool {
 		return !slices.ContainsFunc(d.Readings, func(r v1.Reading) bool { return r.Phase == p && r.Unit == v1.UnitBytes })
 	})
-	var charts Group
+	var charts []Chart
 	var most float64
 	for k, e := range d.Run.Engines {
 		c := Chart{
@@ -54,12 +51,12 @@ func memory(d *v1.ScaleData) []Block {
 	if len(charts) == 0 {
 		return nil
 	}
-	for i, b := range charts {
-		c := b.(Chart) //nolint:forcetypeassert // made above
-		c.Y.Most = most
-		charts[i] = c
+	var all Group
+	for _, c := range charts {
+		c.Y.Most = most // so that engines compare
+		all = append(all, c)
 	}
-	return []Block{charts}
+	return []Block{all}
 }
 
 // reading is the median over repeats of the largest value of a phase.
@@ -75,7 +72,10 @@ func reading(d *v1.ScaleData, engine, phase, name string) *float64 {
 
 // readingsTable has all readings of an engine, a column for each phase.
 func readingsTable(d *v1.ScaleData, engine string, phases []string) Table {
-	t := Table{Caption: "Readings of " + engine, Fold: true, Head: append(columnsOf("Reading"), columnsOf(numbers(phases)...)...)}
+	t := Table{Caption: "Readings of " + engine, Fold: true, Head: columnsOf("Reading")}
+	for _, p := range phases {
+		t.Head = append(t.Head, Column{p, true})
+	}
 	var names []v1.Reading
 	for _, r := range d.Readings {
 		if r.Engine == engine && slices.Contains(phases, r.Phase) && !slices.ContainsFunc(names, func(o v1.Reading) bool { return o.Name == r.Name }) {
@@ -94,15 +94,6 @@ func readingsTable(d *v1.ScaleData, engine string, phases []string) Table {
 		t.Rows = append(t.Rows, row)
 	}
 	return t
-}
-
-// numbers are heads of columns of numbers.
-func numbers(names []string) []string {
-	out := make([]string, len(names))
-	for i, n := range names {
-		out[i] = "#" + n
-	}
-	return out
 }
 
 // growth is how costs grow, over cycles and with size.
@@ -159,19 +150,11 @@ func cycles(d *v1.ScaleData) (Chart, bool) {
 		X: Axis{Label: "cycle"}, Y: Axis{Label: "resident", Unit: v1.UnitBytes, Zero: true},
 		Behind: Table{Caption: "Values", Head: columnsOf("Engine", "#Repeat", "#Cycle", "#Resident"), Fold: true},
 	}
-	at := map[string]int{}
 	for _, r := range d.Readings {
 		if r.Phase != v1.PhaseCycle || r.Name != v1.RSS {
 			continue
 		}
-		name := fmt.Sprintf("%s, repeat %d", r.Engine, r.Repeat)
-		i, ok := at[name]
-		if !ok {
-			i = len(c.Series)
-			at[name] = i
-			c.Series = append(c.Series, Series{Name: name, Shape: Line})
-		}
-		c.Series[i].X, c.Series[i].Y = append(c.Series[i].X, float64(r.Cycle)), append(c.Series[i].Y, &r.Value)
+		c.point(fmt.Sprintf("%s, repeat %d", r.Engine, r.Repeat), float64(r.Cycle), r.Value)
 		c.Behind.Rows = append(c.Behind.Rows, plain(r.Engine, count(r.Repeat), count(r.Cycle), v1.Quantity(r.Value, r.Unit)))
 	}
 	return c, len(c.Behind.Rows) > 1
@@ -186,19 +169,13 @@ func sizes(d *v1.ScaleData) (Chart, bool) {
 	}
 	points := slices.Clone(d.Points)
 	slices.SortStableFunc(points, func(a, b v1.Point) int { return a.Pods - b.Pods })
-	at, distinct := map[string]int{}, map[int]bool{}
+	distinct := map[int]bool{}
 	for _, p := range points {
 		c.Behind.Rows = append(c.Behind.Rows, plain(p.Engine, p.Name, count(p.Nodes), count(p.Pods), count(p.Policies), count(p.CIDRs), v1.Quantity(p.Value, p.Unit)))
 		if p.Name != v1.RSS {
 			continue
 		}
-		i, ok := at[p.Engine]
-		if !ok {
-			i = len(c.Series)
-			at[p.Engine] = i
-			c.Series = append(c.Series, Series{Name: p.Engine, Shape: Line})
-		}
-		c.Series[i].X, c.Series[i].Y = append(c.Series[i].X, float64(p.Pods)), append(c.Series[i].Y, &p.Value)
+		c.point(p.Engine, float64(p.Pods), p.Value)
 		distinct[p.Pods] = true
 	}
 	return c, len(distinct) > 1

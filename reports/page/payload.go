@@ -10,7 +10,7 @@ import (
 
 // head is the part of a page's data that is JSON. Columns of numbers follow it.
 type head struct {
-	Charts []drawn `json:"charts"`
+	Charts []Chart `json:"charts"`
 	Cells  *cells  `json:"cells,omitempty"`
 }
 

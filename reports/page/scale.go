@@ -3,6 +3,7 @@ package page
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -164,14 +165,6 @@ func mostMemory(e *v1.EngineSummary) string {
 	return ""
 }
 
-// late is how many samples were never right.
-func late(samples []float64) (n int) {
-	for _, v := range samples {
-		n += bit(math.IsInf(v, 1))
-	}
-	return n
-}
-
 // engineTiles are those of one engine; of a run in which nothing is timed, its memory alone.
 func engineTiles(e *v1.EngineSummary, timed bool) Tiles {
 	var tiles Tiles
@@ -266,7 +259,7 @@ func limits(l *v1.Limits) string {
 		return "none"
 	}
 	var parts []string
-	for _, name := range slices.Sorted(mapKeys(l.P99)) {
+	for _, name := range slices.Sorted(maps.Keys(l.P99)) {
 		parts = append(parts, fmt.Sprintf("%s p99 %g ms", name, l.P99[name]))
 	}
 	if l.LeakPackets != nil {
