@@ -128,6 +128,11 @@ export function probeName(k: Kind): string {
 /** worst orders results: the first is what a square shows of several cells. */
 export const worst: Result[] = ["leak", "outage", "inconclusive", "right", "observed", "skipped"];
 
+/** isWrong says whether a result is one that makes a case fail. */
+export function isWrong(r: Result): boolean {
+  return r === "leak" || r === "outage";
+}
+
 export const resultNames: Record<Result, string> = {
   right: "right",
   leak: "leak",

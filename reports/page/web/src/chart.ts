@@ -164,7 +164,7 @@ function marks(u: uPlot, all: Mark[]): void {
   all.forEach((mark, i) => {
     const x = Math.round(u.valToPos(mark.x, "x", true));
     if (x < u.bbox.left || x > u.bbox.left + u.bbox.width) return;
-    ctx.strokeStyle = ctx.fillStyle = colour(mark.tone ? mark.tone : "soft");
+    ctx.strokeStyle = ctx.fillStyle = colour(mark.tone || "soft");
     ctx.setLineDash([3 * ratio, 3 * ratio]);
     ctx.beginPath();
     ctx.moveTo(x, u.bbox.top);

@@ -1,6 +1,6 @@
 // A case: its sentence of the specification, its steps, their matrices, and the cells of a square.
 
-import { type Case, type Cells, probeName, resultNames, type Step } from "./cells";
+import { type Case, type Cells, isWrong, probeName, resultNames, type Step, worst } from "./cells";
 import { el } from "./dom";
 import { few, quantity } from "./format";
 import { type Square, legend, matrices, matrixTable, says } from "./matrix";
@@ -61,7 +61,7 @@ function stepMatrices(cells: Cells, s: Step, match: (i: number) => boolean): HTM
   for (const m of all) {
     box.append(el("figure", { class: "matrixbox" }, el("figcaption", {}, m.probes.join(", ")), el("div", { class: "scroll" }, matrixTable(m, choose))));
   }
-  const wrong = all.flatMap((m) => [...m.squares.values()]).find((q) => q.result === "leak" || q.result === "outage" || q.result === "inconclusive");
+  const wrong = all.flatMap((m) => [...m.squares.values()]).find((q) => isWrong(q.result) || q.result === "inconclusive");
   place.append(wrong ? squareDetail(cells, s, wrong) : el("p", { class: "note" }, "Choose a square to see its cells, and the course of each."));
   return el("div", {}, box, place);
 }
@@ -71,14 +71,11 @@ const mostCells = 12;
 /** squareDetail is each cell of a square: what was wanted, what was seen, and when. */
 function squareDetail(cells: Cells, step: Step, square: Square): HTMLElement {
   const node = el("div", { class: "square-detail" }, el("h4", {}, says(square)));
-  const order = [...square.cells].sort((a, b) => badness(cells, a) - badness(cells, b));
+  const badness = (i: number) => worst.indexOf(cells.fate(i).result);
+  const order = [...square.cells].sort((a, b) => badness(a) - badness(b));
   for (const i of order.slice(0, mostCells)) node.append(cellDetail(cells, step, i));
   if (order.length > mostCells) node.append(el("p", { class: "note" }, `and ${order.length - mostCells} more, all in records.jsonl`));
   return node;
-}
-
-function badness(cells: Cells, i: number): number {
-  return { leak: 0, outage: 1, inconclusive: 2, right: 3, observed: 4, skipped: 5 }[cells.fate(i).result];
 }
 
 function cellDetail(cells: Cells, step: Step, i: number): HTMLElement {

@@ -1,13 +1,12 @@
 // Elements by one call. Text is always text: nothing that a run says becomes markup.
 
 type Child = Node | string | null | undefined | false;
-type Attributes = Record<string, string | number | boolean | ((e: never) => void) | undefined>;
+type Attributes = Record<string, string | number | boolean | undefined>;
 
 function fill(node: Element, attributes: Attributes, children: Child[]): void {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === undefined || value === false) continue;
-    if (typeof value === "function") node.addEventListener(name, value as unknown as EventListener);
-    else node.setAttribute(name, value === true ? "" : String(value));
+    node.setAttribute(name, value === true ? "" : String(value));
   }
   for (const child of children) if (child) node.append(child);
 }

@@ -1,6 +1,6 @@
 // What is asked of the cells, and which of them answer.
 
-import type { Case, Cells } from "./cells";
+import { type Case, type Cells, isWrong, worst } from "./cells";
 
 export interface Filter {
   text: string; // of a case's name or title
@@ -24,7 +24,7 @@ export interface Found {
 /** matcher says quickly of each cell whether it is left. */
 export function matcher(cells: Cells, f: Filter): (i: number) => boolean {
   const kinds = cells.kinds.map((k) => (!f.family || k.family === f.family) && (!f.protocol || k.protocol === f.protocol) && (!f.path || k.path === f.path));
-  const fates = cells.fates.map((fate) => !f.outcome || fate.result === f.outcome || (f.outcome === "wrong" && (fate.result === "leak" || fate.result === "outage")));
+  const fates = cells.fates.map((fate) => !f.outcome || fate.result === f.outcome || (f.outcome === "wrong" && isWrong(fate.result)));
   const { kindAt, fateAt } = cells;
   return (i) => kinds[kindAt[i]] && fates[fateAt[i]];
 }
@@ -32,7 +32,7 @@ export function matcher(cells: Cells, f: Filter): (i: number) => boolean {
 /** find is what the filter leaves, in the order of the cases. */
 export function find(cells: Cells, f: Filter): Found[] {
   const match = matcher(cells, f);
-  const wrong = cells.fates.map((fate) => fate.result === "leak" || fate.result === "outage");
+  const wrong = cells.fates.map((fate) => isWrong(fate.result));
   const odd = cells.fates.map((fate) => fate.result === "inconclusive");
   const words = f.text.toLowerCase().split(/\s+/).filter(Boolean);
   const byCell = f.family || f.protocol || f.path || f.outcome;
@@ -59,12 +59,8 @@ export function choices(cells: Cells): { feature: string[]; family: string[]; pr
   const sorted = (all: Iterable<string>) => [...new Set(all)].sort();
   const results = new Set(cells.fates.map((f) => f.result));
   const outcome: [string, string][] = [];
-  if (results.has("leak") || results.has("outage")) outcome.push(["wrong", "wrong"]);
-  if (results.has("leak")) outcome.push(["leak", "leak"]);
-  if (results.has("outage")) outcome.push(["outage", "outage"]);
-  if (results.has("inconclusive")) outcome.push(["inconclusive", "inconclusive"]);
-  if (results.has("right")) outcome.push(["right", "right"]);
-  if (results.has("observed")) outcome.push(["observed", "undefined"]);
+  if ([...results].some(isWrong)) outcome.push(["wrong", "wrong"]);
+  for (const r of worst) if (r !== "skipped" && results.has(r)) outcome.push([r, r === "observed" ? "undefined" : r]);
   const bare = new Set(cells.cases.filter((c) => c.first === c.end).map((c) => c.outcome));
   for (const o of ["Skipped", "NotSupported", "Unfinished", "Unplayed", "Error"]) if (bare.has(o)) outcome.push([o, `case: ${o}`]);
   return {

@@ -77,16 +77,16 @@ export function matrixTable(m: Matrix, choose: (s: Square, node: HTMLElement) =>
       "thead",
       {},
       el("tr", {}, el("td", {}), ...groups.map(([name, n]) => el("th", { colspan: n, scope: "colgroup", class: "group" }, name))),
-      el("tr", {}, el("td", { class: "corner" }, ""), ...m.servers.map((s, i) => el("th", { scope: "col", class: i > 0 && group(m.servers[i - 1]) !== group(s) ? "edge" : undefined }, el("span", {}, short(s))))),
+      el("tr", {}, el("td", { class: "corner" }, ""), ...m.servers.map((s, i) => el("th", { scope: "col", class: begins(m.servers, i) ? "edge" : undefined }, el("span", {}, short(s))))),
     ),
   );
   const body = el("tbody");
   const nodes: (HTMLElement | undefined)[][] = [];
   for (const [r, client] of m.clients.entries()) {
-    const row = el("tr", { class: r > 0 && group(m.clients[r - 1]) !== group(client) ? "edge" : undefined }, el("th", { scope: "row" }, client));
+    const row = el("tr", { class: begins(m.clients, r) ? "edge" : undefined }, el("th", { scope: "row" }, client));
     nodes.push([]);
     for (const [c, server] of m.servers.entries()) {
-      const edge = c > 0 && group(m.servers[c - 1]) !== group(server) ? " edge" : "";
+      const edge = begins(m.servers, c) ? " edge" : "";
       const s = m.squares.get(`${client} ${server}`);
       const node = s ? squareNode(s, edge) : el("td", { class: `blank${edge}` });
       if (s) node.addEventListener("click", () => pick(r, c));
@@ -143,6 +143,11 @@ function squareNode(s: Square, edge: string): HTMLElement {
 
 function group(key: string): string {
   return key.includes("/") ? key.slice(0, key.indexOf("/")) : "";
+}
+
+/** begins says whether a name is the first of a group that is not the first. */
+function begins(names: string[], i: number): boolean {
+  return i > 0 && group(names[i - 1]) !== group(names[i]);
 }
 
 function short(key: string): string {
