@@ -10,34 +10,37 @@ import (
 // that show the same in one word, as v1.Cell has it: "7-c@0..38 30+d@45..1200" are 7 of 0 to 38
 // ms after the ack that connected and were wrong, and then 30 that were dropped and right.
 func Course(c *Cell, w Window) string {
-	var b strings.Builder
-	var what string
-	var n int
-	var from, to time.Duration
-	flush := func() {
-		if n == 0 {
-			return
-		}
-		if b.Len() > 0 {
-			b.WriteByte(' ')
-		}
-		fmt.Fprintf(&b, "%d%s@%d", n, what, whole(from-w.Acked))
-		if whole(to) != whole(from) {
-			fmt.Fprintf(&b, "..%d", whole(to-w.Acked))
-		}
-	}
+	var rows []alike
 	obs := ordered(c, w)
 	for i := range obs {
 		o := &obs[i]
-		is := prove(c, o, w).sign() + o.Result.letter()
-		if is != what {
-			flush()
-			what, n, from = is, 0, o.Sent
+		shows, at := prove(c, o, w).sign()+o.Result.letter(), whole(o.Sent-w.Acked)
+		if n := len(rows); n == 0 || rows[n-1].shows != shows {
+			rows = append(rows, alike{shows: shows, first: at})
 		}
-		n, to = n+1, o.Sent
+		row := &rows[len(rows)-1]
+		row.n, row.last = row.n+1, at
 	}
-	flush()
-	return b.String()
+	words := make([]string, len(rows))
+	for i, r := range rows {
+		words[i] = r.word()
+	}
+	return strings.Join(words, " ")
+}
+
+// alike are observations in a row that show the same.
+type alike struct {
+	n           int
+	shows       string
+	first, last int64 // when they were sent, in ms from the ack
+}
+
+func (a alike) word() string {
+	word := fmt.Sprintf("%d%s@%d", a.n, a.shows, a.first)
+	if a.last != a.first {
+		word += fmt.Sprintf("..%d", a.last)
+	}
+	return word
 }
 
 func whole(d time.Duration) int64 { return d.Round(time.Millisecond).Milliseconds() }

@@ -42,3 +42,23 @@ func TestCourse(t *testing.T) {
 		})
 	}
 }
+
+// The first and the last of a row are rounded alike, wherever in a millisecond the ack came.
+func TestCourseOfAnAckBetweenMilliseconds(t *testing.T) {
+	sent := func(us int) Observation {
+		return Observation{Result: Inconclusive, Sent: time.Second + time.Duration(us)*time.Microsecond}
+	}
+	for _, tc := range []struct {
+		acked, first, last int // microseconds
+		course             string
+	}{
+		{300, 700, 1200, "2?i@0..1"}, // 0.4 and 0.9 ms after the ack
+		{300, 1400, 1600, "2?i@1"},   // 1.1 and 1.3
+	} {
+		w := Window{Begun: time.Second, Acked: time.Second + time.Duration(tc.acked)*time.Microsecond, Ended: 2 * time.Second}
+		c := &Cell{Before: model.Deny, Want: model.Deny, Observations: []Observation{sent(tc.first), sent(tc.last)}}
+		if got := Course(c, w); got != tc.course {
+			t.Errorf("course %q, want %q", got, tc.course)
+		}
+	}
+}
