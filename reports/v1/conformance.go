@@ -144,10 +144,11 @@ type Cell struct {
 	Resolution *float64 `json:"resolution_ms"`
 	Flips      int      `json:"flips"`
 	Probes     int      `json:"probes"` // conclusive observations
-	// Course is every observation in the order in which it was sent; those in a row that show the
-	// same are one word: how many, whether they were right (+), wrong (-) or prove nothing (?),
-	// what was seen (connected, dropped, refused, unreachable, inconclusive, by first letter),
-	// and when the first and the last were sent, in whole ms from the ack of the step, as in
-	// "7-c@0..38 30+d@45..1200".
+	// Course is every observation that counts, in the order in which they were sent: from the ack
+	// of the step for a cell that changes, from the first write for one that doesn't, and until
+	// the step's end. Those in a row that show the same are one word: how many, whether they were
+	// right (+), wrong (-) or prove nothing (?), what was seen (connected, dropped, refused,
+	// unreachable, inconclusive, by first letter), and when the first and the last were sent, in
+	// whole ms from the ack, as in "7-c@0..38 30+d@45..1200".
 	Course string `json:"course,omitempty"`
 }

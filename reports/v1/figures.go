@@ -196,8 +196,8 @@ func (f *Figures) setConvergence(stable []float64) {
 	f.ConvergenceMax = Quantile(stable, 1)
 }
 
-// Convergence is the cell's sample, in milliseconds from the ack; a changed cell that conclusively never became stable
-// is +Inf. An inconclusive cell says nothing and gives no sample.
+// Convergence is the cell's sample, in milliseconds from the ack; a changed cell that
+// conclusively never became stable is +Inf. An inconclusive cell says nothing and gives no sample.
 func (c *Cell) Convergence() (float64, bool) {
 	switch {
 	case !c.Changed || (c.Outcome != Pass && c.Outcome != Fail):

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Course tells all observations of a cell in the order in which they were sent, those in a row
-// that show the same in one word, as v1.Cell has it: "7-c@0..38 30+d@45..1200" are 7 of 0 to 38
-// ms after the ack that connected and were wrong, and then 30 that were dropped and right.
+// Course tells the observations of a cell that count in the order in which they were sent, those
+// in a row that show the same in one word, as v1.Cell has it: "7-c@0..38 30+d@45..1200" are 7 of
+// 0 to 38 ms after the ack that connected and were wrong, and then 30 that were dropped and right.
 func Course(c *Cell, w Window) string {
 	var rows []alike
 	obs := ordered(c, w)

@@ -1,4 +1,4 @@
-// One cell's course: every probe of it, between the first write of the step and its end.
+// One cell's course: every probe of it that counts, on the time from the first write of the step to its end.
 
 import type { Cells, Step } from "./cells";
 import { el, svg } from "./dom";
