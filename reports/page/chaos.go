@@ -42,7 +42,7 @@ func chaos(run *v1.ChaosRun, sum *v1.ChaosSummary, s State) *Document {
 	}
 	blocks := []Block{tiles}
 	if sum != nil && len(sum.Reasons) > 0 {
-		t := Table{Caption: "Why", Head: columnsOf("Reason")}
+		t := Table{Caption: "Why", Head: Columns("Reason")}
 		for _, r := range sum.Reasons {
 			t.Rows = append(t.Rows, plain(r))
 		}
@@ -56,7 +56,7 @@ func chaos(run *v1.ChaosRun, sum *v1.ChaosSummary, s State) *Document {
 
 func backendTable(run *v1.ChaosRun) Table {
 	t := Table{
-		Caption: "By iptables backend", Head: columnsOf("Backend", "Protocol", "#Must drop", "#Leaked", "#Must pass", "#Lost", "#Unproven", "#Overflow", "#Inconclusive", "#Seconds"),
+		Caption: "By iptables backend", Head: Columns("Backend", "Protocol", "#Must drop", "#Leaked", "#Must pass", "#Lost", "#Unproven", "#Overflow", "#Inconclusive", "#Seconds"),
 	}
 	for i := range run.Backends {
 		b := &run.Backends[i]
@@ -116,7 +116,7 @@ func chaosLanes(run *v1.ChaosRun) []Block {
 }
 
 func faultsTable(run *v1.ChaosRun, first time.Duration) Table {
-	t := Table{Caption: fmt.Sprintf("Faults: %s", count(len(run.Faults))), Fold: true, Head: columnsOf("#At", "Backend", "Phase", "What")}
+	t := Table{Caption: fmt.Sprintf("Faults: %s", count(len(run.Faults))), Fold: true, Head: Columns("#At", "Backend", "Phase", "What")}
 	for i := range run.Faults {
 		if i == mostRows {
 			break
@@ -128,7 +128,7 @@ func faultsTable(run *v1.ChaosRun, first time.Duration) Table {
 }
 
 func chaosConditions(run *v1.ChaosRun) []Block {
-	t := Table{Caption: "Phases", Head: columnsOf("Backend", "Phase", "#Seconds"), Fold: len(run.Phases) > 12}
+	t := Table{Caption: "Phases", Head: Columns("Backend", "Phase", "#Seconds"), Fold: len(run.Phases) > 12}
 	for _, p := range run.Phases {
 		t.Rows = append(t.Rows, plain(p.Backend, p.Phase, fmt.Sprintf("%.1f", p.Seconds)))
 	}

@@ -16,7 +16,7 @@ func check(run *v1.CheckRun, s State) *Document {
 	if run.Trouble != "" {
 		d.Alerts = append(d.Alerts, "The check could not be done: "+run.Trouble)
 	}
-	t := Table{Caption: "Each line of the walkthrough, in its order", Head: columnsOf("Step", "As it should be", "Command", "Output", "#Attempts", "#Seconds")}
+	t := Table{Caption: "Each line of the walkthrough, in its order", Head: Columns("Step", "As it should be", "Command", "Output", "#Attempts", "#Seconds")}
 	held, all := 0, Good
 	for i := range run.Steps {
 		p := &run.Steps[i]

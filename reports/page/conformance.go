@@ -91,7 +91,7 @@ const mostWrong = 60
 
 // wrongCases are those that did not pass, and why.
 func wrongCases(run *v1.Run) Table {
-	t := Table{Caption: "Cases that did not pass", Head: columnsOf("Case", "Outcome", "Why")}
+	t := Table{Caption: "Cases that did not pass", Head: Columns("Case", "Outcome", "Why")}
 	n := 0
 	for i := range run.Cases {
 		c := &run.Cases[i]
@@ -112,7 +112,7 @@ func wrongCases(run *v1.Run) Table {
 
 // undefined is what was seen of what the API leaves open.
 func undefined(run *v1.Run) Table {
-	t := Table{Head: columnsOf("Where", "Path", "Flow", "Observed", "#Allowed", "#Denied", "#Both", "#Unknown")}
+	t := Table{Head: Columns("Where", "Path", "Flow", "Observed", "#Allowed", "#Denied", "#Both", "#Unknown")}
 	all := run.Observed()
 	for i := range all {
 		o := &all[i]
@@ -164,7 +164,7 @@ func conditions(run *v1.Run) []Block {
 		}
 	}
 	if len(rows) > 0 {
-		blocks = append(blocks, Table{Caption: "Notes", Head: columnsOf("Kind", "Note"), Rows: rows})
+		blocks = append(blocks, Table{Caption: "Notes", Head: Columns("Kind", "Note"), Rows: rows})
 	}
 	return append(blocks, Code(command(run.Command, reproduce(run)...)))
 }

@@ -73,7 +73,7 @@ func distributions(id, title string, groups grouped, marks []Mark) Chart {
 		ID: id, Title: title, Marks: marks,
 		X:      Axis{Label: "after the answer of the API server", Unit: "ms", Log: true},
 		Y:      Axis{Label: "right and stable", Unit: "%", Zero: true},
-		Behind: Table{Caption: "Quantiles", Head: columnsOf("Of", "#n", "#p50", "#p90", "#p99", "#slowest", "#never right"), Fold: true},
+		Behind: Table{Caption: "Quantiles", Head: Columns("Of", "#n", "#p50", "#p90", "#p99", "#slowest", "#never right"), Fold: true},
 	}
 	for _, g := range groups {
 		s := distribution(fmt.Sprintf("%s, n=%s", g.name, count(len(g.samples))), g.samples)

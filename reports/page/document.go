@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"strings"
 )
 
 // Document is what a page says, in its order.
@@ -81,6 +82,16 @@ type Table struct {
 type Column struct {
 	Name   string
 	Number bool
+}
+
+// Columns are heads; a name that begins with # is of a column of numbers, and shown without it.
+func Columns(names ...string) []Column {
+	out := make([]Column, len(names))
+	for i, n := range names {
+		name, number := strings.CutPrefix(n, "#")
+		out[i] = Column{name, number}
+	}
+	return out
 }
 
 // Cell is what stands in a table.

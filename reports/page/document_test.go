@@ -17,7 +17,7 @@ import (
 // everything is a document with a block of each kind.
 func everything() *Document {
 	evil := `</script><img src=x onerror=alert(1)>`
-	behind := Table{Caption: "Data", Head: columnsOf("Name", "#Value"), Rows: [][]Cell{{{Text: evil, Tone: Bad}, {Text: "1"}}}, Fold: true}
+	behind := Table{Caption: "Data", Head: Columns("Name", "#Value"), Rows: [][]Cell{{{Text: evil, Tone: Bad}, {Text: "1"}}}, Fold: true}
 	return &Document{
 		Title: "all " + evil, Kind: "netassay test", Name: "name " + evil, Lead: "lead & " + evil, Badge: Badge{"pass", Good}, Alerts: []string{"alert " + evil},
 		Sections: []Section{{"one", "First", "A note.", []Block{

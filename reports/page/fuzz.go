@@ -26,7 +26,7 @@ func fuzz(run *v1.FuzzRun, s State) *Document {
 		{"Inconclusive", count(sum.Inconclusive), "cases", wrongIf(sum.Inconclusive, Odd)},
 	}}
 	if len(run.Found) > 0 {
-		t := Table{Caption: "Found, each as small as it got", Head: columnsOf("Engine", "Case", "Wrong", "File", "Confirmed", "#Plays")}
+		t := Table{Caption: "Found, each as small as it got", Head: Columns("Engine", "Case", "Wrong", "File", "Confirmed", "#Plays")}
 		for _, f := range run.Found {
 			confirmed := Cell{"no", Odd, false}
 			if f.Confirmed {
@@ -37,7 +37,7 @@ func fuzz(run *v1.FuzzRun, s State) *Document {
 		blocks = append(blocks, t)
 	}
 	d.section("summary", "Summary", "", blocks...)
-	t := Table{Caption: "Cases that did not pass", Head: columnsOf("Engine", "Case", "Outcome", "#Steps", "#Cells", "#Seconds", "Why")}
+	t := Table{Caption: "Cases that did not pass", Head: Columns("Engine", "Case", "Outcome", "#Steps", "#Cells", "#Seconds", "Why")}
 	for i := range run.Played {
 		p := &run.Played[i]
 		if p.Outcome != v1.Pass && len(t.Rows) < mostRows {
@@ -56,7 +56,7 @@ func fuzz(run *v1.FuzzRun, s State) *Document {
 		c.X.Label, c.Y.Label = "a case", "over"
 		d.section("pace", "Pace", "", c)
 	}
-	notes := Table{Caption: "Notes", Head: columnsOf("Note")}
+	notes := Table{Caption: "Notes", Head: Columns("Note")}
 	for _, n := range run.Notes {
 		notes.Rows = append(notes.Rows, plain(n))
 	}

@@ -60,7 +60,7 @@ func byTransition(d *v1.ScaleData, timed []transition) Chart {
 	c := Chart{
 		ID: "transitions", Title: "Half and 99 % of changes, by transition",
 		X: Axis{Label: "transition"}, Y: Axis{Label: "after the answer", Unit: "ms", Log: true},
-		Behind: Table{Caption: "Values", Head: columnsOf("Transition", "Engine", "#n", "#p50", "#p99"), Fold: true},
+		Behind: Table{Caption: "Values", Head: Columns("Transition", "Engine", "#n", "#p50", "#p99"), Fold: true},
 	}
 	for _, t := range timed {
 		c.X.Names = append(c.X.Names, t.name)
@@ -101,7 +101,7 @@ func shown(v *float64) *float64 {
 func latencyTable(sum *v1.ScaleSummary) Table {
 	t := Table{
 		Caption: "Times in ms from the answer, with 95 % bootstrap intervals; … is an open end, > beyond the deadline",
-		Head:    columnsOf("Transition", "Engine", "#n", "#p50", "#p99", "#slowest", "#due p99", "#seen p50", "#done p50", "#late", "#void", "#leaked", "#lost"),
+		Head:    Columns("Transition", "Engine", "#n", "#p50", "#p99", "#slowest", "#due p99", "#seen p50", "#done p50", "#late", "#void", "#leaked", "#lost"),
 	}
 	for _, name := range append(transitionNames(sum), v1.Floor) { // engines side by side
 		for i := range sum.Engines {
@@ -155,7 +155,7 @@ func latencyRow(engine string, r *v1.Transition) []Cell {
 func wrongPackets(d *v1.ScaleData) []Block {
 	lanes := Lanes{
 		Title:  "Changes in which packets got the wrong verdict",
-		Behind: Table{Caption: "Pairs with wrong packets", Fold: true, Head: columnsOf("Engine", "#Repeat", "Transition", "#Change", "Pair", "#At", "#Leaked", "#Lost", "#Leak", "#Outage")},
+		Behind: Table{Caption: "Pairs with wrong packets", Fold: true, Head: Columns("Engine", "#Repeat", "Transition", "#Change", "Pair", "#At", "#Leaked", "#Lost", "#Leak", "#Outage")},
 	}
 	total := 0
 	for i := range d.Samples {

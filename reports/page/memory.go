@@ -72,7 +72,7 @@ func reading(d *v1.ScaleData, engine, phase, name string) *float64 {
 
 // readingsTable has all readings of an engine, a column for each phase.
 func readingsTable(d *v1.ScaleData, engine string, phases []string) Table {
-	t := Table{Caption: "Readings of " + engine, Fold: true, Head: columnsOf("Reading")}
+	t := Table{Caption: "Readings of " + engine, Fold: true, Head: Columns("Reading")}
 	for _, p := range phases {
 		t.Head = append(t.Head, Column{p, true})
 	}
@@ -108,7 +108,7 @@ func growth(d *v1.ScaleData, sum *v1.ScaleSummary) []Block {
 	if sum == nil {
 		return blocks
 	}
-	t := Table{Caption: "Slopes, costs and exponents, with 95 % intervals", Head: columnsOf("Engine", "Cost", "Per", "#Value", "#Interval", "#n", "Note")}
+	t := Table{Caption: "Slopes, costs and exponents, with 95 % intervals", Head: Columns("Engine", "Cost", "Per", "#Value", "#Interval", "#n", "Note")}
 	for i := range sum.Engines {
 		t.Rows = append(t.Rows, growthRows(&sum.Engines[i])...)
 	}
@@ -148,7 +148,7 @@ func cycles(d *v1.ScaleData) (Chart, bool) {
 	c := Chart{
 		ID: "cycles", Title: "Resident memory after each cycle of load and delete", Says: "Resident memory by cycle; the table has the values.",
 		X: Axis{Label: "cycle"}, Y: Axis{Label: "resident", Unit: v1.UnitBytes, Zero: true},
-		Behind: Table{Caption: "Values", Head: columnsOf("Engine", "#Repeat", "#Cycle", "#Resident"), Fold: true},
+		Behind: Table{Caption: "Values", Head: Columns("Engine", "#Repeat", "#Cycle", "#Resident"), Fold: true},
 	}
 	for _, r := range d.Readings {
 		if r.Phase != v1.PhaseCycle || r.Name != v1.RSS {
@@ -165,7 +165,7 @@ func sizes(d *v1.ScaleData) (Chart, bool) {
 	c := Chart{
 		ID: "sizes", Title: "Resident memory by pods", Says: "Resident memory by the number of pods; the table has all costs.",
 		X: Axis{Label: "pods", Zero: true}, Y: Axis{Label: "resident", Unit: v1.UnitBytes, Zero: true},
-		Behind: Table{Caption: "Costs by size", Head: columnsOf("Engine", "Cost", "#Nodes", "#Pods", "#Policies", "#CIDRs", "#Value"), Fold: true},
+		Behind: Table{Caption: "Costs by size", Head: Columns("Engine", "Cost", "#Nodes", "#Pods", "#Policies", "#CIDRs", "#Value"), Fold: true},
 	}
 	points := slices.Clone(d.Points)
 	slices.SortStableFunc(points, func(a, b v1.Point) int { return a.Pods - b.Pods })

@@ -82,7 +82,7 @@ func ticks(seconds float64) []string {
 }
 
 func findingsTable(findings []v1.Finding) Table {
-	t := Table{Caption: fmt.Sprintf("Findings: %s", count(len(findings))), Fold: true, Head: columnsOf("At", "What", "#Packets", "Flow", "Phase", "#For", "While")}
+	t := Table{Caption: fmt.Sprintf("Findings: %s", count(len(findings))), Fold: true, Head: Columns("At", "What", "#Packets", "Flow", "Phase", "#For", "While")}
 	for i := range findings {
 		f := &findings[i]
 		var during []string

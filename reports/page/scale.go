@@ -139,7 +139,7 @@ func sideBySide(sum *v1.ScaleSummary) Block {
 	if sum == nil || len(sum.Engines) < 2 {
 		return Facts(nil)
 	}
-	t := Table{Caption: "Engines side by side", Head: columnsOf("Engine", "Version", "#Repeats", "#Slowest p99", "Of", "#Packets leaked", "#Packets lost", "#Most memory when loaded")}
+	t := Table{Caption: "Engines side by side", Head: Columns("Engine", "Version", "#Repeats", "#Slowest p99", "Of", "#Packets leaked", "#Packets lost", "#Most memory when loaded")}
 	for i := range sum.Engines {
 		e := &sum.Engines[i]
 		row := plain(e.Engine, e.Version, count(e.Repeats), "–", "–", count(e.LeakPackets), count(e.LostPackets), "–")
@@ -203,7 +203,7 @@ func figure(f v1.Figure) string {
 }
 
 func reasons(sum *v1.ScaleSummary) Block {
-	t := Table{Caption: "What engines were held to, and what they lack", Head: columnsOf("Engine", "What")}
+	t := Table{Caption: "What engines were held to, and what they lack", Head: Columns("Engine", "What")}
 	if sum != nil {
 		for _, r := range sum.Reasons {
 			t.Rows = append(t.Rows, plain("", r))
@@ -230,11 +230,11 @@ func scaleConditions(r *v1.ScaleRun) []Block {
 		"A packet each", exactly(r.Timing.Period), "Hold", exactly(r.Timing.Hold), "Deadline", exactly(r.Timing.Deadline),
 		"Started", moment(r.Started), "Finished", finished(r.Finished),
 	)}
-	t := Table{Caption: "Engines", Head: columnsOf("Engine", "Version", "Limits")}
+	t := Table{Caption: "Engines", Head: Columns("Engine", "Version", "Limits")}
 	for _, e := range r.Engines {
 		t.Rows = append(t.Rows, plain(e.Name, e.Version, limits(e.Limits)))
 	}
-	notes := Table{Caption: "Notes", Head: columnsOf("Note")}
+	notes := Table{Caption: "Notes", Head: Columns("Note")}
 	for _, n := range r.Notes {
 		notes.Rows = append(notes.Rows, plain(n))
 	}

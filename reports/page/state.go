@@ -204,13 +204,3 @@ func quoted(word string) string {
 	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
-
-// columnsOf are heads; a name that begins with # is of numbers.
-func columnsOf(names ...string) []Column {
-	out := make([]Column, len(names))
-	for i, n := range names {
-		name, number := strings.CutPrefix(n, "#")
-		out[i] = Column{name, number}
-	}
-	return out
-}

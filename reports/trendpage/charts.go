@@ -1,6 +1,7 @@
 package trendpage
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -126,7 +127,7 @@ func marks(t *trend.Trend, c *trend.Course) (out []page.Mark) {
 
 // behind is the table behind a chart.
 func behind(t *trend.Trend, caption string, courses []*trend.Course) page.Table {
-	table := page.Table{Caption: caption, Fold: true, Head: []page.Column{{Name: "Night"}}}
+	table := page.Table{Caption: caption, Fold: true, Head: page.Columns("Night")}
 	for _, c := range courses {
 		table.Head = append(table.Head, page.Column{Name: c.Name(), Number: true})
 	}
@@ -235,7 +236,7 @@ func plain(all []page.Mark) []page.Mark {
 
 // compact leaves one mark per night, the first.
 func compact(all []page.Mark) []page.Mark {
-	slices.SortStableFunc(all, func(a, b page.Mark) int { return int(a.X - b.X) })
+	slices.SortStableFunc(all, func(a, b page.Mark) int { return cmp.Compare(a.X, b.X) })
 	return slices.CompactFunc(all, func(a, b page.Mark) bool { return a.X == b.X })
 }
 

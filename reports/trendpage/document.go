@@ -79,16 +79,7 @@ func tiles(t *trend.Trend) page.Tiles {
 func changeTable(t *trend.Trend) page.Block {
 	table := page.Table{
 		Caption: "Changes of level, the latest first",
-		Head: []page.Column{
-			{Name: "Since"},
-			{Name: "Figure"},
-			{Name: "From", Number: true},
-			{Name: "To", Number: true},
-			{Name: "Change", Number: true},
-			{Name: "Meaning"},
-			{Name: "p", Number: true},
-			{Name: "New that night"},
-		},
+		Head:    page.Columns("Since", "Figure", "#From", "#To", "#Change", "Meaning", "#p", "New that night"),
 	}
 	for i := range t.Changes {
 		c := &t.Changes[i]
@@ -111,7 +102,7 @@ func changeTable(t *trend.Trend) page.Block {
 }
 
 func nightTable(t *trend.Trend) page.Block {
-	table := page.Table{Caption: "Nights, the latest first", Head: []page.Column{{Name: "Night"}, {Name: "Verdict"}, {Name: "Runs"}, {Name: "New"}}}
+	table := page.Table{Caption: "Nights, the latest first", Head: page.Columns("Night", "Verdict", "Runs", "New")}
 	for i := len(t.Nights) - 1; i >= 0; i-- {
 		n := &t.Nights[i]
 		table.Rows = append(table.Rows, []page.Cell{
@@ -125,9 +116,7 @@ func nightTable(t *trend.Trend) page.Block {
 func figures(courses []*trend.Course) page.Block {
 	table := page.Table{
 		Caption: "All figures: median and quartiles since the load is what it is", Fold: true,
-		Head: []page.Column{
-			{Name: "Figure"}, {Name: "Median", Number: true}, {Name: "Quartiles", Number: true}, {Name: "Last", Number: true}, {Name: "n", Number: true}, {Name: "Course"},
-		},
+		Head: page.Columns("Figure", "#Median", "#Quartiles", "#Last", "#n", "Course"),
 	}
 	for _, c := range courses {
 		if c.Metric == metrics.Verdict {
