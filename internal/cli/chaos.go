@@ -12,6 +12,7 @@ import (
 
 	"github.com/netassay/netassay/clusters/binaries"
 	"github.com/netassay/netassay/internal/suggest"
+	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/reports"
 	"github.com/netassay/netassay/reports/render"
 	v1 "github.com/netassay/netassay/reports/v1"
@@ -142,7 +143,7 @@ func (f *chaosFlags) inLab(ctx context.Context, stdio IO, t *testbed.Testbed) er
 	var run v1.ChaosRun
 	record := dir.Into(&run)
 	record(&v1.ChaosConditions{
-		Schema: v1.Schema, ID: filepath.Base(f.out), Tool: toolVersion(), Command: stdio.command, Cluster: t.Lab.Name(), Kernel: kernelRelease(), Seed: f.seed, Started: time.Now().UTC(),
+		Schema: v1.Schema, ID: filepath.Base(f.out), Tool: toolVersion(), Command: stdio.command, Cluster: t.Lab.Name(), Kernel: kernelRelease(), Seed: f.seed, Started: time.Now().UTC(), Origin: probe.Now(),
 	})
 	var failed error
 	for _, backend := range f.backends {

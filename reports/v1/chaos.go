@@ -23,6 +23,8 @@ type ChaosConditions struct {
 	Seed     uint64    `json:"seed"`
 	Started  time.Time `json:"started"`
 	Finished time.Time `json:"finished,omitzero"`
+	// Origin is Started by CLOCK_MONOTONIC, as in faults and findings; 0 where it is not known.
+	Origin time.Duration `json:"origin_ns,omitempty"`
 	// Trouble is why the run ended early; what was seen until then stands.
 	Trouble string `json:"trouble,omitempty"`
 }

@@ -89,10 +89,13 @@ type Step struct {
 	Name    string  `json:"name"`
 	Outcome Outcome `json:"outcome"`
 	Reason  string  `json:"reason,omitempty"`
-	AckMS   float64 `json:"ack_ms"` // from the first write to the answer of the last
-	Millis  float64 `json:"ms"`     // the whole step
-	Rounds  int     `json:"rounds"` // rounds of probes over all cells
-	Probes  int     `json:"probes"` // packets' worth: single probes, controls included
+	// At is the first write by the clock on the wall, of a baseline the first probe; zero of a
+	// step that was not begun, and before 2026-11-29.
+	At     time.Time `json:"at,omitzero"`
+	AckMS  float64   `json:"ack_ms"` // from the first write to the answer of the last
+	Millis float64   `json:"ms"`     // the whole step
+	Rounds int       `json:"rounds"` // rounds of probes over all cells
+	Probes int       `json:"probes"` // packets' worth: single probes, controls included
 	// LateMS is by how much probes were sent late at most.
 	LateMS float64 `json:"late_ms,omitempty"`
 	// Starved is how many times longer the harness took until the deadline for want of a

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/netassay/netassay/model"
+	v1 "github.com/netassay/netassay/reports/v1"
 )
 
 func TestCourse(t *testing.T) {
@@ -38,6 +39,13 @@ func TestCourse(t *testing.T) {
 			got := Course(&Cell{Before: tc.before, Want: tc.want, Observations: tc.seen}, w)
 			if got != tc.course {
 				t.Errorf("course %q, want %q", got, tc.course)
+			}
+			told := 0
+			for _, s := range (&v1.Cell{Course: got}).Stretches() {
+				told += s.Count
+			}
+			if told != len(tc.seen) {
+				t.Errorf("a reader finds %d observations in %q, want %d", told, got, len(tc.seen))
 			}
 		})
 	}

@@ -216,7 +216,7 @@ func (a *fixtureSet) restore(ctx context.Context, c cases.Case, end int) *v1.Ste
 			err = fmt.Errorf("%s: %w", action, err)
 			return &v1.Step{
 				Name: restoreStep, Outcome: v1.Inconclusive, Reason: "restore the fixture: " + err.Error(),
-				Millis: millis(a.now() - start),
+				At: a.wall(start), Millis: millis(a.now() - start),
 			}
 		}
 	}

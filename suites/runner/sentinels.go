@@ -154,7 +154,7 @@ func (n *sentinels) record(phase string, all []v1.Record) {
 	for _, r := range all {
 		if f, ok := r.(*v1.Finding); ok {
 			f.Phase = phase
-			f.At = time.Now().UTC().Add(f.From - n.now())
+			f.At = n.wall(f.From)
 			f.During = n.journal.during(f.From, f.To)
 			n.tell(f)
 		}

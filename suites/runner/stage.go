@@ -45,6 +45,9 @@ func newStage(cfg Config) *stage {
 	}
 }
 
+// wall is what the clock on the wall showed when now gave at.
+func (s *stage) wall(at time.Duration) time.Time { return time.Now().UTC().Add(at - s.now()) }
+
 // objects builds what the run makes.
 func (c Config) objects() fixture.Run {
 	r := fixture.Run{

@@ -167,7 +167,7 @@ func (w *watch) settled(now time.Duration) bool {
 func (w *stepWatch) judged(ctx context.Context, over time.Duration) v1.Step {
 	s := v1.Step{
 		Name: w.name, Millis: millis(over - w.window.Begun), Rounds: w.rounds, Probes: w.probes,
-		LateMS: millis(w.worst), Starved: w.starved.factor,
+		At: w.set.wall(w.window.Begun), LateMS: millis(w.worst), Starved: w.starved.factor,
 	}
 	switch {
 	case !w.acked && ctx.Err() != nil:

@@ -86,6 +86,25 @@ func TestCellsAreComplete(t *testing.T) {
 	})
 }
 
+// Each step says when it was done: after the run began, and after the step before it was over.
+func TestStepsSayWhen(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		run := w.run(t, w.config(loadCases(t, "update-*")...))
+		for _, c := range run.Cases {
+			earliest := run.Started
+			for _, s := range c.Steps {
+				if s.At.Before(earliest) {
+					t.Errorf("case %s, step %q: at %s, want %s at the earliest", c.Name, s.Name, s.At, earliest)
+				}
+				earliest = s.At.Add(time.Duration(s.Millis * float64(time.Millisecond)))
+			}
+			if len(c.Steps) == 0 || earliest.After(run.Finished) {
+				t.Errorf("case %s: over at %s, the run at %s", c.Name, earliest, run.Finished)
+			}
+		}
+	})
+}
+
 func TestNoneFailsEveryCaseWithADenyCell(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.verdict = func(model.Flow) model.Verdict { return model.Allow }
