@@ -98,8 +98,9 @@ type Step struct {
 	Probes int       `json:"probes"` // packets' worth: single probes, controls included
 	// LateMS is by how much probes were sent late at most.
 	LateMS float64 `json:"late_ms,omitempty"`
-	// Starved is how many times longer the harness took until the deadline for want of a
-	// processor, when that has moved the deadline.
+	// Starved is how many times longer the harness took for want of a processor, until the
+	// deadline or the end of the step before it, when that makes an engine's lateness and its
+	// silences doubtful.
 	Starved float64 `json:"starved,omitempty"`
 	Cells   []Cell  `json:"cells,omitempty"`
 }

@@ -176,6 +176,56 @@ func TestALoneLossIsLookedAtAgain(t *testing.T) {
 	}
 }
 
+// On a machine where everything takes twenty times longer, a silence that ends is nobody's fault.
+// One that stays is the engine's, and so is each on a machine that is only busy.
+func TestAStarvedMachineLosesProbes(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		lasts time.Duration
+		plays int // in how many the server falls silent
+		times int // longer than with a processor of its own
+		want  v1.Outcome
+	}{
+		{"once", time.Second, 1, 20, v1.Pass},
+		{"each time", time.Second, 2, 20, v1.Inconclusive},
+		{"for good", time.Hour, 2, 20, v1.Fail},
+		{"on a busy machine", time.Second, 1, 8, v1.Fail},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				var mu sync.Mutex
+				plays, between := 0, true
+				correct := w.verdict
+				w.verdict = func(f model.Flow) model.Verdict {
+					v := correct(f)
+					mu.Lock()
+					defer mu.Unlock()
+					policies := len(w.seen(w.delay).snapshot.Policies)
+					if between && policies > 0 {
+						plays++
+					}
+					between = policies == 0
+					since := w.sinceWrite() - 200*time.Millisecond
+					if between || plays > tc.plays || v != model.Allow || isNode(f.Client) || f.Client == f.Server || since < 0 || since > tc.lasts {
+						return v
+					}
+					return model.Deny
+				}
+				cfg := w.config(loadCases(t, "isolation-deny-ingress")...)
+				cfg.Parallel = 1
+				cfg.Processor = func() (had, waited time.Duration) {
+					return w.now() / 100, w.now() / 100 * time.Duration(tc.times-1)
+				}
+				run := w.run(t, cfg)
+				expectAll(t, run, tc.want)
+				if tc.want != v1.Fail && plays != 2 {
+					t.Errorf("played %d times, want 2", plays)
+				}
+			})
+		})
+	}
+}
+
 // A node that is kept from its own pods is no dead pod: they hear themselves.
 func TestANodeThatIsKeptFromItsPodsIsAnOutage(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {

@@ -245,9 +245,7 @@ func (n *sentinels) outlast(ctx context.Context) {
 		return
 	}
 	patience := max(soak, n.timing.Deadline)
-	if n.starved.measure(); n.starved.factor > 0 {
-		patience += min(time.Duration((n.starved.factor-1)*float64(n.timing.Deadline)), mostGrace)
-	}
+	patience += grace(n.starved.measure(), n.timing.Deadline)
 	limit, cancel := context.WithTimeout(ctx, max(0, n.created+patience-n.now()))
 	defer cancel()
 	select {

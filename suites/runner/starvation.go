@@ -18,9 +18,9 @@ const (
 type starvation struct {
 	read        func() (had, waited time.Duration) // nil where nobody can say
 	had, waited time.Duration                      // before the step
-	measured    bool                               // at the deadline
-	// factor is how many times longer the harness took, from the beginning of the step to its
-	// deadline; 0 when the machine was not starved.
+	measured    bool                               // at the deadline, or at the step's end before it
+	// factor is how many times longer the harness took, from the beginning of the step until it
+	// was measured; 0 when the machine was not starved.
 	factor float64
 }
 
@@ -45,6 +45,13 @@ func (s *starvation) measure() float64 {
 	return 0
 }
 
+// note measures, once.
+func (s *starvation) note() {
+	if !s.measured {
+		s.measured, s.factor = true, s.measure()
+	}
+}
+
 // stretch moves the deadline of a step that reaches it on a starved machine, once: by as much
 // as such a machine makes everything longer, the engine too.
 func (w *watch) stretch(now time.Duration) {
@@ -52,10 +59,14 @@ func (w *watch) stretch(now time.Duration) {
 	if s.measured || now < w.window.Due() {
 		return
 	}
-	s.measured, s.factor = true, s.measure()
-	if s.factor > 0 {
-		w.window.Grace = min(time.Duration((s.factor-1)*float64(w.window.Deadline)), mostGrace)
-	}
+	s.note()
+	w.window.Grace = grace(s.factor, w.window.Deadline)
+}
+
+// grace is by how much a deadline moves on a machine on which the harness takes factor times
+// longer; not at all where it is 0, on one that is not starved.
+func grace(factor float64, deadline time.Duration) time.Duration {
+	return min(time.Duration(max(factor-1, 0)*float64(deadline)), mostGrace)
 }
 
 // excuse is what the harness itself lacked, for the reason of a cell that proves nothing.

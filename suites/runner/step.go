@@ -141,6 +141,7 @@ func (w *stepWatch) namespaces() []string {
 // to the goroutine that does so.
 func (w *stepWatch) conclude(ctx context.Context) <-chan v1.Step {
 	over := w.now()
+	w.starved.note()
 	w.doubtful = w.err != nil || !w.acked || !w.settled(over)
 	w.window.Ended = over
 	verdict := make(chan v1.Step, 1)
@@ -185,6 +186,7 @@ func (w *stepWatch) judged(ctx context.Context, over time.Duration) v1.Step {
 		s.Cells = append(s.Cells, w.report(c))
 	}
 	w.doubtLone(s.Cells)
+	w.doubtStarved(s.Cells)
 	s.Cells = append(s.Cells, w.convicted()...)
 	s.Outcome, s.Reason = summed(s.Cells)
 	switch {

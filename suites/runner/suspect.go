@@ -51,11 +51,36 @@ func (w *stepWatch) doubtLone(cells []v1.Cell) {
 	if w.set.patient || i < 0 || slices.ContainsFunc(cells[i+1:], failed) {
 		return
 	}
-	wrong := judge.Judge(&w.cells[i].judge, w.window).Wrong
-	if c := &cells[i]; c.Kind == v1.Outage && c.Seen == string(judge.Dropped) && wrong == 1 && !c.Changed {
-		c.Outcome, c.Kind = v1.Inconclusive, ""
-		c.Reason += "; one lost probe alone proves nothing" + w.excuse()
+	if wrong := judge.Judge(&w.cells[i].judge, w.window).Wrong; silentHole(&cells[i]) && wrong == 1 {
+		w.withdraw(&cells[i], "one lost probe alone proves nothing")
 	}
+}
+
+// doubtStarved takes back convictions by silence that was over before the step was, when the
+// machine was starved: that stands still as a whole, and a control that is asked after it answers.
+// What is still silent when the case is played once more is the engine's. cells are the reports
+// of w.cells.
+func (w *stepWatch) doubtStarved(cells []v1.Cell) {
+	if w.starved.factor == 0 {
+		return
+	}
+	for i := range cells {
+		c := &w.cells[i].judge
+		if silentHole(&cells[i]) && (!w.set.patient || judge.Look(c, w.window).Right) {
+			w.withdraw(&cells[i], "a machine that stands still loses probes too")
+		}
+	}
+}
+
+// silentHole reports whether the cell failed because nothing came through for a while.
+func silentHole(c *v1.Cell) bool {
+	return c.Outcome == v1.Fail && c.Kind == v1.Outage && c.Seen == string(judge.Dropped) && !c.Changed
+}
+
+// withdraw makes a failed cell inconclusive.
+func (w *stepWatch) withdraw(c *v1.Cell, why string) {
+	c.Outcome, c.Kind = v1.Inconclusive, ""
+	c.Reason += "; " + why + w.excuse()
 }
 
 // convicted are the suspects that were cut off from their own node.

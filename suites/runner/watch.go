@@ -311,7 +311,7 @@ func (w *watch) lastRound(now time.Duration) (last []*cell, over bool) {
 		switch {
 		case c.undefined() && w.open(c):
 			return nil, false
-		case c.undefined() || c.progress.Violated:
+		case !w.open(c):
 			continue
 		}
 		s := w.stands(c, now)
@@ -343,13 +343,16 @@ func (w *watch) lastLook(now time.Duration) []*cell {
 }
 
 // open reports whether more probing can still tell something about the cell. What a case asks
-// for is what an engine does once it has had some time.
+// for is what an engine does once it has had some time. An outage that is looked for once more is
+// watched to its end: whether it has one decides.
 func (w *watch) open(c *cell) bool {
 	switch {
 	case c.asked:
 		return c.progress.Last < w.window.Acked+w.window.Hold
 	case c.undefined():
 		return !c.progress.Seen && len(c.pending) == 0
+	case w.patient && c.trusted():
+		return true
 	}
 	return !c.progress.Violated
 }
