@@ -167,7 +167,7 @@ func (r *Report) compareCase(name string, base, head *theCase) {
 
 // compareCell tells a cell that changed. A failure that was an outage and is a leak is worse.
 func compareCell(k key, base, head *v1.Cell) (Cell, bool) {
-	c := Cell{Step: k.step, Flow: flow(head), Want: k.want, Base: outcome(base), Head: outcome(head), Change: became(base.Outcome, head.Outcome), Evidence: cmp.Or(head.Evidence, head.Reason)}
+	c := Cell{Step: k.step, Flow: head.InWords(), Want: k.want, Base: outcome(base), Head: outcome(head), Change: became(base.Outcome, head.Outcome), Evidence: cmp.Or(head.Evidence, head.Reason)}
 	switch {
 	case base.Outcome != v1.Fail || head.Outcome != v1.Fail || base.Kind == head.Kind:
 	case head.Kind == v1.Leak:
@@ -183,18 +183,6 @@ func outcome(c *v1.Cell) string {
 		return string(c.Outcome)
 	}
 	return fmt.Sprintf("%s (%s)", c.Outcome, c.Kind)
-}
-
-// flow is a cell's flow in words.
-func flow(c *v1.Cell) string {
-	s := fmt.Sprintf("%s → %s %s %s by %s", c.Client, c.Server, c.Probe(), c.Family, c.Path)
-	if c.Flow != "" {
-		s = c.Flow + ": " + s
-	}
-	if c.Payload > 0 {
-		s += fmt.Sprintf(", %d bytes", c.Payload)
-	}
-	return s
 }
 
 // sentinels compares the flows that are watched all through a run as one more item.

@@ -195,6 +195,7 @@ func TestConformancePageInABrowser(t *testing.T) {
 			}
 			filters(p)
 			keyboard(p)
+			links(p)
 			p.accessible()
 			p.quiet()
 		})
@@ -249,6 +250,21 @@ func keyboard(p *tab) {
 	shown := ask[string](p, `document.querySelector(".square-detail h4").textContent`)
 	if before == after || shown != after {
 		p.t.Errorf("from the square %q the arrow leads to %q, and Enter shows %q", before, after, shown)
+	}
+}
+
+// links checks that what went wrong over time is drawn, and leads to its case: also to one that
+// the filter has left out.
+func links(p *tab) {
+	p.t.Helper()
+	if marks := ask[int](p, `document.querySelectorAll("#time .span.bad use, #time .span.warn use").length`); marks == 0 {
+		p.t.Error("no leak and no outage is marked over time")
+	}
+	link := `document.querySelector('#time a[href^="#case="]')`
+	want := ask[string](p, link+`.textContent.split(":")[0]`)
+	p.do(inPage(choose("filter-text", "no such case")), inPage(link+`.click()`))
+	if got := ask[string](p, `document.querySelector(".case-detail h3")?.firstChild.textContent.trim()`); got != want {
+		p.t.Errorf("the link to %s opens %s", want, got)
 	}
 }
 

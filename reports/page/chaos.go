@@ -2,7 +2,6 @@ package page
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -49,7 +48,7 @@ func chaos(run *v1.ChaosRun, sum *v1.ChaosSummary, s State) *Document {
 		blocks = append(blocks, t)
 	}
 	d.section("summary", "Summary", "", append(blocks, backendTable(run))...)
-	d.section("time", "What was done, and what went wrong", "Each lane is one kind of fault; findings stand below them, on the same clock.", chaosLanes(run)...)
+	d.section("time", "What was done, and what went wrong", "Each lane is one kind of fault; findings stand below them, on the same clock: ▲ is the first instant of a leak, ▼ of a loss.", chaosLanes(run)...)
 	d.section("conditions", "Conditions", "", chaosConditions(run)...)
 	return d
 }
@@ -75,9 +74,13 @@ func backendTable(run *v1.ChaosRun) Table {
 	return t
 }
 
-// chaosLanes are faults and findings on one clock, which is monotonic and begins anywhere.
+// chaosLanes are faults and findings on the clock of the run. Where that has no origin it begins
+// with the first of them.
 func chaosLanes(run *v1.ChaosRun) []Block {
-	var first, last time.Duration
+	first, last := run.Origin, run.Origin+max(run.Finished.Sub(run.Started), 0)
+	if first == 0 {
+		last = 0
+	}
 	note := func(at time.Duration) {
 		if first == 0 || at < first {
 			first = at
@@ -91,28 +94,60 @@ func chaosLanes(run *v1.ChaosRun) []Block {
 		note(run.Findings[i].From)
 		note(run.Findings[i].To)
 	}
-	lanes := Lanes{Title: "Faults and findings", To: (last - first).Seconds(), Ticks: ticks((last - first).Seconds())}
+	lanes := Lanes{Title: "Faults and findings", To: (last - first).Seconds(), Ticks: ticks((last - first).Seconds()), Behind: findingsTable(run, first)}
 	for i := range run.Faults {
 		f := &run.Faults[i]
 		seconds := (f.At - first).Seconds()
 		lanes.put(fmt.Sprintf("%s: %s", f.Backend, f.Phase), Span{From: seconds, To: seconds, Says: f.What})
 	}
-	findings := slices.Clone(run.Findings)
-	for i := range findings {
-		f := &findings[i]
+	for i := range run.Findings {
+		f := &run.Findings[i]
 		tone := toneOf(f)
 		if f.Drift {
 			tone = Odd
 		}
 		lanes.put(f.Flow+" "+f.Protocol, Span{From: (f.From - first).Seconds(), To: (f.To - first).Seconds(), Tone: tone, Says: says(f)})
-		f.From, f.To = f.From-first, f.To-first
 	}
 	if len(lanes.Lanes) == 0 {
 		return []Block{Facts{{"Faults and findings", "none yet"}}}
 	}
 	lanes.cut("lanes")
-	lanes.Behind = findingsTable(findings)
 	return []Block{lanes, faultsTable(run, first)}
+}
+
+func says(f *v1.Finding) string {
+	return fmt.Sprintf("%s %s of %s %s, for %s", count(f.Count), f.What, f.Flow, f.Protocol, lasted(f.To-f.From))
+}
+
+func findingsTable(run *v1.ChaosRun, first time.Duration) Table {
+	t := Table{Caption: fmt.Sprintf("Findings: %s", count(len(run.Findings))), Fold: true, Head: Columns("#At", "What", "#Packets", "Flow", "Phase", "#For", "After")}
+	for i := range run.Findings {
+		f := &run.Findings[i]
+		t.Rows = append(t.Rows, []Cell{
+			{Text: lasted(f.From - first)},
+			{Text: f.What, Tone: toneOf(f)},
+			{Text: count(f.Count)},
+			{Text: f.Flow + " " + f.Protocol},
+			{Text: f.Phase},
+			{Text: lasted(f.To - f.From)},
+			{Text: before(run, f)},
+		})
+	}
+	return t
+}
+
+// before is the last thing that was done before something was found.
+func before(run *v1.ChaosRun, f *v1.Finding) string {
+	var last *v1.Fault
+	for i := range run.Faults {
+		if fault := &run.Faults[i]; fault.Backend == f.Backend && fault.At <= f.From && (last == nil || fault.At > last.At) {
+			last = fault
+		}
+	}
+	if last == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s, %s before", last.What, lasted(f.From-last.At))
 }
 
 func faultsTable(run *v1.ChaosRun, first time.Duration) Table {

@@ -20,9 +20,9 @@ func check(run *v1.CheckRun, s State) *Document {
 	held, all := 0, Good
 	for i := range run.Steps {
 		p := &run.Steps[i]
-		ok := Cell{"yes", Good, false}
+		ok := Cell{Text: "yes", Tone: Good}
 		if !p.OK {
-			ok, all = Cell{"no", Bad, false}, Bad
+			ok, all = Cell{Text: "no", Tone: Bad}, Bad
 		}
 		held += bit(p.OK)
 		t.Rows = append(t.Rows, []Cell{{Text: p.Title}, ok, {Text: p.Command, Code: true}, {Text: p.Output, Code: true}, {Text: count(p.Attempts)}, {Text: fmt.Sprintf("%.1f", p.Seconds)}})

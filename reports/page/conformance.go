@@ -3,6 +3,7 @@ package page
 import (
 	"cmp"
 	"fmt"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,7 +32,7 @@ func conformance(run *v1.Run, s State) *Document {
 		"A cell is one flow in one step of a case. Choose a case, then a square of its matrix: rows are clients, columns are servers.",
 		Mount{"explorer", "Cases and cells"})
 	d.section("convergence", "Convergence", "Of cells whose verdict a step changes, from the API server's answer to right and stable. What never became right stays below 100 %.", convergence(run, f)...)
-	d.section("time", "Leaks and outages over time", "", overTime(run)...)
+	d.section("time", "Leaks and outages over time", "Sentinels are flows that no case may touch. Lanes are theirs, and those of the cases with wrong cells: ▲ is the first instant of a leak, ▼ of an outage.", overTime(run)...)
 	if table := undefined(run); len(table.Rows) > 0 {
 		d.section("undefined", "Observed, not judged", "What the API leaves undefined. It is told of an engine, and no verdict depends on it.", table)
 	}
@@ -86,6 +87,9 @@ func orLate(q *float64, f v1.Figures) string {
 	return ms(q)
 }
 
+// linkTo opens a case in the explorer.
+func linkTo(name string) string { return "#case=" + url.PathEscape(name) }
+
 // mostWrong is how many cases are told of without the page's script.
 const mostWrong = 60
 
@@ -99,7 +103,7 @@ func wrongCases(run *v1.Run) Table {
 			continue
 		}
 		if n++; n <= mostWrong {
-			t.Rows = append(t.Rows, []Cell{{Text: c.Name}, {Text: string(c.Outcome), Tone: tone(c.Outcome)}, {Text: c.Reason}})
+			t.Rows = append(t.Rows, []Cell{{Text: c.Name, Link: linkTo(c.Name)}, {Text: string(c.Outcome), Tone: tone(c.Outcome)}, {Text: c.Reason}})
 		}
 	}
 	t.Caption = fmt.Sprintf("%s: %s", t.Caption, count(n))

@@ -105,10 +105,10 @@ func TestLanes(t *testing.T) {
 		span     Span
 		x, width float64
 	}{
-		{Span{From: 0, To: 5}, 0, 500},
-		{Span{From: 5, To: 5}, 500, 3},
-		{Span{From: 10, To: 10}, 998, 3},
-		{Span{From: -1, To: 20}, 0, 998},
+		{Span{From: 0, To: 5}, 0, 50},
+		{Span{From: 5, To: 5}, 50, 0.3},
+		{Span{From: 10, To: 10}, 99.8, 0.3},
+		{Span{From: -1, To: 20}, 0, 99.8},
 	} {
 		if x, width := l.X(tc.span.From), l.Width(tc.span); x != tc.x || width != tc.width {
 			t.Errorf("%+v is at %v, %v wide; want %v, %v", tc.span, x, width, tc.x, tc.width)
@@ -130,8 +130,8 @@ func TestLanesByName(t *testing.T) {
 	}
 	for range 2 { // what is short enough stays as it is
 		l.cut("flows")
-		if want := "Flows; 2 flows more are in the table"; l.Title != want || len(l.Lanes) != mostLanes {
-			t.Errorf("%d lanes under %q, want %d under %q", len(l.Lanes), l.Title, mostLanes, want)
+		if last := l.Lanes[len(l.Lanes)-1]; len(l.Lanes) != mostLanes+1 || last.Name != "2 flows more" || len(last.Spans) != 6 {
+			t.Errorf("%d lanes, the last is %q with %d spans", len(l.Lanes), last.Name, len(last.Spans))
 		}
 	}
 }

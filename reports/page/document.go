@@ -99,6 +99,7 @@ type Cell struct {
 	Text string
 	Tone Tone
 	Code bool // set as code, its spaces kept
+	Link string
 }
 
 // Group is blocks that stand beside each other where there is room.

@@ -53,7 +53,7 @@ func figureOf(v float64) v1.Figure { return v1.Figure{Value: &v, Lo: new(v - 1),
 
 // sampleChaos makes up a chaos run with a loss.
 func sampleChaos() (*v1.ChaosRun, *v1.ChaosSummary) {
-	run := &v1.ChaosRun{ChaosConditions: v1.ChaosConditions{Schema: v1.Schema, Cluster: "lab", Started: begun, Finished: begun.Add(time.Minute)}}
+	run := &v1.ChaosRun{ChaosConditions: v1.ChaosConditions{Schema: v1.Schema, Cluster: "lab", Started: begun, Finished: begun.Add(time.Minute), Origin: time.Hour - time.Second}}
 	for i := range 20 {
 		run.Faults = append(run.Faults, v1.Fault{Backend: "nft", Phase: []string{"kills", "edits"}[i%2], What: fmt.Sprintf("fault %d", i), At: time.Hour + time.Duration(i)*time.Second})
 	}

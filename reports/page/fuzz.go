@@ -28,9 +28,9 @@ func fuzz(run *v1.FuzzRun, s State) *Document {
 	if len(run.Found) > 0 {
 		t := Table{Caption: "Found, each as small as it got", Head: Columns("Engine", "Case", "Wrong", "File", "Confirmed", "#Plays")}
 		for _, f := range run.Found {
-			confirmed := Cell{"no", Odd, false}
+			confirmed := Cell{Text: "no", Tone: Odd}
 			if f.Confirmed {
-				confirmed = Cell{"yes", Plain, false}
+				confirmed = Cell{Text: "yes"}
 			}
 			t.Rows = append(t.Rows, []Cell{{Text: f.Engine}, {Text: f.Name}, {Text: f.Wrong, Tone: Bad}, {Text: f.File, Code: true}, confirmed, {Text: count(f.Plays)}})
 		}

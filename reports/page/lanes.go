@@ -28,6 +28,18 @@ type Span struct {
 	Says     string
 }
 
+// Mark is the sign at the beginning of a span: colour never says alone that something is wrong.
+func (s Span) Mark() string {
+	switch s.Tone {
+	case Bad:
+		return "leak"
+	case Warn:
+		return "outage"
+	case Plain, Good, Odd:
+	}
+	return ""
+}
+
 func (Lanes) template() string { return "lanes" }
 
 // put adds a span to the lane of a name, which is a new one when there is none yet.
@@ -40,29 +52,31 @@ func (l *Lanes) put(name string, s Span) {
 	l.Lanes[i].Spans = append(l.Lanes[i].Spans, s)
 }
 
-// mostLanes is how many lanes are drawn; the table behind them has the rest.
+// mostLanes is how many lanes are drawn, and one more for the rest.
 const mostLanes = 24
 
-// cut leaves the first lanes, and says how many more of what there are.
+// cut draws what is beyond the first lanes, so many things of a kind, in one lane.
 func (l *Lanes) cut(what string) {
-	if more := len(l.Lanes) - mostLanes; more > 0 {
-		l.Lanes = l.Lanes[:mostLanes]
-		l.Title += fmt.Sprintf("; %d %s more are in the table", more, what)
+	more := len(l.Lanes) - mostLanes
+	if more <= 1 {
+		return
 	}
+	rest := Lane{Name: fmt.Sprintf("%d %s more", more, what)}
+	for _, lane := range l.Lanes[mostLanes:] {
+		rest.Spans = append(rest.Spans, lane.Spans...)
+	}
+	l.Lanes = append(l.Lanes[:mostLanes], rest)
 }
 
-// wide is how many units a lane is wide in its own coordinates.
-const wide = 1000
-
-// X is where something is drawn.
+// X is where something is drawn, in percent.
 func (l Lanes) X(at float64) float64 {
 	if l.To <= 0 {
 		return 0
 	}
-	return tenth(min(max(wide*at/l.To, 0), wide-2))
+	return hundredth(min(max(100*at/l.To, 0), 99.8))
 }
 
-// Width is how wide a span is drawn: never too thin to be seen.
-func (l Lanes) Width(s Span) float64 { return tenth(max(l.X(s.To)-l.X(s.From), 3)) }
+// Width is how wide a span is drawn, in percent: never too thin to be seen.
+func (l Lanes) Width(s Span) float64 { return hundredth(max(l.X(s.To)-l.X(s.From), 0.3)) }
 
-func tenth(v float64) float64 { return math.Round(v*10) / 10 }
+func hundredth(v float64) float64 { return math.Round(v*100) / 100 }

@@ -2,46 +2,69 @@ package page
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	v1 "github.com/netassay/netassay/reports/v1"
 )
 
-// overTime are the findings of sentinels on the clock of the run.
+// overTime is what went wrong, on the clock of the run: of sentinels, and of cells.
 func overTime(run *v1.Run) []Block {
-	s := run.Sentinel
-	if s == nil {
-		return []Block{Facts{{"Sentinels", "none were watched in this run"}}}
+	blocks := []Block{sentinelFacts(run.Sentinel)}
+	all, undated := incidents(run)
+	if undated > 0 {
+		blocks = append(blocks, Facts{{"Wrong, at an unknown time", count(undated) + ": the records of this run don't say when its steps were done"}})
 	}
-	end := run.Finished
-	for i := range s.Findings {
-		f := &s.Findings[i]
-		if last := f.At.Add(f.To - f.From); last.After(end) {
+	if len(all) == 0 {
+		return blocks
+	}
+	begin, end := run.Started, run.Finished
+	for i := range all {
+		if from := all[i].from; from.Before(begin) { // in a part that was gone on with
+			begin = from
+		}
+		if last := all[i].from.Add(all[i].lasted); last.After(end) {
 			end = last
 		}
 	}
-	blocks := []Block{sentinelFacts(s)}
-	if len(s.Findings) == 0 {
-		return blocks
-	}
-	total := end.Sub(run.Started).Seconds()
+	total := end.Sub(begin).Seconds()
 	lanes := Lanes{
-		Title: fmt.Sprintf("What flows that no case may touch went through, over %s", took(end.Sub(run.Started))),
-		To:    total, Ticks: ticks(total), Behind: findingsTable(s.Findings),
+		Title: fmt.Sprintf("What went wrong in %s, from %s on", took(end.Sub(begin)), clock(begin)),
+		To:    total, Ticks: ticks(total), Behind: incidentsTable(all, begin),
 	}
-	for i := range s.Findings {
-		f := &s.Findings[i]
-		from := f.At.Sub(run.Started).Seconds()
-		lanes.put(f.Flow+" "+f.Protocol, Span{From: from, To: from + (f.To - f.From).Seconds(), Tone: toneOf(f), Says: says(f)})
+	for i := range all[:min(len(all), mostRows)] {
+		a := &all[i]
+		from := a.from.Sub(begin).Seconds()
+		lanes.put(a.lane, Span{From: from, To: from + a.lasted.Seconds(), Tone: a.tone, Says: fmt.Sprintf("%s %s, for %s. %s", a.what, a.which, lasted(a.lasted), a.while)})
 	}
-	slices.SortStableFunc(lanes.Lanes, func(a, b Lane) int { return len(b.Spans) - len(a.Spans) })
-	lanes.cut("flows")
+	lanes.cut("lanes")
 	return append(blocks, lanes)
 }
 
+func incidentsTable(all []incident, begin time.Time) Table {
+	t := Table{Caption: fmt.Sprintf("What went wrong, and when: %s", count(len(all))), Fold: true, Head: Columns("At", "#After", "What", "Which", "While", "#For")}
+	if len(all) > mostRows {
+		t.Caption += fmt.Sprintf(", the first %d", mostRows)
+		all = all[:mostRows]
+	}
+	for i := range all {
+		a := &all[i]
+		t.Rows = append(t.Rows, []Cell{
+			{Text: clock(a.from)},
+			{Text: fmt.Sprintf("%.1f s", a.from.Sub(begin).Seconds())},
+			{Text: a.what, Tone: a.tone},
+			{Text: a.which},
+			{Text: a.while, Link: a.link},
+			{Text: lasted(a.lasted)},
+		})
+	}
+	return t
+}
+
 func sentinelFacts(s *v1.Sentinel) Facts {
+	if s == nil {
+		return Facts{{"Sentinels", "none were watched in this run"}}
+	}
 	rate := func(part, all uint64) string { return fmt.Sprintf("%s of %s", count(part), count(all)) }
 	return facts(
 		"Sentinels", strings.ToLower(string(s.Outcome))+" "+s.Reason,
@@ -60,10 +83,6 @@ func toneOf(f *v1.Finding) Tone {
 	return Warn
 }
 
-func says(f *v1.Finding) string {
-	return fmt.Sprintf("%s %s of %s %s, for %s", count(f.Count), f.What, f.Flow, f.Protocol, lasted(f.To-f.From))
-}
-
 func lasted(d time.Duration) string {
 	if d < time.Second {
 		return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
@@ -74,34 +93,23 @@ func lasted(d time.Duration) string {
 // ticks are labels from 0 to so many seconds.
 func ticks(seconds float64) []string {
 	const parts = 4
-	var out []string
-	for i := range parts + 1 {
-		out = append(out, lasted(time.Duration(seconds*float64(i)/parts*float64(time.Second))))
+	out := []string{"0"}
+	for i := range parts {
+		at := time.Duration(seconds * float64(i+1) / parts * float64(time.Second))
+		if at < 10*time.Second {
+			out = append(out, lasted(at))
+		} else {
+			out = append(out, took(at))
+		}
 	}
 	return out
 }
 
-func findingsTable(findings []v1.Finding) Table {
-	t := Table{Caption: fmt.Sprintf("Findings: %s", count(len(findings))), Fold: true, Head: Columns("At", "What", "#Packets", "Flow", "Phase", "#For", "While")}
-	for i := range findings {
-		f := &findings[i]
-		var during []string
-		for _, a := range f.During {
-			during = append(during, fmt.Sprintf("%s: %s", a.Case, a.Step))
-		}
-		at := lasted(f.From)
-		if !f.At.IsZero() {
-			at = clock(f.At)
-		}
-		t.Rows = append(t.Rows, []Cell{
-			{Text: at},
-			{Text: f.What, Tone: toneOf(f)},
-			{Text: count(f.Count)},
-			{Text: f.Flow + " " + f.Protocol},
-			{Text: f.Phase},
-			{Text: lasted(f.To - f.From)},
-			{Text: strings.Join(during, "; ")},
-		})
+// during are the steps of cases that were at work when something was found.
+func during(f *v1.Finding) string {
+	var all []string
+	for _, a := range f.During {
+		all = append(all, fmt.Sprintf("%s: %s", a.Case, a.Step))
 	}
-	return t
+	return strings.Join(all, "; ")
 }

@@ -34,6 +34,7 @@ func sample(cells int, bad float64) *v1.Run {
 		run.Order = append(run.Order, c.Name)
 		for _, name := range []string{"deny", "one peer is allowed", "the policy is gone"} {
 			s := sampleStep(r, c.Name, name, min(cells, 26*3), bad)
+			s.At = begun.Add(time.Duration(n%150)*2*time.Second + time.Duration(len(c.Steps))*1500*time.Millisecond)
 			cells -= len(s.Cells)
 			if s.Outcome == v1.Fail {
 				c.Outcome, c.Reason = v1.Fail, fmt.Sprintf("step %q: %s", s.Name, s.Reason)
@@ -45,6 +46,10 @@ func sample(cells int, bad float64) *v1.Run {
 	run.Sentinel = &v1.Sentinel{
 		Outcome: v1.Pass, Flows: 4, Seconds: 299.2, IntervalMS: 1,
 		Tally: v1.Tally{UDP: v1.Counts{MustDrop: 482657, MustPass: 516593}, TCP: v1.Counts{MustDrop: 6320, MustPass: 5934}},
+		Findings: []v1.Finding{{
+			Phase: "steady", Flow: "sentinels/client -> sentinels/friend", Protocol: "UDP", What: "lost", Count: 3, From: time.Hour, To: time.Hour + 2*time.Second, At: begun.Add(100 * time.Second),
+			During: []v1.Activity{{Case: "update-case-004", Step: "deny"}},
+		}},
 		Floor: v1.NoiseFloor{Sent: 516698, Connections: 5966, DelayP50: &p50, DelayP99: &p99, DelayMax: &p99},
 	}
 	return run

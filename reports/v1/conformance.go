@@ -114,6 +114,18 @@ func (c *Cell) Probe() string {
 	return probe
 }
 
+// InWords is the flow of the cell, as "x/a → y/b 80/TCP IPv4 by pod".
+func (c *Cell) InWords() string {
+	s := fmt.Sprintf("%s → %s %s %s by %s", c.Client, c.Server, c.Probe(), c.Family, c.Path)
+	if c.Flow != "" {
+		s = c.Flow + ": " + s
+	}
+	if c.Payload > 0 {
+		s += fmt.Sprintf(", %d bytes", c.Payload)
+	}
+	return s
+}
+
 // Cell is one flow in one step of a case.
 type Cell struct {
 	Case     string `json:"case"`

@@ -52,8 +52,21 @@ export function explore(payload: Payload): void {
   document.querySelector('[data-part="overview"]')?.append(squares.node);
   place.append(controls.node, el("div", { class: "explorer" }, list.node, detail));
 
-  const asked = /^#case=(.+)$/.exec(location.hash);
-  chosen = asked ? cells.cases.find((c) => c.name === decodeURIComponent(asked[1])) : undefined;
+  const named = (hash: string) => {
+    const name = /^#case=(.+)$/.exec(hash)?.[1];
+    return name ? cells.cases.find((c) => c.name === decodeURIComponent(name)) : undefined;
+  };
+  const asked = named(location.hash);
+  chosen = asked;
   refresh();
-  if (asked && chosen) place.scrollIntoView({ block: "start" });
+  if (asked && chosen === asked) place.scrollIntoView({ block: "start" });
+  // A link to a case opens it, also one that the filter leaves out. The address may name it already.
+  document.addEventListener("click", (e) => {
+    const c = named((e.target as Element).closest("a")?.getAttribute("href") ?? "");
+    if (!c) return;
+    e.preventDefault();
+    if (!find(cells, filter).some((f) => f.of === c)) controls.clear();
+    list.choose(c, true);
+    place.scrollIntoView({ block: "start" });
+  });
 }

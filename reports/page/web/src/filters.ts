@@ -5,7 +5,7 @@ import { el } from "./dom";
 import { choices, none, type Filter } from "./filter";
 
 /** filterControls gives the controls; each change calls back with the whole filter. */
-export function filterControls(cells: Cells, changed: (f: Filter) => void): { node: HTMLElement; say: (text: string) => void } {
+export function filterControls(cells: Cells, changed: (f: Filter) => void): { node: HTMLElement; say: (text: string) => void; clear: () => void } {
   const filter: Filter = { ...none };
   const all = choices(cells);
   const search = el("input", { type: "search", id: "filter-text", placeholder: "name or words", autocomplete: "off", spellcheck: "false" });
@@ -25,13 +25,14 @@ export function filterControls(cells: Cells, changed: (f: Filter) => void): { no
   };
   const same = (values: string[]) => values.map((v): [string, string] => [v, v]);
   const status = el("p", { class: "found", role: "status" });
-  const clear = el("button", { type: "button", class: "button" }, "Clear");
-  clear.addEventListener("click", () => {
+  const clearing = el("button", { type: "button", class: "button" }, "Clear");
+  const clear = () => {
     Object.assign(filter, none);
     search.value = "";
     for (const s of selects) s.value = "";
     changed(filter);
-  });
+  };
+  clearing.addEventListener("click", clear);
   const node = el(
     "form",
     { class: "filters", "aria-label": "Filter", role: "search" },
@@ -41,11 +42,11 @@ export function filterControls(cells: Cells, changed: (f: Filter) => void): { no
     pick("family", "Family", same(all.family)),
     pick("protocol", "Protocol", same(all.protocol)),
     pick("path", "Path", same(all.path)),
-    clear,
+    clearing,
     status,
   );
   node.addEventListener("submit", (e) => e.preventDefault());
-  return { node, say: (text) => (status.textContent = text) };
+  return { node, say: (text) => (status.textContent = text), clear };
 }
 
 function field(label: string, control: HTMLElement): HTMLElement {
