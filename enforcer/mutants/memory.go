@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apiwatch "k8s.io/apimachinery/pkg/watch"
 
+	"github.com/netassay/netassay/enforcer/host"
 	"github.com/netassay/netassay/enforcer/watch"
 )
 
@@ -67,6 +68,14 @@ func trusting(f func(*node)) func(*node) {
 	return func(n *node) {
 		n.trusting = true
 		f(n)
+	}
+}
+
+// unlinked is a fault of such an enforcer that does not know either by which link a pod is there.
+func unlinked(f func(*node)) func(*node) {
+	return func(n *node) {
+		seenAs(credulous{host.New()})(n)
+		trusting(f)(n)
 	}
 }
 
@@ -151,10 +160,11 @@ func unready(p *corev1.Pod) bool {
 }
 
 const (
-	namedPorts = "life-named-port-of-new-pod port-named port-named-differs-per-pod port-named-udp port-named-by-address"
-	otherNodes = "peer-namespace peer-pod-selector peer-two-pod-selectors egress-pod-of-other-namespace"
-	goneLabels = "life-label-goes-with-pod-ingress life-label-goes-with-pod-egress"
-	newSpaces  = "life-namespace life-namespace-as-egress-peer life-policy-of-deleted-namespace"
+	namedPorts      = "life-named-port-of-new-pod port-named port-named-differs-per-pod port-named-udp port-named-by-address"
+	otherNodes      = "peer-namespace peer-pod-selector peer-two-pod-selectors egress-pod-of-other-namespace"
+	reusedAddresses = "address-reused-after-delete-ingress address-reused-after-delete-egress address-reused-by-subject-ingress address-reused-by-subject-egress"
+	goneLabels      = "life-label-goes-with-pod-ingress life-label-goes-with-pod-egress"
+	newSpaces       = "life-namespace life-namespace-as-egress-peer life-policy-of-deleted-namespace"
 )
 
 // memory are faults in what an enforcer learns of pods and namespaces, and when.
@@ -201,19 +211,19 @@ func isNew(e event) bool { return e.kind == watch.Pods && e.gave == nil }
 
 func memoryOfPods() []Mutant {
 	return []Mutant{
-		{Name: "pod-deletions-missed", Says: "an address keeps what the pod that is gone had", Cases: list(goneLabels), begin: loseKind(watch.Pods, apiwatch.Deleted)},
+		{Name: "pod-deletions-missed", Says: "an address keeps what the pod that is gone had", Cases: list(goneLabels + " " + reusedAddresses), begin: loseKind(watch.Pods, apiwatch.Deleted)},
 		{Name: "new-pods-unknown", Says: "pods that come later are not known", Cases: list(onPods), begin: lose(isNew)},
 		{Name: "new-pods-known-2s-late", Says: "new pods are known 2 s late, and open until then", Timed: true, Cases: list(onNewPods), begin: trusting(late(2*time.Second, func(e event) bool { return e.kind == watch.Pods && e.of != apiwatch.Deleted }))},
 		{Name: "new-pods-known-300ms-late", Says: "new pods are known 300 ms late, and open until then", Timed: true, Cases: list(onNewPods), begin: trusting(late(300*ms, func(e event) bool { return e.kind == watch.Pods && e.of != apiwatch.Deleted }))},
 		{Name: "pods-known-when-ready", Says: "a pod is known when it is ready, and open until then", Timed: true, Cases: list(onNewPods), begin: trusting(lose(func(e event) bool { return isNew(e) && unready(e.pod()) }))},
-		{Name: "pods-forgotten-when-terminating", Says: "a pod that is being deleted is open while it still runs", Cases: list("life-pod-terminates-ingress life-pod-terminates-as-peer"), begin: trusting(each(func(_ *node, e event) []event {
+		{Name: "pods-forgotten-when-terminating", Says: "a pod that is being deleted is open while it still runs", Cases: list("life-pod-terminates-ingress life-pod-terminates-as-peer"), begin: unlinked(each(func(_ *node, e event) []event {
 			if e.kind == watch.Pods && e.object.GetDeletionTimestamp() != nil {
 				e = e.as(apiwatch.Deleted)
 			}
 			return []event{e}
 		}))},
 		{Name: "recreated-pods-missed", Says: "a pod of a name that was there before is not known", Cases: list("life-pod-recreated life-policy-of-deleted-namespace life-pod-under-policy"), begin: remembered(func(_, now *corev1.Pod) { now.Status.PodIPs = nil })},
-		{Name: "recreated-pods-keep-address", Says: "a pod that is created again keeps its first address", Cases: list("life-pod-recreated life-policy-of-deleted-namespace life-pod-under-policy"), begin: remembered(func(first, now *corev1.Pod) { now.Status.PodIPs = first.Status.PodIPs })},
+		{Name: "recreated-pods-keep-address", Says: "a pod that is created again keeps its first address", Cases: list("life-pod-recreated new-pod-recreated-ingress new-pod-recreated-egress life-policy-of-deleted-namespace"), begin: remembered(func(first, now *corev1.Pod) { now.Status.PodIPs = first.Status.PodIPs })},
 		{Name: "recreated-pods-keep-labels", Says: "a pod that is created again keeps its first labels", Cases: list(goneLabels), begin: remembered(func(first, now *corev1.Pod) { now.Labels = first.Labels })},
 	}
 }
