@@ -85,14 +85,17 @@ func (b *bed) run(ctx context.Context, stdio IO, logs string, do func(context.Co
 	return testbed.Run(ctx, b.Options, testbed.Log{Dir: logs, Say: stdio.say}, do)
 }
 
-// end says where the results are, and ends the command by their verdict unless something
-// failed.
+// end says where the results are, of a run that failed too, and ends the command by their
+// verdict unless something failed.
 func (s IO) end(out string, verdict v1.Verdict, failed ...error) error {
 	fmt.Fprintf(s.Out, "\nresults: %s\n", out)
+	page := filepath.Join(out, reports.PageFile)
+	if _, err := os.Stat(page); err == nil {
+		fmt.Fprintf(s.Out, "page:    %s\n", page)
+	}
 	if err := errors.Join(failed...); err != nil {
 		return err
 	}
-	fmt.Fprintf(s.Out, "page:    %s\n", filepath.Join(out, reports.PageFile))
 	return withCode(v1.ExitCode(verdict))
 }
 

@@ -72,6 +72,7 @@ nothing. 130: interrupted.`,
 	}
 	flags := c.Flags()
 	f.bed.register(flags)
+	f.bed.scrape.register(flags)
 	f.settings.RegisterPlaying(flags, conformance.Parallel)
 	flags.StringVar(&f.against, "against", "", "another engine that plays the same cases, or paper")
 	flags.DurationVar(&f.duration, "duration", 10*time.Minute, "how long cases are begun")
@@ -113,6 +114,11 @@ func (f *fuzzFlags) onPaper(ctx context.Context, stdio IO, engine bool) error {
 	if err := reports.Claim(*out); err != nil {
 		return err
 	}
+	end, err := f.bed.serve(stdio)
+	if err != nil {
+		return err
+	}
+	defer end()
 	return f.record(ctx, stdio, paper, []string{paper}, func(ctx context.Context, r *play.Run) error {
 		h := f.hunt(f.generator(fuzz.Options{Prefixes: true, Nodes: true}).Next)
 		h.Player, h.AtOnce = play.OnPaper(stdio.Paper), runtime.GOMAXPROCS(0)
@@ -176,7 +182,7 @@ func (f *fuzzFlags) record(ctx context.Context, stdio IO, cluster string, engine
 	r, err := play.Begin(f.settings.Out, v1.FuzzConditions{
 		Command: stdio.command,
 		ID:      runner.NewID(), Tool: toolVersion(), Cluster: cluster, Engines: engines, Seed: f.settings.Seed, Seconds: f.duration.Seconds(),
-	}, stdio.say)
+	}, stdio.say, f.bed.watch)
 	if err != nil {
 		return err
 	}

@@ -1,12 +1,19 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/reports"
 	v1 "github.com/netassay/netassay/reports/v1"
 )
 
@@ -61,6 +68,69 @@ func TestNoScrape(t *testing.T) {
 	} {
 		if _, err := (&scrape{address: address}).listen(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", address, err)
+		}
+	}
+}
+
+// Whatever leaves records can be asked how far it is.
+func TestEachExperimentIsScraped(t *testing.T) {
+	all := everyCommand()
+	for _, name := range []string{"conformance", "verify", "fuzz", "chaos", "scale", "footprint"} {
+		if all[name].Flags().Lookup("metrics-listen") == nil {
+			t.Errorf("%s has no --metrics-listen", name)
+		}
+	}
+}
+
+// A run on paper is asked while it plays a case.
+func TestFuzzIsScraped(t *testing.T) {
+	said, errs := io.Pipe()
+	scraped := make(chan struct{})
+	open := func(model.Snapshot) (func(model.Flow) (model.Verdict, error), error) {
+		<-scraped
+		return func(model.Flow) (model.Verdict, error) { return model.Allow, nil }, nil
+	}
+	urls, ended := make(chan string, 1), make(chan int)
+	go func() {
+		for lines := bufio.NewScanner(said); lines.Scan(); {
+			if url, ok := strings.CutPrefix(lines.Text(), "metrics: "); ok {
+				urls <- url
+			}
+		}
+	}()
+	args := []string{"fuzz", "--against", "paper", "--steps", "3", "--shrink-time", "0s", "--metrics-listen", ":0", "--out", filepath.Join(t.TempDir(), "out")}
+	go func() { ended <- Main(t.Context(), args, IO{Out: io.Discard, Err: errs, Paper: open}) }()
+	url, text := <-urls, ""
+	const want = `netassay_run_info{cluster="paper",experiment="fuzz"`
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(text, want) && time.Now().Before(deadline); {
+		text = fetch(t, url) // the records begin a moment after the socket
+	}
+	if !strings.Contains(text, want) {
+		t.Errorf("got\n%s", text)
+	}
+	close(scraped)
+	if code := <-ended; code != exitFail {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// A run that failed or was stopped has left a page, if it came so far.
+func TestEndNamesThePage(t *testing.T) {
+	dir := t.TempDir()
+	var out bytes.Buffer
+	stopped := errors.New("stopped")
+	for _, there := range []bool{false, true} {
+		if there {
+			if err := os.WriteFile(filepath.Join(dir, reports.PageFile), nil, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		out.Reset()
+		if err := (IO{Out: &out}).end(dir, v1.VerdictVoid, nil, stopped); !errors.Is(err, stopped) {
+			t.Errorf("ended with %v", err)
+		}
+		if !strings.Contains(out.String(), "results: "+dir) || strings.Contains(out.String(), "page:    "+filepath.Join(dir, reports.PageFile)+"\n") != there {
+			t.Errorf("a page is there %v: said %q", there, &out)
 		}
 	}
 }

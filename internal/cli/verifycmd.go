@@ -48,7 +48,7 @@ Exit code 0: every step went as the page says. 1: one did not. 2: it could not b
 			}
 			return f.bed.inside(c.Context(), stdio, &f.out, "verify-"+f.bed.Label(), func(ctx context.Context) error {
 				return f.bed.run(ctx, stdio, filepath.Join(f.out, "logs"), func(ctx context.Context, t *testbed.Testbed) error {
-					return checkOn(ctx, stdio, t, f.opts, f.out)
+					return f.checkOn(ctx, stdio, t)
 				})
 			})
 		},
@@ -60,25 +60,28 @@ Exit code 0: every step went as the page says. 1: one did not. 2: it could not b
 // register makes the flags.
 func (f *verifyFlags) register(c *cobra.Command) {
 	f.bed.register(c.Flags())
+	f.bed.scrape.register(c.Flags())
 	c.Flags().DurationVar(&f.opts.Deadline, "timeout", f.opts.Deadline, "how long each step may take to become true")
 	c.Flags().IntVar(&f.opts.Confirmations, "confirmations", f.opts.Confirmations, "how often in a row each answer must come")
 	c.Flags().StringVar(&f.out, "out", "", "result directory (default results/<time>-verify-<engine>)")
 }
 
 // checkOn does the check on a testbed and leaves the results, whatever happens to it.
-func checkOn(ctx context.Context, stdio IO, t *testbed.Testbed, opts verify.Options, out string) error {
+func (f *verifyFlags) checkOn(ctx context.Context, stdio IO, t *testbed.Testbed) error {
 	if err := t.Fit(ctx, verify.Needs, stdio.say); err != nil {
 		return err
 	}
-	dir, err := reports.Open(out)
+	dir, err := reports.Open(f.out)
 	if err != nil {
 		return err
 	}
+	dir.Watch(f.bed.watch)
 	var run v1.CheckRun
 	record := dir.Into(&run)
 	record(&v1.CheckConditions{
-		Schema: v1.Schema, ID: filepath.Base(out), Tool: toolVersion(), Command: stdio.command, Cluster: t.Cluster.Name(), Engine: t.Engine, Started: time.Now().UTC(),
+		Schema: v1.Schema, ID: filepath.Base(f.out), Tool: toolVersion(), Command: stdio.command, Cluster: t.Cluster.Name(), Engine: t.Engine, Started: time.Now().UTC(),
 	})
+	opts := f.opts
 	opts.Report = func(step v1.CheckStep) {
 		record(&step)
 		_ = render.CheckStep(stdio.Out, &step)
@@ -89,5 +92,5 @@ func checkOn(ctx context.Context, stdio IO, t *testbed.Testbed, opts verify.Opti
 	} else {
 		err = render.CheckVerdict(stdio.Out, &run)
 	}
-	return stdio.end(out, run.Verdict(), failed, err, dir.Check(&run))
+	return stdio.end(f.out, run.Verdict(), failed, err, dir.Check(&run))
 }

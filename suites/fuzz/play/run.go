@@ -23,12 +23,13 @@ type Run struct {
 	said time.Time
 }
 
-// Begin begins the result directory.
-func Begin(path string, conditions v1.FuzzConditions, say func(string)) (*Run, error) {
+// Begin begins the result directory. watch sees each record; it must take no time.
+func Begin(path string, conditions v1.FuzzConditions, say func(string), watch func(v1.Record)) (*Run, error) {
 	dir, err := reports.Open(path)
 	if err != nil {
 		return nil, err
 	}
+	dir.Watch(watch)
 	conditions.Schema, conditions.Started = v1.Schema, time.Now().UTC()
 	r := &Run{Report: v1.FuzzRun{FuzzConditions: conditions}, Say: say, path: path, dir: dir}
 	first := r.Report.FuzzConditions
