@@ -86,7 +86,7 @@ func (b build) report(p *progress, log *buildLog, ended <-chan error) error {
 	start := time.Now()
 	for {
 		downloads, packages := log.counts()
-		p.status("building %s: %s, %d modules downloaded, %d packages compiled", b.label, elapsed(start), downloads, packages)
+		p.tell("building %s: %s, %d modules downloaded, %d packages compiled", b.label, elapsed(start), downloads, packages)
 		select {
 		case err := <-ended:
 			p.clear()

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/netassay/netassay/internal/terminal/terminaltest"
 )
 
 // The constant, the module and its replacements must be one version.
@@ -93,25 +95,24 @@ func TestBuildLogSortsLines(t *testing.T) {
 }
 
 func TestProgressLines(t *testing.T) {
-	for _, tc := range []struct {
-		name     string
-		terminal bool
-		want     string
-	}{
-		{name: "log", want: "one 1\ntwo\n"},
-		{name: "terminal", terminal: true, want: "\r\x1b[Kone 1\r\x1b[K\r\x1b[Ktwo\n"},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			var out bytes.Buffer
-			p := newProgress(&out)
-			p.terminal = tc.terminal
-			p.status("one %d", 1)
-			p.clear()
-			p.line("two")
-			if diff := cmp.Diff(tc.want, out.String()); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
-		})
+	tell := func(p *progress) {
+		p.tell("one %d", 1)
+		p.clear()
+		p.line("two")
+	}
+	var log bytes.Buffer
+	tell(newProgress(&log))
+	if diff := cmp.Diff("one 1\ntwo\n", log.String()); diff != "" {
+		t.Errorf("in a log (-want +got):\n%s", diff)
+	}
+	screen := terminaltest.Open(t, 40)
+	p := newProgress(screen.File)
+	tell(p)
+	p.tell("three")
+	screen.Await(func(lines []string) bool { return len(lines) == 2 && lines[1] == "three" })
+	p.clear()
+	if diff := cmp.Diff([]string{"two"}, screen.End()); diff != "" {
+		t.Errorf("left on a terminal (-want +got):\n%s", diff)
 	}
 }
 

@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/netassay/netassay/internal/terminal"
 )
 
 // How often a build says how far it is. A terminal's line is rewritten; a log gets a line.
@@ -22,61 +22,58 @@ const (
 // called at the same time, and on a silent one.
 type progress struct {
 	every time.Duration
+	out   *terminal.Writer
 
-	mu       sync.Mutex
-	out      io.Writer
-	terminal bool
+	status atomic.Pointer[string]
+	mu     sync.Mutex
+	hide   func() // the status; nil when there is none
 }
 
 // newProgress writes to w; nil is silent.
 func newProgress(w io.Writer) *progress {
-	p := &progress{out: w, every: logEvery}
-	if w == nil {
-		p.out = io.Discard
-	}
-	if f, ok := w.(*os.File); ok {
-		if _, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS); err == nil {
-			p.terminal, p.every = true, terminalEvery
-		}
+	p := &progress{every: logEvery, out: terminal.On(w)}
+	if p.out.Live() {
+		p.every = terminalEvery
 	}
 	return p
 }
 
-// line writes a line that stays.
+// line writes a line that stays. That it can't be seen must not stop a build.
 func (p *progress) line(format string, args ...any) {
-	p.write(format, args, "\n")
+	_, _ = fmt.Fprintf(p.out, format+"\n", args...)
 }
 
-// status writes a line that the next one replaces on a terminal.
-func (p *progress) status(format string, args ...any) {
-	end := "\n"
-	if p.terminal {
-		end = ""
+// tell writes a line that the next one replaces on a terminal.
+func (p *progress) tell(format string, args ...any) {
+	if !p.out.Live() {
+		p.line(format, args...)
+		return
 	}
-	p.write(format, args, end)
+	text := fmt.Sprintf(format, args...)
+	p.status.Store(&text)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.hide == nil {
+		p.hide = p.out.Show(p.look)
+	}
 }
+
+func (p *progress) look() []terminal.Span { return []terminal.Span{{Text: *p.status.Load()}} }
 
 // waiting tells who is building a thing that this process waits for.
 func (p *progress) waiting(what, dir string) func(holder string) {
 	return func(holder string) { p.line("waiting for %s, which is building %s in %s", holder, what, dir) }
 }
 
-// clear wipes the status from a terminal, so that what comes next has a line of its own.
+// clear wipes what was told from a terminal.
 func (p *progress) clear() {
-	if p.terminal {
-		p.write("", nil, "")
-	}
-}
-
-// write ignores errors: a progress that can't be seen must not stop a build.
-func (p *progress) write(format string, args []any, end string) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	start := ""
-	if p.terminal {
-		start = "\r\x1b[K"
+	hide := p.hide
+	p.hide = nil
+	p.mu.Unlock()
+	if hide != nil {
+		hide()
 	}
-	_, _ = fmt.Fprintf(p.out, start+format+end, args...)
 }
 
 // tailLines is how much of a failed build's output an error carries.

@@ -30,7 +30,7 @@ func pure() []string {
 	return []string{
 		"./model", "./suites/oracle", "./suites/judge", "./suites/cases", "./suites/fixture", "./suites/misread", "./suites/fuzz", "./probe/podspec",
 		"./enforcer/plan", "./enforcer/render", "./enforcer/cidr", "./enforcer/match",
-		"./enforcer/iptsim", "./model/gen", "./reports/v1", "./reports/diff", "./reports/page", "./reports/published", "./reports/render", "./reports/schema", "./reports/metrics", "./reports/trend", "./reports/trendpage", "./reports/trend/changepoint",
+		"./enforcer/iptsim", "./model/gen", "./reports/v1", "./reports/diff", "./reports/page", "./reports/published", "./reports/render", "./reports/schema", "./reports/status", "./reports/metrics", "./reports/trend", "./reports/trendpage", "./reports/trend/changepoint",
 		"./scale/profile", "./scale/load", "./scale/stats", "./scale/compare", "./scale/summary",
 	}
 }

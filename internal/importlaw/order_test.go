@@ -29,7 +29,7 @@ func order() []directory {
 func foundations() []directory {
 	return []directory{
 		{name: "leaves", rows: [][]string{
-			{"internal/flock", "internal/image", "internal/process", "internal/sandbox", "internal/suggest", "kind-configs"},
+			{"internal/flock", "internal/image", "internal/process", "internal/sandbox", "internal/suggest", "internal/terminal", "internal/terminal/terminaltest", "kind-configs"},
 		}},
 		{name: "model", rows: [][]string{{"model"}, {"model/gen"}}},
 		{name: "probe", sees: []string{"model"}, rows: [][]string{
@@ -62,7 +62,7 @@ func places() []directory {
 		{name: "testbed", sees: []string{"leaves", "engines", "clusters"}, rows: [][]string{{"testbed"}}},
 		{name: "reports", rows: [][]string{
 			{"reports/trend/changepoint", "reports/v1"},
-			{"reports/diff", "reports/live", "reports/metrics", "reports/page", "reports/published", "reports/render", "reports/schema"},
+			{"reports/diff", "reports/live", "reports/metrics", "reports/page", "reports/published", "reports/render", "reports/schema", "reports/status"},
 			{"reports", "reports/trend", "reports/internal/nights"},
 			{"reports/dashboards", "reports/openmetrics", "reports/trendpage"},
 		}},
