@@ -12,6 +12,7 @@ import (
 
 	"github.com/netassay/netassay/internal/sandbox"
 	"github.com/netassay/netassay/reports"
+	"github.com/netassay/netassay/reports/status"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/testbed"
 )
@@ -22,11 +23,12 @@ type bed struct {
 	set   *pflag.FlagSet
 	flags testbed.Flags
 	scrape
+	status *status.Run
 }
 
 // newBed is the default of a command that offers these providers and lacks these flags.
 func newBed(offers []string, without ...string) bed {
-	return bed{Options: testbed.Defaults(), flags: testbed.Flags{Dash: "--", Offers: offers, Without: without}}
+	return bed{Options: testbed.Defaults(), flags: testbed.Flags{Dash: "--", Offers: offers, Without: without}, status: &status.Run{}}
 }
 
 func (b *bed) register(set *pflag.FlagSet) {
@@ -56,7 +58,7 @@ func (b *bed) inside(ctx context.Context, stdio IO, out *string, experiment stri
 			return err
 		}
 	}
-	end, err := b.serve(stdio)
+	end, err := b.attend(stdio)
 	if err != nil {
 		return err
 	}
@@ -98,6 +100,3 @@ func (s IO) end(out string, verdict v1.Verdict, failed ...error) error {
 	}
 	return withCode(v1.ExitCode(verdict))
 }
-
-// say prints a line of progress.
-func (s IO) say(line string) { fmt.Fprintln(s.Err, line) }

@@ -3,8 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -156,15 +154,4 @@ func (f *conformanceFlags) run(ctx context.Context, stdio IO, t *testbed.Testbed
 		return runErr
 	}
 	return stdio.end(f.settings.Out, report.Verdict(), runErr, r.Write(report), render.Text(stdio.Out, report))
-}
-
-// printEvent prints a line for what only a run of the command line shows.
-func printEvent(w io.Writer, e runner.Event) {
-	switch e.Kind {
-	case runner.RunStarted:
-		fmt.Fprintf(w, "running %d cases\n", e.Total)
-	case runner.CaseEnded:
-		fmt.Fprintf(w, "[%*d/%d] %-12s %s (%.1f s)\n", len(fmt.Sprint(e.Total)), e.N, e.Total, e.Result.Outcome, e.Case, e.Result.Seconds)
-	case runner.CaseStarted, runner.FixtureReady, runner.Trouble:
-	}
 }

@@ -114,7 +114,7 @@ func (f *fuzzFlags) onPaper(ctx context.Context, stdio IO, engine bool) error {
 	if err := reports.Claim(*out); err != nil {
 		return err
 	}
-	end, err := f.bed.serve(stdio)
+	end, err := f.bed.attend(stdio)
 	if err != nil {
 		return err
 	}

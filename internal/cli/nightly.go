@@ -17,6 +17,7 @@ import (
 	"github.com/netassay/netassay/engines/registry"
 	"github.com/netassay/netassay/reports"
 	"github.com/netassay/netassay/reports/metrics"
+	"github.com/netassay/netassay/reports/status"
 	"github.com/netassay/netassay/reports/trend"
 	"github.com/netassay/netassay/reports/trendpage"
 	v1 "github.com/netassay/netassay/reports/v1"
@@ -162,7 +163,11 @@ func (f *nightlyFlags) experiment(ctx context.Context, stdio IO, night *v1.Night
 	out := filepath.Join(f.out, m.name+"-"+engine)
 	stdio.say(fmt.Sprintf("=== %s, %s", m.name, engine))
 	began := time.Now()
+	hide := show(stdio, func(now time.Time) []status.Part {
+		return []status.Part{{Text: fmt.Sprintf("%s, %s · %s", m.name, engine, status.Clock(now.Sub(began)))}}
+	})
 	code, said, err := f.program(ctx, stdio, m.commandLine(engine, out))
+	hide()
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", m.name, context.Canceled)
 	}

@@ -32,6 +32,7 @@ type IO struct {
 
 // Main runs netassay with args (without the program's name) and returns its exit code.
 func Main(ctx context.Context, args []string, stdio IO) int {
+	stdio = stdio.onTerminal()
 	stdio.command = append([]string{"netassay"}, args...)
 	root := newRoot(stdio)
 	root.SetArgs(args)

@@ -98,7 +98,7 @@ func TestFuzzIsScraped(t *testing.T) {
 			}
 		}
 	}()
-	args := []string{"fuzz", "--against", "paper", "--steps", "3", "--shrink-time", "0s", "--metrics-listen", ":0", "--out", filepath.Join(t.TempDir(), "out")}
+	args := []string{"fuzz", "--against", "paper", "--seed", "3", "--steps", "3", "--shrink-time", "0s", "--metrics-listen", ":0", "--out", filepath.Join(t.TempDir(), "out")}
 	go func() { ended <- Main(t.Context(), args, IO{Out: io.Discard, Err: errs, Paper: open}) }()
 	url, text := <-urls, ""
 	const want = `netassay_run_info{cluster="paper",experiment="fuzz"`
