@@ -185,7 +185,7 @@ func suiteRuns(s *side) []*v1.Run {
 
 // suiteSide is the convergence of runs of the suite as one side of a comparison.
 func suiteSide(engine string, runs []*v1.Run) compare.Side {
-	s := compare.Side{Conditions: diff.Conditions(runs[0])}
+	s := compare.Side{Conditions: runs[0].Conditions()}
 	s.Conditions["cases"] = diff.Played(runs[0])
 	for _, run := range runs {
 		s.Starts = append(s.Starts, run.Started)

@@ -62,8 +62,8 @@ func places() []directory {
 		{name: "testbed", sees: []string{"leaves", "engines", "clusters"}, rows: [][]string{{"testbed"}}},
 		{name: "reports", rows: [][]string{
 			{"reports/trend/changepoint", "reports/v1"},
-			{"reports/diff", "reports/live", "reports/metrics", "reports/page", "reports/published", "reports/render", "reports/schema", "reports/status"},
-			{"reports", "reports/trend", "reports/internal/nights"},
+			{"reports/live", "reports/metrics", "reports/page", "reports/published", "reports/render", "reports/schema", "reports/status"},
+			{"reports", "reports/diff", "reports/trend", "reports/internal/nights"},
 			{"reports/dashboards", "reports/openmetrics", "reports/trendpage"},
 		}},
 		{name: "incluster", sees: []string{"leaves", "reports"}, rows: [][]string{{"incluster/manifest", "incluster/outcome"}, {"incluster"}}},

@@ -15,7 +15,7 @@ import (
 // what failed in one of them counts as failed.
 func Conformance(baseName, headName string, base, head []*v1.Run) *Report {
 	r := &Report{Experiment: "conformance", Base: runSide(baseName, base), Head: runSide(headName, head)}
-	r.Conditions = differing(Conditions(base[0]), Conditions(head[0]))
+	r.Conditions = differing(base[0].Conditions(), head[0].Conditions())
 	b, h := casesOf(base), casesOf(head)
 	for _, name := range slices.Sorted(maps.Keys(union(b, h))) {
 		r.compareCase(name, b[name], h[name])
@@ -39,17 +39,6 @@ func runSide(name string, runs []*v1.Run) Side {
 	}
 	s.Verdict = worst(all)
 	return s
-}
-
-// Conditions are what has to be equal for times to be comparable. That it is not is told, and
-// verdicts are compared all the same.
-func Conditions(r *v1.Run) map[string]string {
-	t := r.Timing
-	return map[string]string{
-		"cluster": r.Cluster, "kubernetes": r.Kubernetes, "kernel": r.Kernel, "nodes": strconv.Itoa(r.Nodes),
-		"families": strings.Join(r.Families, ", "), "cases at once": strconv.Itoa(r.Parallel), "paths": r.Paths,
-		"timing": fmt.Sprintf("timeout %g, silence %g, hold %g, deadline %g, rounds %g and %g ms", t.Timeout, t.Silence, t.Hold, t.Deadline, t.RoundEvery, t.FastEvery),
-	}
 }
 
 // key is a cell of a case, whatever became of it.

@@ -4,7 +4,19 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 )
+
+// Conditions are what has to be equal for times of two runs to be comparable. That it is not is
+// told, and verdicts are compared all the same.
+func (r *Run) Conditions() map[string]string {
+	t := r.Timing
+	return map[string]string{
+		"cluster": r.Cluster, "kubernetes": r.Kubernetes, "kernel": r.Kernel, "nodes": strconv.Itoa(r.Nodes),
+		"families": strings.Join(r.Families, ", "), "cases at once": strconv.Itoa(r.Parallel), "paths": r.Paths,
+		"timing": fmt.Sprintf("timeout %g, silence %g, hold %g, deadline %g, rounds %g and %g ms", t.Timeout, t.Silence, t.Hold, t.Deadline, t.RoundEvery, t.FastEvery),
+	}
+}
 
 // Conditions are what must be equal for two runs to be comparable. Versions of engines may
 // differ: that is what is compared.
