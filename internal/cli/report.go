@@ -26,12 +26,13 @@ func newReport(stdio IO) *cobra.Command {
 		Long: `Works with result directories, of any experiment and of any version of netassay, as
 docs/records.md describes them. Nothing is run, and no cluster is needed.`,
 		Example: `  netassay report page results/LAST         # a page to look at, of any run
+  netassay report compare results/A results/B # engines side by side, on one page
   netassay report validate results/*       # is all of it there, and whole?
   netassay report table > docs/engines.md  # what engines did, from their published reports`,
 		Args: knownCommand,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newReportPage(stdio), newReportValidate(stdio), newReportPublish(stdio), newReportTable(stdio))
+	c.AddCommand(newReportPage(stdio), newReportCompare(stdio), newReportValidate(stdio), newReportPublish(stdio), newReportTable(stdio))
 	return c
 }
 

@@ -120,17 +120,26 @@ func undefined(run *v1.Run) Table {
 	all := run.Observed()
 	for i := range all {
 		o := &all[i]
-		where, flow := "any pod to itself", ""
-		if o.Case != "" {
-			where = fmt.Sprintf("%s, step %q", o.Case, o.Step)
-			cell := v1.Cell{Port: o.Port, Protocol: o.Protocol, Form: o.Form}
-			flow = strings.TrimSpace(fmt.Sprintf("%s %s %s", cell.Probe(), o.Family, o.Flow))
-		}
-		t.Rows = append(t.Rows, plain(where, o.Path, flow, cmp.Or(o.Verdict, "unknown"), count(o.Allowed), count(o.Denied), count(o.Mixed), count(o.Unknown)))
+		t.Rows = append(t.Rows, plain(whereObserved(o), o.Path, flowObserved(o), cmp.Or(o.Verdict, "unknown"), count(o.Allowed), count(o.Denied), count(o.Mixed), count(o.Unknown)))
 	}
 	t.Caption = fmt.Sprintf("Undefined by the API: %d kinds of cells", len(t.Rows))
 	t.Fold = len(t.Rows) > 12
 	return t
+}
+
+func whereObserved(o *v1.Observed) string {
+	if o.Case == "" {
+		return "any pod to itself"
+	}
+	return fmt.Sprintf("%s, step %q", o.Case, o.Step)
+}
+
+func flowObserved(o *v1.Observed) string {
+	if o.Case == "" {
+		return ""
+	}
+	cell := v1.Cell{Port: o.Port, Protocol: o.Protocol, Form: o.Form}
+	return strings.TrimSpace(fmt.Sprintf("%s %s %s", cell.Probe(), o.Family, o.Flow))
 }
 
 // conditions are what the run was made under, and how it is made again.

@@ -100,17 +100,26 @@ func distributions(id, title string, groups grouped, marks []Mark) Chart {
 	return c
 }
 
+// The transitions of a run of the suite.
+const (
+	becameAllowed = "became allowed"
+	becameDenied  = "became denied"
+)
+
+// becomes is the transition of a cell that a step changes.
+func becomes(c *v1.Cell) string {
+	if c.Want == "Deny" {
+		return becameDenied
+	}
+	return becameAllowed
+}
+
 // convergence are the distributions of a conformance run.
 func convergence(run *v1.Run, f v1.Figures) []Block {
-	var byVerdict grouped
-	byVerdict = append(byVerdict, group{name: "became allowed"}, group{name: "became denied"})
+	byVerdict := grouped{{name: becameAllowed}, {name: becameDenied}}
 	for c := range run.EachCell {
 		if v, ok := c.Convergence(); ok {
-			name := "became allowed"
-			if c.Want == "Deny" {
-				name = "became denied"
-			}
-			byVerdict.add(name, v)
+			byVerdict.add(becomes(c), v)
 		}
 	}
 	byVerdict = slices.DeleteFunc(byVerdict, func(g group) bool { return len(g.samples) == 0 })

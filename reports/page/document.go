@@ -24,6 +24,8 @@ type Document struct {
 
 	// cells are what the explorer of a conformance run shows.
 	cells *cells
+	// versus is what a comparison of engines shows of their cases.
+	versus *versus
 }
 
 // Badge is the verdict of a page.

@@ -12,6 +12,7 @@ import (
 type head struct {
 	Charts []Chart `json:"charts"`
 	Cells  *cells  `json:"cells,omitempty"`
+	Versus *versus `json:"versus,omitempty"`
 }
 
 // payload packs what the script needs: the length of the head, the head, and columns, deflated
@@ -21,7 +22,7 @@ func (d *Document) payload() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	text, err := json.Marshal(head{charts, d.cells})
+	text, err := json.Marshal(head{charts, d.cells, d.versus})
 	if err != nil {
 		return "", err
 	}

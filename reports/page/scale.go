@@ -11,6 +11,12 @@ import (
 	v1 "github.com/netassay/netassay/reports/v1"
 )
 
+// How charts of scale are read.
+const (
+	latencyNote = "From the API server's answer to right on the slowest pair of a change, and staying so. What was right before the answer stands at the left end. The dashed line is the floor: what the method takes without an engine."
+	memoryNote  = "Of a repeat the largest reading of a phase, of repeats the median. The kernel's share is what an engine has it keep: sets, and what its cgroup is charged for."
+)
+
 // scale is the page of a scale run; sum is nil while it goes on.
 func scale(data *v1.ScaleData, sum *v1.ScaleSummary, s State) *Document {
 	r := &data.Run
@@ -37,13 +43,13 @@ func scale(data *v1.ScaleData, sum *v1.ScaleSummary, s State) *Document {
 	groups := transitions(data)
 	d.section("summary", "Summary", "", scaleTiles(data, sum, groups), sideBySide(sum), reasons(sum))
 	if len(groups) > 0 {
-		d.section("latency", "Latency by transition", "From the API server's answer to right on the slowest pair of a change, and staying so. What was right before the answer stands at the left end. The dashed line is the floor: what the method takes without an engine.", latency(data, sum, groups)...)
+		d.section("latency", "Latency by transition", latencyNote, latency(data, sum, groups)...)
 	}
 	if blocks := wrongPackets(data); len(blocks) > 0 {
 		d.section("time", "Leaks and outages", "Packets that got the wrong verdict because of a change, and when.", blocks...)
 	}
 	if blocks := memory(data); len(blocks) > 0 {
-		d.section("memory", "Memory by phase", "Of a repeat the largest reading of a phase, of repeats the median. The kernel's share is what an engine has it keep: sets, and what its cgroup is charged for.", blocks...)
+		d.section("memory", "Memory by phase", memoryNote, blocks...)
 	}
 	if blocks := growth(data, sum); len(blocks) > 0 {
 		d.section("growth", "Growth", "", blocks...)

@@ -50,6 +50,42 @@ func JoinScale(all []*ScaleData) (*ScaleData, error) {
 	return out, nil
 }
 
+// BesideScale puts results of different engines beside each other, as if one run had measured them
+// all. An engine that is measured twice goes by the name of its run too. Conditions are those of
+// the first. There must be one at least.
+func BesideScale(all []*ScaleData) *ScaleData {
+	out := &ScaleData{Run: ScaleRun{ScaleConditions: all[0].Run.ScaleConditions}}
+	for _, d := range all {
+		names := map[string]string{}
+		for _, e := range d.Run.Engines {
+			names[e.Name] = e.Name
+			if slices.ContainsFunc(out.Run.Engines, func(o Engine) bool { return o.Name == e.Name }) {
+				names[e.Name] = fmt.Sprintf("%s, run %s", e.Name, d.Run.ID)
+			}
+			e.Name = names[e.Name]
+			out.Run.Engines = append(out.Run.Engines, e)
+		}
+		for _, t := range d.Run.Turns {
+			t.Engine = names[t.Engine]
+			out.Run.Turns = append(out.Run.Turns, t)
+		}
+		for _, s := range d.Samples {
+			s.Engine = names[s.Engine]
+			out.Samples = append(out.Samples, s)
+		}
+		for _, r := range d.Readings {
+			r.Engine = names[r.Engine]
+			out.Readings = append(out.Readings, r)
+		}
+		for _, p := range d.Points {
+			p.Engine = names[p.Engine]
+			out.Points = append(out.Points, p)
+		}
+		out.Run.Notes = append(out.Run.Notes, d.Run.Notes...)
+	}
+	return out
+}
+
 // join adds a result, its repeats numbered from first on; it gives the next free number.
 func (d *ScaleData) join(more *ScaleData, first int) int {
 	next := first

@@ -4,7 +4,7 @@ import { caseList } from "./caselist";
 import { type Case, Cells } from "./cells";
 import { caseDetail } from "./detail";
 import { el } from "./dom";
-import { type Filter, find, matcher, none } from "./filter";
+import { choices, type Filter, find, matcher, none } from "./filter";
 import { filterControls } from "./filters";
 import { count } from "./format";
 import { overview } from "./overview";
@@ -45,7 +45,7 @@ export function explore(payload: Payload): void {
     const wrong = found.reduce((sum, f) => sum + f.wrong, 0);
     controls.say(`${count(found.length)} of ${count(cells.cases.length)} cases, ${count(total)} cells, ${count(wrong)} wrong`);
   };
-  const controls = filterControls(cells, (f) => {
+  const controls = filterControls(choices(cells), (f) => {
     filter = { ...f };
     refresh();
   });

@@ -54,8 +54,17 @@ export function find(cells: Cells, f: Filter): Found[] {
   return out;
 }
 
-/** choices are the values that each part of a filter can have. */
-export function choices(cells: Cells): { feature: string[]; family: string[]; protocol: string[]; path: string[]; outcome: [string, string][] } {
+/** Choices are the values that each part of a filter can have. */
+export interface Choices {
+  feature: string[];
+  family: string[];
+  protocol: string[];
+  path: string[];
+  outcome: [value: string, text: string][];
+}
+
+/** choices are those of the cells of a run. */
+export function choices(cells: Cells): Choices {
   const sorted = (all: Iterable<string>) => [...new Set(all)].sort();
   const results = new Set(cells.fates.map((f) => f.result));
   const outcome: [string, string][] = [];

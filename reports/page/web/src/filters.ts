@@ -1,13 +1,11 @@
 // The controls of the filter.
 
-import type { Cells } from "./cells";
 import { el } from "./dom";
-import { choices, none, type Filter } from "./filter";
+import { type Choices, type Filter, none } from "./filter";
 
 /** filterControls gives the controls; each change calls back with the whole filter. */
-export function filterControls(cells: Cells, changed: (f: Filter) => void): { node: HTMLElement; say: (text: string) => void; clear: () => void } {
+export function filterControls(all: Choices, changed: (f: Filter) => void): { node: HTMLElement; say: (text: string) => void; clear: () => void } {
   const filter: Filter = { ...none };
-  const all = choices(cells);
   const search = el("input", { type: "search", id: "filter-text", placeholder: "name or words", autocomplete: "off", spellcheck: "false" });
   search.addEventListener("input", () => {
     filter.text = search.value;

@@ -5,6 +5,7 @@ import { el, must } from "./dom";
 import { explore } from "./explorer";
 import { unpack } from "./payload";
 import { startTheme } from "./theme";
+import { compare } from "./versus";
 
 function copyButtons(): void {
   for (const box of document.querySelectorAll<HTMLElement>("div.code")) {
@@ -26,6 +27,7 @@ async function open(): Promise<void> {
   const payload = await unpack(must("#data").textContent ?? "");
   drawCharts(payload.charts);
   explore(payload);
+  compare(payload);
   document.documentElement.dataset.ready = "true";
 }
 

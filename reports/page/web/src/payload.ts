@@ -77,9 +77,30 @@ export interface CellsHead {
   columns: ColumnHead[];
 }
 
+export interface VersusSide {
+  outcome: string;
+  reason?: string;
+  counts: [kind: number, cells: number, leaks: number, outages: number, inconclusive: number][];
+  first?: string[];
+}
+
+export interface VersusCase {
+  name: string;
+  title?: string;
+  features?: string[];
+  sides: (VersusSide | null)[];
+}
+
+export interface VersusHead {
+  engines: string[];
+  kinds: [path: string, family: string, protocol: string][];
+  cases: VersusCase[];
+}
+
 export interface Payload {
   charts: ChartData[];
   cells?: CellsHead;
+  versus?: VersusHead;
   columns: Map<string, Column>;
 }
 
@@ -111,5 +132,5 @@ export async function unpack(base64: string): Promise<Payload> {
     columns.set(name, new types[width](buffer.slice(at, end))); // a copy is aligned
     at = end;
   }
-  return { charts: head.charts, cells: head.cells, columns };
+  return { charts: head.charts, cells: head.cells, versus: head.versus, columns };
 }
