@@ -29,6 +29,15 @@ func netassayImage(ctx context.Context, version, ldflags, dir string) error {
 			return err
 		}
 		fmt.Printf("%s: %s\n", o.Archive, o.Refs[0])
+		var err error
+		if o.Bill, err = image.Bill(o); err != nil {
+			return err
+		}
+		bill := filepath.Join(dir, "netassay-image-"+arch+".cdx.json")
+		if err := os.WriteFile(bill, o.Bill, 0o644); err != nil {
+			return err
+		}
+		fmt.Printf("%s: its bill of materials\n", bill)
 		all = append(all, o)
 	}
 	layout := filepath.Join(dir, "netassay-image.oci.tar")

@@ -27,6 +27,7 @@ type Options struct {
 	Command  []string // arguments of the entry point
 	User     string   // numeric UID:GID; "" is root
 	Refs     []string // names with tags, e.g. from Ref
+	Bill     []byte   // of its materials, as Bill makes it, which a layout holds beside it; nil is none
 	Archive  string   // file for docker load and ctr image import
 	Root     string   // file for docker import, and the only layer; "" is none
 }

@@ -19,15 +19,18 @@ const (
 	typeManifest = "application/vnd.oci.image.manifest.v1+json"
 	typeConfig   = "application/vnd.oci.image.config.v1+json"
 	typeLayer    = "application/vnd.oci.image.layer.v1.tar"
+	typeEmpty    = "application/vnd.oci.empty.v1+json"
 )
 
 // descriptor says what a blob of a layout is.
 type descriptor struct {
-	MediaType   string            `json:"mediaType"`
-	Digest      string            `json:"digest"`
-	Size        int64             `json:"size"`
-	Platform    map[string]string `json:"platform,omitempty"`
-	Annotations map[string]string `json:"annotations,omitempty"`
+	MediaType string `json:"mediaType"`
+	Digest    string `json:"digest"`
+	Size      int64  `json:"size"`
+	// ArtifactType is what a manifest holds that is no image's.
+	ArtifactType string            `json:"artifactType,omitempty"`
+	Platform     map[string]string `json:"platform,omitempty"`
+	Annotations  map[string]string `json:"annotations,omitempty"`
 }
 
 // layout is an OCI image layout in the making.
@@ -46,13 +49,20 @@ func Layout(ctx context.Context, archive string, all ...Options) (digest string,
 	defer os.RemoveAll(dir)
 	l := layout{tree{}}
 	index := map[string]any{"schemaVersion": 2, "mediaType": typeIndex}
-	var platforms []descriptor
+	var platforms, bills []descriptor
 	for _, o := range all {
 		d, err := l.platform(ctx, o, filepath.Join(dir, o.Arch+".tar"))
 		if err != nil {
 			return "", err
 		}
 		platforms = append(platforms, d)
+		if o.Bill == nil {
+			continue
+		}
+		if d, err = l.bill(o, d); err != nil {
+			return "", err
+		}
+		bills = append(bills, d)
 	}
 	index["manifests"] = platforms
 	image, err := l.put(typeIndex, index)
@@ -62,7 +72,7 @@ func Layout(ctx context.Context, archive string, all ...Options) (digest string,
 	digest = image.Digest
 	name := all[0].Refs[0]
 	image.Annotations = map[string]string{"org.opencontainers.image.ref.name": name[strings.LastIndex(name, ":")+1:], "io.containerd.image.name": name}
-	top, err := json.Marshal(map[string]any{"schemaVersion": 2, "mediaType": typeIndex, "manifests": []descriptor{image}})
+	top, err := json.Marshal(map[string]any{"schemaVersion": 2, "mediaType": typeIndex, "manifests": append([]descriptor{image}, bills...)})
 	if err != nil {
 		return "", fmt.Errorf("encode index: %w", err)
 	}
@@ -102,6 +112,20 @@ func (l *layout) platform(ctx context.Context, o Options, layer string) (descrip
 		"layers": []descriptor{{MediaType: typeLayer, Digest: "sha256:" + sum, Size: info.Size()}},
 	})
 	d.Platform = map[string]string{"os": "linux", "architecture": o.Arch}
+	return d, err
+}
+
+// bill adds the bill of an image, as an artifact whose subject that is: registries list it as one
+// of the image's referrers.
+func (l *layout) bill(o Options, image descriptor) (descriptor, error) {
+	layer := l.raw(TypeBill, o.Bill)
+	layer.Annotations = map[string]string{"org.opencontainers.image.title": "netassay-" + o.Arch + ".cdx.json"}
+	image.Platform = nil
+	d, err := l.put(typeManifest, map[string]any{
+		"schemaVersion": 2, "mediaType": typeManifest, "artifactType": TypeBill,
+		"config": l.raw(typeEmpty, []byte("{}")), "layers": []descriptor{layer}, "subject": image,
+	})
+	d.ArtifactType = TypeBill
 	return d, err
 }
 
