@@ -89,8 +89,12 @@ func systemTolerations() []corev1.Toleration {
 func (o Options) mainContainer() corev1.Container {
 	args := []string{"run-in-cluster", "--deadline=" + o.Deadline.String(), "--grace=" + o.Grace.String(), "--", o.Experiment}
 	c := o.container(experiment, append(args, o.Args...)...)
+	asked := resource.MustParse("256Mi")
+	if o.Memory.Cmp(asked) < 0 {
+		asked = o.Memory // a pod that asks for more than it may have is refused
+	}
 	c.Resources = corev1.ResourceRequirements{
-		Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("250m"), corev1.ResourceMemory: resource.MustParse("256Mi")},
+		Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("250m"), corev1.ResourceMemory: asked},
 		Limits:   corev1.ResourceList{corev1.ResourceMemory: o.Memory},
 	}
 	return c

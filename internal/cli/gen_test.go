@@ -55,6 +55,11 @@ func TestGenHandsFlagsOn(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
 	}
+	// A pod that asks for more memory than it may have is refused.
+	_, out, _ = run(t, "sonobuoy", "gen", "verify", "--memory", "100Mi")
+	if got := strings.Count(out, "memory: 100Mi"); got != 2 {
+		t.Errorf("--memory 100Mi is there %d times, want limit and request, in\n%s", got, out)
+	}
 	_, out, _ = run(t, "job", "gen", "verify", "--namespace", "mine", "--netassay-image", "r/n@sha256:00", "--fetch-within", "5m")
 	for _, want := range []string{"namespace: mine", "name: mine", "image: r/n@sha256:00", "--stay=5m0s", "-n mine"} {
 		if !strings.Contains(out, want) {
