@@ -1,15 +1,17 @@
 // Command make makes what the Makefile can't by the go command alone:
 //
 //	go run ./hack/make image PROGRAM VERSION ARCHIVE ROOT
-//	go run ./hack/make netassay-image VERSION LDFLAGS DIRECTORY
+//	go run ./hack/make netassay-image VERSION LDFLAGS DIRECTORY [ARCHITECTURE...]
+//	go run ./hack/make sonobuoy-image DIRECTORY
 //	go run ./hack/make kubernetes DIRECTORY
 //	go run ./hack/make node-image
 //
 // image builds the enforcer's image from the program and this Debian machine's iptables and
 // ipset: ARCHIVE is for docker load, ctr image import and kind load image-archive; ROOT is the
 // plain root filesystem, for docker import. netassay-image builds this program and the prober for
-// each architecture, and of them the image by which experiments run in clusters: an archive for
-// each, and an OCI layout of all. kubernetes finds or builds the Kubernetes programs
+// each architecture (amd64 and arm64), and of them the image by which experiments run in clusters:
+// an archive for each, and an OCI layout of all. sonobuoy-image builds Sonobuoy's program from the
+// module hack/sonobuoy, and of it the image of aggregator and workers. kubernetes finds or builds the Kubernetes programs
 // that tests and labs run, and links them into one directory, for tests that look for them
 // there by KUBEBUILDER_ASSETS. node-image makes sure that Docker has the node image of the
 // clusters that kind starts, and says its name.
@@ -42,14 +44,16 @@ func run(ctx context.Context, args []string) error {
 	switch {
 	case len(args) == 5 && args[0] == "image":
 		return enforcerImage(ctx, args[1], args[2], args[3], args[4])
-	case len(args) == 4 && args[0] == "netassay-image":
-		return netassayImage(ctx, args[1], args[2], args[3])
+	case len(args) >= 4 && args[0] == "netassay-image":
+		return netassayImage(ctx, args[1], args[2], args[3], args[4:])
+	case len(args) == 2 && args[0] == "sonobuoy-image":
+		return sonobuoyImage(ctx, args[1])
 	case len(args) == 2 && args[0] == "kubernetes":
 		return kubernetes(ctx, args[1])
 	case len(args) == 1 && args[0] == "node-image":
 		return nodeImage(ctx)
 	}
-	return errors.New("give image PROGRAM VERSION ARCHIVE ROOT, or netassay-image VERSION LDFLAGS DIRECTORY, or kubernetes DIRECTORY, or node-image")
+	return errors.New("give image PROGRAM VERSION ARCHIVE ROOT, or netassay-image VERSION LDFLAGS DIRECTORY [ARCHITECTURE...], or sonobuoy-image DIRECTORY, or kubernetes DIRECTORY, or node-image")
 }
 
 func enforcerImage(ctx context.Context, program, version, archive, root string) error {

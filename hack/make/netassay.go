@@ -11,10 +11,13 @@ import (
 )
 
 // netassayImage builds the image that runs in clusters, for each architecture, into dir.
-func netassayImage(ctx context.Context, version, ldflags, dir string) error {
+func netassayImage(ctx context.Context, version, ldflags, dir string, archs []string) error {
 	const name = "netassay/netassay"
+	if len(archs) == 0 {
+		archs = []string{"amd64", "arm64"}
+	}
 	var all []image.Options
-	for _, arch := range []string{"amd64", "arm64"} {
+	for _, arch := range archs {
 		programs := filepath.Join(dir, "linux-"+arch)
 		fmt.Fprintln(os.Stderr, "building netassay and probe for linux/"+arch)
 		if err := compile(ctx, arch, ldflags, programs); err != nil {
