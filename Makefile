@@ -194,6 +194,22 @@ test-example-kind: deps docker-up binaries ## Play cases on kind from a module t
 	@hack/deps.sh debootstrap:debootstrap
 	KUBEBUILDER_ASSETS=$(ASSETS) NETASSAY_KIND=1 go test -count=1 -v -timeout 30m -run '^TestForeignModuleOnKind$$' ./examples $(ARGS)
 
+# One architecture of the image is enough for nodes of this machine.
+.PHONY: sonobuoy-images
+sonobuoy-images: go-version
+	@go run ./hack/make netassay-image '$(VERSION)' '$(LDFLAGS)' bin $$(go env GOARCH)
+	@go run ./hack/make sonobuoy-image bin
+
+.PHONY: sonobuoy-kind
+sonobuoy-kind: deps docker-up binaries sonobuoy-images ## Run the real Sonobuoy, and a plain Job, on a cluster of kind: failed, killed, passed (some 6 minutes)
+	@hack/deps.sh debootstrap:debootstrap chromium:chromium
+	KUBEBUILDER_ASSETS=$(ASSETS) NETASSAY_KIND=1 go test -count=1 -v -timeout 30m -run '^TestSonobuoyOnKind$$' ./incluster/kindtest $(ARGS)
+
+.PHONY: sonobuoy-chaos
+sonobuoy-chaos: deps docker-up binaries sonobuoy-images ## Kill 100 runs under Sonobuoy, and tell what each leaves (half an hour): ARGS="-kills 20 -seed 7"
+	@hack/deps.sh debootstrap:debootstrap
+	KUBEBUILDER_ASSETS=$(ASSETS) NETASSAY_KIND=1 go test -count=1 -v -timeout 3h -run '^TestSonobuoyChaos$$' ./incluster/kindtest -kills 100 $(ARGS)
+
 .PHONY: test-race
 test-race: deps binaries prometheus ## Run all tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 KUBEBUILDER_ASSETS=$(ASSETS) NETASSAY_PROMETHEUS=$(PROMETHEUS) go test -race -count=1 -timeout 30m $(PKGS) $(ARGS)

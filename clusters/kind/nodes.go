@@ -32,6 +32,11 @@ func runScript(ctx context.Context, n nodes.Node, script string) error {
 	return nil
 }
 
+// Load imports an image archive, as docker save writes it, into all nodes.
+func (c *Cluster) Load(ctx context.Context, path string) error {
+	return c.onNodes(ctx, func(ctx context.Context, n nodes.Node) error { return load(ctx, n, archive{ref: path, path: path}) })
+}
+
 // load imports an image archive into a node's containerd. Kind's library knows no context
 // here: the import ends with the node.
 func load(ctx context.Context, n nodes.Node, a archive) error {

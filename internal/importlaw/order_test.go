@@ -66,7 +66,7 @@ func places() []directory {
 			{"reports", "reports/diff", "reports/trend", "reports/internal/nights"},
 			{"reports/dashboards", "reports/openmetrics", "reports/trendpage"},
 		}},
-		{name: "incluster", sees: []string{"leaves", "reports"}, rows: [][]string{{"incluster/manifest", "incluster/outcome"}, {"incluster"}}},
+		{name: "incluster", sees: []string{"leaves", "reports"}, rows: [][]string{{"incluster/kindtest", "incluster/manifest", "incluster/outcome"}, {"incluster"}}},
 	}
 }
 
