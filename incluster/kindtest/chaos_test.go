@@ -89,6 +89,7 @@ func draw(r *rand.Rand, n int, f fault) kill {
 
 // chaos kills a run for each, some at a time, and tells what they have left.
 func (w *world) chaos(t *testing.T, kills []kill) {
+	t.Helper()
 	var alone, shared []kill
 	for _, k := range kills {
 		if k.fault.shared {
