@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net/netip"
 	"os"
 	"path/filepath"
 
@@ -17,7 +16,6 @@ import (
 	"github.com/netassay/netassay/clusters/lab/pki"
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/internal/process"
-	"github.com/netassay/netassay/model"
 )
 
 // node is a node of the lab as an engine sees it.
@@ -120,12 +118,21 @@ func (l *Lab) agentConfig(n *node) (kubelet.Config, error) {
 	return kubelet.Config{
 		NodeName: n.Name(), NodeIPs: n.net.IPs(), PodCIDRs: n.net.PodCIDRs(),
 		Client: client, Images: l.images(), LogDir: dir,
-		Attach: func(key string, want netip.Addr, only model.Family) (kubelet.PodNetwork, error) {
-			return n.net.Attach(key, want, only)
-		},
+		Attach:     n.attach,
 		ServerCert: cert, ClientCA: ca.Pool(), HostDo: n.net.Do,
 		Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelInfo})),
 	}, nil
+}
+
+// attach gives a pod its network.
+func (n *node) attach(r kubelet.Request) (kubelet.PodNetwork, error) {
+	pod, err := n.net.Attach(network.Request{
+		NetNS: r.Key, Link: network.LinkName(r.Namespace, r.Name), Address: r.Address, Family: r.Family,
+	})
+	if err != nil {
+		return nil, err // a nil *network.Pod would be an interface that is not nil
+	}
+	return pod, nil
 }
 
 // images are what pods can run: the program of each image, by its name.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -113,8 +112,8 @@ func (c *cluster) config(t *testing.T, n *network.Node, ca *pki.Authority, bin s
 		NodeName: n.Name(), NodeIPs: n.IPs(), PodCIDRs: n.PodCIDRs(),
 		Client: c.client, LogDir: filepath.Join(c.logs, n.Name()),
 		Images: map[string]string{"agnhost": filepath.Join(bin, "agnhost"), "shell": "/bin/sh"},
-		Attach: func(key string, want netip.Addr, only model.Family) (kubelet.PodNetwork, error) {
-			return n.Attach(key, want, only)
+		Attach: func(r kubelet.Request) (kubelet.PodNetwork, error) {
+			return n.Attach(network.Request{NetNS: r.Key, Link: network.LinkName(r.Namespace, r.Name), Address: r.Address, Family: r.Family})
 		},
 		ServerCert: cert, ClientCA: ca.Pool(), HostDo: n.Do,
 		Log: slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelInfo})),

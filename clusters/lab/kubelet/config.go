@@ -30,6 +30,19 @@ type PodNetwork interface {
 	Close() error
 }
 
+// Request is what a pod asks of the network.
+type Request struct {
+	// Key is NAMESPACE_NAME_UID: no two pods of a cluster's life have the same, and it can be
+	// a file name.
+	Key             string
+	Namespace, Name string
+	// Address is the one that the pod must have (AddressAnnotation), not valid where it takes
+	// any. It may be in use for now, which is an error.
+	Address netip.Addr
+	// Family is the one that the pod has (FamilyAnnotation), "" for all.
+	Family model.Family
+}
+
 // Config says what a node agent works for and with. All fields are needed.
 type Config struct {
 	NodeName string
@@ -37,12 +50,8 @@ type Config struct {
 	PodCIDRs []netip.Prefix // the node's share of the pod network, told in its spec
 	// Client reaches the API server. A node with many pods needs a raised QPS.
 	Client kubernetes.Interface
-	// Attach makes the network namespace of the pod that key names, with its addresses. No two
-	// pods of a cluster's life have the same key, and it can be a file name:
-	// NAMESPACE_NAME_UID. want is the address that the pod asks for (AddressAnnotation), not
-	// valid where it takes any; it may be in use for now, which is an error. only is the family
-	// that the pod has (FamilyAnnotation), "" for all.
-	Attach func(key string, want netip.Addr, only model.Family) (PodNetwork, error)
+	// Attach makes the network namespace of a pod, with its addresses.
+	Attach func(r Request) (PodNetwork, error)
 	// Images are the host's binaries by image: the last element of its path, without tag and
 	// digest. Inside the image the program is at / and that name, and the entrypoint.
 	Images map[string]string

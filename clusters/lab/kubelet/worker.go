@@ -171,7 +171,10 @@ func (w *worker) tryAttach() error {
 		if err != nil {
 			return err
 		}
-		net, err := w.agent.cfg.Attach(w.key, want, model.Family(w.pod.Annotations[FamilyAnnotation]))
+		net, err := w.agent.cfg.Attach(Request{
+			Key: w.key, Namespace: w.pod.Namespace, Name: w.pod.Name,
+			Address: want, Family: model.Family(w.pod.Annotations[FamilyAnnotation]),
+		})
 		if err != nil {
 			return err
 		}

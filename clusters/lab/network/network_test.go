@@ -55,7 +55,7 @@ func fresh(t *testing.T, families string, nodes int, fn func(*network.Network)) 
 
 func attach(t *testing.T, n *network.Node, name string) *network.Pod {
 	t.Helper()
-	p, err := n.Attach(name, netip.Addr{}, "")
+	p, err := n.Attach(network.Request{NetNS: name, Link: network.LinkName("test", name)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,6 +111,11 @@ func ask(in doer, to netip.AddrPort, timeout time.Duration) (saw string, err err
 	return saw, err
 }
 
+func isOneOf(text string, addrs []netip.Addr) bool {
+	a, err := netip.ParseAddr(text)
+	return err == nil && slices.Contains(addrs, a)
+}
+
 func TestEveryPodReachesEveryPodWithItsOwnAddress(t *testing.T) {
 	for _, families := range []string{"ipv4", "ipv6", "dual"} {
 		t.Run(families, func(t *testing.T) {
@@ -131,8 +136,10 @@ func TestEveryPodReachesEveryPodWithItsOwnAddress(t *testing.T) {
 					}
 					for _, node := range n.Nodes() {
 						for _, ip := range server.IPs() {
-							if _, err := ask(node, netip.AddrPortFrom(ip, port), 5*time.Second); err != nil {
-								t.Errorf("%s → %v: %v", node.Name(), ip, err)
+							// From its own address, also to its own pods.
+							saw, err := ask(node, netip.AddrPortFrom(ip, port), 5*time.Second)
+							if err != nil || !isOneOf(saw, node.IPs()) {
+								t.Errorf("%s → %v: server saw %q, error %v", node.Name(), ip, saw, err)
 							}
 						}
 					}
@@ -155,7 +162,7 @@ func TestWorldAnswersAtEveryAddressOfItsRanges(t *testing.T) {
 					}
 					for _, addr := range []netip.Addr{r.Addr(), r.Addr().Next(), netipx.PrefixLastIP(r)} {
 						saw, err := ask(pod, netip.AddrPortFrom(addr, port), 5*time.Second)
-						if err != nil || !slices.Contains(pod.IPs(), netip.MustParseAddr(saw)) {
+						if err != nil || !isOneOf(saw, pod.IPs()) {
 							t.Errorf("%s was asked by %q (%v), want one of %v", addr, saw, err, pod.IPs())
 						}
 					}
@@ -239,11 +246,54 @@ func TestManyPodsPerNode(t *testing.T) {
 	})
 }
 
+// The name is that of the pod, so the newcomer takes it, and its predecessor is off the network.
 func TestPodThatComesBackWhileItsPredecessorLives(t *testing.T) {
 	fresh(t, "dual", 1, func(n *network.Network) {
-		a, b := attach(t, n.Nodes()[0], "twin"), attach(t, n.Nodes()[0], "twin")
+		node := n.Nodes()[0]
+		a := attach(t, node, "twin")
+		portA := serve(t, a)
+		b := attach(t, node, "twin")
+		portB := serve(t, b)
 		if a.IPs()[0] == b.IPs()[0] {
 			t.Errorf("both have %v", a.IPs()[0])
+		}
+		if _, err := ask(node, netip.AddrPortFrom(a.IPs()[0], portA), 300*time.Millisecond); err == nil {
+			t.Error("the predecessor is still on the network")
+		}
+		for range 2 {
+			if _, err := ask(node, netip.AddrPortFrom(b.IPs()[0], portB), 5*time.Second); err != nil {
+				t.Error(err)
+			}
+			if err := a.Close(); err != nil { // leaves b alone
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// Felix v3.28.4 looks for the pod "web" of "shop" at cali551b05c3e54: the same hash.
+func TestLinkIsNamedByThePod(t *testing.T) {
+	if got, want := network.LinkName("shop", "web"), "veth551b05c3e54"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	fresh(t, "dual", 1, func(n *network.Network) {
+		node := n.Nodes()[0]
+		attach(t, node, "web")
+		err := node.Do(func() error {
+			link, err := netlink.LinkByName(network.LinkName("test", "web"))
+			if err != nil {
+				return err
+			}
+			addrs, err := netlink.AddrList(link, netlink.FAMILY_ALL)
+			for _, a := range addrs {
+				if !a.IP.IsLinkLocalUnicast() {
+					t.Errorf("the node's side has %s, want none of its own", a.IPNet)
+				}
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
 	})
 }

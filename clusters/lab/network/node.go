@@ -1,6 +1,8 @@
 package network
 
 import (
+	"crypto/sha1"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -97,18 +99,40 @@ func (n *Node) close() error {
 	return nil
 }
 
-// Attach makes the network namespace of a pod. The name is for `ip netns exec` and need
-// not be unique in time: a pod may come back while its predecessor is taken down. want is an
-// address that the pod must have, any when it is not valid; only is the one family that it
-// has, "" for all.
-func (n *Node) Attach(name string, want netip.Addr, only model.Family) (*Pod, error) {
-	number, err := n.pool.take(want)
+// A Request is what a pod asks of the network.
+type Request struct {
+	// NetNS names its network namespace for `ip netns exec`. It need not be unique in time: a
+	// pod may come back while its predecessor is taken down.
+	NetNS string
+	// Link is the name of the node's side of its veth, as LinkName makes it. Who asks for the
+	// name of a pod that is still there takes that pod off the network.
+	Link string
+	// Address is one that the pod must have, any when it is not valid.
+	Address netip.Addr
+	// Family is the one that the pod has, "" for all.
+	Family model.Family
+}
+
+// LinkName is the name of the node's side of a pod's veth: a prefix and what hashes namespace
+// and name, as the CNI plugins of Calico, AWS and Azure have it, each with its prefix. Agents
+// that learn of pods from the API alone find the pod's link by it.
+func LinkName(namespace, pod string) string {
+	sum := sha1.Sum([]byte(namespace + "." + pod))
+	return LinkPrefix + hex.EncodeToString(sum[:])[:11]
+}
+
+// LinkPrefix begins the names of the node's sides of all pods, and of nothing else.
+const LinkPrefix = "veth"
+
+// Attach makes the network namespace of a pod.
+func (n *Node) Attach(r Request) (*Pod, error) {
+	number, err := n.pool.take(r.Address)
 	if err != nil {
-		return nil, fmt.Errorf("attach pod %s to %s: %w", name, n.name, err)
+		return nil, fmt.Errorf("attach pod %s to %s: %w", r.NetNS, n.name, err)
 	}
-	p := &Pod{node: n, number: number, only: only}
-	if err := p.setUp(name); err != nil {
-		return nil, errors.Join(fmt.Errorf("attach pod %s to %s: %w", name, n.name, err), p.Close())
+	p := &Pod{node: n, number: number, only: r.Family}
+	if err := p.setUp(r); err != nil {
+		return nil, errors.Join(fmt.Errorf("attach pod %s to %s: %w", r.NetNS, n.name, err), p.Close())
 	}
 	return p, nil
 }

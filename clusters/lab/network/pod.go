@@ -46,8 +46,8 @@ func (p *Pod) Close() error {
 	return p.closed
 }
 
-func (p *Pod) setUp(name string) error {
-	ns, err := newPodNS(name)
+func (p *Pod) setUp(r Request) error {
+	ns, err := newPodNS(r.NetNS)
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (p *Pod) setUp(name string) error {
 	if err := ns.Do(func() error { return apply(p.node.addresses.Families, quiet()) }); err != nil {
 		return err
 	}
-	if err := p.plug(); err != nil {
+	if err := p.plug(r.Link); err != nil {
 		return err
 	}
 	return ns.Do(p.configure)
@@ -71,29 +71,42 @@ func newPodNS(name string) (*sandbox.NetNS, error) {
 }
 
 // plug makes the veth and what the node needs to know of it.
-func (p *Pod) plug() error {
+func (p *Pod) plug(name string) error {
 	n := p.node
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	veth := &netlink.Veth{
-		LinkAttrs:        netlink.LinkAttrs{Name: fmt.Sprintf("veth%d", p.number), HardwareAddr: podGWMAC(n.number, p.number)},
+		LinkAttrs:        netlink.LinkAttrs{Name: name, HardwareAddr: podGWMAC(n.number, p.number)},
 		PeerName:         "eth0",
 		PeerHardwareAddr: podMAC(n.number, p.number),
 		PeerNamespace:    netlink.NsFd(p.ns.Fd()),
 	}
-	if err := n.h.LinkAdd(veth); err != nil {
-		return fmt.Errorf("add veth: %w", err)
+	if err := n.addLink(veth); err != nil {
+		return fmt.Errorf("add %s: %w", name, err)
 	}
 	p.veth = veth
 	l := &links{h: n.h}
 	l.up(veth)
-	gateways := p.had(n.pool.Gateways())
-	for i, ip := range p.IPs() {
-		l.addr(veth, single(gateways[i]))
+	for _, ip := range p.IPs() {
 		l.neighbour(veth, ip, podMAC(n.number, p.number))
 		l.onLink(veth, single(ip))
 	}
 	return l.err
+}
+
+// addLink adds a pod's veth, in the place of one that has its name: of a pod that is on its way
+// out while the next of its name is here already. Its addresses stay its own until it is gone.
+func (n *Node) addLink(veth *netlink.Veth) error {
+	err := n.h.LinkAdd(veth)
+	if !errors.Is(err, unix.EEXIST) {
+		return err
+	}
+	if old, err := n.h.LinkByName(veth.Name); err == nil {
+		if err := n.h.LinkDel(old); err != nil && !errors.Is(err, unix.ENODEV) {
+			return fmt.Errorf("delete its predecessor: %w", err)
+		}
+	}
+	return n.h.LinkAdd(veth)
 }
 
 // configure sets up the pod's own side, on a thread in its namespace.
@@ -141,6 +154,9 @@ func (n *Node) unplug(p *Pod) error {
 	n.mu.Lock()
 	err := n.h.LinkSetGroup(p.veth, doomedGroup)
 	n.mu.Unlock()
+	if errors.Is(err, unix.ENODEV) {
+		return nil // a successor has taken its name, and the link with it
+	}
 	if err != nil {
 		return fmt.Errorf("delete veth: %w", err)
 	}
