@@ -1,6 +1,7 @@
 package binaries
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	_ "embed" // the file that is swapped
@@ -11,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -33,7 +35,18 @@ type Peer struct {
 	Package string // the main package, relative to the module
 	Stamp   string // what the linker is told of the version; may be empty
 	Swap    *Swap  // a file that is not as it was published; nil in all but one
+	// Release is what people call the version, where the module proxy has no name for it.
+	Release string
+	// Edits are arguments of go mod edit, for a go.mod that can't be resolved from the proxy,
+	// and Sums are go.sum's lines of the modules that come in by them.
+	Edits, Sums []string
+	// Keep are directories of the module that stay beside the program, each by the last element
+	// of its path: what the engine's installation is made of.
+	Keep []string
 }
+
+// Known is the version that people know the program by.
+func (p Peer) Known() string { return cmp.Or(p.Release, p.Version) }
 
 // Swap is a file of a dependency that is replaced in a build.
 type Swap struct {
@@ -71,8 +84,30 @@ func Peers() []Peer {
 			module:  module{Path: "github.com/cloudnativelabs/kube-router", Version: "v1.6.1", Sum: "h1:b+DzpRig0UyZN/EOEWejai3VCiG3z3Lm4vfNYLv102Q="},
 			Package: "./cmd/kube-router", Stamp: "-X github.com/cloudnativelabs/kube-router/pkg/version.Version=v1.6.1",
 		},
+		calico(),
 		policies,
 		xt,
+	}
+}
+
+// calico is Felix, its agent. The proxy has tags of Calico as a module up to v1.11 only, and of
+// what came later the commits that somebody asked for; this one is 11 commits after v3.28.4, the
+// newest that can be had with a sum. Its module of API types is a directory that no zip holds.
+func calico() Peer {
+	const api = "github.com/projectcalico/api"
+	const apiVersion = "v0.0.0-20240708202104-e3f70b269c2c"
+	const stamp = " -X github.com/projectcalico/calico/felix/buildinfo."
+	return Peer{
+		Name: "calico",
+		module: module{
+			Path: "github.com/projectcalico/calico", Version: "v1.11.0-cni-plugin.0.20250813170300-a0db560f0520",
+			Sum: "h1:TXnPEzx4pLWgwzCetIO/VJuz4iBZZrOdNSv16a50YqE=",
+		},
+		Release: "v3.28.4-11-ga0db560f0520",
+		Package: "./felix/cmd/calico-felix", Stamp: stamp + "GitVersion=v3.28.4-11-ga0db560f0520" + stamp + "GitRevision=a0db560f0520",
+		Edits: []string{"-replace=" + api + "=" + api + "@" + apiVersion},
+		Sums:  []string{api + " " + apiVersion + " h1:eFyfeRDV94LA3tgbG2EC5W02dg3QUdltHc2jxhTQMCw="},
+		Keep:  []string{"libcalico-go/config/crd"},
 	}
 }
 
@@ -115,7 +150,7 @@ func (p Peer) key() string {
 	if s := p.Swap; s != nil {
 		parts = append(parts, s.Path, s.Version, s.Sum, s.File, string(s.With))
 	}
-	for _, s := range parts {
+	for _, s := range slices.Concat(parts, p.Edits, p.Sums, p.Keep) {
 		fmt.Fprintf(h, "%d:%s", len(s), s)
 	}
 	return fmt.Sprintf("%s-%s-%s-%s-%s", p.Name, p.Version, runtime.GOOS, runtime.GOARCH, hex.EncodeToString(h.Sum(nil))[:8])
@@ -134,13 +169,50 @@ func (p Peer) ensure(ctx context.Context, progress *progress) (string, error) {
 		return "", err
 	}
 	b := build{name: p.Name, pkg: p.Package, flags: p.flags(), out: filepath.Join(dir, p.Name), label: p.Name}
-	return b.once(ctx, progress, p.Name+" "+p.Version, func(source string) error {
-		err := p.fetch(ctx, p.Name, source)
-		if err == nil && p.Swap != nil {
-			err = p.Swap.apply(ctx, p.Name, source)
-		}
-		return err
+	return b.once(ctx, progress, p.Name+" "+p.Known(), func(source string) error {
+		return p.prepare(ctx, source, dir)
 	})
+}
+
+// prepare makes the module in source ready to be built, and puts what stays into dir.
+func (p Peer) prepare(ctx context.Context, source, dir string) error {
+	if err := p.fetch(ctx, p.Name, source); err != nil {
+		return err
+	}
+	if p.Swap != nil {
+		if err := p.Swap.apply(ctx, p.Name, source); err != nil {
+			return err
+		}
+	}
+	if err := p.edit(ctx, source); err != nil {
+		return err
+	}
+	for _, k := range p.Keep {
+		kept := filepath.Join(dir, path.Base(k))
+		err := os.RemoveAll(kept) // what a killed build has left
+		if err == nil {
+			err = os.CopyFS(kept, os.DirFS(filepath.Join(source, filepath.FromSlash(k))))
+		}
+		if err != nil {
+			return fmt.Errorf("build %s: keep %s: %w", p.Name, k, err)
+		}
+	}
+	return nil
+}
+
+// edit changes what the module in source requires.
+func (p Peer) edit(ctx context.Context, source string) error {
+	if len(p.Edits) == 0 {
+		return nil
+	}
+	in := func(cmd *exec.Cmd) { cmd.Dir, cmd.Env = source, buildEnv() }
+	if _, _, err := ask(ctx, p.Name, in, slices.Concat([]string{"mod", "edit"}, p.Edits, []string{"go.mod"})...); err != nil {
+		return err
+	}
+	if err := appendTo(filepath.Join(source, "go.sum"), strings.Join(p.Sums, "\n")+"\n"); err != nil {
+		return fmt.Errorf("build %s: pin what it requires: %w", p.Name, err)
+	}
+	return nil
 }
 
 // swapped is the directory of the dependency in a module's source; go's patterns leave it out.

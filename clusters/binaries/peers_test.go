@@ -130,6 +130,13 @@ func TestPeerKeys(t *testing.T) {
 	note("a file swapped", p)
 	p.Swap = &Swap{File: "a", With: []byte("2")}
 	note("swapped by another", p)
+	p = kubeRouter(t)
+	p.Edits = []string{"-require=a.b/c@v1"}
+	note("an edit", p)
+	p.Sums = []string{"a.b/c v1 h1:x"}
+	note("a sum of it", p)
+	p.Keep = []string{"crds"}
+	note("something kept", p)
 }
 
 // A program with a file swapped is built from its own module, with a copy of the dependency
@@ -162,5 +169,46 @@ func TestPeerWithASwappedFile(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{p.Path + "@" + p.Version, "a.b/dependency@v2", p.Package}, fake.calls(t)); diff != "" {
 		t.Errorf("calls of go (-want +got):\n%s", diff)
+	}
+}
+
+// A module whose go.mod can't be resolved is built with another, pinned; what stays beside the
+// program is what the module has, whatever a build that was killed has left there.
+func TestPeerWithEditsAndThingsToKeep(t *testing.T) {
+	p := kubeRouter(t)
+	p.Edits, p.Sums, p.Keep = []string{"-require=a.b/c@v1"}, []string{"a.b/c v1 h1:x"}, []string{"config/crd"}
+	fake := newPeerGo(t, `[ "$pkg" != go.mod ] || { echo "edited" >>go.mod; exit 0; }
+`+goFetches(p.Sum)+`cp go.mod go.sum "$state/"`)
+	for file, text := range map[string]string{"go.mod": "module m\n", "go.sum": "d v1 h1:y\n", "config/crd/a.yaml": "kind: A\n"} {
+		path := filepath.Join(fake.dir, "source", file)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o444); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir, err := CacheDir("", "peers", p.key())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "crd", "of-a-killed-build"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	path, err := p.ensure(t.Context(), newProgress(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, want := range map[string]string{
+		filepath.Join(fake.dir, "go.mod"):                  "module m\nedited\n",
+		filepath.Join(fake.dir, "go.sum"):                  "d v1 h1:y\na.b/c v1 h1:x\n",
+		filepath.Join(filepath.Dir(path), "crd", "a.yaml"): "kind: A\n",
+	} {
+		if got := content(t, file); got != want {
+			t.Errorf("%s holds %q, want %q", file, got, want)
+		}
+	}
+	if exists(filepath.Join(dir, "crd", "of-a-killed-build")) {
+		t.Error("what a killed build has left is still there")
 	}
 }

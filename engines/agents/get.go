@@ -12,6 +12,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/internal/sandbox"
@@ -34,6 +36,16 @@ func NewGetter(n engines.Node) *Getter {
 		Transport: &http.Transport{DialContext: sandbox.DialIn(n.Do), DisableKeepAlives: true},
 		Timeout:   getTimeout,
 	}}
+}
+
+// REST is the configuration of clients of the API server from a node, as its agent reaches it.
+func REST(n engines.Node) (*rest.Config, error) {
+	cfg, err := clientcmd.BuildConfigFromFlags("", n.Kubeconfig())
+	if err != nil {
+		return nil, fmt.Errorf("read kubeconfig of %s: %w", n.Name(), err)
+	}
+	cfg.Dial = sandbox.DialIn(n.Do)
+	return cfg, nil
 }
 
 // Get fetches url; any status but 200 is an error.

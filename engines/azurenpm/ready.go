@@ -9,11 +9,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/engines/agents"
-	"github.com/netassay/netassay/internal/sandbox"
 )
 
 const (
@@ -61,11 +59,10 @@ func ready(ctx context.Context, n engines.Node) (agents.Question, error) {
 
 // count lists what NPM has to go through.
 func count(ctx context.Context, n engines.Node) (things, error) {
-	cfg, err := clientcmd.BuildConfigFromFlags("", n.Kubeconfig())
+	cfg, err := agents.REST(n)
 	if err != nil {
-		return things{}, fmt.Errorf("read kubeconfig of %s: %w", n.Name(), err)
+		return things{}, err
 	}
-	cfg.Dial = sandbox.DialIn(n.Do)
 	cfg.ContentType = "application/vnd.kubernetes.protobuf"
 	client, err := kubernetes.NewForConfig(cfg)
 	if err != nil {

@@ -3,33 +3,25 @@ package reference
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os/exec"
-	"slices"
 	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/client-go/discovery"
-	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/restmapper"
-	"sigs.k8s.io/yaml"
 
 	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/engines/objects"
 )
 
 const (
 	// imageName is what a target calls the enforcer's image.
-	imageName    = "enforcer"
-	fieldManager = "netassay"
+	imageName = "enforcer"
 	// rolloutDeadline is generous: nodes may have to pull the image.
 	rolloutDeadline = 5 * time.Minute
 	rolloutPoll     = 200 * time.Millisecond
@@ -38,9 +30,7 @@ const (
 // deployment is what Deploy made on a cluster.
 type deployment struct {
 	client  kubernetes.Interface
-	dynamic dynamic.Interface
-	mapper  meta.RESTMapper
-	objects []*unstructured.Unstructured
+	applied *objects.Applied
 }
 
 var _ engines.Deployable = (*Engine)(nil)
@@ -48,7 +38,7 @@ var _ engines.Deployable = (*Engine)(nil)
 // Deploy applies the enforcer's own manifests and waits for its DaemonSet: a pod of it is
 // ready when what it knows is in the kernel.
 func (e *Engine) Deploy(ctx context.Context, target engines.Target) error {
-	objects, err := e.manifests(ctx, target.Image(imageName))
+	manifests, err := e.manifests(ctx, target.Image(imageName))
 	if err != nil {
 		return err
 	}
@@ -57,8 +47,8 @@ func (e *Engine) Deploy(ctx context.Context, target engines.Target) error {
 		return err
 	}
 	e.deployed = d
-	for _, o := range objects {
-		if err := d.apply(ctx, o); err != nil {
+	for _, o := range manifests {
+		if err := d.applied.Apply(ctx, o); err != nil {
 			return err
 		}
 		if o.GetKind() != "DaemonSet" {
@@ -78,17 +68,7 @@ func (e *Engine) Undeploy(ctx context.Context) error {
 	}
 	d := e.deployed
 	e.deployed = nil
-	var errs []error
-	for _, o := range slices.Backward(d.objects) {
-		r, err := d.resource(o)
-		if err == nil {
-			err = r.Delete(ctx, o.GetName(), metav1.DeleteOptions{})
-		}
-		if err != nil && !apierrors.IsNotFound(err) {
-			errs = append(errs, fmt.Errorf("delete %s %s: %w", o.GetKind(), o.GetName(), err))
-		}
-	}
-	return errors.Join(errs...)
+	return d.applied.Delete(ctx)
 }
 
 // manifests asks the enforcer's program how it wants to be deployed.
@@ -100,16 +80,16 @@ func (e *Engine) manifests(ctx context.Context, image string) ([]*unstructured.U
 	if err != nil {
 		return nil, fmt.Errorf("get manifests of the enforcer: %w: %s", err, strings.TrimSpace(complaints.String()))
 	}
-	objects, err := parseManifests(string(text))
+	manifests, err := objects.Parse("manifests of the enforcer", string(text))
 	if err != nil {
 		return nil, err
 	}
-	return objects, addArgs(objects, e.Args)
+	return manifests, addArgs(manifests, e.Args)
 }
 
 // addArgs adds arguments to the agent's command line.
-func addArgs(objects []*unstructured.Unstructured, args []string) error {
-	for _, o := range objects {
+func addArgs(manifests []*unstructured.Unstructured, args []string) error {
+	for _, o := range manifests {
 		containers, ok, err := unstructured.NestedSlice(o.Object, "spec", "template", "spec", "containers")
 		if err != nil {
 			return fmt.Errorf("read manifests of the enforcer: %s: %w", o.GetName(), err)
@@ -132,61 +112,13 @@ func addArgs(objects []*unstructured.Unstructured, args []string) error {
 	return nil
 }
 
-// parseManifests reads YAML documents.
-func parseManifests(text string) ([]*unstructured.Unstructured, error) {
-	var objects []*unstructured.Unstructured
-	for i, doc := range strings.Split(text, "\n---\n") {
-		o := &unstructured.Unstructured{}
-		if err := yaml.Unmarshal([]byte(doc), &o.Object); err != nil {
-			return nil, fmt.Errorf("read manifests of the enforcer: document %d: %w", i+1, err)
-		}
-		if o.GetKind() == "" || o.GetName() == "" {
-			return nil, fmt.Errorf("read manifests of the enforcer: document %d has no kind or no name", i+1)
-		}
-		objects = append(objects, o)
-	}
-	return objects, nil
-}
-
 func connect(target engines.Target) (*deployment, error) {
 	client, err := kubernetes.NewForConfig(target.REST)
 	if err != nil {
 		return nil, fmt.Errorf("make client: %w", err)
 	}
-	dyn, err := dynamic.NewForConfig(target.REST)
-	if err != nil {
-		return nil, fmt.Errorf("make client: %w", err)
-	}
-	groups, err := restmapper.GetAPIGroupResources(discovery.DiscoveryInterface(client.Discovery()))
-	if err != nil {
-		return nil, fmt.Errorf("list resources of the API server: %w", err)
-	}
-	return &deployment{client: client, dynamic: dyn, mapper: restmapper.NewDiscoveryRESTMapper(groups)}, nil
-}
-
-// resource is where objects like o are.
-func (d *deployment) resource(o *unstructured.Unstructured) (dynamic.ResourceInterface, error) {
-	kind := o.GroupVersionKind()
-	mapping, err := d.mapper.RESTMapping(kind.GroupKind(), kind.Version)
-	if err != nil {
-		return nil, fmt.Errorf("find resource of %s: %w", kind, err)
-	}
-	if mapping.Scope.Name() == meta.RESTScopeNameNamespace {
-		return d.dynamic.Resource(mapping.Resource).Namespace(o.GetNamespace()), nil
-	}
-	return d.dynamic.Resource(mapping.Resource), nil
-}
-
-func (d *deployment) apply(ctx context.Context, o *unstructured.Unstructured) error {
-	r, err := d.resource(o)
-	if err != nil {
-		return err
-	}
-	if _, err := r.Apply(ctx, o.GetName(), o, metav1.ApplyOptions{FieldManager: fieldManager, Force: true}); err != nil {
-		return fmt.Errorf("apply %s %s: %w", o.GetKind(), o.GetName(), err)
-	}
-	d.objects = append(d.objects, o)
-	return nil
+	applied, err := objects.Connect(target.REST)
+	return &deployment{client: client, applied: applied}, err
 }
 
 // awaitRollout waits until the DaemonSet's present pods are ready on all its nodes, and

@@ -1,34 +1,15 @@
 package reference
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-)
 
-func TestParseManifests(t *testing.T) {
-	text := "# a comment\nkind: ServiceAccount\nmetadata: {name: a, namespace: ns}\n---\nkind: DaemonSet\nmetadata:\n  name: b\n"
-	objects, err := parseManifests(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for _, o := range objects {
-		got = append(got, o.GetKind()+" "+o.GetNamespace()+"/"+o.GetName())
-	}
-	if diff := cmp.Diff([]string{"ServiceAccount ns/a", "DaemonSet /b"}, got); diff != "" {
-		t.Errorf("-want +got:\n%s", diff)
-	}
-	for _, bad := range []string{"", "kind: A\n", "metadata: {name: a}\n", "a: b\n  c", text + "\n---\n"} {
-		if _, err := parseManifests(bad); err == nil || !strings.Contains(err.Error(), "document") {
-			t.Errorf("%q: error %v, want one that names the document", bad, err)
-		}
-	}
-}
+	"github.com/netassay/netassay/engines/objects"
+)
 
 func TestNotRolledOut(t *testing.T) {
 	status := appsv1.DaemonSetStatus{
@@ -57,15 +38,15 @@ func TestNotRolledOut(t *testing.T) {
 }
 
 func TestAddArgs(t *testing.T) {
-	objects, err := parseManifests("kind: ServiceAccount\nmetadata: {name: a}\n---\nkind: DaemonSet\nmetadata: {name: b}\n" +
+	manifests, err := objects.Parse("manifests", "kind: ServiceAccount\nmetadata: {name: a}\n---\nkind: DaemonSet\nmetadata: {name: b}\n"+
 		"spec: {template: {spec: {containers: [{name: enforcer, args: [--one]}]}}}\n")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := addArgs(objects, []string{"--two"}); err != nil {
+	if err := addArgs(manifests, []string{"--two"}); err != nil {
 		t.Fatal(err)
 	}
-	containers, _, err := unstructured.NestedSlice(objects[1].Object, "spec", "template", "spec", "containers")
+	containers, _, err := unstructured.NestedSlice(manifests[1].Object, "spec", "template", "spec", "containers")
 	want := []any{map[string]any{"name": "enforcer", "args": []any{"--one", "--two"}}}
 	if diff := cmp.Diff(want, containers); diff != "" || err != nil {
 		t.Errorf("containers, %v (-want +got):\n%s", err, diff)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/engines/azurenpm"
+	"github.com/netassay/netassay/engines/calico"
 	"github.com/netassay/netassay/engines/denyall"
 	"github.com/netassay/netassay/engines/flawed"
 	"github.com/netassay/netassay/engines/knp"
@@ -67,6 +68,13 @@ func peers() []Entry {
 			Description: "kube-router, as a network policy controller alone",
 			Program:     kuberouter.Name,
 			New:         func(path string) engines.Engine { return kuberouter.New(path) },
+		},
+		{
+			Name:        calico.Name,
+			Version:     "v3.28.4-11-ga0db560f0520",
+			Description: "Calico's Felix, its iptables data plane, policy alone",
+			Program:     calico.Name,
+			New:         func(path string) engines.Engine { return calico.New(path) },
 		},
 		{
 			Name:        knp.Name,

@@ -12,7 +12,7 @@ import (
 func TestEntries(t *testing.T) {
 	peers := map[string]string{}
 	for _, p := range binaries.Peers() {
-		peers[p.Name] = p.Version
+		peers[p.Name] = p.Known()
 	}
 	for _, entry := range Entries() {
 		e, err := entry.Build(t.Context(), func(_ context.Context, name string) (string, error) { return "/bin/" + name, nil })

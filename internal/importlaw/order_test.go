@@ -46,8 +46,8 @@ func places() []directory {
 	return []directory{
 		{name: "engines", sees: []string{"leaves", "model"}, rows: [][]string{
 			{"engines"},
-			{"engines/agents"},
-			{"engines/azurenpm", "engines/command", "engines/denyall", "engines/flawed", "engines/knp", "engines/kuberouter", "engines/none", "engines/reference"},
+			{"engines/agents", "engines/objects"},
+			{"engines/azurenpm", "engines/calico", "engines/command", "engines/denyall", "engines/flawed", "engines/knp", "engines/kuberouter", "engines/none", "engines/reference"},
 			{"engines/registry"},
 		}},
 		{name: "clusters", sees: []string{"leaves", "model", "probe", "engines"}, rows: [][]string{

@@ -1,0 +1,142 @@
+package calico
+
+import (
+	"context"
+	_ "embed" // the objects
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/engines/agents"
+	"github.com/netassay/netassay/engines/objects"
+)
+
+// Name is the engine's name, and that of its program.
+const Name = "calico"
+
+const (
+	// Addresses on the node's loopback, away from what pods' servers use: cases take nodes as
+	// servers too.
+	readyURL   = "http://127.0.0.1:9099/readiness"
+	metricsURL = "http://127.0.0.1:9091/metrics"
+	// readyDeadline is generous: at the headline size an agent reads 20,000 pods first.
+	readyDeadline = 3 * time.Minute
+	// crds is the directory beside the program, as clusters/binaries keeps it.
+	crds = "crd"
+)
+
+// settings are what Calico's own manifests put into its store where no operator does: that the
+// store is ready, and a configuration without wishes.
+//
+//go:embed settings.yaml
+var settings string
+
+// Engine is Felix on each node, and what it finds in the API server.
+type Engine struct {
+	agents.Engine
+	binary    string
+	installed bool
+}
+
+// New is Calico by the path of Felix' program.
+func New(binary string) *Engine {
+	return &Engine{binary: binary, Engine: agents.Engine{Spec: agents.Spec{
+		Name: Name, Env: environment, Ready: agents.ReadyAt(readyURL), Deadline: readyDeadline,
+		Argv: func(engines.Node) []string {
+			return []string{binary, "--config-file=/nonexistent/felix.cfg"} // whatever this machine has in /etc
+		},
+	}}}
+}
+
+// MetricsURL is the page of metrics of each agent, on the loopback of its node.
+func (*Engine) MetricsURL() string { return metricsURL }
+
+// Start installs Calico's definitions and settings, the first time, and starts Felix on each
+// node.
+func (e *Engine) Start(ctx context.Context, nodes []engines.Node) error {
+	if !e.installed && len(nodes) > 0 {
+		if err := e.install(ctx, nodes[0]); err != nil {
+			return fmt.Errorf("install %s: %w", Name, err)
+		}
+		e.installed = true
+	}
+	return e.Engine.Start(ctx, nodes)
+}
+
+func (e *Engine) install(ctx context.Context, n engines.Node) error {
+	cfg, err := agents.REST(n)
+	if err != nil {
+		return err
+	}
+	applied, err := objects.Connect(cfg)
+	if err != nil {
+		return err
+	}
+	manifests, err := e.manifests()
+	if err != nil {
+		return err
+	}
+	for _, text := range manifests {
+		all, err := objects.Parse(text.name, text.body)
+		if err != nil {
+			return err
+		}
+		for _, o := range all {
+			if err := applied.Apply(ctx, o); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// manifest is a file of YAML documents.
+type manifest struct{ name, body string }
+
+// manifests are the definitions that came with the program, then the settings.
+func (e *Engine) manifests() ([]manifest, error) {
+	dir := filepath.Join(filepath.Dir(e.binary), crds)
+	files, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
+	if err == nil && len(files) == 0 {
+		err = fmt.Errorf("%s has no custom resource definitions: remove %s, so that it is built again", dir, filepath.Dir(dir))
+	}
+	if err != nil {
+		return nil, err
+	}
+	var all []manifest
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("read definition: %w", err)
+		}
+		all = append(all, manifest{file, string(text)})
+	}
+	return append(all, manifest{"settings of calico", settings}), nil
+}
+
+// environment configures Felix as Calico's manifest for policy without networking does
+// (manifests/calico-policy-only.yaml), where another plugin has made the pods' links. What
+// differs, and why, is in profile.yaml.
+func environment(n engines.Node) []string {
+	return []string{
+		"KUBECONFIG=" + n.Kubeconfig(),
+		"FELIX_DATASTORETYPE=kubernetes",
+		"FELIX_FELIXHOSTNAME=" + n.Name(),
+		"FELIX_INTERFACEPREFIX=veth",
+		"FELIX_DEFAULTENDPOINTTOHOSTACTION=ACCEPT",
+		"FELIX_ROUTESYNCDISABLED=true",
+		"FELIX_IPTABLESBACKEND=nft",
+		"FELIX_XDPENABLED=false",
+		"FELIX_HEALTHENABLED=true",
+		"FELIX_HEALTHHOST=127.0.0.1",
+		"FELIX_PROMETHEUSMETRICSENABLED=true",
+		"FELIX_PROMETHEUSMETRICSHOST=127.0.0.1",
+		"FELIX_USAGEREPORTINGENABLED=false",
+		"FELIX_LOGFILEPATH=none",
+		"FELIX_LOGSEVERITYFILE=none",
+		"FELIX_LOGSEVERITYSYS=none",
+		"FELIX_LOGSEVERITYSCREEN=INFO",
+	}
+}
