@@ -78,7 +78,7 @@ scale-kind: deps docker-up build ## The same on a cluster of kind, with KWOK's h
 		--max-missed 0.5 --max-blind 500ms --max-void 0.5 $(ARGS)
 
 .PHONY: scale-engines
-scale-engines: deps build ## Measure the reference enforcer and its peers on one load, IPv4 (75 minutes, quiet machine)
+scale-engines: deps build ## Measure the reference enforcer and its peers on one load, IPv4 (90 minutes, quiet machine)
 	bin/netassay scale --engine all --profile "headline families=ipv4" --ip-family ipv4 --samples 30 --new-pods 10 \
 		--skip cycles --deadline 30s --phase-time 2m --max-missed 0.5 --bounds none $(ARGS)
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/clusters/existing"
+	"github.com/netassay/netassay/engines/registry"
 )
 
 func openExisting(ctx context.Context, o Options, log Log, t *Testbed) error {
@@ -24,7 +25,7 @@ func openExisting(ctx context.Context, o Options, log Log, t *Testbed) error {
 	if err != nil {
 		return err
 	}
-	log.Say("engines: " + existing.Believed(c.Engines(ctx)))
+	log.Say("engines: " + existing.Believed(c.Engines(ctx, registry.Profiles())))
 	t.Cluster, t.WasThere, t.Containers = c, true, true
 	t.Preflight = func(ctx context.Context, needs clusters.Needs) (lines []string, fatal bool) {
 		problems := c.Preflight(ctx, needs)

@@ -1,6 +1,7 @@
 package existing
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -9,6 +10,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+
+	"github.com/netassay/netassay/engines/profile"
 )
 
 // Engine is what a cluster's policies are believed to be enforced by.
@@ -26,12 +29,16 @@ type trace struct {
 	engine, daemonSet, container string
 }
 
-// traces are the engines that can be recognised.
-func traces() []trace {
-	return []trace{
+// traces are the engines that can be recognised: those with a profile by it.
+func traces(profiles []profile.Profile) []trace {
+	var known []trace
+	for _, p := range profiles {
+		for _, t := range p.Recognise {
+			known = append(known, trace{engine: cmp.Or(t.Title, p.Title), daemonSet: t.DaemonSet, container: t.Container})
+		}
+	}
+	return append(known, []trace{
 		{engine: "netassay enforcer", daemonSet: "netassay-enforcer"},
-		{engine: "Calico", daemonSet: "calico-node"},
-		{engine: "Calico with flannel", daemonSet: "canal"},
 		{engine: "Cilium", daemonSet: "cilium"},
 		{engine: "Cilium (GKE Dataplane V2)", daemonSet: "anetd"},
 		{engine: "Azure NPM", daemonSet: "azure-npm"},
@@ -42,12 +49,12 @@ func traces() []trace {
 		{engine: "AWS VPC CNI's network policy agent", daemonSet: "aws-node", container: "aws-eks-nodeagent"},
 		{engine: "OVN-Kubernetes", daemonSet: "ovnkube-node"},
 		{engine: "Weave Net", daemonSet: "weave-net"},
-	}
+	}...)
 }
 
 // Engines tells by the agents that run which engines enforce policies, as far as they are
-// known. More than one is no mistake of this function: they may fight.
-func (c *Cluster) Engines(ctx context.Context) ([]Engine, error) {
+// known, by their profiles where they have one. More than one is no mistake of this function: they may fight.
+func (c *Cluster) Engines(ctx context.Context, profiles []profile.Profile) ([]Engine, error) {
 	client, err := kubernetes.NewForConfig(c.REST())
 	if err != nil {
 		return nil, fmt.Errorf("make client: %w", err)
@@ -59,12 +66,12 @@ func (c *Cluster) Engines(ctx context.Context) ([]Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list daemonsets: %w", err)
 	}
-	return recognise(list.Items), nil
+	return recognise(list.Items, profiles), nil
 }
 
-func recognise(sets []appsv1.DaemonSet) []Engine {
+func recognise(sets []appsv1.DaemonSet, profiles []profile.Profile) []Engine {
 	var found []Engine
-	for _, t := range traces() {
+	for _, t := range traces(profiles) {
 		for i := range sets {
 			if image, ok := t.of(&sets[i]); ok {
 				s := &sets[i]

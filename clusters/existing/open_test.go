@@ -10,6 +10,8 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/netassay/netassay/engines/profile"
 )
 
 const twoContexts = `
@@ -96,6 +98,7 @@ func set(namespace, name string, containers ...string) appsv1.DaemonSet {
 }
 
 func TestRecognise(t *testing.T) {
+	profiles := []profile.Profile{{Title: "Calico", Recognise: []profile.Trace{{DaemonSet: "calico-node"}, {DaemonSet: "canal", Title: "Calico with flannel"}}}}
 	for _, tc := range []struct {
 		name string
 		sets []appsv1.DaemonSet
@@ -106,6 +109,11 @@ func TestRecognise(t *testing.T) {
 			"one",
 			[]appsv1.DaemonSet{set("calico-system", "calico-node", "calico-node")},
 			"Calico (DaemonSet calico-system/calico-node, image reg/calico-node:v1, 2 of 3 ready)",
+		},
+		{
+			"one in another form",
+			[]appsv1.DaemonSet{set("kube-system", "canal", "calico-node")},
+			"Calico with flannel (DaemonSet kube-system/canal, image reg/calico-node:v1, 2 of 3 ready)",
 		},
 		{"aws without its policy agent", []appsv1.DaemonSet{set("kube-system", "aws-node", "aws-node")}, NoEngine},
 		{
@@ -120,7 +128,7 @@ func TestRecognise(t *testing.T) {
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if got := Believed(recognise(tc.sets), nil); got != tc.want {
+			if got := Believed(recognise(tc.sets, profiles), nil); got != tc.want {
 				t.Errorf("got %q, want %q", got, tc.want)
 			}
 		})

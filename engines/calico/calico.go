@@ -2,7 +2,7 @@ package calico
 
 import (
 	"context"
-	_ "embed" // the objects
+	_ "embed" // objects and profile
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +11,7 @@ import (
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/engines/agents"
 	"github.com/netassay/netassay/engines/objects"
+	"github.com/netassay/netassay/engines/profile"
 )
 
 // Name is the engine's name, and that of its program.
@@ -33,6 +34,12 @@ const (
 //go:embed settings.yaml
 var settings string
 
+//go:embed profile.yaml
+var known []byte
+
+// Profile is what is known of Calico.
+func Profile() profile.Profile { return profile.Must(known) }
+
 // Engine is Felix on each node, and what it finds in the API server.
 type Engine struct {
 	agents.Engine
@@ -47,7 +54,7 @@ func New(binary string) *Engine {
 		Argv: func(engines.Node) []string {
 			return []string{binary, "--config-file=/nonexistent/felix.cfg"} // whatever this machine has in /etc
 		},
-	}}}
+	}, Lacks: Profile().Lacks()}}
 }
 
 // MetricsURL is the page of metrics of each agent, on the loopback of its node.
@@ -116,27 +123,8 @@ func (e *Engine) manifests() ([]manifest, error) {
 	return append(all, manifest{"settings of calico", settings}), nil
 }
 
-// environment configures Felix as Calico's manifest for policy without networking does
-// (manifests/calico-policy-only.yaml), where another plugin has made the pods' links. What
-// differs, and why, is in profile.yaml.
+// environment configures Felix by the profile's options, much as Calico's manifest for policy
+// without networking does (manifests/calico-policy-only.yaml): another plugin has made the links.
 func environment(n engines.Node) []string {
-	return []string{
-		"KUBECONFIG=" + n.Kubeconfig(),
-		"FELIX_DATASTORETYPE=kubernetes",
-		"FELIX_FELIXHOSTNAME=" + n.Name(),
-		"FELIX_INTERFACEPREFIX=veth",
-		"FELIX_DEFAULTENDPOINTTOHOSTACTION=ACCEPT",
-		"FELIX_ROUTESYNCDISABLED=true",
-		"FELIX_IPTABLESBACKEND=nft",
-		"FELIX_XDPENABLED=false",
-		"FELIX_HEALTHENABLED=true",
-		"FELIX_HEALTHHOST=127.0.0.1",
-		"FELIX_PROMETHEUSMETRICSENABLED=true",
-		"FELIX_PROMETHEUSMETRICSHOST=127.0.0.1",
-		"FELIX_USAGEREPORTINGENABLED=false",
-		"FELIX_LOGFILEPATH=none",
-		"FELIX_LOGSEVERITYFILE=none",
-		"FELIX_LOGSEVERITYSYS=none",
-		"FELIX_LOGSEVERITYSCREEN=INFO",
-	}
+	return append([]string{"KUBECONFIG=" + n.Kubeconfig(), "FELIX_FELIXHOSTNAME=" + n.Name()}, Profile().Env()...)
 }

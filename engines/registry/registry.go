@@ -16,6 +16,7 @@ import (
 	"github.com/netassay/netassay/engines/knp"
 	"github.com/netassay/netassay/engines/kuberouter"
 	"github.com/netassay/netassay/engines/none"
+	"github.com/netassay/netassay/engines/profile"
 	"github.com/netassay/netassay/engines/reference"
 	"github.com/netassay/netassay/internal/suggest"
 )
@@ -93,6 +94,9 @@ func peers() []Entry {
 		},
 	}
 }
+
+// Profiles are those of the engines that have one.
+func Profiles() []profile.Profile { return []profile.Profile{calico.Profile()} }
 
 // controls are known to be wrong, each in its way.
 func controls() []Entry {

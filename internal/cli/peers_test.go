@@ -11,7 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/netassay/netassay/clusters/binaries"
+	"github.com/netassay/netassay/engines/azurenpm"
 	"github.com/netassay/netassay/engines/registry"
 	v1 "github.com/netassay/netassay/reports/v1"
 )
@@ -20,9 +23,19 @@ import (
 // many minutes the first time, and one of them needs three to start.
 const peersEnv = "NETASSAY_TEST_PEERS"
 
-// TestPeers runs each peer on a lab, by the program as users run it, through two cases
-// that all of them pass: it is built, it starts, it is waited for, it enforces, and the
-// report says which version it was. docs/peers.md has what the whole suite found.
+// peerCases are cases that a peer passes: a deny, and what is open beside it; and, where they
+// don't open it for a moment, an edit, a label, and kill -9 under a deny.
+func peerCases(peer string) []string {
+	cases := []string{"isolation-deny-ingress", "port-number"}
+	if peer == azurenpm.Name {
+		return cases
+	}
+	return append(cases, "update-policy", "label-client", "restart-engine-ingress")
+}
+
+// TestPeers runs each peer on a lab, by the program as users run it, through cases that it
+// passes: it is built, it starts, it is waited for, it enforces, the report says which version
+// it was, and the machine is as before. docs/peers.md has what the whole suite found.
 func TestPeers(t *testing.T) {
 	if os.Getenv(peersEnv) == "" {
 		t.Skipf("%s is not set: run make test-peers (builds other projects' programs, many minutes)", peersEnv)
@@ -37,10 +50,15 @@ func TestPeers(t *testing.T) {
 			defer cancel()
 			dir := filepath.Join(t.TempDir(), "out")
 			var log bytes.Buffer
+			cases := peerCases(p.Name)
 			cmd := exec.CommandContext(ctx, path, "conformance", "--engine", p.Name, "--ip-family", "ipv4",
-				"--case", "isolation-deny-ingress", "--case", "port-number", "--out", dir)
+				"--case", strings.Join(cases, ","), "--out", dir)
 			cmd.Stdout, cmd.Stderr = &log, &log
+			before := machine(t)
 			err := cmd.Run()
+			if diff := cmp.Diff(before, machine(t)); diff != "" {
+				t.Errorf("the machine itself (-before +after):\n%s", diff)
+			}
 			if strings.Contains(log.String(), "this kernel can't") && os.Getenv("CI") != "true" {
 				t.Skipf("%v\n%s", err, &log)
 			}
@@ -58,8 +76,8 @@ func TestPeers(t *testing.T) {
 			if run.Engine != p.Name || run.EngineVersion != p.Known() {
 				t.Errorf("the report is of %s %s, want %s %s", run.Engine, run.EngineVersion, p.Name, p.Known())
 			}
-			if run.Count(v1.Pass) != 2 {
-				t.Errorf("%d cases passed, want 2\n%s", run.Count(v1.Pass), &log)
+			if run.Count(v1.Pass) != len(cases) {
+				t.Errorf("%d cases passed, want %d\n%s", run.Count(v1.Pass), len(cases), &log)
 			}
 		})
 	}

@@ -390,7 +390,7 @@ func (f *theirs) testPreflight(t *testing.T) {
 	t.Run("all is well", func(t *testing.T) {
 		one(t, lines(t, c, needs(false)))
 		one(t, lines(t, c, needs(true)))
-		if got := existing.Believed(c.Engines(t.Context())); got != existing.NoEngine {
+		if got := existing.Believed(c.Engines(t.Context(), registry.Profiles())); got != existing.NoEngine {
 			t.Errorf("engine %q, want %q", got, existing.NoEngine)
 		}
 	})

@@ -46,7 +46,7 @@ func places() []directory {
 	return []directory{
 		{name: "engines", sees: []string{"leaves", "model"}, rows: [][]string{
 			{"engines"},
-			{"engines/agents", "engines/objects"},
+			{"engines/agents", "engines/objects", "engines/profile"},
 			{"engines/azurenpm", "engines/calico", "engines/command", "engines/denyall", "engines/flawed", "engines/knp", "engines/kuberouter", "engines/none", "engines/reference"},
 			{"engines/registry"},
 		}},

@@ -1,0 +1,158 @@
+package profile
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/model"
+)
+
+// Profile is what is known of an engine.
+type Profile struct {
+	Name  string `json:"name"`  // as --engine has it
+	Title string `json:"title"` // as people call it
+	// Recognise are the agents by which a live cluster shows that it has the engine.
+	Recognise []Trace `json:"recognise"`
+	// Unsupported is what its own documentation says that it lacks.
+	Unsupported []Lack `json:"unsupported,omitempty"`
+	// Undefined is what it does where the API leaves the choice.
+	Undefined []Choice `json:"undefined,omitempty"`
+	// Options are those by which it is run here and that are not its defaults.
+	Options []Option `json:"options,omitempty"`
+}
+
+// Trace is the DaemonSet of an engine's agents, in any namespace.
+type Trace struct {
+	DaemonSet string `json:"daemonSet"`
+	// Container is one that it must have, where other products have DaemonSets of that name.
+	Container string `json:"container,omitempty"`
+	// Title is what people call the engine in this form; "" for the profile's.
+	Title string `json:"title,omitempty"`
+}
+
+// Lack is a feature of the suite, or a family, that the engine lacks.
+type Lack struct {
+	Feature string       `json:"feature,omitempty"` // "" where Family is set
+	Family  model.Family `json:"family,omitempty"`  // "" where Feature is set
+	Reason  string       `json:"reason"`            // one sentence
+	Source  string       `json:"source"`            // where the engine's project says so
+	Then    Disposition  `json:"then"`
+}
+
+// Disposition is what becomes of a policy that asks for what the engine lacks.
+type Disposition string
+
+// The dispositions.
+const (
+	Refused Disposition = "refused" // the API server, or an event or status, says no
+	Closed  Disposition = "closed"  // what it would allow is not allowed
+	Open    Disposition = "open"    // silently, as if the policy were not there
+)
+
+// Choice is what an engine does where the API leaves it open.
+type Choice struct {
+	About  string `json:"about"`
+	Does   string `json:"does"`
+	Source string `json:"source"`
+}
+
+// Option is a setting other than the engine's default.
+type Option struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+	Why   string `json:"why"`
+}
+
+// Parse reads a profile. Fields that it does not know, and what is missing, are errors.
+func Parse(text []byte) (Profile, error) {
+	var p Profile
+	if err := yaml.UnmarshalStrict(text, &p); err != nil {
+		return p, fmt.Errorf("read profile: %w", err)
+	}
+	if err := p.check(); err != nil {
+		return p, fmt.Errorf("read profile %s: %w", cmp.Or(p.Name, "(no name)"), err)
+	}
+	return p, nil
+}
+
+// Must is Parse of a profile that is part of the program.
+func Must(text []byte) Profile {
+	p, err := Parse(text)
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
+
+// Lacks is what the engine is not judged by: what it lacks, unless it leaves the door open then.
+// That is a failure, whatever the profile says of it.
+func (p Profile) Lacks() []engines.Unsupported {
+	var out []engines.Unsupported
+	for _, l := range p.Unsupported {
+		if l.Then != Open {
+			out = append(out, engines.Unsupported{Feature: l.Feature, Family: l.Family, Reason: l.Reason + " (" + l.Source + ")"})
+		}
+	}
+	return out
+}
+
+// Env are the options as an environment.
+func (p Profile) Env() []string {
+	var env []string
+	for _, o := range p.Options {
+		env = append(env, o.Name+"="+o.Value)
+	}
+	return env
+}
+
+func (p Profile) check() error {
+	errs := []error{given("name", p.Name), given("title", p.Title)}
+	if len(p.Recognise) == 0 {
+		errs = append(errs, errors.New("recognise: is missing: name the DaemonSet of its agents"))
+	}
+	for i, t := range p.Recognise {
+		errs = append(errs, given(at("recognise", i, "daemonSet"), t.DaemonSet))
+	}
+	for i, l := range p.Unsupported {
+		errs = append(errs, l.check(i))
+	}
+	for i, c := range p.Undefined {
+		errs = append(errs, given(at("undefined", i, "about"), c.About), given(at("undefined", i, "does"), c.Does), given(at("undefined", i, "source"), c.Source))
+	}
+	for i, o := range p.Options {
+		errs = append(errs, given(at("options", i, "name"), o.Name), given(at("options", i, "why"), o.Why))
+	}
+	for _, err := range errs {
+		if err != nil {
+			return err // one line: the first
+		}
+	}
+	return nil
+}
+
+func (l Lack) check(i int) error {
+	switch {
+	case (l.Feature == "") == (l.Family == ""):
+		return fmt.Errorf("unsupported[%d]: give either feature or family", i)
+	case l.Family != "" && !slices.Contains(model.Dual.List(), l.Family):
+		return fmt.Errorf("unsupported[%d].family: %q is none of %v", i, l.Family, model.Dual.List())
+	case !slices.Contains([]Disposition{Refused, Closed, Open}, l.Then):
+		return fmt.Errorf("unsupported[%d].then: %q is none of %s, %s, %s", i, l.Then, Refused, Closed, Open)
+	}
+	return cmp.Or(given(at("unsupported", i, "reason"), l.Reason), given(at("unsupported", i, "source"), l.Source))
+}
+
+func at(list string, i int, field string) string { return fmt.Sprintf("%s[%d].%s", list, i, field) }
+
+// given is the error for a field that must not be empty.
+func given(field, value string) error {
+	if value == "" {
+		return fmt.Errorf("%s: is missing", field)
+	}
+	return nil
+}

@@ -1,0 +1,87 @@
+package profile_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/engines/profile"
+)
+
+const good = `name: thing
+title: The Thing
+recognise:
+- daemonSet: thing
+- {daemonSet: aws-thing, container: agent, title: The Thing on AWS}
+unsupported:
+- {feature: SCTP, reason: it knows two protocols, source: "https://a.b/c", then: closed}
+- {feature: EndPort, reason: it reads one port, source: "https://a.b/d", then: open}
+- {family: IPv6, reason: it knows one family, source: "https://a.b/e", then: refused}
+undefined:
+- {about: the own node, does: always let in, source: "https://a.b/f"}
+options:
+- {name: A_B, value: "1", why: it has to be}
+`
+
+func TestParse(t *testing.T) {
+	p, err := profile.Parse([]byte(good))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A feature whose lack opens is judged.
+	want := []engines.Unsupported{
+		{Feature: "SCTP", Reason: "it knows two protocols (https://a.b/c)"},
+		{Family: "IPv6", Reason: "it knows one family (https://a.b/e)"},
+	}
+	if diff := cmp.Diff(want, p.Lacks()); diff != "" {
+		t.Errorf("lacks (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"A_B=1"}, p.Env()); diff != "" {
+		t.Errorf("environment (-want +got):\n%s", diff)
+	}
+	if p.Recognise[1].Container != "agent" || p.Undefined[0].Does != "always let in" {
+		t.Errorf("got %+v", p)
+	}
+}
+
+func TestParseSaysWhatIsWrong(t *testing.T) {
+	for _, tc := range []struct{ name, old, with, says string }{
+		{"a field that is none", "title:", "titel:", `unknown field "titel"`},
+		{"no title", "The Thing\nrec", "\nrec", "profile thing: title: is missing"},
+		{"no name", "name: thing", "name: ''", "profile (no name): name: is missing"},
+		{"no agents", "recognise:\n- daemonSet: thing\n- {daemonSet: aws-thing, container: agent, title: The Thing on AWS}\n", "", "recognise: is missing"},
+		{"an agent without a name", "daemonSet: aws-thing, ", "", "recognise[1].daemonSet: is missing"},
+		{"neither feature nor family", "feature: SCTP, ", "", "unsupported[0]: give either feature or family"},
+		{"both", "feature: SCTP", "feature: SCTP, family: IPv6", "unsupported[0]: give either feature or family"},
+		{"no such family", "family: IPv6", "family: ipv6", `unsupported[2].family: "ipv6" is none of [IPv4 IPv6]`},
+		{"no such disposition", "then: closed", "then: shut", `unsupported[0].then: "shut" is none of refused, closed, open`},
+		{"a lack without a source", `, source: "https://a.b/c"`, "", "unsupported[0].source: is missing"},
+		{"a choice without a source", `, source: "https://a.b/f"`, "", "undefined[0].source: is missing"},
+		{"an option without a reason", ", why: it has to be", "", "options[0].why: is missing"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			text := strings.Replace(good, tc.old, tc.with, 1)
+			if text == good {
+				t.Fatalf("%q is not in the good profile", tc.old)
+			}
+			_, err := profile.Parse([]byte(text))
+			if err == nil || !strings.Contains(err.Error(), tc.says) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("error %v, want one line that says %q", err, tc.says)
+			}
+		})
+	}
+}
+
+// FuzzParse: whatever a file holds, reading it ends with a profile that is whole, or an error.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(good))
+	f.Add([]byte("name: [1]\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		p, err := profile.Parse(text)
+		if err == nil && (p.Name == "" || len(p.Recognise) == 0) {
+			t.Errorf("taken: %+v", p)
+		}
+	})
+}
