@@ -33,6 +33,24 @@ type Node interface {
 	Do(fn func() error) error
 }
 
+// Plugin is a CNI plugin of an engine, chained behind the one that gives pods their network.
+type Plugin struct {
+	// Path is the program.
+	Path string
+	// Config is its network configuration as it is in a conflist, with cniVersion and name.
+	Config map[string]any
+	// Env is added to its environment, as KEY=VALUE.
+	Env []string
+}
+
+// Chainer is a node on which a plugin can be chained.
+type Chainer interface {
+	Node
+	// Chain has the plugin called for each pod that comes from now on, ADD after it was attached
+	// and DEL before it is let go: what there is already is not told of.
+	Chain(p Plugin)
+}
+
 // Unsupported is what an engine declares that it lacks, and why: a feature or a family.
 // Cases of the feature are reported NotSupported, and so are cases that need two families
 // when one of them is; flows of the family are not judged in any case.

@@ -2,15 +2,20 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync/atomic"
+	"time"
 
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/netassay/netassay/clusters/binaries"
+	"github.com/netassay/netassay/clusters/lab/cni"
 	"github.com/netassay/netassay/clusters/lab/kubelet"
 	"github.com/netassay/netassay/clusters/lab/network"
 	"github.com/netassay/netassay/clusters/lab/pki"
@@ -25,9 +30,10 @@ type node struct {
 	env        []string
 	processes  *process.Group
 	agent      *kubelet.Kubelet
+	plugin     atomic.Pointer[engines.Plugin] // nil where no engine has chained one
 }
 
-var _ engines.Node = (*node)(nil)
+var _ engines.Chainer = (*node)(nil)
 
 // newNode prepares what programs on n need: a kubeconfig, and a lock of their own for
 // iptables, because nodes of a real cluster don't wait for each other's either.
@@ -53,7 +59,12 @@ func (n *node) Start(name string, argv, env []string) (engines.Process, error) {
 }
 
 func (n *node) Run(ctx context.Context, stdin string, argv ...string) error {
-	return process.Run(ctx, process.Command{Do: n.net.Do, Env: n.env, Stdin: stdin, Argv: argv})
+	return n.runEnv(ctx, nil, stdin, argv...)
+}
+
+// runEnv is Run with more in the environment.
+func (n *node) runEnv(ctx context.Context, env []string, stdin string, argv ...string) error {
+	return process.Run(ctx, process.Command{Do: n.net.Do, Env: slices.Concat(n.env, env), Stdin: stdin, Argv: argv})
 }
 
 func (n *node) Do(fn func() error) error { return n.net.Do(fn) }
@@ -124,15 +135,46 @@ func (l *Lab) agentConfig(n *node) (kubelet.Config, error) {
 	}, nil
 }
 
-// attach gives a pod its network.
+// Chain implements engines.Chainer.
+func (n *node) Chain(p engines.Plugin) { n.plugin.Store(&p) }
+
+// attach gives a pod its network, and tells the engine's plugin where there is one.
 func (n *node) attach(r kubelet.Request) (kubelet.PodNetwork, error) {
-	pod, err := n.net.Attach(network.Request{
-		NetNS: r.Key, Link: network.LinkName(r.Namespace, r.Name), Address: r.Address, Family: r.Family,
-	})
+	link := network.LinkName(r.Namespace, r.Name)
+	pod, err := n.net.Attach(network.Request{NetNS: r.Key, Link: link, Address: r.Address, Family: r.Family})
 	if err != nil {
 		return nil, err // a nil *network.Pod would be an interface that is not nil
 	}
-	return pod, nil
+	plugin := n.plugin.Load()
+	if plugin == nil {
+		return pod, nil
+	}
+	chained := &chained{Pod: pod, chain: cni.Chain{Plugin: *plugin, Run: n.runEnv}, told: cni.Pod{
+		NetNS: pod.NetNS(), Namespace: r.Namespace, Name: r.Name, UID: r.UID, Link: link, IPs: pod.IPs(),
+	}}
+	ctx, cancel := context.WithTimeout(context.Background(), pluginDeadline)
+	defer cancel()
+	if err := chained.chain.Add(ctx, chained.told); err != nil {
+		return nil, errors.Join(err, chained.Close())
+	}
+	return chained, nil
+}
+
+// pluginDeadline is how long a plugin may take with one pod; kubelets give two minutes.
+const pluginDeadline = 2 * time.Minute
+
+// chained is a pod that an engine's plugin was told of.
+type chained struct {
+	*network.Pod
+	chain cni.Chain
+	told  cni.Pod
+}
+
+// Close tells the plugin first.
+func (c *chained) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), pluginDeadline)
+	defer cancel()
+	return errors.Join(c.chain.Del(ctx, c.told), c.Pod.Close())
 }
 
 // images are what pods can run: the program of each image, by its name.

@@ -53,7 +53,7 @@ func places() []directory {
 		{name: "clusters", sees: []string{"leaves", "model", "probe", "engines"}, rows: [][]string{
 			{"clusters", "clusters/binaries"},
 			{"clusters/existing", "clusters/nodeimage"},
-			{"clusters/lab/binder", "clusters/lab/network", "clusters/lab/pki"},
+			{"clusters/lab/binder", "clusters/lab/cni", "clusters/lab/network", "clusters/lab/pki"},
 			{"clusters/lab/controlplane"},
 			{"clusters/lab/kubelet/environ", "clusters/lab/kubelet/lifecycle", "clusters/lab/kubelet/podlog", "clusters/lab/kubelet/probes", "clusters/lab/kubelet/process"},
 			{"clusters/lab/kubelet"},

@@ -34,8 +34,8 @@ type PodNetwork interface {
 type Request struct {
 	// Key is NAMESPACE_NAME_UID: no two pods of a cluster's life have the same, and it can be
 	// a file name.
-	Key             string
-	Namespace, Name string
+	Key                  string
+	Namespace, Name, UID string
 	// Address is the one that the pod must have (AddressAnnotation), not valid where it takes
 	// any. It may be in use for now, which is an error.
 	Address netip.Addr

@@ -172,7 +172,7 @@ func (w *worker) tryAttach() error {
 			return err
 		}
 		net, err := w.agent.cfg.Attach(Request{
-			Key: w.key, Namespace: w.pod.Namespace, Name: w.pod.Name,
+			Key: w.key, Namespace: w.pod.Namespace, Name: w.pod.Name, UID: string(w.uid),
 			Address: want, Family: model.Family(w.pod.Annotations[FamilyAnnotation]),
 		})
 		if err != nil {

@@ -22,6 +22,7 @@ type Pod struct {
 	node   *Node
 	number int          // in the node's pool
 	only   model.Family // that it has; "" for all
+	netns  string       // name of ns
 	ns     *sandbox.NetNS
 	veth   netlink.Link // the node's side
 
@@ -37,6 +38,9 @@ func (p *Pod) had(addrs []netip.Addr) []netip.Addr {
 	return slices.DeleteFunc(addrs, func(a netip.Addr) bool { return p.only != "" && model.FamilyOf(a) != p.only })
 }
 
+// NetNS is the name of the pod's network namespace.
+func (p *Pod) NetNS() string { return p.netns }
+
 // Do runs fn on a thread that is in the pod's namespace.
 func (p *Pod) Do(fn func() error) error { return p.ns.Do(fn) }
 
@@ -47,11 +51,11 @@ func (p *Pod) Close() error {
 }
 
 func (p *Pod) setUp(r Request) error {
-	ns, err := newPodNS(r.NetNS)
+	ns, name, err := newPodNS(r.NetNS)
 	if err != nil {
 		return err
 	}
-	p.ns = ns
+	p.ns, p.netns = ns, name
 	if err := ns.Do(func() error { return apply(p.node.addresses.Families, quiet()) }); err != nil {
 		return err
 	}
@@ -62,12 +66,14 @@ func (p *Pod) setUp(r Request) error {
 }
 
 // newPodNS names the namespace by the pod; by the pod and a number when the name is taken.
-func newPodNS(name string) (*sandbox.NetNS, error) {
-	ns, err := sandbox.NewNetNS(name)
+func newPodNS(name string) (ns *sandbox.NetNS, taken string, err error) {
+	ns, err = sandbox.NewNetNS(name)
+	taken = name
 	for i := 2; errors.Is(err, fs.ErrExist) && i < 100; i++ {
-		ns, err = sandbox.NewNetNS(name + "~" + strconv.Itoa(i))
+		taken = name + "~" + strconv.Itoa(i)
+		ns, err = sandbox.NewNetNS(taken)
 	}
-	return ns, err
+	return ns, taken, err
 }
 
 // plug makes the veth and what the node needs to know of it.
