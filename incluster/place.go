@@ -52,8 +52,29 @@ func (p *place) release() {
 	}
 }
 
-// done reports whether results are there.
-func (p *place) done() bool { return exists(p.path(DoneFile)) }
+// done reports whether results are there, of ours.
+func (p *place) done() bool {
+	named := p.named()
+	return named == Archive || named == Alone
+}
+
+// named is the file that done names, "" without one.
+func (p *place) named() string {
+	name, err := os.ReadFile(p.path(DoneFile))
+	if err != nil {
+		return ""
+	}
+	return filepath.Base(strings.TrimSpace(string(name)))
+}
+
+// retract takes a done back that names a file of somebody else's, and reports whether there was
+// one. Sonobuoy's worker sends what lies here when it takes all other containers for completed,
+// as it does when the API server has not been told of any yet. Before it sends it looks once more,
+// five seconds later, and without a done it goes on waiting.
+func (p *place) retract() bool {
+	named := p.named()
+	return named != "" && !p.done() && os.Remove(p.path(DoneFile)) == nil
+}
 
 // hasBegun reports whether Run has, in this life of its container or in one before.
 func (p *place) hasBegun() bool { return exists(p.path(begunFile)) }

@@ -28,6 +28,9 @@ func Watch(ctx context.Context, dir string, start time.Duration, log io.Writer) 
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
 	for asked := ctx.Done(); ; {
+		if w.retract() {
+			fmt.Fprintln(log, "netassay: Sonobuoy's worker was about to send what there is, before the experiment's end: it waits on")
+		}
 		sight, err := w.look()
 		if err != nil {
 			return err

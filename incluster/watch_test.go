@@ -51,6 +51,33 @@ func TestKilledContainer(t *testing.T) {
 	}
 }
 
+// Sonobuoy's worker writes a done of its own when the API server doesn't tell it of any container
+// beside it. It is taken back, and the experiment's own results are sent.
+func TestForeignDoneIsRetracted(t *testing.T) {
+	dir := t.TempDir()
+	cmd, ended := container(t, "wrapper", "polite", dir)
+	if !await(t, filepath.Join(OutPath(dir), ready)) {
+		return
+	}
+	_, watched := container(t, "watcher", "-", dir)
+	done := filepath.Join(dir, DoneFile)
+	if err := os.WriteFile(done, []byte(filepath.Join(dir, "out.tar.gz")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	poll := time.NewTicker(10 * time.Millisecond)
+	defer poll.Stop()
+	for late := time.After(20 * time.Second); exists(done); {
+		select {
+		case <-poll.C:
+		case <-late:
+			t.Fatal("the worker's done is still there: it would send half of the results")
+		}
+	}
+	kill(t, cmd, ended)
+	bounded(t, func() error { return <-watched })
+	checkColour(t, string(results(t, dir)[reports.JUnitFile]), false)
+}
+
 // kill kills a container's process, and with it the experiment.
 func kill(t *testing.T, cmd *exec.Cmd, ended <-chan error) {
 	t.Helper()
