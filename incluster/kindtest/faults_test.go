@@ -63,7 +63,7 @@ esac
 // signalTo sends a signal as soon as there is somebody to send it to.
 func signalTo(signal, whom string) func(context.Context, *world, *corev1.Pod) error {
 	return func(ctx context.Context, _ *world, pod *corev1.Pod) error {
-		return until(ctx, time.Minute, whom+" to signal", func(ctx context.Context) (string, error) {
+		return until(ctx, patience, whom+" to signal", func(ctx context.Context) (string, error) {
 			return "", onNode(ctx, pod.Spec.NodeName, signalScript, string(pod.UID), signal, whom)
 		})
 	}
@@ -88,7 +88,7 @@ func pauseServer(ctx context.Context, w *world, _ *corev1.Pod) (err error) {
 
 // onNode runs a script by the shell of a node.
 func onNode(ctx context.Context, node, script string, args ...string) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "docker", append([]string{"exec", "-i", node, "sh", "-s", "--"}, args...)...)
 	cmd.Stdin = strings.NewReader(script)
