@@ -58,6 +58,7 @@ func Run(ctx context.Context, o Options) error {
 		if err := p.begin(o.Deadline, o.Grace); err != nil {
 			return err
 		}
+		p.foretell()
 		e = o.supervise(ctx, p)
 	}
 	if p.done() { // Watch gave us up

@@ -59,6 +59,11 @@ func TestForeignDoneIsRetracted(t *testing.T) {
 	if !await(t, filepath.Join(OutPath(dir), ready)) {
 		return
 	}
+	early, err := os.ReadFile(filepath.Join(dir, Alone)) // what the worker finds if it is not stopped
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkColour(t, string(early), false)
 	_, watched := container(t, "watcher", "-", dir)
 	done := filepath.Join(dir, DoneFile)
 	if err := os.WriteFile(done, []byte(filepath.Join(dir, "out.tar.gz")), 0o644); err != nil {
