@@ -80,6 +80,16 @@ func allowed(ctx context.Context, client kubernetes.Interface, p clusters.Permis
 	return got.Status.Allowed, nil
 }
 
+// narrow is the end of a line about somebody who may not list nodes: what else is missing, and what
+// cures it.
+func narrow(ctx context.Context, client kubernetes.Interface) string {
+	namespaces := clusters.Permission{Resource: "namespaces"}
+	if ok, err := allowed(ctx, client, namespaces, "create"); ok || err != nil {
+		return ": bind the role of examples/existing/rbac.yaml"
+	}
+	return ", nor to create namespaces: rights in a namespace are not enough, as runs make their own: have an administrator apply examples/existing/rbac.yaml"
+}
+
 // user is whom the API server takes us for, as " for NAME"; "" when that can't be found out.
 func user(ctx context.Context, client kubernetes.Interface) string {
 	got, err := client.AuthenticationV1().SelfSubjectReviews().Create(ctx, &authnv1.SelfSubjectReview{}, metav1.CreateOptions{})

@@ -36,7 +36,7 @@ func refusals(ctx context.Context, client kubernetes.Interface, needs clusters.N
 		namespace.Labels[needs.RunLabel] = needs.RunID
 		made, err := client.CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{})
 		if err != nil {
-			problems = append(problems, fatal("can't create namespaces like %s*: %v", namespace.GenerateName, err))
+			problems = append(problems, unmade(namespace, s.Pod, err))
 			continue
 		}
 		problems = append(problems, tried(ctx, client, made, s.Pod)...)
@@ -45,6 +45,21 @@ func refusals(ctx context.Context, client kubernetes.Interface, needs clusters.N
 		}
 	}
 	return problems
+}
+
+// unmade is the line for a namespace that could not be created.
+func unmade(namespace *corev1.Namespace, sample *corev1.Pod, err error) Problem {
+	text, refused := err.Error(), apierrors.IsForbidden(err) || apierrors.IsInvalid(err)
+	if i := strings.Index(text, "denied request: "); i >= 0 {
+		text = text[i+len("denied request: "):]
+	}
+	switch {
+	case refused && sample.Spec.HostNetwork:
+		return fatal("PodSecurity is restricted for %s, without which no deny is proven: no namespace may be privileged: %s: exempt namespaces netassay-*", what(sample), text)
+	case refused:
+		return fatal("admission refuses namespaces of %s: %s: exempt namespaces netassay-*, or run with --restricted", what(sample), text)
+	}
+	return fatal("can't create namespaces like %s*: %v", namespace.GenerateName, err)
 }
 
 // tried is what comes of creating the pod in the namespace, as a dry run.

@@ -50,7 +50,7 @@ func Open(ctx context.Context, o Options) (*Cluster, error) {
 	}
 	nodes, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if apierrors.IsForbidden(err) {
-		return nil, fmt.Errorf("no permission to list nodes of %s%s: bind the role of examples/existing/rbac.yaml", name, user(ctx, client))
+		return nil, fmt.Errorf("no permission to list nodes of %s%s%s", name, user(ctx, client), narrow(ctx, client))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("list nodes of %s: %w", name, err)

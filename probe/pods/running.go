@@ -14,13 +14,14 @@ import (
 	"github.com/netassay/netassay/probe"
 )
 
-// AwaitRunning waits until a pod runs and has addresses, and says on which node and which.
+// AwaitRunning waits until a pod runs and has addresses, and says on which node and which. One that
+// will not run is not waited for.
 func AwaitRunning(ctx context.Context, client kubernetes.Interface, namespace, name string) (probe.Pod, error) {
 	p := probe.Pod{Name: name}
 	err := wait.PollUntilContextCancel(ctx, 20*time.Millisecond, true, func(ctx context.Context) (bool, error) {
 		got, err := client.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
 		if err != nil || got.Status.Phase != corev1.PodRunning || len(got.Status.PodIPs) == 0 {
-			return false, nil
+			return false, Hopeless(got)
 		}
 		p.Node = got.Spec.NodeName
 		for _, ip := range got.Status.PodIPs {

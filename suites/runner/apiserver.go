@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/probe/pods"
 	"github.com/netassay/netassay/suites/fixture"
 )
 
@@ -104,7 +105,7 @@ func (s *apiServer) startPod(ctx context.Context, object *corev1.Pod, known func
 	err = s.pollFrom(ctx, pause, func(ctx context.Context) (bool, error) {
 		running, err = client.Get(ctx, object.Name, metav1.GetOptions{})
 		if err == nil {
-			err = hopeless(running)
+			err = pods.Hopeless(running)
 		}
 		if ips := statusIPs(running); err == nil && known != nil && len(ips) > 0 {
 			known(ips)
@@ -131,31 +132,6 @@ func (s *apiServer) runs(p *corev1.Pod) bool {
 		}
 	}
 	return true
-}
-
-// hopeless is why a pod will not run however long it is waited for: what a kubelet says of
-// an image that is misnamed, that is not there and may not be pulled, or that a registry does not
-// have or give. A registry that can't be reached may be so again.
-func hopeless(p *corev1.Pod) error {
-	for i := range p.Status.ContainerStatuses {
-		c := &p.Status.ContainerStatuses[i]
-		w := c.State.Waiting
-		switch {
-		case w == nil:
-		case w.Reason == "InvalidImageName", w.Reason == "ErrImageNeverPull":
-			return fmt.Errorf("container %s can't start: %s; see --image and --registry", c.Name, w.Reason)
-		case w.Reason == "ErrImagePull" && refused(w.Message), w.Reason == "ImagePullBackOff" && refused(w.Message):
-			return fmt.Errorf("node %s can't pull image %s: %s; see --image, --registry and --pull-secret", p.Spec.NodeName, c.Image, strings.Join(strings.Fields(w.Message), " "))
-		}
-	}
-	return nil
-}
-
-// refused reports whether a registry has answered, and will not answer otherwise.
-func refused(message string) bool {
-	return slices.ContainsFunc([]string{"not found", "manifest unknown", "unauthorized", "denied", "no match for platform"}, func(word string) bool {
-		return strings.Contains(message, word)
-	})
 }
 
 func podState(p *corev1.Pod) string {

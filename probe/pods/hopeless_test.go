@@ -1,4 +1,4 @@
-package runner
+package pods
 
 import (
 	"testing"
@@ -18,7 +18,7 @@ func TestHopeless(t *testing.T) {
 		{"ErrImagePull", "r/p:1:\n not found", "node n can't pull image r/p:1: r/p:1: not found; see --image, --registry and --pull-secret"},
 		{"ImagePullBackOff", "pull access denied", "node n can't pull image r/p:1: pull access denied; see --image, --registry and --pull-secret"},
 	} {
-		err := hopeless(&corev1.Pod{Spec: corev1.PodSpec{NodeName: "n"}, Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{
+		err := Hopeless(&corev1.Pod{Spec: corev1.PodSpec{NodeName: "n"}, Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{
 			Name: "probe", Image: "r/p:1", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: tc.reason, Message: tc.message}},
 		}}}})
 		got := ""
