@@ -30,27 +30,56 @@ func Looks() []clusters.Permission {
 func missingRights(ctx context.Context, client kubernetes.Interface, all []clusters.Permission) []Problem {
 	var problems []Problem
 	for _, p := range all {
-		var missing []string
-		for _, verb := range p.Verbs {
-			ok, err := allowed(ctx, client, p, verb.Name)
-			if err != nil {
-				return append(problems, fatal("can't ask for permissions: create selfsubjectaccessreviews: %v", err))
-			}
-			if !ok {
-				missing = append(missing, verb.Name)
-			}
+		missing, err := missing(ctx, client, p)
+		if err != nil {
+			return append(problems, fatal("%v", err))
 		}
 		if len(missing) > 0 {
-			problems = append(problems, fatal("no permission to %s %s in all namespaces%s: %s",
+			problems = append(problems, fatal("no permission to %s %s in all namespaces%s: %s, as examples/existing/rbac.yaml does",
 				strings.Join(missing, ", "), plural(p), user(ctx, client), cure(p, missing)))
 		}
 	}
 	return problems
 }
 
+// Lacks says, a line for each kind of object, which of these rights are missing. None is needed
+// for a run.
+func (c *Cluster) Lacks(ctx context.Context, all []clusters.Permission) ([]string, error) {
+	client, err := kubernetes.NewForConfig(c.REST())
+	if err != nil {
+		return nil, fmt.Errorf("make client: %w", err)
+	}
+	var lines []string
+	for _, p := range all {
+		missing, err := missing(ctx, client, p)
+		if err != nil {
+			return nil, err
+		}
+		if len(missing) > 0 {
+			lines = append(lines, fmt.Sprintf("no permission to %s %s%s: %s", strings.Join(missing, ", "), plural(p), user(ctx, client), cure(p, missing)))
+		}
+	}
+	return lines, nil
+}
+
+// missing are the verbs that are not allowed.
+func missing(ctx context.Context, client kubernetes.Interface, p clusters.Permission) ([]string, error) {
+	var missing []string
+	for _, verb := range p.Verbs {
+		ok, err := allowed(ctx, client, p, verb.Name)
+		if err != nil {
+			return nil, fmt.Errorf("can't ask for permissions: create selfsubjectaccessreviews: %w", err)
+		}
+		if !ok {
+			missing = append(missing, verb.Name)
+		}
+	}
+	return missing, nil
+}
+
 // cure is the rule of a ClusterRole that grants what is missing.
 func cure(p clusters.Permission, verbs []string) string {
-	return fmt.Sprintf("grant {apiGroups: [%q], resources: [%s], verbs: [%s]}, as examples/existing/rbac.yaml does",
+	return fmt.Sprintf("grant {apiGroups: [%q], resources: [%s], verbs: [%s]}",
 		p.Group, p.Rule(), strings.Join(verbs, ", "))
 }
 

@@ -18,6 +18,8 @@ import (
 type Engine struct {
 	Name     string // as people call it
 	Evidence string // the DaemonSet that is known to be its agent, its image, how many run
+	// Namespace and DaemonSet are those of its agents.
+	Namespace, DaemonSet string
 }
 
 // NoEngine is what is said of a cluster without an engine that is known.
@@ -75,7 +77,7 @@ func recognise(sets []appsv1.DaemonSet, profiles []profile.Profile) []Engine {
 		for i := range sets {
 			if image, ok := t.of(&sets[i]); ok {
 				s := &sets[i]
-				found = append(found, Engine{Name: t.engine, Evidence: fmt.Sprintf("DaemonSet %s/%s, image %s, %d of %d ready",
+				found = append(found, Engine{Name: t.engine, Namespace: s.Namespace, DaemonSet: s.Name, Evidence: fmt.Sprintf("DaemonSet %s/%s, image %s, %d of %d ready",
 					s.Namespace, s.Name, image, s.Status.NumberReady, s.Status.DesiredNumberScheduled)})
 			}
 		}

@@ -2,6 +2,7 @@ package hollow
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -12,6 +13,7 @@ import (
 	netv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -110,12 +112,20 @@ func (w *Writer) Write(ctx context.Context, wr load.Write) error {
 	case wr.Policy != nil:
 		return w.writePolicy(ctx, wr)
 	case wr.Namespace != nil:
-		_, err := w.Client.CoreV1().Namespaces().Update(ctx, wr.Namespace, metav1.UpdateOptions{})
-		return err
+		return w.relabel(ctx, wr.Namespace)
 	case wr.Pod != nil:
 		return w.writePod(ctx, wr)
 	}
 	return fmt.Errorf("a write of nothing")
+}
+
+// relabel gives a namespace its labels, and leaves those that others have given it.
+func (w *Writer) relabel(ctx context.Context, ns *corev1.Namespace) error {
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"labels": ns.Labels}})
+	if err == nil {
+		_, err = w.Client.CoreV1().Namespaces().Patch(ctx, ns.Name, types.MergePatchType, patch, metav1.PatchOptions{})
+	}
+	return err
 }
 
 func (w *Writer) writePolicy(ctx context.Context, wr load.Write) error {

@@ -75,6 +75,21 @@ func Generate(p profile.Profile) Objects {
 // NamespaceName is the name of namespace i.
 func NamespaceName(i int) string { return fmt.Sprintf("load-%03d", i) }
 
+// Rename puts prefix before the names of all namespaces of the load.
+func (o *Objects) Rename(prefix string) {
+	for i := range o.Namespaces {
+		o.Namespaces[i].Name = prefix + o.Namespaces[i].Name
+	}
+	for _, pods := range [][]Pod{o.Pods, o.Local} {
+		for i := range pods {
+			pods[i].Namespace = prefix + pods[i].Namespace
+		}
+	}
+	for i := range o.Policies {
+		o.Policies[i].Namespace = prefix + o.Policies[i].Namespace
+	}
+}
+
 // Hollow marks nodes and pods that have no machine behind them.
 const Hollow = "netassay.io/hollow"
 

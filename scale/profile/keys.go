@@ -178,10 +178,10 @@ func (p *Peers) shares() []share { return []share{{"pod", &p.Pod}, {"ns", &p.NS}
 // profileKeys are the keys of a Profile in the order of its line.
 func profileKeys() []key {
 	return []key{
-		whole("nodes", func(p *Profile) *int { return &p.Nodes }, 1, MaxNodes),
-		whole("pods", func(p *Profile) *int { return &p.Pods }, 1, MaxNodes*PerNode),
+		whole("nodes", func(p *Profile) *int { return &p.Nodes }, 0, MaxNodes),
+		whole("pods", func(p *Profile) *int { return &p.Pods }, 0, MaxNodes*PerNode),
 		whole("ns", func(p *Profile) *int { return &p.Namespaces }, 1, 100_000),
-		whole("local", func(p *Profile) *int { return &p.Local }, 0, PerNode),
+		whole("local", func(p *Profile) *int { return &p.Local }, 0, MaxLocal),
 		whole("policies", func(p *Profile) *int { return &p.Policies }, 0, maxPolicies),
 		whole("ports", func(p *Profile) *int { return &p.Ports }, 0, 100),
 		whole("selectors", func(p *Profile) *int { return &p.Selectors }, 1, 100),

@@ -22,6 +22,8 @@ func Named() map[string]Profile {
 		// The size past which the AKS documentation says not to scale Azure NPM on Linux.
 		"headline": headline,
 		"smoke":    smoke(headline),
+		// Real pods alone, few enough for a cluster that has other work.
+		"guest": with(headline, func(p *Profile) { p.Nodes, p.Pods, p.Namespaces, p.Local, p.Policies = 0, 0, 5, 50, 100 }),
 		// What its documentation warns of: policies of several ipBlock sections that are
 		// edited and deleted. It has no IPv6.
 		"npm-docs": npmDocs(headline),

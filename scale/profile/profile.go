@@ -12,7 +12,7 @@ type Profile struct {
 	Nodes      int            // hollow nodes
 	Pods       int            // hollow pods, spread evenly over nodes and namespaces
 	Namespaces int            // ns
-	Local      int            // real pods on each full node
+	Local      int            // real pods: of the engine's node, or of a cluster without hollow ones
 	Policies   int            // in all, spread evenly over namespaces
 	Ports      int            // ports of each rule; 0 is all ports
 	Selectors  int            // peers of a policy whose peers are selectors
@@ -85,6 +85,7 @@ func Parse(line string) (Profile, error) {
 const (
 	MaxNodes = 16384   // networks of 256 addresses in 100.64.0.0/10
 	PerNode  = 240     // pods on one node
+	MaxLocal = 10_000  // real pods, in a cluster of many real nodes
 	MaxCIDRs = 200_000 // of one policy: three times what an API server stores
 	// MaxDistinct is how many IPv4 networks there are to draw ipBlocks from, less what
 	// churn wants fresh.

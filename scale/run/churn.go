@@ -38,31 +38,39 @@ type churns struct {
 }
 
 func (p churns) Execute(ctx context.Context) error {
-	return p.under(ctx, callPolicy(), func() error {
-		if err := p.await(ctx, p.allCalls(maxPuppets), false, puppetPatience); err != nil {
-			p.note("churn: nothing could be measured: the state before the changes is wrong: %v", err)
-			return ctx.Err()
-		}
-		for i, rate := range p.cfg.Churn.Rates {
-			if err := p.churn(ctx, rate, uint64(i)); err != nil {
-				return err
-			}
-		}
-		return p.burst(ctx)
+	if p.guest != nil {
+		return p.all(ctx, p.isolations(), p.isolations(), guestKinds())
+	}
+	return p.under(ctx, p.callPolicy(), func() error {
+		return p.all(ctx, p.puppets(churnPuppets), p.puppets(maxPuppets), load.Kinds())
 	})
 }
 
-// churn changes the load by the clock, and puppets beside it: what is measured is how long
-// after its time a puppet's flow was right.
-func (p churns) churn(ctx context.Context, rate float64, n uint64) error {
-	phase := fmt.Sprintf("churn-%gps", rate)
-	p.log(fmt.Sprintf("%s for %v", phase, p.cfg.Churn.For))
-	w, err := p.watchPuppets(ctx, churnPuppets)
+// all has some actors come and go while changes of these kinds are made, and then many at once.
+func (p churns) all(ctx context.Context, some, many []actor, kinds []load.Kind) error {
+	if err := p.await(ctx, flowsOf(many), many[0].allowed, actorPatience); err != nil {
+		p.note("churn: nothing could be measured: the state before the changes is wrong: %v", err)
+		return ctx.Err()
+	}
+	for i, rate := range p.cfg.Churn.Rates {
+		c := load.Churn{Rate: rate, For: p.cfg.Churn.For, Kinds: kinds, Seed: p.cfg.Profile.Seed + uint64(i)}
+		if err := p.churn(ctx, some, c); err != nil {
+			return err
+		}
+	}
+	return p.burst(ctx, many)
+}
+
+// churn changes the load by the clock, and actors beside it: what is measured is how long
+// after its time an actor's flows were right.
+func (p churns) churn(ctx context.Context, actors []actor, c load.Churn) error {
+	phase := fmt.Sprintf("churn-%gps", c.Rate)
+	p.log(fmt.Sprintf("%s for %v", phase, c.For))
+	w, err := p.watch(ctx, actors)
 	if err != nil {
 		return err
 	}
 	cpu, _ := p.meter.cpu()
-	c := load.Churn{Rate: rate, For: p.cfg.Churn.For, Kinds: load.Kinds(), Seed: p.cfg.Profile.Seed + n}
 	g, gctx := errgroup.WithContext(ctx)
 	var done churned
 	g.Go(func() error {
@@ -73,28 +81,28 @@ func (p churns) churn(ctx context.Context, rate float64, n uint64) error {
 	g.Go(func() error { return w.toggle(gctx, c.For) })
 	err = g.Wait()
 	p.spent(phase, done.changes+w.count(), cpu)
-	if done.reached < 0.95*rate || done.failed > 0 || done.late > time.Second {
+	if done.reached < 0.95*c.Rate || done.failed > 0 || done.late > time.Second {
 		p.note("%s: the API server took %.1f changes per second, the last write began %v late at most, %d of %d failed %s", phase, done.reached, done.late.Round(time.Millisecond), done.failed, done.changes, done.err)
 	}
 	return w.end(ctx, phase, err)
 }
 
-// burst has all puppets come at once, then all go, with quiet between.
-func (p churns) burst(ctx context.Context) error {
-	w, err := p.watchPuppets(ctx, maxPuppets)
+// burst has all actors change at once, then back, with quiet between.
+func (p churns) burst(ctx context.Context, actors []actor) error {
+	w, err := p.watch(ctx, actors)
 	if err != nil {
 		return err
 	}
 	err = func() error {
 		for n := range 2 * p.cfg.Rounds {
-			due, g := probe.Now(), errgroup.Group{}
-			for i := range maxPuppets {
-				g.Go(func() error { return w.set(ctx, i, n%2 == 0, due) })
+			due, allow, g := probe.Now(), (n%2 == 0) != actors[0].allowed, errgroup.Group{}
+			for i := range actors {
+				g.Go(func() error { return w.set(ctx, i, allow, due) })
 			}
 			if err := g.Wait(); err != nil {
 				return err
 			}
-			if err := p.await(ctx, p.allCalls(maxPuppets), n%2 == 0, p.timing.Deadline); ctx.Err() != nil {
+			if err := p.await(ctx, flowsOf(actors), allow, p.timing.Deadline); ctx.Err() != nil {
 				return err
 			}
 			if err := flows.Pause(ctx, 2*flows.PreCheck+flows.Hold); err != nil {
@@ -103,7 +111,7 @@ func (p churns) burst(ctx context.Context) error {
 		}
 		return nil
 	}()
-	return w.end(ctx, fmt.Sprintf("burst-%d", maxPuppets), err)
+	return w.end(ctx, fmt.Sprintf("burst-%d", len(actors)), err)
 }
 
 // change makes the changes when they fall due, without waiting for those before, but for

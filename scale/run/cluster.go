@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/netassay/netassay/clusters"
+	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/probe/flows"
@@ -35,12 +36,12 @@ const (
 	stranger = "stranger" // a client that the witness's policy keeps out
 )
 
-// The namespaces.
+// The namespaces, as cluster.space calls them.
 const (
-	serversNS = "scale-servers"
-	clientsNS = "scale-clients"
-	puppetsNS = "scale-puppets"
-	newNS     = "scale-new"
+	serversNS = "servers"
+	clientsNS = "clients"
+	puppetsNS = "puppets"
+	newNS     = "new"
 )
 
 const port = 80
@@ -54,18 +55,45 @@ type place struct {
 	labels    map[string]string
 }
 
-func places() map[string]place {
-	return map[string]place{
+func (c *cluster) places() map[string]place {
+	all := map[string]place{
 		server: {namespace: serversNS}, witness: {namespace: serversNS}, caller: {namespace: serversNS},
 		near:     {clientsNS, 0, map[string]string{friend: "yes"}},
 		far:      {clientsNS, 1, map[string]string{friend: "yes"}},
 		stranger: {clientsNS, 1, nil},
 	}
+	if c.guest == nil {
+		return all
+	}
+	delete(all, caller)
+	for i := range guestServers {
+		all[guestServer(i)] = place{namespace: serversNS, node: i}
+	}
+	return all
+}
+
+// makeSpace makes a namespace, with what a guest's pods need there.
+func (c *cluster) makeSpace(ctx context.Context, ns corev1.Namespace) error {
+	if c.guest != nil {
+		c.guest.mark(&ns)
+	}
+	if _, err := c.client.CoreV1().Namespaces().Create(ctx, &ns, metav1.CreateOptions{}); err != nil {
+		return fmt.Errorf("create namespace: %w", err)
+	}
+	if c.guest == nil || c.guest.PullSecret == nil {
+		return nil
+	}
+	if _, err := c.client.CoreV1().Secrets(ns.Name).Create(ctx, c.guest.secret(), metav1.CreateOptions{}); err != nil {
+		return fmt.Errorf("create pull secret: %w", err)
+	}
+	return nil
 }
 
 // cluster is where changes are made: its clients, its nodes, and the pods that are watched.
 type cluster struct {
-	lab      clusters.ByNode
+	home     clusters.Cluster
+	machines []engines.Node // the nodes, where they are within reach
+	guest    *Guest         // nil: the cluster is the run's own
 	client   kubernetes.Interface
 	writer   *hollow.Writer
 	nodes    []string
@@ -74,9 +102,32 @@ type cluster struct {
 	pods     map[string]probe.Pod // watched, with the addresses that are measured
 }
 
-// proberPod is a pod of nothing but a prober.
+// guestSpaces are the namespaces of what is watched in somebody else's cluster.
+func guestSpaces() []string { return []string{serversNS, clientsNS, newNS} }
+
+// spaces are the namespaces of what is watched.
+func (c *cluster) spaces() []string {
+	if c.guest != nil {
+		return guestSpaces()
+	}
+	return append(guestSpaces(), puppetsNS)
+}
+
+// space is what one of the run's namespaces is called in the cluster.
+func (c *cluster) space(name string) string {
+	if c.guest != nil {
+		return c.guest.prefix() + name
+	}
+	return "scale-" + name
+}
+
+// proberPod is a pod of nothing but a prober. Of a guest's nodes there may be fewer than wanted.
 func (c *cluster) proberPod(namespace, name string, node int, labels map[string]string) *corev1.Pod {
-	return podspec.Pod(namespace, name, c.nodes[node], c.lab.Image("probe"), labels)
+	pod := podspec.Pod(namespace, name, c.nodes[node%len(c.nodes)], c.home.Image("probe"), labels)
+	if c.guest != nil {
+		c.guest.fit(pod)
+	}
+	return pod
 }
 
 // podPatience is for a pod of the lab to run; on a loaded machine many start at once.
@@ -86,7 +137,7 @@ const podPatience = 2 * time.Minute
 func (c *cluster) attach(ctx context.Context, namespace, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, podPatience)
 	defer cancel()
-	s := pods.Starter{Client: c.client, Exec: c.lab, Fleet: c.fleet, Listen: "80/tcp,80/udp"}
+	s := pods.Starter{Client: c.client, Exec: c.home, Fleet: c.fleet, Listen: "80/tcp,80/udp"}
 	p, err := s.Attach(ctx, namespace, name)
 	p.Addrs = c.measured(p.Addrs)
 	c.pods[name] = p

@@ -3,6 +3,7 @@ package run
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"k8s.io/utils/ptr"
@@ -27,6 +28,7 @@ type Pool interface {
 // Config is one run of one engine.
 type Config struct {
 	Lab    clusters.ByNode
+	Guest  *Guest // nil: Lab is the run's own. Else Lab, Pool, Kwok and Engine are not used
 	Pool   Pool   // nil: nobody knows an address before its pod, and no new pods are measured
 	Kwok   string // path of the program that plays hollow nodes; "": the run does it itself
 	Dir    string // for its files
@@ -134,17 +136,23 @@ func (c *Config) Check() error {
 	if err := c.Profile.Check(); err != nil {
 		return err
 	}
+	least, local := 1, 200
+	if c.Guest != nil {
+		least, local = 0, profile.MaxLocal
+	}
 	for _, n := range []struct {
 		flag       string
 		value      int
 		least, max int
 	}{
+		{"--nodes", c.Profile.Nodes, least, profile.MaxNodes},
+		{"--pods", c.Profile.Pods, least, profile.MaxNodes * profile.PerNode},
 		{"--samples", c.Samples, 1, 10000},
 		{"--new-pods", c.NewPods, 0, 1000},
 		{"--cidrs", c.CIDRs, 10, 40000},
 		{"--cycles", c.Cycles, 0, 1000},
 		{"--rounds", c.Rounds, 1, 1000},
-		{"--local-pods", c.Profile.Local, 0, 200},
+		{"--local-pods", c.Profile.Local, 0, local},
 	} {
 		if n.value < n.least || n.value > n.max {
 			return fmt.Errorf("%s %d: give %d to %d", n.flag, n.value, n.least, n.max)
@@ -177,14 +185,39 @@ func (c *Config) Check() error {
 	return nil
 }
 
-// families are those that the lab and the load have and the engine does not lack.
+// skips reports whether a phase is left out.
+func (c *Config) skips(phase string) bool { return slices.Contains(c.Skip, phase) }
+
+// choice is what a load is told that has these families.
+func choice(families []model.Family) model.Families {
+	switch {
+	case len(families) > 1:
+		return model.Dual
+	case families[0] == model.IPv6:
+		return model.OnlyIPv6
+	default:
+		return model.OnlyIPv4
+	}
+}
+
+// home is the cluster.
+func (c *Config) home() clusters.Cluster {
+	if c.Guest != nil {
+		return c.Guest.Cluster
+	}
+	return c.Lab
+}
+
+// families are those that the cluster and the load have and the engine does not lack.
 func (c *Config) families() []model.Family {
 	lacks := map[model.Family]bool{}
-	for _, u := range c.Engine.Unsupported() {
-		lacks[u.Family] = true
+	if c.Engine != nil {
+		for _, u := range c.Engine.Unsupported() {
+			lacks[u.Family] = true
+		}
 	}
 	var out []model.Family
-	for _, f := range c.Lab.Families() {
+	for _, f := range c.home().Families() {
 		if !lacks[f] && c.Profile.Families.Has(f) {
 			out = append(out, f)
 		}

@@ -20,10 +20,10 @@ type nullControl struct {
 
 func (p nullControl) Execute(ctx context.Context) error {
 	all := append(p.to(server, near, far), p.to(witness, stranger)...)
-	if err := p.write(ctx, load.Create, witnessPolicy()); err != nil {
+	if err := p.write(ctx, load.Create, p.witnessPolicy()); err != nil {
 		return err
 	}
-	err := p.under(ctx, isolatePolicy(), func() error {
+	err := p.under(ctx, p.isolatePolicy(), func() error {
 		if err := p.await(ctx, all, true, p.timing.Deadline); err != nil {
 			p.note("control: without an engine not every flow passes: %v", err)
 			return ctx.Err()
@@ -34,7 +34,7 @@ func (p nullControl) Execute(ctx context.Context) error {
 	if err != nil || p.newPods == 0 {
 		return err
 	}
-	if err := p.write(ctx, load.Create, defaultDeny()); err != nil {
+	if err := p.write(ctx, load.Create, p.defaultDeny()); err != nil {
 		return err
 	}
 	s, err := p.births.newPod(ctx, "new-control", time.Second)

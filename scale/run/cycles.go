@@ -7,7 +7,6 @@ import (
 
 	netv1 "k8s.io/api/networking/v1"
 
-	"github.com/netassay/netassay/model"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/scale/load"
 	"github.com/netassay/netassay/scale/measure"
@@ -27,7 +26,7 @@ type cycles struct {
 }
 
 func (p cycles) Execute(ctx context.Context) error {
-	pods, policies := p.marks(), cyclePolicies(p.families)
+	pods, policies := p.marks(), p.policies()
 	for n := range p.n + p.warmUp() {
 		if err := p.comeAndGo(ctx, pods, policies); err != nil {
 			return err
@@ -87,12 +86,12 @@ func (p cycles) read(ctx context.Context, n int) error {
 	return err
 }
 
-// cyclePolicies are policies that select the server and let CIDRs in, each its own.
-func cyclePolicies(families []model.Family) []netv1.NetworkPolicy {
-	all := blocks(policiesOfCycle*cycleCIDRs, families, false)
+// policies are policies that select the server and let CIDRs in, each its own.
+func (p cycles) policies() []netv1.NetworkPolicy {
+	all := blocks(policiesOfCycle*cycleCIDRs, p.families, false)
 	var out []netv1.NetworkPolicy
 	for i := range policiesOfCycle {
-		out = append(out, *ingress(fmt.Sprintf("cycle-%d", i), server, append(
+		out = append(out, *p.ingress(fmt.Sprintf("cycle-%d", i), server, append(
 			[]netv1.NetworkPolicyPeer{withLabel("", marked, "yes")}, all[i*cycleCIDRs:(i+1)*cycleCIDRs]...)))
 	}
 	return out

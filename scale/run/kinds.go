@@ -23,9 +23,9 @@ func selectPod(name string) metav1.LabelSelector {
 }
 
 // ingress is a policy that lets peers in to a pod.
-func ingress(name, subject string, peers []netv1.NetworkPolicyPeer) *netv1.NetworkPolicy {
+func (c *cluster) ingress(name, subject string, peers []netv1.NetworkPolicyPeer) *netv1.NetworkPolicy {
 	p := &netv1.NetworkPolicy{
-		ObjectMeta: metav1.ObjectMeta{Namespace: serversNS, Name: name},
+		ObjectMeta: metav1.ObjectMeta{Namespace: c.space(serversNS), Name: name},
 		Spec:       netv1.NetworkPolicySpec{PodSelector: selectPod(subject), PolicyTypes: []netv1.PolicyType{netv1.PolicyTypeIngress}},
 	}
 	if len(peers) > 0 {
@@ -47,11 +47,11 @@ func withLabel(namespace, key, value string) netv1.NetworkPolicyPeer {
 }
 
 // witnessPolicy never changes.
-func witnessPolicy() *netv1.NetworkPolicy {
-	return ingress("witness", witness, []netv1.NetworkPolicyPeer{withLabel(clientsNS, friend, "yes")})
+func (c *cluster) witnessPolicy() *netv1.NetworkPolicy {
+	return c.ingress("witness", witness, []netv1.NetworkPolicyPeer{withLabel(c.space(clientsNS), friend, "yes")})
 }
 
-func isolatePolicy() *netv1.NetworkPolicy { return ingress("isolate", server, nil) }
+func (c *cluster) isolatePolicy() *netv1.NetworkPolicy { return c.ingress("isolate", server, nil) }
 
 // policyCreation isolates a pod from all clients, and lets them in again.
 type policyCreation struct {
@@ -62,8 +62,8 @@ type policyCreation struct {
 func (p policyCreation) Execute(ctx context.Context) error {
 	return p.flipAll(ctx, flip{
 		phase: "policy", flows: p.to(server, near, far), n: p.samples, kinds: [2]string{v1.PolicyCreate, v1.PolicyDelete}, allowed: true,
-		deny:  func(ctx context.Context) error { return p.write(ctx, load.Create, isolatePolicy()) },
-		allow: func(ctx context.Context) error { return p.write(ctx, load.Delete, isolatePolicy()) },
+		deny:  func(ctx context.Context) error { return p.write(ctx, load.Create, p.isolatePolicy()) },
+		allow: func(ctx context.Context) error { return p.write(ctx, load.Delete, p.isolatePolicy()) },
 	})
 }
 
@@ -85,7 +85,7 @@ func (p blockEdits) Execute(ctx context.Context) error {
 				}
 			}
 		}
-		policies[open] = ingress("blocks", server, peers)
+		policies[open] = p.ingress("blocks", server, peers)
 	}
 	p.reading("ipblocks", 0, "policy-size", v1.UnitBytes, float64(policies[true].Size()))
 	return p.under(ctx, policies[false], func() error {
@@ -135,11 +135,11 @@ func (p revocation) Execute(ctx context.Context) error {
 	peers := func(names ...string) []netv1.NetworkPolicyPeer {
 		var out []netv1.NetworkPolicyPeer
 		for _, n := range names {
-			out = append(out, withLabel(clientsNS, podspec.PodLabel, n))
+			out = append(out, withLabel(p.space(clientsNS), podspec.PodLabel, n))
 		}
 		return out
 	}
-	open, closed := ingress("peers", server, peers(near, far, stranger)), ingress("peers", server, peers(stranger))
+	open, closed := p.ingress("peers", server, peers(near, far, stranger)), p.ingress("peers", server, peers(stranger))
 	return p.under(ctx, open, func() error {
 		return p.flipAll(ctx, flip{
 			phase: "peers", flows: p.to(server, near, far), n: p.samples, kinds: [2]string{v1.Revoke, Grant}, allowed: true,
@@ -156,12 +156,12 @@ type relabelling struct {
 }
 
 func (p relabelling) Execute(ctx context.Context) error {
-	policy := ingress("labelled", server, []netv1.NetworkPolicyPeer{withLabel("", called, "yes")})
+	policy := p.ingress("labelled", server, []netv1.NetworkPolicyPeer{withLabel("", called, "yes")})
 	return p.under(ctx, policy, func() error {
 		return p.flipAll(ctx, flip{
 			phase: "labels", flows: p.to(server, far), n: p.samples, kinds: [2]string{v1.LabelChange, v1.LabelChange},
-			deny:  func(ctx context.Context) error { return p.label(ctx, clientsNS, far, "no") },
-			allow: func(ctx context.Context) error { return p.label(ctx, clientsNS, far, "yes") },
+			deny:  func(ctx context.Context) error { return p.label(ctx, p.space(clientsNS), far, "no") },
+			allow: func(ctx context.Context) error { return p.label(ctx, p.space(clientsNS), far, "yes") },
 		})
 	})
 }

@@ -57,9 +57,9 @@ const tapRules = `table inet netassay_tap {
 `
 
 // defaultDeny selects every pod of its namespace and lets nothing in.
-func defaultDeny() *netv1.NetworkPolicy {
+func (c *cluster) defaultDeny() *netv1.NetworkPolicy {
 	return &netv1.NetworkPolicy{
-		ObjectMeta: metav1.ObjectMeta{Namespace: newNS, Name: "default-deny"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: c.space(newNS), Name: "default-deny"},
 		Spec:       netv1.NetworkPolicySpec{PolicyTypes: []netv1.PolicyType{netv1.PolicyTypeIngress}},
 	}
 }
@@ -123,7 +123,7 @@ func (p newPods) Execute(ctx context.Context) error {
 		p.note("new pods are not measured: this cluster tells no address before its pod")
 		return nil
 	}
-	if err := p.write(ctx, load.Create, defaultDeny()); err != nil && !apierrors.IsAlreadyExists(err) {
+	if err := p.write(ctx, load.Create, p.defaultDeny()); err != nil && !apierrors.IsAlreadyExists(err) {
 		return err
 	}
 	if err := flows.Pause(ctx, newPodQuiet); err != nil { // the policy is handled: there is no pod yet to see it by
@@ -141,7 +141,7 @@ func (p newPods) Execute(ctx context.Context) error {
 			p.log(fmt.Sprintf("new pods: %d of %d", i+1, p.samples))
 		}
 	}
-	return p.write(context.WithoutCancel(ctx), load.Delete, defaultDeny())
+	return p.write(context.WithoutCancel(ctx), load.Delete, p.defaultDeny())
 }
 
 // newPodQuiet is how long no packet may get through until a pod is taken for isolated.
@@ -181,12 +181,12 @@ func (b *births) newPod(ctx context.Context, name string, patience time.Duration
 func (b *births) bear(ctx context.Context, s *newborn, patience time.Duration) error {
 	start := time.Now()
 	s.at = probe.Now()
-	if _, err := b.client.CoreV1().Pods(newNS).Create(ctx, b.proberPod(newNS, s.name, 0, nil), metav1.CreateOptions{}); err != nil {
+	if _, err := b.client.CoreV1().Pods(b.space(newNS)).Create(ctx, b.proberPod(b.space(newNS), s.name, 0, nil), metav1.CreateOptions{}); err != nil {
 		return fmt.Errorf("create pod %s: %w", s.name, err)
 	}
 	runCtx, cancel := context.WithTimeout(ctx, podPatience)
 	defer cancel()
-	p, err := pods.AwaitRunning(runCtx, b.client, newNS, s.name)
+	p, err := pods.AwaitRunning(runCtx, b.client, b.space(newNS), s.name)
 	if err != nil {
 		return err
 	}
@@ -216,7 +216,7 @@ func (b *births) bear(ctx context.Context, s *newborn, patience time.Duration) e
 func (b *births) bury(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), podPatience)
 	defer cancel()
-	newborns := b.client.CoreV1().Pods(newNS)
+	newborns := b.client.CoreV1().Pods(b.space(newNS))
 	if err := newborns.Delete(ctx, name, metav1.DeleteOptions{GracePeriodSeconds: ptr.To[int64](1)}); err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("delete pod %s: %w", name, err)
 	}

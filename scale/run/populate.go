@@ -67,7 +67,7 @@ func (p populate) writeNodes(ctx context.Context) (err error) {
 	if err := hollow.KeepDaemonSetsOff(ctx, p.client); err != nil {
 		return err
 	}
-	if p.load.kwok, err = hollow.StartKwok(p.lab.EngineNodes()[1], p.cfg.Kwok, p.cfg.Dir); err != nil {
+	if p.load.kwok, err = hollow.StartKwok(p.machines[1], p.cfg.Kwok, p.cfg.Dir); err != nil {
 		return err
 	}
 	return p.writer.PlayedNodes(ctx, nodes)
@@ -109,7 +109,7 @@ func (p populate) growBlocks(ctx context.Context) error {
 		return nil
 	}
 	all := blocks(p.cfg.CIDRs, p.families, false)
-	policy, before := ingress("stages", server, all[:1]), p.load.size.CIDRs
+	policy, before := p.ingress("stages", server, all[:1]), p.load.size.CIDRs
 	return p.under(ctx, policy, func() error {
 		return p.inStages(ctx, len(all), func(ctx context.Context, _, to int) error {
 			policy.Spec.Ingress[0].From = all[:to]
@@ -172,7 +172,7 @@ func (p populate) localPod(pod load.Pod) *corev1.Pod {
 func (p populate) awaitLocal(ctx context.Context, n int) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*podPatience)
 	defer cancel()
-	for _, at := range places() {
+	for _, at := range p.places() {
 		if at.node == 0 {
 			n++
 		}

@@ -20,6 +20,7 @@ type Result struct {
 	Host     measure.Share
 	Finished bool
 	Silent   bool // no packet is sent, so that there are no controls to stand or fall with
+	Guest    bool // the cluster is somebody else's, with other controls
 }
 
 // Controls are what had to be seen before figures count.
@@ -28,6 +29,11 @@ type Controls struct {
 	NullLeaked    int     // packets that reached a new pod without an engine
 	NullRunning   float64 // ms until that pod ran; 0: there was none
 	Floor         bool    // the floor was measured
+
+	// Of a guest, who can't be without an engine.
+	Open     bool          // without a policy of the run, flows were seen to pass
+	Enforced bool          // a policy that denies was seen to be enforced
+	Clock    time.Duration // by so much the clocks of nodes may be off
 }
 
 // conclude decides what of the turn counts, and gives each transition that does
@@ -53,6 +59,14 @@ func (r *Result) doubts(l Limits) []string {
 	}
 	c := r.Controls
 	add(!r.Finished, "it did not come to its end")
+	if r.Guest {
+		add(!c.Open, "control: without a policy of the run not every flow was seen to pass")
+		add(c.Open && !c.Enforced, "control: a flow that a policy denies was seen to pass until the deadline")
+		add(c.NullRunning > 0 && c.NullLeaked == 0, "control: without a policy no packet of a new pod was counted")
+		add(c.Clock > l.MaxBlind, "the clocks of nodes are known to %v only, bound %v", c.Clock, l.MaxBlind)
+		add(r.Ticks == 0 || r.missed() > l.MaxMissed, missedTicks, 100*r.missed(), 100*l.MaxMissed)
+		return out
+	}
 	add(r.foreign() > l.MaxForeign, "other work on the host took %.0f %% of the processors, bound %.0f %%: measure on a quiet machine", 100*r.foreign(), 100*l.MaxForeign)
 	if r.Silent {
 		return out
@@ -60,9 +74,11 @@ func (r *Result) doubts(l Limits) []string {
 	add(!c.NullConvicted, "control: without an engine a denied flow was not seen to pass")
 	add(c.NullRunning > 0 && c.NullLeaked == 0, "control: without an engine no packet was counted at a new pod")
 	add(!c.Floor, "the floor of the method was not measured")
-	add(r.Ticks == 0 || r.missed() > l.MaxMissed, "the senders missed %.1f %% of their ticks, bound %.0f %%", 100*r.missed(), 100*l.MaxMissed)
+	add(r.Ticks == 0 || r.missed() > l.MaxMissed, missedTicks, 100*r.missed(), 100*l.MaxMissed)
 	return out
 }
+
+const missedTicks = "the senders missed %.1f %% of their ticks, bound %.0f %%"
 
 // voidKinds takes all samples of a transition for void when too many are: those that are
 // left would be a choice of ours. It gives each. Other transitions stand, unless
@@ -113,7 +129,7 @@ func newRecorder(cfg *Config) *recorder {
 		cfg.Record = func(...v1.Record) {}
 	}
 	return &recorder{record: cfg.Record, log: cfg.Log, zero: probe.Now(), Result: &Result{
-		Silent: cfg.Footprint, Turn: v1.Turn{Engine: cfg.Name, Repeat: cfg.Repeat, Started: time.Now().UTC()},
+		Silent: cfg.Footprint, Guest: cfg.Guest != nil, Turn: v1.Turn{Engine: cfg.Name, Repeat: cfg.Repeat, Started: time.Now().UTC()},
 	}}
 }
 

@@ -24,11 +24,14 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	}
 	families, began := cfg.families(), time.Now()
 	rec := newRecorder(&cfg)
-	if n := len(cfg.Lab.Nodes()); n < 2 {
-		return rec.Result, fmt.Errorf("a scale run needs 2 nodes, the lab has %d", n)
+	if n := len(cfg.home().Nodes()); n < 2 && (cfg.Guest == nil || n == 0) {
+		return rec.Result, fmt.Errorf("a scale run needs 2 nodes, %s has %d", cfg.home().Name(), n)
 	}
 	if len(families) == 0 {
-		return rec.Result, errors.New("no IP family is left that the lab, the load and the engine have: give another --ip-family")
+		return rec.Result, errors.New("no IP family is left that the cluster, the load and the engine have: give another --ip-family")
+	}
+	if cfg.Guest != nil { // which has no say in them
+		cfg.Profile.Families = choice(families)
 	}
 	err := runPhases(ctx, cfg, rec, phases)
 	rec.Finished = err == nil
@@ -36,14 +39,22 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 		rec.record(&v)
 		rec.note("%s", v.Reason)
 	}
-	others := fmt.Sprintf("other work on the host took %.0f %% of the processors", 100*rec.foreign())
-	if !cfg.Sandboxed {
-		others = "other work on the host can't be told from the cluster's"
-	}
-	rec.note("%.0f s in all; senders missed %.1f %% of ticks; %s, a task waited for one %.0f %% of the time; families %v",
-		time.Since(began).Seconds(), 100*rec.missed(), others, 100*rec.Host.Stalled, families)
+	rec.note("%.0f s in all; senders missed %.1f %% of ticks; %s; families %v",
+		time.Since(began).Seconds(), 100*rec.missed(), rec.others(&cfg), families)
 	rec.record(&rec.Turn)
 	return rec.Result, err
+}
+
+// others is what is known of other work on the machines.
+func (r *Result) others(cfg *Config) string {
+	switch waited := fmt.Sprintf(", a task waited for one %.0f %% of the time", 100*r.Host.Stalled); {
+	case cfg.Guest != nil:
+		return "what else the nodes had to do is not known"
+	case !cfg.Sandboxed:
+		return "other work on the host can't be told from the cluster's" + waited
+	default:
+		return fmt.Sprintf("other work on the host took %.0f %% of the processors", 100*r.foreign()) + waited
+	}
 }
 
 // env is what phases are made of: each takes the parts that it needs.
@@ -62,7 +73,7 @@ type env struct {
 // started.
 func runPhases(ctx context.Context, cfg Config, rec *recorder, phases func(*env) []phase) error {
 	before, err := measure.ReadPressure()
-	if err != nil {
+	if err != nil && cfg.Guest == nil {
 		return err
 	}
 	life, cancel := context.WithCancel(ctx)
@@ -73,28 +84,41 @@ func runPhases(ctx context.Context, cfg Config, rec *recorder, phases func(*env)
 	}
 	go wait.UntilWithContext(life, e.engine.meter.look, time.Second)
 	err = perform(ctx, rec, phases(e), cfg.Skip)
-	after, pressureErr := measure.ReadPressure()
-	rec.Host = after.Since(before)
-	return errors.Join(err, pressureErr, e.cluster.fleet.Close(), e.close(ctx))
+	if cfg.Guest == nil { // else this machine is none of the cluster's
+		after, pressureErr := measure.ReadPressure()
+		rec.Host = after.Since(before)
+		err = errors.Join(err, pressureErr)
+	}
+	return errors.Join(err, e.cluster.fleet.Close(), e.close(ctx))
 }
 
 func newEnv(life context.Context, cfg *Config, rec *recorder) (*env, error) {
 	// Progress leaves out what is over at once: cycles repeat the same kinds many times.
-	writer, err := hollow.NewWriter(cfg.Lab.REST(), hollow.ProgressLines(cfg.Log, time.Second))
+	writer, err := hollow.NewWriter(cfg.home().REST(), hollow.ProgressLines(cfg.Log, time.Second))
 	if err != nil {
 		return nil, err
 	}
 	c := &cluster{
-		lab: cfg.Lab, client: writer.Client, writer: writer, fleet: probe.NewFleet(),
-		nodes: cfg.Lab.Nodes(), families: cfg.families(), pods: map[string]probe.Pod{},
+		home: cfg.home(), guest: cfg.Guest, client: writer.Client, writer: writer, fleet: probe.NewFleet(),
+		nodes: cfg.home().Nodes(), families: cfg.families(), pods: map[string]probe.Pod{},
 	}
-	u := &underTest{recorder: rec, Engine: cfg.Engine, timing: cfg.Timing}
-	u.node = watch(cfg.Lab.EngineNodes()[0], cfg.Sandboxed, cfg.Log)
+	u := &underTest{recorder: rec, Engine: cfg.Engine, timing: cfg.Timing, node: &watchedNode{}}
+	if cfg.Guest == nil {
+		c.machines = cfg.Lab.EngineNodes()
+		u.node = watch(c.machines[0], cfg.Sandboxed, cfg.Log)
+	}
 	u.meter = newMeter(u.node, cfg.Engine)
+	if cfg.Guest != nil {
+		u.meter.far = newKubelets(c, rec).read
+	}
+	objects := load.Generate(cfg.Profile)
+	if cfg.Guest != nil {
+		objects.Rename(cfg.Guest.prefix())
+	}
 	t := &traffic{recorder: rec, cluster: c, underTest: u, maxBlind: cfg.Limits.MaxBlind}
 	return &env{
 		cfg: cfg, life: life, rec: rec, cluster: c, engine: u, traffic: t,
-		load: &population{objects: load.Generate(cfg.Profile)}, births: &births{traffic: t, pool: cfg.Pool},
+		load: &population{objects: objects}, births: &births{traffic: t, pool: cfg.Pool},
 	}, nil
 }
 
@@ -104,6 +128,9 @@ func (e *env) close(ctx context.Context) error {
 	defer cancel()
 	if e.load.kwok != nil {
 		e.load.kwok.Stop(ctx)
+	}
+	if e.cfg.Guest != nil {
+		return e.cfg.Guest.leave(ctx, e.cluster.client)
 	}
 	return errors.Join(e.engine.Stop(ctx), e.engine.node.close())
 }
@@ -134,6 +161,9 @@ func Optional() []string {
 // phases are all, in order.
 func phases(e *env) []phase {
 	c := e.cfg
+	if c.Guest != nil {
+		return guestPhases(e)
+	}
 	begin := phase{"set up", setUp{e.traffic, e.births, e.life}}
 	fill := phase{"populate", populate{e.traffic, e.load, e.life, c}}
 	replace := phase{PodChurnPhase, podChurn{e.traffic, e.load, c.PodChurn, c.Profile.Seed}}

@@ -26,6 +26,9 @@ func (p setUp) Execute(ctx context.Context) error {
 	if err := p.createPods(ctx); err != nil {
 		return err
 	}
+	if p.guest != nil {
+		return nil
+	}
 	if p.births.pool != nil {
 		node, err := p.nodeObject(ctx, 0)
 		if err != nil {
@@ -40,24 +43,24 @@ func (p setUp) Execute(ctx context.Context) error {
 
 // createPods makes the namespaces and pods and starts their probers.
 func (p setUp) createPods(ctx context.Context) error {
-	for _, name := range []string{serversNS, clientsNS, puppetsNS, newNS} {
-		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
-		if _, err := p.client.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{}); err != nil {
-			return fmt.Errorf("create namespace: %w", err)
+	for _, name := range p.spaces() {
+		if err := p.makeSpace(ctx, corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: p.space(name)}}); err != nil {
+			return err
 		}
 	}
-	all := places()
+	all := p.places()
 	names := slices.Sorted(maps.Keys(all))
 	err := p.writer.Each(ctx, "create watched pods", len(names), func(ctx context.Context, i int) error {
 		at := all[names[i]]
-		_, err := p.client.CoreV1().Pods(at.namespace).Create(ctx, p.proberPod(at.namespace, names[i], at.node, at.labels), metav1.CreateOptions{})
+		in := p.space(at.namespace)
+		_, err := p.client.CoreV1().Pods(in).Create(ctx, p.proberPod(in, names[i], at.node, at.labels), metav1.CreateOptions{})
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		if err := p.attach(ctx, all[name].namespace, name); err != nil {
+		if err := p.attach(ctx, p.space(all[name].namespace), name); err != nil {
 			return err
 		}
 	}
@@ -93,7 +96,7 @@ func (p setUp) wire(ctx context.Context, ip, via, to netip.Addr) error {
 	if ip.Is6() {
 		family, nat = "-6", "ip6tables"
 	}
-	remote := p.lab.EngineNodes()[1]
+	remote := p.machines[1]
 	return errors.Join(
 		p.node.Run(ctx, "", "ip", family, "route", "replace", netip.PrefixFrom(ip, ip.BitLen()).String(), "via", via.String()),
 		remote.Run(ctx, "", nat, "-w", "5", "-t", "nat", "-I", "PREROUTING", "-d", ip.String(), "-j", "DNAT", "--to-destination", to.String()),

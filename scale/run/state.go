@@ -29,7 +29,7 @@ func (c *cluster) marks() []load.Pod {
 		six := netip.MustParseAddr("fd00:100:7f:1::").As16()
 		six[15] = byte(10 + i)
 		out = append(out, load.Pod{
-			Namespace: puppetsNS, Name: fmt.Sprintf("marked-%d", i), Node: puppetNode, Labels: map[string]string{marked: "yes"},
+			Namespace: c.space(puppetsNS), Name: fmt.Sprintf("marked-%d", i), Node: puppetNode, Labels: map[string]string{marked: "yes"},
 			IPs: c.measured([]netip.Addr{netip.AddrFrom4([4]byte{100, 127, 254, byte(10 + i)}), netip.AddrFrom16(six)}),
 		})
 	}
@@ -46,7 +46,7 @@ type state struct {
 }
 
 func (p state) Execute(ctx context.Context) error {
-	policy := ingress("marked", server, []netv1.NetworkPolicyPeer{withLabel("", marked, "yes")})
+	policy := p.ingress("marked", server, []netv1.NetworkPolicyPeer{withLabel("", marked, "yes")})
 	all := p.marks()
 	return p.under(ctx, policy, func() error {
 		known := false // the kernel was seen to hold exactly the sets expected
