@@ -49,6 +49,8 @@ func (o Options) name() string { return name + "-" + o.Experiment }
 
 func describe(experiment string) string {
 	switch experiment {
+	case "scale":
+		return "NetworkPolicy at scale: convergence, leaks and the isolation of new pods, timed by real packets"
 	case "verify":
 		return "The check of the AKS documentation, with evidence"
 	default:

@@ -11,7 +11,7 @@ import (
 
 // Options say what runs, and where.
 type Options struct {
-	Experiment  string   // conformance or verify
+	Experiment  string   // conformance, scale or verify
 	Args        []string // its flags
 	Image       string   // that holds netassay
 	PullSecrets []string // Secrets in the pod's namespace

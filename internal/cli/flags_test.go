@@ -107,9 +107,12 @@ func TestCommandsTakeTheirTestbedsFlagsFromTheTable(t *testing.T) {
 		"chaos nodes":      "two are enough",
 		"nightly engine":   "several, one after the other",
 	}
+	for _, kind := range []string{"sonobuoy", "job"} {
+		others[kind+" gen scale engine"], others[kind+" gen scale nodes"] = "refused", "refused"
+	}
 	offers := map[string][]string{
 		"conformance": testbed.BuiltIn(), "verify": testbed.BuiltIn(), "fuzz": testbed.BuiltIn(),
-		"scale": {testbed.Lab, testbed.Kind}, "footprint": {testbed.Lab, testbed.Kind}, "chaos": {testbed.Lab}, "lab up": {testbed.Lab},
+		"scale": testbed.BuiltIn(), "footprint": {testbed.Lab, testbed.Kind}, "chaos": {testbed.Lab}, "lab up": {testbed.Lab},
 		"nightly": {testbed.Lab}, "clean": {testbed.Existing},
 	}
 	for _, kind := range []string{"sonobuoy", "job"} {

@@ -8,6 +8,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	v1 "github.com/netassay/netassay/reports/v1"
+	"github.com/netassay/netassay/testbed"
 )
 
 // footprintFlags are what netassay footprint has beside the load and the place.
@@ -18,7 +19,7 @@ type footprintFlags struct {
 }
 
 func newFootprint(stdio IO) *cobra.Command {
-	f, own := newScaleFlags(), footprintFlags{}
+	f, own := newScaleFlags(testbed.Lab, testbed.Kind), footprintFlags{}
 	f.cfg.Footprint, f.cfg.Limits.MaxForeign, f.cfg.Timing.Settle = true, 1, 10*time.Second
 	c := &cobra.Command{
 		Use:   "footprint",

@@ -53,7 +53,7 @@ func newGen(stdio IO, short string, make func(manifest.Options) ([]byte, error),
 	gen := &cobra.Command{
 		Use:   "gen",
 		Short: short,
-		Long: short + `, for conformance or verify. Flags are those of the experiment, as
+		Long: short + `, for conformance, scale or verify. Flags are those of the experiment, as
 far as they make sense in a pod, and those of the pod itself.`,
 		Args: knownCommand,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
@@ -89,30 +89,37 @@ far as they make sense in a pod, and those of the pod itself.`,
 // podExperiment is an experiment that manifests are made for.
 type podExperiment struct {
 	name     string
-	register func(c *cobra.Command) (*bed, func() error) // its flags and their check
-	rights   func() []clusters.Permission
+	register func(c *cobra.Command) podFlags
+	hidden   []string // flags of it that have no sense in any pod
+}
+
+// podFlags are the flags of an experiment in a pod: its cluster, their check, and the rights that
+// it then needs.
+type podFlags struct {
+	bed    *bed
+	check  func() error
+	rights func() []clusters.Permission
 }
 
 // generator makes the options of a manifest from flags.
 type generator struct {
 	experiment podExperiment
-	bed        *bed
-	check      func() error
-	pod        manifest.Options
-	own        string // image of netassay; "" is the published one
-	memory     string
+	podFlags
+	pod    manifest.Options
+	own    string // image of netassay; "" is the published one
+	memory string
 }
 
 // register makes the flags of the experiment, which are noted as they are given, and of the pod.
 func (g *generator) register(c *cobra.Command) {
-	g.bed, g.check = g.experiment.register(c)
+	g.podFlags = g.experiment.register(c)
 	g.pod.Experiment = g.experiment.name
 	c.Flags().VisitAll(func(f *pflag.Flag) {
 		f.Value = noted{f.Value, f.Name, &g.pod.Args}
 		if f.DefValue == "[]" || f.DefValue == "0s" {
 			f.DefValue = "" // which help would show, as it knows the bare types alone
 		}
-		f.Hidden = slices.Contains(notInPods(), f.Name)
+		f.Hidden = slices.Contains(notInPods(), f.Name) || slices.Contains(g.experiment.hidden, f.Name)
 	})
 	set := c.Flags()
 	set.StringVar(&g.own, "netassay-image", "", "image of this program, best by its digest (default: the published one, or its copy in --registry)")
@@ -171,7 +178,7 @@ func (g *generator) options() (manifest.Options, error) {
 	if strings.ContainsAny(o.Image, " \t\n\"'") {
 		return o, fmt.Errorf("--netassay-image %q is no name of an image", o.Image)
 	}
-	o.Rights = rightsOf(slices.Concat(g.experiment.rights(), existing.Looks()))
+	o.Rights = rightsOf(slices.Concat(g.rights(), existing.Looks()))
 	return o, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/netassay/netassay/clusters"
+	scalerun "github.com/netassay/netassay/scale/run"
 	"github.com/netassay/netassay/suites/conformance"
 	"github.com/netassay/netassay/suites/runner"
 	"github.com/netassay/netassay/suites/verify"
@@ -15,15 +16,16 @@ import (
 // podExperiments are those that manifests are made for.
 func podExperiments() []podExperiment {
 	return []podExperiment{
-		{name: "conformance", register: podConformance, rights: func() []clusters.Permission { return runner.Permissions(false) }},
-		{name: "verify", register: podVerify, rights: verify.Permissions},
+		{name: "conformance", register: podConformance},
+		{name: "scale", register: podScale, hidden: ownClusterOnly()},
+		{name: "verify", register: podVerify},
 	}
 }
 
-func podConformance(c *cobra.Command) (*bed, func() error) {
+func podConformance(c *cobra.Command) podFlags {
 	f := &conformanceFlags{bed: podBed(), settings: conformance.Defaults()}
 	f.register(c)
-	return &f.bed, func() error {
+	return podFlags{&f.bed, func() error {
 		if err := errors.Join(f.bed.check(), f.settings.Check("--"+conformance.Parallel)); err != nil {
 			return err
 		}
@@ -32,13 +34,31 @@ func podConformance(c *cobra.Command) (*bed, func() error) {
 			_, _, err = f.choose(all)
 		}
 		return err
-	}
+	}, func() []clusters.Permission { return runner.Permissions(false) }}
 }
 
-func podVerify(c *cobra.Command) (*bed, func() error) {
+// podScale leaves the kubelet alone unless it is told otherwise: the right is a great one.
+func podScale(c *cobra.Command) podFlags {
+	f := newScaleFlags(testbed.Existing)
+	f.bed.Provider = testbed.Existing
+	f.registerSubject(c.Flags(), nil)
+	f.registerLoad(c.Flags())
+	f.registerChanges(c.Flags())
+	f.registerLimits(c.Flags())
+	f.registerGuest(c.Flags())
+	return podFlags{&f.bed, func() error { return f.complete(c) }, func() []clusters.Permission {
+		rights := scalerun.Permissions(false)
+		if f.agentCost {
+			rights = append(rights, scalerun.CostPermissions()...)
+		}
+		return rights
+	}}
+}
+
+func podVerify(c *cobra.Command) podFlags {
 	f := &verifyFlags{bed: podBed("restricted", "pull-secret"), opts: verifyDefaults()}
 	f.register(c)
-	return &f.bed, f.bed.check
+	return podFlags{&f.bed, f.bed.check, verify.Permissions}
 }
 
 // podBed is the cluster that a pod is in.

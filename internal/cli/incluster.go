@@ -29,14 +29,14 @@ func checkTimes(prefix string, deadline, grace time.Duration) error {
 }
 
 // inClusterExperiments are the commands that can be run in a pod of the cluster that they judge.
-func inClusterExperiments() []string { return []string{"conformance", "fuzz", "verify"} }
+func inClusterExperiments() []string { return []string{"conformance", "fuzz", "scale", "verify"} }
 
 func newRunInCluster(stdio IO) *cobra.Command {
 	o := incluster.Options{Log: stdio.Err, Dir: resultsDir(), Deadline: podDeadline, Grace: podGrace}
 	c := &cobra.Command{
 		Use:   "run-in-cluster [flags] -- EXPERIMENT [flags of the experiment]",
 		Short: "Run an experiment in a pod, and leave results whatever happens to it",
-		Long: `Runs netassay conformance, verify or fuzz as a process of its own, on the cluster that the pod
+		Long: `Runs netassay conformance, scale, verify or fuzz as a process of its own, on the cluster that the pod
 is in, and leaves in the results directory: netassay.tar.gz, with the whole result directory,
 the log and a JUnit document; and then a file called done that names it. That is what
 Sonobuoy's worker waits for. It is written when the experiment passed, failed, could not be

@@ -40,6 +40,9 @@ type scaleFlags struct {
 	args    []string      // of the reference enforcer
 	late    time.Duration // that engines are told of everything too late
 	repeats int
+	// dryRun and agentCost are of clusters that were there before.
+	dryRun, agentCost bool
+
 	profile string
 	bounds  string
 	// footprint is what engines are judged by when only their cost is measured.
@@ -48,9 +51,9 @@ type scaleFlags struct {
 	out       string
 }
 
-func newScaleFlags() scaleFlags {
+func newScaleFlags(offers ...string) scaleFlags {
 	f := scaleFlags{
-		bed:     newBed([]string{testbed.Lab, testbed.Kind}, "engine", "nodes", "restricted", "keep"),
+		bed:     newBed(offers, "engine", "nodes", "restricted", "keep"),
 		cfg:     scalerun.DefaultConfig(),
 		repeats: 1,
 		bounds:  "auto",
@@ -60,7 +63,8 @@ func newScaleFlags() scaleFlags {
 }
 
 func newScale(stdio IO) *cobra.Command {
-	f := newScaleFlags()
+	f := newScaleFlags(testbed.BuiltIn()...)
+	f.agentCost = true
 	c := &cobra.Command{
 		Use:   "scale",
 		Short: "Measure engines at 250 nodes and 20,000 pods: convergence, leaks, memory",
@@ -69,6 +73,10 @@ starts an engine on the first node and changes one thing after the other, while 
 streams show, packet by packet, when each change took effect. Several engines, and several
 repeats, are measured one after the other, each in a lab of its own. On kind, engines run
 beside two workers' containers, as programs of this machine in the workers' networks.
+
+On an existing cluster the engine that is installed there is measured, from outside, under real
+pods (--pods) and policies in namespaces of the run's own, which are deleted at the end. What
+that costs the cluster is printed first; --dry-run prints it and stops.
 
 The load is a profile: a name, a line of key=value words, or both ("headline pods=5000").
 The flags of its size change what the profile says.
@@ -79,6 +87,7 @@ seen until then is kept and marked unfinished.`,
 		Example: `  netassay scale
   netassay scale --nodes 20 --pods 1000 --policies 50 --local-pods 10 --samples 10 --bounds smoke
   netassay scale --provider kind --hollow kwok --nodes 20 --pods 1000 --policies 50 --local-pods 10 --samples 10
+  netassay scale --provider existing --context my-cluster --pods 100 --policies 200 --dry-run
   netassay scale --engine reference,kube-router --ip-family ipv4 --profile "npm-docs families=ipv4" --seed 7`,
 		Args: knownCommand,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -92,6 +101,8 @@ seen until then is kept and marked unfinished.`,
 	f.registerLoad(c.Flags())
 	f.registerChanges(c.Flags())
 	f.registerLimits(c.Flags())
+	f.registerGuest(c.Flags())
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "existing: print what would be made, changed and sent, and how long it takes, and stop")
 	c.AddCommand(newScaleCompare(stdio), newScaleGrowth(stdio))
 	return c
 }
@@ -113,7 +124,7 @@ func (f *scaleFlags) registerSubject(flags *pflag.FlagSet, args []string) {
 func (f *scaleFlags) registerLoad(flags *pflag.FlagSet) {
 	flags.StringVar(&f.profile, "profile", "headline", "the load: a name, a line of key=value words, or both")
 	flags.IntVar(&f.size.Nodes, "nodes", 250, "hollow nodes")
-	flags.IntVar(&f.size.Pods, "pods", 20000, "hollow pods")
+	flags.IntVar(&f.size.Pods, "pods", 20000, "hollow pods; on an existing cluster, real ones")
 	flags.IntVar(&f.size.Policies, "policies", 1000, "policies")
 	flags.IntVar(&f.size.Namespaces, "namespaces", 100, "namespaces of pods and policies")
 	flags.IntVar(&f.size.Local, "local-pods", 80, "real pods on the engine's node")
@@ -164,12 +175,24 @@ func (f *scaleFlags) complete(c *cobra.Command) (err error) {
 	if i := slices.Index(f.engines, everyEngine); i >= 0 {
 		f.engines = slices.Replace(f.engines, i, i+1, registry.Compared(c.Context())...)
 	}
+	if err := f.checkPlace(); err != nil {
+		return err
+	}
+	if f.onGuest() {
+		if err := f.asGuest(c.Flags()); err != nil {
+			return err
+		}
+	}
 	p := &f.cfg.Profile
 	if *p, err = profile.Parse(f.profile); err != nil {
 		return err
 	}
+	pods := &p.Pods
+	if f.onGuest() {
+		pods = &p.Local
+	}
 	for flag, field := range map[string]struct{ loaded, given *int }{
-		"nodes": {&p.Nodes, &f.size.Nodes}, "pods": {&p.Pods, &f.size.Pods}, "policies": {&p.Policies, &f.size.Policies},
+		"nodes": {&p.Nodes, &f.size.Nodes}, "pods": {pods, &f.size.Pods}, "policies": {&p.Policies, &f.size.Policies},
 		"namespaces": {&p.Namespaces, &f.size.Namespaces}, "local-pods": {&p.Local, &f.size.Local},
 	} {
 		if c.Flags().Changed(flag) {
@@ -179,7 +202,7 @@ func (f *scaleFlags) complete(c *cobra.Command) (err error) {
 	if c.Flags().Changed("seed") {
 		p.Seed = f.size.Seed
 	}
-	return errors.Join(f.checkPlace(), f.check(), f.cfg.Check())
+	return errors.Join(f.check(), f.cfg.Check())
 }
 
 // The ways to have hollow nodes and pods.
@@ -190,9 +213,6 @@ const (
 )
 
 func (f *scaleFlags) checkPlace() error {
-	if f.bed.Provider == testbed.Existing {
-		return fmt.Errorf("--provider %s: give %s or %s; of another cluster's nodes an engine's memory can't be read", testbed.Existing, testbed.Lab, testbed.Kind)
-	}
 	return errors.Join(f.bed.check(), suggest.OneOf("--hollow value", f.hollow, hollowAuto, hollowOwn, hollowKwok))
 }
 
@@ -203,6 +223,9 @@ func (f *scaleFlags) byKwok() bool {
 
 func (f *scaleFlags) check() error {
 	for i, e := range f.engines {
+		if f.onGuest() {
+			break // nobody has named it
+		}
 		entry, err := registry.Lookup(e)
 		if err != nil {
 			return err
@@ -219,6 +242,8 @@ func (f *scaleFlags) check() error {
 		return errors.New("--engine is empty: give one or more, see netassay engines")
 	case f.late < 0 || f.late > 10*time.Second:
 		return fmt.Errorf("--late %v: give 0 to 10s", f.late)
+	case f.dryRun && !f.onGuest():
+		return fmt.Errorf("--dry-run is for --provider %s: other clusters are the run's own", testbed.Existing)
 	case f.repeats < 1 || f.repeats > 100:
 		return fmt.Errorf("--repeats %d: give 1 to 100", f.repeats)
 	}
@@ -241,6 +266,9 @@ func (f *scaleFlags) limitsOf(engine string) *v1.Limits {
 }
 
 func runScale(ctx context.Context, stdio IO, f scaleFlags) error {
+	if f.onGuest() {
+		return runGuest(ctx, stdio, f)
+	}
 	// Found, or built, while there still is a network.
 	for _, name := range f.engines {
 		entry, err := registry.Lookup(name)
@@ -274,7 +302,11 @@ func scaleAll(ctx context.Context, stdio IO, f scaleFlags) error {
 	for i := range f.repeats * len(f.engines) {
 		name, repeat := f.engines[i%len(f.engines)], i/len(f.engines)
 		fmt.Fprintf(stdio.Err, "=== %s, turn %d of %d\n", name, i+1, f.repeats*len(f.engines))
-		err := scaleOne(ctx, stdio, f, record, v1.Turn{Engine: name, Repeat: repeat})
+		measure := scaleOne
+		if f.onGuest() {
+			measure = scaleGuest
+		}
+		err := measure(ctx, stdio, f, record, v1.Turn{Engine: name, Repeat: repeat})
 		if err != nil && failed == nil {
 			failed = fmt.Errorf("%s: %w", name, err)
 		}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	scalerun "github.com/netassay/netassay/scale/run"
+	"github.com/netassay/netassay/testbed"
 )
 
 // The line is compared between runs: what was measured alike must read alike, also in results
@@ -25,7 +26,7 @@ func TestScaleChangesLine(t *testing.T) {
 		{"footprint", func(c *scalerun.Config) { c.Footprint, c.PodChurn.For = true, time.Second }, "100 pod events/s for 1s"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			f := newScaleFlags()
+			f := newScaleFlags(testbed.Lab)
 			f.cfg.Profile.Seed = 7
 			tc.change(&f.cfg)
 			if got := f.changes(); got != tc.want {
