@@ -261,6 +261,8 @@ func TestExistingCluster(t *testing.T) {
 	t.Run("preflight", f.testPreflight)
 	t.Run("rights", f.testEachRight)
 	t.Run("jobs", f.testJobs)
+	t.Run("rights in one namespace", f.testNamespaceAdmin)
+	t.Run("restricted pods alone", f.testRestrictedCluster)
 	t.Run("exec", f.testExec)
 	t.Run("run", f.testRun)
 	t.Run("restricted", f.testRestricted)
@@ -425,7 +427,15 @@ func (f *theirs) testPreflight(t *testing.T) {
 // refuseNetRaw makes admission refuse pods with NET_RAW until the test ends.
 func (f *theirs) refuseNetRaw(t *testing.T, is func(active bool) bool) {
 	t.Helper()
-	const name = "no-net-raw"
+	f.refuse(t, "no-net-raw", "pods", admissionv1.Validation{
+		Expression: `object.spec.containers.all(c, !has(c.securityContext) || !has(c.securityContext.capabilities) || !has(c.securityContext.capabilities.add) || !c.securityContext.capabilities.add.exists(x, x == "NET_RAW"))`,
+		Message:    "NET_RAW is not for pods here",
+	}, is)
+}
+
+// refuse makes admission refuse to create what is not valid, until the test ends.
+func (f *theirs) refuse(t *testing.T, name, resource string, valid admissionv1.Validation, is func(active bool) bool) {
+	t.Helper()
 	policies := f.admin.AdmissionregistrationV1()
 	fail := admissionv1.Fail
 	_, err := policies.ValidatingAdmissionPolicies().Create(t.Context(), &admissionv1.ValidatingAdmissionPolicy{
@@ -435,13 +445,10 @@ func (f *theirs) refuseNetRaw(t *testing.T, is func(active bool) bool) {
 			MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{{
 				RuleWithOperations: admissionv1.RuleWithOperations{
 					Operations: []admissionv1.OperationType{admissionv1.Create},
-					Rule:       admissionv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"pods"}},
+					Rule:       admissionv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{resource}},
 				},
 			}}},
-			Validations: []admissionv1.Validation{{
-				Expression: `object.spec.containers.all(c, !has(c.securityContext) || !has(c.securityContext.capabilities) || !has(c.securityContext.capabilities.add) || !c.securityContext.capabilities.add.exists(x, x == "NET_RAW"))`,
-				Message:    "NET_RAW is not for pods here",
-			}},
+			Validations: []admissionv1.Validation{valid},
 		},
 	}, metav1.CreateOptions{})
 	must(t, err)
@@ -474,3 +481,5 @@ func eventually(t *testing.T, what string, ok func() bool) {
 		}
 	}
 }
+
+func alive(n corev1.Namespace) bool { return n.DeletionTimestamp == nil }
