@@ -102,3 +102,11 @@ type Deployable interface {
 	// Undeploy removes what Deploy made; what is in the nodes' kernels stays.
 	Undeploy(ctx context.Context) error
 }
+
+// Explainer is an engine whose agents say what they do to a flow, and by which rule.
+type Explainer interface {
+	Engine
+	// Explain gives a line for each end of f that an agent judges, none where no agent judges
+	// any. An answer is the engine's opinion, and decides nothing.
+	Explain(ctx context.Context, f model.Flow) ([]string, error)
+}

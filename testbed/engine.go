@@ -66,6 +66,7 @@ func (t *Testbed) start(ctx context.Context, engine engines.Engine, nodes []engi
 		return fmt.Errorf("start engine %s: %w", engine.Name(), err)
 	}
 	t.onDown(func(ctx context.Context, _ bool) error { return engine.Stop(ctx) })
+	t.Explainer, _ = engine.(engines.Explainer)
 	if k, ok := engine.(engines.Killable); ok {
 		t.RestartEngine = func(ctx context.Context, meanwhile func(context.Context) error) error {
 			return Restart(ctx, k, nodes, meanwhile)

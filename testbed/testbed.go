@@ -61,6 +61,8 @@ type Testbed struct {
 	// RestartEngine kills the engine's agents, calls meanwhile, and starts them again, until
 	// they say that they are in sync. Nil where they can't be killed.
 	RestartEngine func(ctx context.Context, meanwhile func(context.Context) error) error
+	// Explainer is the engine, where it can be asked about flows; nil elsewhere.
+	Explainer engines.Explainer
 	// Preflight says, a line each, what the cluster lacks for a run with these needs, and
 	// whether that is too much. Nil when it was made for runs.
 	Preflight func(ctx context.Context, needs clusters.Needs) (lines []string, fatal bool)

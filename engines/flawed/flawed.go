@@ -13,6 +13,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/model"
 )
 
 // Engine is Inner with a flaw.
@@ -48,6 +49,14 @@ func (e *Engine) LastChangeURL() string {
 		return t.LastChangeURL()
 	}
 	return ""
+}
+
+// Explain is Inner's.
+func (e *Engine) Explain(ctx context.Context, f model.Flow) ([]string, error) {
+	if x, ok := e.Inner.(engines.Explainer); ok {
+		return x.Explain(ctx, f)
+	}
+	return nil, nil
 }
 
 // Start puts a proxy on each node and starts Inner behind it.

@@ -4,6 +4,8 @@ package reference
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/netassay/netassay/engines"
@@ -25,6 +27,8 @@ type Engine struct {
 	Args []string
 
 	agents   agents.Engine
+	nodes    atomic.Pointer[[]engines.Node] // on which agents were started
+	asking   sync.Mutex
 	deployed *deployment
 }
 
@@ -43,6 +47,7 @@ func (*Engine) Unsupported() []engines.Unsupported { return nil }
 // Start starts one agent per node and returns when all are in sync.
 func (e *Engine) Start(ctx context.Context, nodes []engines.Node) error {
 	e.agents.Spec = e.spec()
+	e.nodes.Store(&nodes)
 	return e.agents.Start(ctx, nodes)
 }
 

@@ -102,7 +102,10 @@ type Step struct {
 	// deadline or the end of the step before it, when that makes an engine's lateness and its
 	// silences doubtful.
 	Starved float64 `json:"starved,omitempty"`
-	Cells   []Cell  `json:"cells,omitempty"`
+	// Policies are some of those in force that selected an end of a wrong cell, as YAML, the end of
+	// a long one cut off; only of a step that failed.
+	Policies []string `json:"policies,omitempty"`
+	Cells    []Cell   `json:"cells,omitempty"`
 }
 
 // Probe is what was sent, as "80/TCP" or "80/TCP/options".
@@ -150,6 +153,12 @@ type Cell struct {
 	Kind     FailureKind `json:"kind,omitempty"`    // of a failure
 	Reason   string      `json:"reason,omitempty"`  // why the outcome is what it is
 	Because  string      `json:"because,omitempty"` // why the oracle wants it
+	// Addresses are those of both ends of a cell that did not pass, as "10.0.1.2 -> 10.0.2.3": of
+	// the server itself, also by a Service.
+	Addresses string `json:"addresses,omitempty"`
+	// Explained is what the engine itself said of a wrong cell while it was wrong, a line for each
+	// end: of some cells only, and of engines that can be asked.
+	Explained []string `json:"explained,omitempty"`
 	// Changed says that the step changed what is wanted of this cell. Only such cells
 	// have convergence times, counted from the ack of the step, in milliseconds.
 	Changed    bool     `json:"changed"`

@@ -131,6 +131,15 @@ func (f *formatter) file(ref Ref, content any) (name string, err error) {
 	return name, nil
 }
 
+// PolicyYAML is a policy as a user writes it, without what an API server adds.
+func PolicyYAML(p *netv1.NetworkPolicy) (string, error) {
+	written := netv1.NetworkPolicy{Spec: p.Spec}
+	written.APIVersion, written.Kind = "networking.k8s.io/v1", "NetworkPolicy"
+	written.Name, written.Namespace = p.Name, p.Namespace
+	text, err := blockYAML(&written)
+	return string(text), err
+}
+
 // namedPorts are the ports of a new pod as its action has them: none for those of the fixture.
 func namedPorts(ports []model.Port) map[string]string {
 	if reflect.DeepEqual(ports, DefaultPorts()) {

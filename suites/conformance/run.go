@@ -9,6 +9,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/netassay/netassay/clusters"
+	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/reports"
 	v1 "github.com/netassay/netassay/reports/v1"
@@ -38,8 +39,12 @@ func (r *Run) Config(s Settings, chosen []cases.Case, before *v1.Run, tool strin
 	if before != nil && s.Seed == 0 {
 		s.Seed = before.Seed
 	}
+	var explain func(context.Context, model.Flow) ([]string, error)
+	if t.Explainer != nil {
+		explain = t.Explainer.Explain
+	}
 	return runner.Config{
-		Cluster: t.Cluster, Cases: chosen, Engine: t.Engine, EngineVersion: t.EngineVersion, Unsupported: t.Unsupported, RestartEngine: t.RestartEngine,
+		Cluster: t.Cluster, Cases: chosen, Engine: t.Engine, EngineVersion: t.EngineVersion, Unsupported: t.Unsupported, RestartEngine: t.RestartEngine, Explain: explain,
 		RunUnsupported: s.RunUnsupported, RunID: runner.NewID(), Tool: tool, Seed: runner.SeedOr(s.Seed), Parallel: s.FixtureSets,
 		Paths: s.paths(t.WasThere), FailFast: s.FailFast, Sentinel: s.Sentinel.in(t.Containers), Skip: s.Skip, Resumed: before, Timing: s.Timing, Keep: t.Keep, Restricted: t.Restricted, PullSecret: t.PullSecret,
 		Events: r.Event, Processor: processor,

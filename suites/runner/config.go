@@ -10,6 +10,7 @@ import (
 
 	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/probe"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/suites/cases"
@@ -66,6 +67,9 @@ type Config struct {
 	// RestartEngine kills the engine's agents, calls meanwhile, and has them started again; nil
 	// where that can't be done.
 	RestartEngine restart
+	// Explain asks the engine what it does to a flow, and why, a line for each end; nil where it
+	// can't be asked.
+	Explain func(ctx context.Context, f model.Flow) ([]string, error)
 	// RunUnsupported judges what is unsupported all the same.
 	RunUnsupported bool
 

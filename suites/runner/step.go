@@ -187,6 +187,7 @@ func (w *stepWatch) judged(ctx context.Context, over time.Duration) v1.Step {
 	}
 	w.doubtLone(s.Cells)
 	w.doubtStarved(s.Cells)
+	w.illustrate(ctx, &s)
 	s.Cells = append(s.Cells, w.convicted()...)
 	s.Outcome, s.Reason = summed(s.Cells)
 	switch {
@@ -217,8 +218,11 @@ func (w *stepWatch) report(c *cell) v1.Cell {
 	if r.Outcome == v1.Inconclusive {
 		r.Reason += w.excuse()
 	}
-	if (r.Outcome == v1.Fail || r.Outcome == v1.Inconclusive) && len(w.snapshot.Pods) > 0 && c.flow.Client.IsValid() {
-		r.Because = oracle.Evaluate(w.snapshot, c.flow).Reason
+	if (r.Outcome == v1.Fail || r.Outcome == v1.Inconclusive) && c.flow.Client.IsValid() {
+		r.Addresses = fmt.Sprintf("%s -> %s", c.flow.Client, c.flow.Server)
+		if len(w.snapshot.Pods) > 0 {
+			r.Because = oracle.Evaluate(w.snapshot, c.flow).Reason
+		}
 	}
 	return r
 }

@@ -15,7 +15,7 @@ import (
 func (r *Run) OnBed(ctx context.Context, t *testbed.Testbed, s conformance.Settings, h *Hunt) (err error) {
 	run := &conformance.Run{Bed: t, Say: r.Say}
 	cfg := run.Config(s, []cases.Case{fuzz.Widest()}, nil, r.Report.Tool)
-	cfg.Brief = true
+	cfg.Brief, cfg.Explain = true, nil // the cells are read by a program
 	if err := run.Fit(ctx, cfg); err != nil {
 		return err
 	}
