@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/netassay/netassay/reports"
 	"github.com/netassay/netassay/reports/render"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/suites/cases"
@@ -137,7 +138,8 @@ func (f *conformanceFlags) run(ctx context.Context, stdio IO, t *testbed.Testbed
 	r := &conformance.Run{Bed: t, Say: stdio.say, Watch: f.bed.watch}
 	cfg := r.Config(f.settings, chosen, before, toolVersion())
 	cfg.Command = stdio.command
-	cfg.Events = func(e runner.Event) { printEvent(stdio.Err, e); r.Event(e) }
+	n := newNarrator(stdio, filepath.Join(f.settings.Out, reports.PageFile))
+	cfg.Events = func(e runner.Event) { n.tell(e); r.Event(e) }
 	if err := r.Fit(ctx, cfg); err != nil {
 		return err
 	}

@@ -2,10 +2,10 @@ package cli
 
 import (
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/netassay/netassay/internal/terminal"
+	"github.com/netassay/netassay/reports/render"
 	"github.com/netassay/netassay/reports/status"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/suites/runner"
@@ -48,27 +48,55 @@ func show(stdio IO, line func(now time.Time) []status.Part) (hide func()) {
 	})
 }
 
-// printEvent prints a line for what only a run of the command line shows. Where a live line
-// counts the cases, those that pass have none of their own.
-func printEvent(w io.Writer, e runner.Event) {
-	on := terminal.On(w)
+// narrator tells of the events of a run that only the command line shows.
+type narrator struct {
+	on     *terminal.Writer
+	rest   string // where all is told of a case that failed
+	failed int    // cases
+}
+
+// mostFailed is of how many cases that failed it is told at once why.
+const mostFailed = 20
+
+func newNarrator(stdio IO, rest string) *narrator {
+	return &narrator{on: terminal.On(stdio.Err), rest: rest}
+}
+
+// tell tells of an event, one at a time. Where a live line counts the cases, those that pass have
+// none of their own.
+func (n *narrator) tell(e runner.Event) {
 	switch e.Kind {
 	case runner.RunStarted:
-		fmt.Fprintf(on, "running %d cases\n", e.Total)
+		fmt.Fprintf(n.on, "running %d cases\n", e.Total)
 	case runner.CaseEnded:
-		if on.Live() && e.Result.Outcome == v1.Pass {
+		n.ended(e)
+	case runner.CaseStarted, runner.FixtureReady, runner.Trouble:
+	}
+}
+
+func (n *narrator) ended(e runner.Event) {
+	outcome := fmt.Sprintf("%-12s", e.Result.Outcome)
+	switch e.Result.Outcome {
+	case v1.Pass:
+		if n.on.Live() {
 			return
 		}
-		outcome := fmt.Sprintf("%-12s", e.Result.Outcome)
-		switch e.Result.Outcome {
-		case v1.Pass:
-			outcome = on.Good(outcome)
-		case v1.Fail, v1.Error:
-			outcome = on.Bad(outcome)
-		default:
-			outcome = on.Doubtful(outcome)
-		}
-		fmt.Fprintf(on, "[%*d/%d] %s %s (%.1f s)\n", len(fmt.Sprint(e.Total)), e.N, e.Total, outcome, e.Case, e.Result.Seconds)
-	case runner.CaseStarted, runner.FixtureReady, runner.Trouble:
+		outcome = n.on.Good(outcome)
+	case v1.Fail, v1.Error:
+		outcome = n.on.Bad(outcome)
+		defer n.why(e.Result)
+	default:
+		outcome = n.on.Doubtful(outcome)
+	}
+	fmt.Fprintf(n.on, "[%*d/%d] %s %s (%.1f s)\n", len(fmt.Sprint(e.Total)), e.N, e.Total, outcome, e.Case, e.Result.Seconds)
+}
+
+// why tells why a case failed, of the first of them.
+func (n *narrator) why(c *v1.Case) {
+	switch n.failed++; {
+	case n.failed <= mostFailed:
+		_ = render.Failed(n.on, c, n.rest) // what can't be seen stops no run
+	case n.failed == mostFailed+1:
+		fmt.Fprintf(n.on, "  why further cases failed is told at the end, and in %s\n", n.rest)
 	}
 }

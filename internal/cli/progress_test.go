@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/netassay/netassay/internal/terminal"
 	"github.com/netassay/netassay/internal/terminal/terminaltest"
 	"github.com/netassay/netassay/model"
 	v1 "github.com/netassay/netassay/reports/v1"
@@ -42,7 +41,7 @@ func TestRunOnTerminal(t *testing.T) {
 }
 
 // A case that passes is counted on a terminal, and has its line elsewhere.
-func TestPrintEvent(t *testing.T) {
+func TestNarrator(t *testing.T) {
 	events := []runner.Event{
 		{Kind: runner.RunStarted, Total: 12},
 		{Kind: runner.CaseEnded, N: 1, Total: 12, Case: "a", Result: &v1.Case{Outcome: v1.Pass, Seconds: 1}},
@@ -50,10 +49,10 @@ func TestPrintEvent(t *testing.T) {
 	}
 	var pipe bytes.Buffer
 	screen := terminaltest.Open(t, 80)
-	on := terminal.On(screen.File)
+	plain, live := newNarrator(IO{Err: &pipe}, "page"), newNarrator(IO{Err: screen.File}, "page")
 	for _, e := range events {
-		printEvent(&pipe, e)
-		printEvent(on, e)
+		plain.tell(e)
+		live.tell(e)
 	}
 	if diff := cmp.Diff("running 12 cases\n[ 1/12] Pass         a (1.0 s)\n[ 2/12] Inconclusive b (2.0 s)\n", pipe.String()); diff != "" {
 		t.Errorf("elsewhere (-want +got):\n%s", diff)
@@ -63,5 +62,24 @@ func TestPrintEvent(t *testing.T) {
 	}
 	if !strings.Contains(screen.Raw(), "\x1b[33mInconclusive\x1b[0m b") {
 		t.Errorf("without colour: %q", screen.Raw())
+	}
+}
+
+// Why a case failed is told at once, of the first ones.
+func TestNarratorTellsWhy(t *testing.T) {
+	var pipe bytes.Buffer
+	n := newNarrator(IO{Err: &pipe}, "the page")
+	failed := &v1.Case{Outcome: v1.Fail, Title: "a title", Steps: []v1.Step{{Name: "one", Outcome: v1.Fail, Reason: "it leaks"}}}
+	for i := range mostFailed + 5 {
+		n.tell(runner.Event{Kind: runner.CaseEnded, N: i + 1, Total: 99, Case: "a", Result: failed})
+	}
+	if got := strings.Count(pipe.String(), "  step \"one\": it leaks\n"); got != mostFailed {
+		t.Errorf("told why of %d cases, want %d", got, mostFailed)
+	}
+	if got := strings.Count(pipe.String(), "told at the end, and in the page\n"); got != 1 {
+		t.Errorf("told %d times where the others are:\n%s", got, &pipe)
+	}
+	if got := strings.Count(pipe.String(), "Fail         a (0.0 s)\n"); got != mostFailed+5 {
+		t.Errorf("%d lines of cases, want %d", got, mostFailed+5)
 	}
 }

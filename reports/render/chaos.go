@@ -30,13 +30,13 @@ func ChaosText(w io.Writer, run *v1.ChaosRun, s *v1.ChaosSummary) error {
 	if err := tw.Flush(); err != nil {
 		return err
 	}
-	t := &text{w: w}
+	t := newText(w)
 	t.line("")
 	f := &s.Figures
 	t.line("During drift, counted apart: %d leaked, %d lost. Lost perhaps in a receiver's own socket: %d.", f.DriftLeaked, f.DriftLost, f.Overflow)
 	t.findings(run.Findings)
 	t.line("")
-	t.line("verdict: %s (seed %d)", s.Verdict, s.Seed)
+	t.line("verdict: %s (seed %d)", t.verdict(s.Verdict, string(s.Verdict)), s.Seed)
 	for _, reason := range s.Reasons {
 		t.line("  %s", reason)
 	}

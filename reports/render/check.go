@@ -21,25 +21,25 @@ func CheckText(w io.Writer, run *v1.CheckRun) error {
 
 // CheckVerdict writes the end of the report.
 func CheckVerdict(w io.Writer, run *v1.CheckRun) error {
-	t := &text{w: w}
+	t := newText(w)
 	t.line("")
 	switch run.Verdict() {
 	case v1.VerdictPass:
-		t.line("PASS: engine %s passes the check", run.Engine)
+		t.line("%s: engine %s passes the check", t.paint.Good("PASS"), run.Engine)
 	case v1.VerdictFail:
-		t.line("FAIL: engine %s does not pass the check", run.Engine)
+		t.line("%s: engine %s does not pass the check", t.paint.Bad("FAIL"), run.Engine)
 	case v1.VerdictVoid:
-		t.line("VOID: the check could not be done: %s", run.Trouble)
+		t.line("%s: the check could not be done: %s", t.paint.Doubtful("VOID"), run.Trouble)
 	}
 	return t.err
 }
 
 // CheckStep writes one step, as it ends.
 func CheckStep(w io.Writer, s *v1.CheckStep) error {
-	t := &text{w: w}
-	mark := "ok  "
+	t := newText(w)
+	mark := t.paint.Good("ok  ")
 	if !s.OK {
-		mark = strings.ToUpper(string(v1.Fail))
+		mark = t.paint.Bad(strings.ToUpper(string(v1.Fail)))
 	}
 	t.line("%s  %s (%.1f s)", mark, s.Title, s.Seconds)
 	if s.Command != "" {

@@ -11,7 +11,7 @@ import (
 // FuzzText writes the report of a run of drawn cases for people: what was played, and what was
 // found.
 func FuzzText(w io.Writer, run *v1.FuzzRun) error {
-	t, s := &text{w: w}, run.Summary()
+	t, s := newText(w), run.Summary()
 	engines := strings.Join(run.Engines, " and ")
 	t.line("")
 	t.line("seed %d: %d cases, %d steps, %d cells in %.0f s (%.0f cells/s), %d cases inconclusive",
@@ -28,11 +28,11 @@ func FuzzText(w io.Writer, run *v1.FuzzRun) error {
 	t.line("")
 	switch s.Verdict {
 	case v1.VerdictPass:
-		t.line("PASS: no disagreement with %s", engines)
+		t.line("%s: no disagreement with %s", t.paint.Good("PASS"), engines)
 	case v1.VerdictFail:
-		t.line("FAIL: %s", engines)
+		t.line("%s: %s", t.paint.Bad("FAIL"), engines)
 	case v1.VerdictVoid:
-		t.line("VOID: %s", cmp.Or(run.Trouble, "too little was judged"))
+		t.line("%s: %s", t.paint.Doubtful("VOID"), cmp.Or(run.Trouble, "too little was judged"))
 	}
 	return t.err
 }

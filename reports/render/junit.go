@@ -198,7 +198,7 @@ func seconds(s float64) string { return fmt.Sprintf("%.3f", s) }
 // details is what the text report says of a case.
 func details(c *v1.Case) string {
 	var b strings.Builder
-	t := &text{w: &b}
+	t := newText(&b)
 	t.caseDetails(c)
 	return strings.Map(inXML, b.String())
 }

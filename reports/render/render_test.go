@@ -247,8 +247,11 @@ func failed() *v1.Run {
 			c.Reason = "wants Deny, still Connected 10000.0 ms after the ack (99 of 99 probes wrong)"
 			c.Evidence = "Connected in 0.4 ms, answered by x/a, received by the server"
 			c.Because = "ingress: isolated by x/deny; no rule allows"
+			c.Addresses, c.Course = "fd00::1:2 -> fd00::1:1", "1?i@-3 97-c@1..9999 1-c@10000"
+			c.Explained = []string{"egress on n1: allowed: no policy isolates x/b for egress", "ingress on n1: dropped: x/a is isolated by x/deny, and no rule matches"}
 		}
 	})
+	leak.Policies = []string{"kind: NetworkPolicy\nmetadata:\n  name: deny\n  namespace: x\n", "kind: NetworkPolicy\n"}
 	leak.Outcome, leak.Reason = v1.Fail, "1 of 8 cells, first x/b -> x/a 80/TCP IPv6 by pod"
 	skipped := v1.Step{Name: "and lets it in again", Outcome: v1.Skipped, Reason: "an earlier step did not pass"}
 	run.Cases[0].Outcome, run.Cases[0].Reason = v1.Fail, `step "nothing enters x": `+leak.Reason

@@ -63,7 +63,7 @@ func (t *text) sentinelFinding(f *v1.Finding) {
 func sentinelJUnit(run *v1.Run) junitCase {
 	s := run.Sentinel
 	var b strings.Builder
-	(&text{w: &b}).sentinelDetails(s)
+	newText(&b).sentinelDetails(s)
 	body := strings.Map(inXML, b.String())
 	return outcome(junitCase{Class: "netassay." + run.Engine, Name: "sentinels", Time: seconds(s.Seconds)}, s.Outcome, s.Reason, body)
 }

@@ -12,8 +12,18 @@ import (
 
 // text writes a report and keeps the first error of its writer.
 type text struct {
-	w   io.Writer
-	err error
+	w     io.Writer
+	paint painter
+	err   error
+}
+
+// newText writes to w, in colour where w can.
+func newText(w io.Writer) *text {
+	t := &text{w: w, paint: unpainted{}}
+	if p, ok := w.(painter); ok {
+		t.paint = p
+	}
+	return t
 }
 
 func (t *text) line(format string, args ...any) {
@@ -27,7 +37,7 @@ func (t *text) line(format string, args ...any) {
 // Text writes the report for people: conditions, figures, a table of cases, and for each
 // case that did not pass what was expected, what was seen, and why.
 func Text(w io.Writer, run *v1.Run) error {
-	t := &text{w: w}
+	t := newText(w)
 	t.conditions(run)
 	t.figures(run)
 	t.table(run)
@@ -38,7 +48,7 @@ func Text(w io.Writer, run *v1.Run) error {
 }
 
 func (t *text) conditions(run *v1.Run) {
-	t.line("netassay conformance: %s", strings.ToUpper(string(run.Verdict())))
+	t.line("netassay conformance: %s", t.verdict(run.Verdict(), strings.ToUpper(string(run.Verdict()))))
 	t.line("")
 	t.line("engine       %s %s", run.Engine, run.EngineVersion)
 	for _, lack := range run.Lacks {
@@ -108,7 +118,7 @@ func (t *text) table(run *v1.Run) {
 	for i := range run.Cases {
 		c := &run.Cases[i]
 		cells, first := firstRights(c)
-		t.line("%-12s  %-*s  %6d  %11s  %11s  %8.1f", c.Outcome, width, c.Name, cells,
+		t.line("%s  %-*s  %6d  %11s  %11s  %8.1f", t.outcome(c.Outcome, fmt.Sprintf("%-12s", c.Outcome)), width, c.Name, cells,
 			msOrNone(v1.Quantile(first, 0.5)), msOrNone(v1.Quantile(first, 1)), c.Seconds)
 	}
 	t.line("")
@@ -144,7 +154,7 @@ func (t *text) notes(run *v1.Run) {
 
 func (t *text) failures(run *v1.Run) {
 	if s := run.Sentinel; s != nil && s.Outcome != v1.Pass {
-		t.line("== sentinels: %s", s.Outcome)
+		t.line("== sentinels: %s", t.outcome(s.Outcome, string(s.Outcome)))
 		t.sentinelDetails(s)
 		t.line("")
 	}
@@ -154,7 +164,7 @@ func (t *text) failures(run *v1.Run) {
 		if c.Outcome == v1.Pass {
 			continue
 		}
-		t.line("== %s: %s", c.Name, c.Outcome)
+		t.line("== %s: %s", c.Name, t.outcome(c.Outcome, string(c.Outcome)))
 		t.caseDetails(c)
 		t.line("")
 		matrices = matrices || len(c.Steps) > 0
