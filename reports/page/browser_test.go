@@ -8,7 +8,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +18,7 @@ import (
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/performance"
 	cdpruntime "github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -96,6 +96,7 @@ func open(ctx context.Context, t *testing.T, path string, l look) *tab {
 		t.Fatal(err)
 	}
 	p.do(raw(page.BringToFront, cdp.Empty{}), raw(network.Enable, network.EnableParams{}), raw(log.Enable, cdp.Empty{}),
+		raw(performance.Enable, performance.EnableParams{TimeDomain: performance.EnableTimeDomainThreadTicks}),
 		raw(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: l.scheme}}}),
 		chromedp.EmulateViewport(l.width, l.height), chromedp.Navigate(url), chromedp.WaitReady(`html[data-ready="true"]`))
 	return p
@@ -181,7 +182,7 @@ func (p *tab) accessible() {
 
 func TestConformancePageInABrowser(t *testing.T) {
 	ctx := browser(t)
-	for _, l := range []look{{"light", 1280, 900}, {"dark", 1280, 900}, {"light", 390, 844}} {
+	for _, l := range []look{{"light", 1280, 900}, {"dark", 1280, 900}, {"light", 360, 740}} {
 		t.Run(fmt.Sprintf("%s, %d wide", l.scheme, l.width), func(t *testing.T) {
 			p := show(ctx, t, sample(2000, 0.02), nil, l)
 			if got := ask[string](p, `document.documentElement.dataset.theme`); got != l.scheme {
@@ -196,6 +197,7 @@ func TestConformancePageInABrowser(t *testing.T) {
 			filters(p)
 			keyboard(p)
 			links(p)
+			p.printed("Choose a square to see its cells") // in a step that was folded
 			p.accessible()
 			p.quiet()
 		})
@@ -268,29 +270,39 @@ func links(p *tab) {
 	}
 }
 
-// crowding is how many programs wait for each processor, 1 at least: what has to be done within a
-// time on a quiet machine takes so much longer on a busy one.
-func crowding(t *testing.T) float64 {
-	t.Helper()
-	text, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var load float64
-	if _, err := fmt.Sscan(string(text), &load); err != nil {
-		t.Fatal(err)
-	}
-	return max(load/float64(runtime.NumCPU()), 1)
-}
-
-// timed is how long a change of the filter takes until the page is laid out anew, in ms.
-func timed(p *tab, change string) float64 {
+// processor is how long the page's main thread has had a processor since its last navigation, in ms:
+// what it costs, however many others wait for the same processors.
+func (p *tab) processor() float64 {
 	p.t.Helper()
-	return ask[float64](p, `(() => { const began = performance.now(); `+change+`; document.body.getBoundingClientRect(); return performance.now() - began })()`)
+	ctx, cancel := context.WithTimeout(p, time.Minute)
+	defer cancel()
+	var ms float64
+	if err := chromedp.Do(ctx, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		r, err := cdp.Call(ctx, t, performance.GetMetrics, cdp.Empty{})
+		for _, m := range r.Metrics {
+			if m.Name == "TaskDuration" {
+				ms = 1000 * m.Value
+			}
+		}
+		return err
+	})); err != nil {
+		p.t.Fatalf("ask for processor time: %v", err)
+	}
+	return ms
 }
 
-// The bounds are those of 50,000 cells on 2 cores that have nothing else to do. The best of some
-// tries counts: it shows what the page can do.
+// cost is the processor time of a change until the page is laid out anew, in ms.
+func cost(p *tab, change string) float64 {
+	p.t.Helper()
+	before := p.processor()
+	p.do(inPage(change + `; document.body.getBoundingClientRect()`))
+	return p.processor() - before
+}
+
+// The bounds are those of 50,000 cells on 2 cores. Held against them is what the page's main thread
+// takes of a processor, which is the same on a machine that is busy with other work: for the first
+// paint all of it until the script is done, which is more than the paint. The best of some tries
+// counts, since caches are shared. The clock on the wall is told, and judged by nobody.
 func TestLargePageIsFast(t *testing.T) {
 	const size, paint, filter = 1_500_000, 500.0, 100.0
 	path := filepath.Join(t.TempDir(), "report.html")
@@ -306,23 +318,23 @@ func TestLargePageIsFast(t *testing.T) {
 		t.Errorf("the page has %d bytes, want at most %d", file.Len(), size)
 	}
 	ctx := browser(t)
-	painted, slowest := math.Inf(1), math.Inf(1)
+	opened, slowest := math.Inf(1), math.Inf(1)
 	for deadline := time.Now().Add(time.Minute); ; {
 		p := open(ctx, t, path, look{"light", 1280, 900})
-		painted = min(painted, ask[float64](p, `new Promise(done => new PerformanceObserver(l => done(l.getEntriesByName("first-contentful-paint")[0].startTime)).observe({type: "paint", buffered: true}))`))
+		opened = min(opened, p.processor())
+		painted := ask[float64](p, `new Promise(done => new PerformanceObserver(l => done(l.getEntriesByName("first-contentful-paint")[0].startTime)).observe({type: "paint", buffered: true}))`)
 		worst := 0.0
 		for _, change := range []string{choose("filter-family", "IPv6"), choose("filter-outcome", "outage"), choose("filter-text", "port"), choose("filter-text", "")} {
-			worst = max(worst, min(timed(p, change), timed(p, change)))
+			worst = max(worst, min(cost(p, change), cost(p, change)))
 		}
 		slowest = min(slowest, worst)
 		p.quiet()
-		crowd := crowding(t)
-		t.Logf("first paint after %.0f ms, slowest filter %.0f ms, with %.1f programs for each processor", painted, slowest, crowd)
-		if painted <= paint*crowd && slowest <= filter*crowd {
+		t.Logf("processor time: opened within %.0f ms, slowest filter %.0f ms; first paint after %.0f ms on the wall", opened, slowest, painted)
+		if opened <= paint && slowest <= filter {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("first paint after %.0f ms, want %.0f; slowest filter %.0f ms, want %.0f", painted, paint*crowd, slowest, filter*crowd)
+			t.Fatalf("opening takes %.0f ms of a processor, want %.0f; slowest filter %.0f ms, want %.0f", opened, paint, slowest, filter)
 		}
 	}
 }

@@ -122,6 +122,7 @@ func TestComparisonInABrowser(t *testing.T) {
 				t.Errorf("Enter on %s shows %s", want, got)
 			}
 			p.accessible()
+			p.printed("The same as a table")
 			p.quiet()
 		})
 	}

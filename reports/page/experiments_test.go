@@ -128,7 +128,7 @@ func TestEveryExperimentHasAPage(t *testing.T) {
 func TestEveryPageInABrowser(t *testing.T) {
 	ctx := browser(t)
 	for name, e := range experiments() {
-		for _, l := range []look{{"light", 1280, 900}, {"dark", 390, 844}} {
+		for _, l := range []look{{"light", 1280, 900}, {"dark", 360, 740}} {
 			t.Run(name+", "+l.scheme, func(t *testing.T) {
 				p := show(ctx, t, e.run, e.sum, l)
 				if over := ask[int](p, `document.documentElement.scrollWidth - innerWidth`); over > 0 {

@@ -7,7 +7,7 @@ import "testing"
 func Inspect(t *testing.T, path string) {
 	t.Helper()
 	ctx := browser(t)
-	for _, l := range []look{{"light", 1200, 900}, {"dark", 1200, 900}, {"light", 390, 800}} {
+	for _, l := range []look{{"light", 1200, 900}, {"dark", 1200, 900}, {"light", 360, 740}} {
 		p := open(ctx, t, path, l)
 		if over := ask[int](p, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
 			t.Errorf("%v: the page is %d pixels wider than the window", l, over)

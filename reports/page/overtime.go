@@ -42,7 +42,7 @@ func overTime(run *v1.Run) []Block {
 }
 
 func incidentsTable(all []incident, begin time.Time) Table {
-	t := Table{Caption: fmt.Sprintf("What went wrong, and when: %s", count(len(all))), Fold: true, Head: Columns("At", "#After", "What", "Which", "While", "#For")}
+	t := Table{Caption: fmt.Sprintf("What went wrong, and when: %s", count(len(all))), Fold: true, Head: Columns("#At", "#After", "What", "Which", "While", "#For")}
 	if len(all) > mostRows {
 		t.Caption += fmt.Sprintf(", the first %d", mostRows)
 		all = all[:mostRows]

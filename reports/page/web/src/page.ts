@@ -4,6 +4,7 @@ import { drawCharts } from "./chart";
 import { el, must } from "./dom";
 import { explore } from "./explorer";
 import { unpack } from "./payload";
+import { startPrint } from "./print";
 import { startTheme } from "./theme";
 import { compare } from "./versus";
 
@@ -24,6 +25,7 @@ function copyButtons(): void {
 async function open(): Promise<void> {
   must("#tools").append(startTheme());
   copyButtons();
+  startPrint();
   const payload = await unpack(must("#data").textContent ?? "");
   drawCharts(payload.charts);
   explore(payload);

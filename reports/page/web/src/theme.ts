@@ -51,6 +51,13 @@ export function startTheme(): HTMLElement {
   dark.addEventListener("change", () => {
     if (!stored()) apply(system());
   });
+  // Paper is light.
+  let shown = "";
+  window.addEventListener("beforeprint", () => {
+    shown = document.documentElement.dataset.theme ?? system();
+    apply("light");
+  });
+  window.addEventListener("afterprint", () => apply(shown));
   button.addEventListener("click", () => {
     const next = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
     store(next);
