@@ -2,7 +2,7 @@
 # Pictures of pages, for README and docs: docs/pictures/NAME-light.png and NAME-dark.png.
 #
 #   hack/pictures.sh RESULTS   result directories that are missing below RESULTS come from runs on a
-#                              lab, which take some ten minutes on a quiet machine
+#                              lab, which take some twelve minutes on a quiet machine
 set -euo pipefail
 results=${1:?usage: hack/pictures.sh RESULTS}
 cd "$(dirname "$0")/.."
@@ -45,9 +45,14 @@ run scale 0 bin/netassay scale --engine reference,kube-router,leaky-300ms --ip-f
 	--profile "headline families=ipv4" --nodes 20 --pods 1000 --policies 50 --namespaces 10 --local-pods 10 --cidrs 1000 --samples 12 --new-pods 5 \
 	--skip cycles --churn-rates 10 --churn-for 5s --pod-churn-for 5s --bounds none --max-foreign 1 --max-missed 0.9 --max-blind 1s --max-void 0.9
 
+run same 0 bin/netassay conformance --ip-family ipv4 --case 'ipblock-e*,isolation-*,port-named*,peer-pod*,update-*,udp-*,life-*'
+mkdir -p "$results/compare"
+bin/netassay report compare "$results/same" "$results/fail" --out "$results/compare/report.html"
+
 shot pass '' 1180 pass
 shot fail '' 1660 fail
 shot scale '' 1560 scale
+shot compare '' 1840 compare
 
 # The trend is of invented nights, whose changes are known: nobody waits a month for a picture.
 mkdir -p "$results/trend"
