@@ -61,7 +61,9 @@ func (u *underTest) atRest(ctx context.Context, phases ...string) error {
 			line += fmt.Sprintf(" %s %.0f", f.name, f.value)
 		}
 	}
-	u.log(line)
+	if len(figures) > 0 {
+		u.log(line)
+	}
 	return nil
 }
 

@@ -93,6 +93,38 @@ func TestGuestObjects(t *testing.T) {
 	}
 }
 
+// Of a guest's engine no process is within reach: nothing waits for it, and its cost is blank, which
+// is told once.
+func TestGuestEnvironment(t *testing.T) {
+	cfg := guestConfig()
+	cfg.Guest.Unread = "nobody knows"
+	var lines []string
+	cfg.Log = func(line string) { lines = append(lines, line) }
+	e, err := newEnv(t.Context(), &cfg, newRecorder(&cfg))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.engine.meter.look(t.Context())
+	if _, ok := e.engine.meter.cpu(); ok {
+		t.Error("somebody knows its processor time")
+	}
+	for range 2 {
+		if err := e.engine.atRest(t.Context(), "loaded"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []string{"note: the engine's memory and processor time are left blank: nobody knows"}
+	if diff := cmp.Diff(want, lines); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if names := len(phases(e)); names != len(guestPhases(e)) {
+		t.Errorf("%d phases", names)
+	}
+	if got := e.load.objects.Namespaces[0].Name; got != "netassay-1a2b3c-load-000" {
+		t.Errorf("namespace %s", got)
+	}
+}
+
 func TestGuestLeaves(t *testing.T) {
 	ns := func(name, run string) *corev1.Namespace {
 		return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"netassay.dev/run": run}}}

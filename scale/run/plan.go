@@ -91,7 +91,7 @@ func (c *Config) most() time.Duration {
 }
 
 func minutes(d time.Duration) string {
-	if d < time.Minute {
+	if d < 90*time.Second {
 		return "a minute"
 	}
 	return fmt.Sprintf("%.0f minutes", d.Minutes())

@@ -19,7 +19,7 @@ import (
 // Run measures one engine. The result is there even when the run failed, and says what was
 // seen until then; only a run that ended by itself is finished.
 func Run(ctx context.Context, cfg Config) (*Result, error) {
-	if cfg.Pool == nil {
+	if cfg.Pool == nil && cfg.Guest == nil {
 		cfg.NewPods = 0
 	}
 	families, began := cfg.families(), time.Now()
@@ -103,16 +103,13 @@ func newEnv(life context.Context, cfg *Config, rec *recorder) (*env, error) {
 		nodes: cfg.home().Nodes(), families: cfg.families(), pods: map[string]probe.Pod{},
 	}
 	u := &underTest{recorder: rec, Engine: cfg.Engine, timing: cfg.Timing, node: &watchedNode{}}
+	objects := load.Generate(cfg.Profile)
 	if cfg.Guest == nil {
 		c.machines = cfg.Lab.EngineNodes()
 		u.node = watch(c.machines[0], cfg.Sandboxed, cfg.Log)
-	}
-	u.meter = newMeter(u.node, cfg.Engine)
-	if cfg.Guest != nil {
-		u.meter.far = newKubelets(c, rec).read
-	}
-	objects := load.Generate(cfg.Profile)
-	if cfg.Guest != nil {
+		u.meter = newMeter(u.node, cfg.Engine)
+	} else {
+		u.meter = &meter{node: u.node, far: newKubelets(c, rec).read} // there is no node to ask
 		objects.Rename(cfg.Guest.prefix())
 	}
 	t := &traffic{recorder: rec, cluster: c, underTest: u, maxBlind: cfg.Limits.MaxBlind}
