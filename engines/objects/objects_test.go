@@ -49,17 +49,17 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
 	const group = `{"name": "a.b", "versions": [{"groupVersion": "a.b/v1", "version": "v1"}], "preferredVersion": {"groupVersion": "a.b/v1", "version": "v1"}}`
-	switch {
-	case r.URL.Path == "/api":
+	switch r.URL.Path {
+	case "/api":
 		_, _ = io.WriteString(w, `{"kind": "APIVersions", "versions": []}`)
-	case r.URL.Path == "/apis":
+	case "/apis":
 		s.asked++
 		groups := ""
 		if s.asked > 1 {
 			groups = group
 		}
 		_, _ = io.WriteString(w, `{"kind": "APIGroupList", "apiVersion": "v1", "groups": [`+groups+`]}`)
-	case r.URL.Path == "/apis/a.b/v1":
+	case "/apis/a.b/v1":
 		_, _ = io.WriteString(w, `{"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "a.b/v1", "resources": [{"name": "things", "kind": "Thing", "namespaced": false}]}`)
 	default:
 		s.did = append(s.did, r.Method+" "+r.URL.Path)

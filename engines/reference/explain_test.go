@@ -30,11 +30,15 @@ func TestAsk(t *testing.T) {
 	}{
 		{
 			"of the server's node", `{"node":"n1","verdict":"dropped","egress":{"verdict":"not judged","reason":"not judged here"},"ingress":{"verdict":"dropped","reason":"dropped: x/b is isolated by x/in, and no rule matches","isolatedBy":["x/in"]}}`,
-			200, []string{"ingress on n1: dropped: x/b is isolated by x/in, and no rule matches"}, "",
+			200,
+			[]string{"ingress on n1: dropped: x/b is isolated by x/in, and no rule matches"},
+			"",
 		},
 		{
 			"of both ends", `{"node":"n1","egress":{"verdict":"allowed","reason":"A"},"ingress":{"verdict":"allowed","reason":"B"}}`,
-			200, []string{"egress on n1: A", "ingress on n1: B"}, "",
+			200,
+			[]string{"egress on n1: A", "ingress on n1: B"},
+			"",
 		},
 		{"of another node", `{"node":"n1","egress":{"verdict":"not judged"},"ingress":{"verdict":"not judged"}}`, 200, nil, ""},
 		{"refused", "another flow is being explained: ask again", 429, nil, "status 429: another flow"},

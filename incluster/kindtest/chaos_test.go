@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"maps"
@@ -235,7 +236,7 @@ func (e *ending) look(s status, all, ours tarball) (err error) {
 func (e *ending) lookElsewhere(all tarball) error {
 	var told struct{ Error string }
 	if err := json.Unmarshal(all["plugins/"+pluginName+"/errors/global/error.json"], &told); err != nil || told.Error == "" {
-		return fmt.Errorf("nobody has left anything: %d files: %v", len(all), err)
+		return errors.Join(fmt.Errorf("nobody has left anything: %d files", len(all)), err)
 	}
 	e.left = "Sonobuoy: " + told.Error
 	return nil

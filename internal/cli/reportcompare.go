@@ -20,7 +20,7 @@ import (
 func newReportCompare(stdio IO) *cobra.Command {
 	out := "compare.html"
 	c := &cobra.Command{
-		Use:   "compare DIR DIR...",
+		Use:   "compare DIR DIR [DIR...]",
 		Short: "Write one page of several engines side by side",
 		Long: `Reads result directories of different engines, of conformance, of scale (and footprint), or of
 both, and writes one page that opens offline: cases by engine with filters, how fast each became
@@ -34,7 +34,7 @@ Exit code 0: written. 2: a directory can't be read, or has nothing to compare.`,
   netassay report compare results/*-conformance results/*-footprint --out engines.html`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) < 2 {
-				return fmt.Errorf("got %d results: give two or more, %s DIR DIR...", len(args), c.CommandPath())
+				return fmt.Errorf("got %d results: give two or more, %s DIR DIR [DIR...]", len(args), c.CommandPath())
 			}
 			return nil
 		},

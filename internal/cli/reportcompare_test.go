@@ -26,7 +26,7 @@ func TestReportCompare(t *testing.T) {
 		{"with scale", []string{good, bad, scale}, exitPass, `id="latency"`},
 		{"the same at scale twice", []string{scale, scale}, exitPass, ", run "},
 		{"earlier layout", []string{good, filepath.Join(goldenResults, "conformance-057bd36")}, exitPass, "not played"},
-		{"one", []string{good}, exitBroken, "got 1 results: give two or more, netassay report compare DIR DIR..."},
+		{"one", []string{good}, exitBroken, "got 1 results: give two or more, netassay report compare DIR DIR [DIR...]"},
 		{"chaos", []string{good, filepath.Join(goldenResults, "chaos-057bd36")}, exitBroken, "is of chaos: give results of conformance or scale"},
 		{"nothing there", []string{good, "none"}, exitBroken, "read results: open none: no such file or directory"},
 	} {
