@@ -58,6 +58,9 @@ func (f *scaleFlags) asGuest(flags *pflag.FlagSet) error {
 // runGuest measures the engine of a cluster that was there before, or says what that would cost.
 func runGuest(ctx context.Context, stdio IO, f scaleFlags) error {
 	if !f.dryRun {
+		if err := f.bed.run(ctx, stdio, "", f.fits); err != nil {
+			return err // before there is a result directory
+		}
 		return f.bed.inside(ctx, stdio, &f.out, f.label(), func(ctx context.Context) error { return scaleAll(ctx, stdio, f) })
 	}
 	return f.bed.run(ctx, stdio, "", func(ctx context.Context, b *testbed.Testbed) error {
@@ -66,6 +69,11 @@ func runGuest(ctx context.Context, stdio IO, f scaleFlags) error {
 		_, err := fmt.Fprintln(stdio.Out, strings.Join(cfg.Plan(), "\n"))
 		return err
 	})
+}
+
+// fits says what the cluster lacks for a turn, when that is too much.
+func (f *scaleFlags) fits(ctx context.Context, b *testbed.Testbed) error {
+	return b.Fit(ctx, f.guest(ctx, b).Needs, func(string) {}) // each turn tells of the rest
 }
 
 // guest is what is known of the cluster and of its engine. Each turn is a run of its own.
