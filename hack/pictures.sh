@@ -2,7 +2,7 @@
 # Pictures of pages, for README and docs: docs/pictures/NAME-light.png and NAME-dark.png.
 #
 #   hack/pictures.sh RESULTS   result directories that are missing below RESULTS come from runs on a
-#                              lab, which take some twelve minutes on a quiet machine
+#                              lab, which take some ten minutes on a quiet machine
 set -euo pipefail
 results=${1:?usage: hack/pictures.sh RESULTS}
 cd "$(dirname "$0")/.."
