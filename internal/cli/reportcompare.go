@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"maps"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -105,13 +103,11 @@ func readCompared(progress io.Writer, dirs []string) (*compared, error) {
 
 // unequal says which conditions of scale results are not the same.
 func unequal(all []*v1.ScaleData) []string {
-	var names []string
-	want := all[0].Run.Conditions()
-	for _, name := range slices.Sorted(maps.Keys(want)) {
-		if slices.ContainsFunc(all, func(d *v1.ScaleData) bool { return d.Run.Conditions()[name] != want[name] }) {
-			names = append(names, name)
-		}
+	conditions := make([]map[string]string, len(all))
+	for i, d := range all {
+		conditions[i] = d.Run.Conditions()
 	}
+	names := v1.Unequal(conditions...)
 	if len(names) == 0 {
 		return nil
 	}

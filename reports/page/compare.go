@@ -108,14 +108,12 @@ func (d *Document) measured(data *v1.ScaleData, sum *v1.ScaleSummary) {
 }
 
 // differing names the conditions that are not equal.
-func differing(sides []Side) (names []string) {
-	want := sides[0].Run.Conditions()
-	for _, name := range slices.Sorted(maps.Keys(want)) {
-		if slices.ContainsFunc(sides, func(s Side) bool { return s.Run.Conditions()[name] != want[name] }) {
-			names = append(names, name)
-		}
+func differing(sides []Side) []string {
+	all := make([]map[string]string, len(sides))
+	for i := range sides {
+		all[i] = sides[i].Run.Conditions()
 	}
-	return names
+	return v1.Unequal(all...)
 }
 
 // sidesTable has a row for each side.

@@ -3,6 +3,8 @@ package render
 import (
 	"fmt"
 	"strings"
+
+	v1 "github.com/netassay/netassay/reports/v1"
 )
 
 // courseWords is a course, as v1.Cell has it, in words: "connected 7 times from 0 to 38 ms, wrong".
@@ -22,22 +24,19 @@ var (
 	sights = map[byte]string{'c': "connected", 'd': "dropped", 'r': "refused", 'u': "unreachable", 'i': "inconclusive"}
 )
 
-// inWords reads a word, as "7-c@0..38".
+// inWords tells a word, as "7-c@0..38".
 func inWords(word string) (string, bool) {
-	shows, at, ok := strings.Cut(word, "@")
-	if !ok || len(shows) < 3 {
+	s, ok := v1.ReadStretch(word)
+	proof, sight := proofs[s.Proof], sights[s.Seen]
+	if !ok || proof == "" || sight == "" {
 		return "", false
 	}
-	n, proof, sight := shows[:len(shows)-2], proofs[shows[len(shows)-2]], sights[shows[len(shows)-1]]
-	if proof == "" || sight == "" {
-		return "", false
-	}
-	first, last, several := strings.Cut(at, "..")
+	first, last := s.From.Milliseconds(), s.To.Milliseconds()
 	switch {
-	case several:
-		return fmt.Sprintf("%s %s times from %s to %s ms, %s", sight, n, first, last, proof), true
-	case n == "1":
-		return fmt.Sprintf("%s at %s ms, %s", sight, first, proof), true
+	case first != last:
+		return fmt.Sprintf("%s %d times from %d to %d ms, %s", sight, s.Count, first, last, proof), true
+	case s.Count == 1:
+		return fmt.Sprintf("%s at %d ms, %s", sight, first, proof), true
 	}
-	return fmt.Sprintf("%s %s times at %s ms, %s", sight, n, first, proof), true
+	return fmt.Sprintf("%s %d times at %d ms, %s", sight, s.Count, first, proof), true
 }

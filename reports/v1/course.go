@@ -22,7 +22,7 @@ func (c *Cell) Stretches() []Stretch {
 	words := strings.Fields(c.Course)
 	out := make([]Stretch, 0, len(words))
 	for _, word := range words {
-		s, ok := stretch(word)
+		s, ok := ReadStretch(word)
 		if !ok {
 			return nil
 		}
@@ -35,7 +35,8 @@ func (c *Cell) Stretches() []Stretch {
 // months.
 var word = regexp.MustCompile(`^(\d{1,10})([-+?])([a-z])@(-?\d{1,10})(?:\.\.(-?\d{1,10}))?$`)
 
-func stretch(text string) (Stretch, bool) {
+// ReadStretch reads a word of a course, as "7-c@0..38".
+func ReadStretch(text string) (Stretch, bool) {
 	m := word.FindStringSubmatch(text)
 	if m == nil {
 		return Stretch{}, false

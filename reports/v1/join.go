@@ -2,6 +2,7 @@ package v1
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,6 +27,16 @@ func (r *ScaleRun) Conditions() map[string]string {
 		"profile": r.Profile, "churn": r.Churn, "cluster": r.Cluster, "kubernetes": r.Kubernetes, "kernel": r.Kernel,
 		"cpus": strconv.Itoa(r.CPUs), "period-ms": number(r.Timing.Period), "hold-ms": number(r.Timing.Hold), "deadline-ms": number(r.Timing.Deadline),
 	}
+}
+
+// Unequal names the conditions that are not the same in all runs, of which there must be one.
+func Unequal(all ...map[string]string) (names []string) {
+	for _, name := range slices.Sorted(maps.Keys(all[0])) {
+		if slices.ContainsFunc(all, func(c map[string]string) bool { return c[name] != all[0][name] }) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // JoinScale puts results of one kind together: each becomes more repeats of the first. Their
