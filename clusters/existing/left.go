@@ -3,15 +3,15 @@ package existing
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+
+	"github.com/netassay/netassay/clusters"
 )
 
 // Left is what a run has in a cluster: namespaces, found by their label.
@@ -61,17 +61,5 @@ func (c *Cluster) Remove(ctx context.Context, l Left) error {
 	if err != nil {
 		return fmt.Errorf("make client: %w", err)
 	}
-	return removeLeft(ctx, client, l)
-}
-
-func removeLeft(ctx context.Context, client kubernetes.Interface, l Left) error {
-	var failed error
-	for i := range l.Namespaces {
-		n := &l.Namespaces[i]
-		err := client.CoreV1().Namespaces().Delete(ctx, n.Name, metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(n.UID))})
-		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
-			failed = errors.Join(failed, fmt.Errorf("delete namespace %s: %w", n.Name, err))
-		}
-	}
-	return failed
+	return clusters.DeleteNamespaces(ctx, client, l.Namespaces)
 }

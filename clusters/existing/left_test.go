@@ -14,6 +14,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/rest"
+
+	"github.com/netassay/netassay/clusters"
 )
 
 func namespaceOf(name, run string, made time.Time) *corev1.Namespace {
@@ -35,7 +37,7 @@ func TestLeft(t *testing.T) {
 	if err != nil || len(got) != 2 || got[0].Run != "old" || len(got[0].Namespaces) != 2 || !got[0].Newest.Equal(now.Add(-time.Hour)) || got[1].Run != "new" {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	if err := removeLeft(t.Context(), client, got[0]); err != nil {
+	if err := clusters.DeleteNamespaces(t.Context(), client, got[0].Namespaces); err != nil {
 		t.Fatal(err)
 	}
 	list, err := client.CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{})

@@ -5,6 +5,9 @@ import (
 	"k8s.io/utils/ptr"
 )
 
+// EnforceLabel is the label of a namespace by which the API server enforces a standard there.
+const EnforceLabel = "pod-security.kubernetes.io/enforce"
+
 // nobody is a user that no image need know.
 const nobody = 65532
 

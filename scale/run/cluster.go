@@ -83,7 +83,8 @@ func (c *cluster) makeSpace(ctx context.Context, ns corev1.Namespace) error {
 	if c.guest == nil || c.guest.PullSecret == nil {
 		return nil
 	}
-	if _, err := c.client.CoreV1().Secrets(ns.Name).Create(ctx, c.guest.secret(), metav1.CreateOptions{}); err != nil {
+	secret := podspec.PullSecretObject(ns.Name, map[string]string{c.guest.Label: c.guest.Run}, c.guest.PullSecret)
+	if _, err := c.client.CoreV1().Secrets(ns.Name).Create(ctx, secret, metav1.CreateOptions{}); err != nil {
 		return fmt.Errorf("create pull secret: %w", err)
 	}
 	return nil

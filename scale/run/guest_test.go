@@ -15,6 +15,7 @@ import (
 
 	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/probe/podspec"
 	"github.com/netassay/netassay/scale/load"
 	"github.com/netassay/netassay/scale/profile"
 )
@@ -78,7 +79,7 @@ func TestGuestObjects(t *testing.T) {
 	g := guestConfig().Guest
 	ns := corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"team": "x"}}}
 	g.mark(&ns)
-	if diff := cmp.Diff(map[string]string{"team": "x", "netassay.dev/run": "1a2b3c", podSecurity: "restricted"}, ns.Labels); diff != "" {
+	if diff := cmp.Diff(map[string]string{"team": "x", "netassay.dev/run": "1a2b3c", podspec.EnforceLabel: "restricted"}, ns.Labels); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	needs := g.Needs()

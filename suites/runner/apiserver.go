@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/probe/pods"
 	"github.com/netassay/netassay/suites/fixture"
@@ -200,21 +201,5 @@ const cleanupTimeout = 30 * time.Second
 // Cleanup deletes all namespaces of a run, with all that is in them, without waiting. It
 // finds them by their label and touches no others.
 func Cleanup(ctx context.Context, client kubernetes.Interface, runID string) error {
-	return deleteNamespaces(ctx, client, fixture.Selector(runID))
-}
-
-func deleteNamespaces(ctx context.Context, client kubernetes.Interface, selector string) error {
-	list, err := client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: selector})
-	if err != nil {
-		return fmt.Errorf("list namespaces: %w", err)
-	}
-	var errs []error
-	for i := range list.Items {
-		name := list.Items[i].Name
-		err := client.CoreV1().Namespaces().Delete(ctx, name, metav1.DeleteOptions{})
-		if err != nil && !apierrors.IsNotFound(err) {
-			errs = append(errs, fmt.Errorf("delete namespace %s: %w", name, err))
-		}
-	}
-	return errors.Join(errs...)
+	return clusters.DeleteSelected(ctx, client, fixture.Selector(runID))
 }

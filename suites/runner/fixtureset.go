@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/suites/cases"
 	"github.com/netassay/netassay/suites/fixture"
@@ -98,7 +99,7 @@ func (a *fixtureSet) remove(ctx context.Context) error {
 	a.drop(func(string) bool { return true })
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancel()
-	return deleteNamespaces(ctx, a.client, fixture.Selector(a.ID)+","+fixture.SetLabel+"="+a.Name)
+	return clusters.DeleteSelected(ctx, a.client, fixture.Selector(a.ID)+","+fixture.SetLabel+"="+a.Name)
 }
 
 // Namespace implements cases.Binding.
