@@ -201,7 +201,7 @@ sonobuoy-images: go-version
 	@go run ./hack/make sonobuoy-image bin
 
 .PHONY: sonobuoy-kind
-sonobuoy-kind: deps docker-up binaries sonobuoy-images ## Run the real Sonobuoy, and a plain Job, on a cluster of kind: failed, killed, passed (some 6 minutes)
+sonobuoy-kind: deps docker-up binaries sonobuoy-images ## Run the real Sonobuoy, and a plain Job, on a cluster of kind: failed, killed, passed (some 10 minutes)
 	@hack/deps.sh debootstrap:debootstrap chromium:chromium
 	KUBEBUILDER_ASSETS=$(ASSETS) NETASSAY_KIND=1 go test -count=1 -v -timeout 30m -run '^TestSonobuoyOnKind$$' ./incluster/kindtest $(ARGS)
 

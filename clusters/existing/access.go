@@ -29,15 +29,12 @@ func Looks() []clusters.Permission {
 // object of which some are missing, with the rule that would grant them.
 func missingRights(ctx context.Context, client kubernetes.Interface, all []clusters.Permission) []Problem {
 	var problems []Problem
-	for _, p := range all {
-		missing, err := missing(ctx, client, p)
-		if err != nil {
-			return append(problems, fatal("%v", err))
-		}
-		if len(missing) > 0 {
-			problems = append(problems, fatal("no permission to %s %s in all namespaces%s: %s, as examples/existing/rbac.yaml does",
-				strings.Join(missing, ", "), plural(p), user(ctx, client), cure(p, missing)))
-		}
+	lines, err := lacking(ctx, client, all, " in all namespaces")
+	for _, line := range lines {
+		problems = append(problems, fatal("%s, as examples/existing/rbac.yaml does", line))
+	}
+	if err != nil {
+		problems = append(problems, fatal("%v", err))
 	}
 	return problems
 }
@@ -49,32 +46,36 @@ func (c *Cluster) Lacks(ctx context.Context, all []clusters.Permission) ([]strin
 	if err != nil {
 		return nil, fmt.Errorf("make client: %w", err)
 	}
-	var lines []string
+	return lacking(ctx, client, all, "")
+}
+
+// lacking has a line for each permission of which something is missing, with what cures it; those
+// until the error.
+func lacking(ctx context.Context, client kubernetes.Interface, all []clusters.Permission, where string) (lines []string, err error) {
 	for _, p := range all {
-		missing, err := missing(ctx, client, p)
+		verbs, err := missing(ctx, client, p)
 		if err != nil {
-			return nil, err
+			return lines, err
 		}
-		if len(missing) > 0 {
-			lines = append(lines, fmt.Sprintf("no permission to %s %s%s: %s", strings.Join(missing, ", "), plural(p), user(ctx, client), cure(p, missing)))
+		if len(verbs) > 0 {
+			lines = append(lines, fmt.Sprintf("no permission to %s %s%s%s: %s", strings.Join(verbs, ", "), plural(p), where, user(ctx, client), cure(p, verbs)))
 		}
 	}
 	return lines, nil
 }
 
 // missing are the verbs that are not allowed.
-func missing(ctx context.Context, client kubernetes.Interface, p clusters.Permission) ([]string, error) {
-	var missing []string
+func missing(ctx context.Context, client kubernetes.Interface, p clusters.Permission) (verbs []string, err error) {
 	for _, verb := range p.Verbs {
 		ok, err := allowed(ctx, client, p, verb.Name)
 		if err != nil {
 			return nil, fmt.Errorf("can't ask for permissions: create selfsubjectaccessreviews: %w", err)
 		}
 		if !ok {
-			missing = append(missing, verb.Name)
+			verbs = append(verbs, verb.Name)
 		}
 	}
-	return missing, nil
+	return verbs, nil
 }
 
 // cure is the rule of a ClusterRole that grants what is missing.

@@ -54,8 +54,9 @@ func traces(profiles []profile.Profile) []trace {
 	}...)
 }
 
-// Engines tells by the agents that run which engines enforce policies, as far as they are
-// known, by their profiles where they have one. More than one is no mistake of this function: they may fight.
+// Engines tells by the agents that run which engines enforce policies, as far as they are known,
+// by their profiles where they have one. More than one is no mistake of this function: they may
+// fight.
 func (c *Cluster) Engines(ctx context.Context, profiles []profile.Profile) ([]Engine, error) {
 	client, err := kubernetes.NewForConfig(c.REST())
 	if err != nil {

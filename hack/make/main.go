@@ -11,10 +11,10 @@
 // plain root filesystem, for docker import. netassay-image builds this program and the prober for
 // each architecture (amd64 and arm64), and of them the image by which experiments run in clusters:
 // an archive for each, and an OCI layout of all. sonobuoy-image builds Sonobuoy's program from the
-// module hack/sonobuoy, and of it the image of aggregator and workers. kubernetes finds or builds the Kubernetes programs
-// that tests and labs run, and links them into one directory, for tests that look for them
-// there by KUBEBUILDER_ASSETS. node-image makes sure that Docker has the node image of the
-// clusters that kind starts, and says its name.
+// module hack/sonobuoy, and of it the image of aggregator and workers. kubernetes finds or builds the
+// Kubernetes programs that tests and labs run, and links them into one directory, for tests that
+// look for them there by KUBEBUILDER_ASSETS. node-image makes sure that Docker has the node image
+// of the clusters that kind starts, and says its name.
 package main
 
 import (

@@ -45,7 +45,7 @@ func (f *scaleFlags) asGuest(flags *pflag.FlagSet) error {
 	}
 	f.bed.Engine, f.bed.Beside = "", false
 	f.engines = []string{f.bed.EngineName()}
-	f.cfg.Guest = &scalerun.Guest{Label: fixture.RunLabel, Run: runner.NewID()}
+	f.cfg.Guest = &scalerun.Guest{} // each turn has one of its own, once the cluster is known
 	if !flags.Changed("profile") {
 		f.profile = "guest"
 	}
@@ -56,52 +56,55 @@ func (f *scaleFlags) asGuest(flags *pflag.FlagSet) error {
 }
 
 // runGuest measures the engine of a cluster that was there before, or says what that would cost.
+// What the cluster lacks is told before there is a result directory.
 func runGuest(ctx context.Context, stdio IO, f scaleFlags) error {
-	if !f.dryRun {
-		if err := f.bed.run(ctx, stdio, "", f.fits); err != nil {
-			return err // before there is a result directory
-		}
-		return f.bed.inside(ctx, stdio, &f.out, f.label(), func(ctx context.Context) error { return scaleAll(ctx, stdio, f) })
-	}
-	return f.bed.run(ctx, stdio, "", func(ctx context.Context, b *testbed.Testbed) error {
+	err := f.bed.run(ctx, stdio, "", func(ctx context.Context, b *testbed.Testbed) error {
 		cfg := f.cfg
 		cfg.Guest = f.guest(ctx, b)
-		_, err := fmt.Fprintln(stdio.Out, strings.Join(cfg.Plan(), "\n"))
-		return err
+		if f.dryRun {
+			_, err := fmt.Fprintln(stdio.Out, strings.Join(cfg.Plan(), "\n"))
+			return err
+		}
+		return b.Fit(ctx, cfg.Guest.Needs, stdio.say)
 	})
-}
-
-// fits says what the cluster lacks for a turn, when that is too much.
-func (f *scaleFlags) fits(ctx context.Context, b *testbed.Testbed) error {
-	return b.Fit(ctx, f.guest(ctx, b).Needs, func(string) {}) // each turn tells of the rest
+	if err != nil || f.dryRun {
+		return err
+	}
+	return f.bed.inside(ctx, stdio, &f.out, f.label(), func(ctx context.Context) error { return scaleAll(ctx, stdio, f) })
 }
 
 // guest is what is known of the cluster and of its engine. Each turn is a run of its own.
 func (f *scaleFlags) guest(ctx context.Context, b *testbed.Testbed) *scalerun.Guest {
-	g := &scalerun.Guest{Cluster: b.Cluster, Label: fixture.RunLabel, Run: runner.NewID(), PullSecret: b.PullSecret}
+	g := &scalerun.Guest{Cluster: b.Cluster, Label: fixture.RunLabel, Run: runner.NewID(), PullSecret: b.PullSecret, Engine: "unknown"}
 	there, ok := b.Cluster.(*existing.Cluster)
-	if !ok || !f.agentCost {
-		g.Unread = "nobody asked for them (--agent-cost)"
+	if !ok {
+		g.Unread = "nobody knows of this cluster's agents"
 		return g
 	}
-	lines, err := there.Lacks(ctx, scalerun.CostPermissions())
-	if err == nil && len(lines) > 0 {
-		err = fmt.Errorf("%s", strings.Join(lines, "; "))
-	}
-	engines, engineErr := there.Engines(ctx, registry.Profiles())
-	switch {
-	case err != nil:
-		g.Unread = err.Error()
-	case engineErr != nil || len(engines) == 0:
-		g.Unread = existing.Believed(engines, engineErr)
-	}
-	if g.Unread != "" {
+	engines, err := there.Engines(ctx, registry.Profiles())
+	g.Engine = existing.Believed(engines, err)
+	if g.Unread = f.unread(ctx, there); g.Unread != "" {
 		return g
+	}
+	if err != nil || len(engines) == 0 {
+		g.Unread = g.Engine
 	}
 	for _, e := range engines {
 		g.Agents = append(g.Agents, scalerun.Agent{Namespace: e.Namespace, DaemonSet: e.DaemonSet})
 	}
 	return g
+}
+
+// unread is why what agents cost is not read, "" when it may be.
+func (f *scaleFlags) unread(ctx context.Context, there *existing.Cluster) string {
+	if !f.agentCost {
+		return "nobody asked for them (--agent-cost)"
+	}
+	lines, err := there.Lacks(ctx, scalerun.CostPermissions())
+	if err != nil {
+		return err.Error()
+	}
+	return strings.Join(lines, "; ")
 }
 
 // scaleGuest measures the engine that is there, and records what it saw.
@@ -112,12 +115,9 @@ func scaleGuest(ctx context.Context, stdio IO, f scaleFlags, record func(...v1.R
 		cfg.Guest, cfg.Dir, cfg.Name, cfg.Repeat = f.guest(ctx, b), logs, t.Engine, t.Repeat
 		cfg.Record, cfg.Log = record, stdio.say
 		if t.Repeat == 0 {
-			if err := f.recordGuest(ctx, stdio, b, cfg.Guest, record); err != nil {
+			if err := f.recordGuest(ctx, stdio, cfg.Guest, record); err != nil {
 				return err
 			}
-		}
-		if err := b.Fit(ctx, cfg.Guest.Needs, stdio.say); err != nil {
-			return err
 		}
 		for _, line := range cfg.Plan() {
 			stdio.say(line)
@@ -128,15 +128,11 @@ func scaleGuest(ctx context.Context, stdio IO, f scaleFlags, record func(...v1.R
 }
 
 // recordGuest records the conditions anew, now that the cluster is known, and its engine.
-func (f *scaleFlags) recordGuest(ctx context.Context, stdio IO, b *testbed.Testbed, g *scalerun.Guest, record func(...v1.Record)) error {
+func (f *scaleFlags) recordGuest(ctx context.Context, stdio IO, g *scalerun.Guest, record func(...v1.Record)) error {
 	conditions := f.conditions(stdio.command)
 	if err := g.Describe(ctx, conditions); err != nil {
 		return err
 	}
-	described := v1.Engine{Name: f.bed.EngineName(), Version: "unknown"}
-	if there, ok := b.Cluster.(*existing.Cluster); ok {
-		described.Version = existing.Believed(there.Engines(ctx, registry.Profiles()))
-	}
-	record(conditions, &described)
+	record(conditions, &v1.Engine{Name: f.bed.EngineName(), Version: g.Engine})
 	return nil
 }

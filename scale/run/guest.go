@@ -18,6 +18,7 @@ type Guest struct {
 	Cluster    clusters.Cluster
 	Label, Run string  // the label of all namespaces that are made, and its value
 	PullSecret []byte  // in the form of .docker/config.json; nil: nodes need none
+	Engine     string  // what it is believed to be
 	Agents     []Agent // of the engine, whose cost the kubelet tells; none: nobody looks
 	// Unread is why nobody looks.
 	Unread string

@@ -53,21 +53,25 @@ func (k *kubelets) figures(ctx context.Context) ([]figure, error) {
 	}
 	var all measure.Containers
 	var anon, peak int64
+	pods := map[Agent][]string{}
 	for _, a := range k.guest.Agents {
-		pods, err := k.podsOf(ctx, a)
+		names, err := k.podsOf(ctx, a)
 		if err != nil {
 			return nil, err
 		}
-		now, err := k.fresh(ctx, a.Namespace, pods)
+		now, err := k.fresh(ctx, a.Namespace, names)
 		if err != nil {
 			return nil, err
 		}
 		all.WorkingSet, all.CPU = all.WorkingSet+now.WorkingSet, all.CPU+now.CPU
-		page, err := k.page(ctx, "cadvisor")
-		if err != nil {
-			return nil, err
-		}
-		oneAnon, onePeak := measure.ReadPeaks(page, a.Namespace, pods)
+		pods[a] = names
+	}
+	page, err := k.page(ctx, "cadvisor")
+	if err != nil {
+		return nil, err
+	}
+	for a, names := range pods {
+		oneAnon, onePeak := measure.ReadPeaks(page, a.Namespace, names)
 		anon, peak = anon+oneAnon, peak+onePeak
 	}
 	out := []figure{bytesOf("cgroup-working-set", all.WorkingSet), {"cpu-total", "s", all.CPU}}

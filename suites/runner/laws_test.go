@@ -137,6 +137,23 @@ func TestAStarvedMachineMovesTheDeadline(t *testing.T) {
 	}
 }
 
+// lose has the world lose what lost says of each probe in turn: how many policies are in force, and
+// whether it is one between two pods that is allowed.
+func (w *world) lose(lost func(policies int, open bool) bool) {
+	var mu sync.Mutex
+	correct := w.verdict
+	w.verdict = func(f model.Flow) model.Verdict {
+		v := correct(f)
+		open := v == model.Allow && !isNode(f.Client) && f.Client != f.Server
+		mu.Lock()
+		defer mu.Unlock()
+		if lost(len(w.seen(w.delay).snapshot.Policies), open) {
+			return model.Deny
+		}
+		return v
+	}
+}
+
 // One lost probe is no outage, until one is lost again when the case is played once more.
 func TestALoneLossIsLookedAtAgain(t *testing.T) {
 	for _, tc := range []struct {
@@ -149,21 +166,15 @@ func TestALoneLossIsLookedAtAgain(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
-				var mu sync.Mutex
 				lost, armed := 0, false
-				correct := w.verdict
-				w.verdict = func(f model.Flow) model.Verdict {
-					v := correct(f)
-					mu.Lock()
-					defer mu.Unlock()
-					policies := len(w.seen(w.delay).snapshot.Policies)
+				w.lose(func(policies int, open bool) bool {
 					armed = armed || policies == 0
-					if policies == 0 || !armed || lost == tc.losses || v != model.Allow || isNode(f.Client) || f.Client == f.Server || w.sinceWrite() < 200*time.Millisecond {
-						return v
+					if policies == 0 || !armed || lost == tc.losses || !open || w.sinceWrite() < 200*time.Millisecond {
+						return false
 					}
 					lost, armed = lost+1, false
-					return model.Deny
-				}
+					return true
+				})
 				cfg := w.config(loadCases(t, "isolation-deny-ingress")...)
 				cfg.Parallel = 1
 				run := w.run(t, cfg)
@@ -193,24 +204,15 @@ func TestAStarvedMachineLosesProbes(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
-				var mu sync.Mutex
 				plays, between := 0, true
-				correct := w.verdict
-				w.verdict = func(f model.Flow) model.Verdict {
-					v := correct(f)
-					mu.Lock()
-					defer mu.Unlock()
-					policies := len(w.seen(w.delay).snapshot.Policies)
+				w.lose(func(policies int, open bool) bool {
 					if between && policies > 0 {
 						plays++
 					}
 					between = policies == 0
 					since := w.sinceWrite() - 200*time.Millisecond
-					if between || plays > tc.plays || v != model.Allow || isNode(f.Client) || f.Client == f.Server || since < 0 || since > tc.lasts {
-						return v
-					}
-					return model.Deny
-				}
+					return !between && plays <= tc.plays && open && since >= 0 && since <= tc.lasts
+				})
 				cfg := w.config(loadCases(t, "isolation-deny-ingress")...)
 				cfg.Parallel = 1
 				cfg.Processor = func() (had, waited time.Duration) {
