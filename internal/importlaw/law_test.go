@@ -32,6 +32,7 @@ func pure() []string {
 		"./enforcer/plan", "./enforcer/render", "./enforcer/cidr", "./enforcer/match",
 		"./enforcer/iptsim", "./model/gen", "./reports/v1", "./reports/diff", "./reports/page", "./reports/published", "./reports/render", "./reports/schema", "./reports/status", "./reports/metrics", "./reports/trend", "./reports/trendpage", "./reports/trend/changepoint",
 		"./scale/profile", "./scale/load", "./scale/stats", "./scale/compare", "./scale/summary",
+		"./reach/inventory",
 	}
 }
 
@@ -188,6 +189,12 @@ func harness() []rule {
 			why:    "experiments don't know each other: what two of them need stands below both",
 			from:   []string{"./suites/..."},
 			forbid: []string{"./scale/..."},
+			tests:  true,
+		},
+		{
+			why:    "what people's own policies mean is the oracle's to say: a second reading, of the enforcer, would be one too many",
+			from:   []string{"./reach/..."},
+			forbid: []string{"./enforcer/...", "./scale/...", "./internal/cli"},
 			tests:  true,
 		},
 		{

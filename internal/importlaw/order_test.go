@@ -70,7 +70,7 @@ func places() []directory {
 	}
 }
 
-// experiments don't see each other.
+// experiments don't see each other, but for reach, which asks the oracle.
 func experiments() []directory {
 	below := []string{"leaves", "model", "probe", "engines", "clusters", "testbed", "reports"}
 	return []directory{
@@ -89,6 +89,9 @@ func experiments() []directory {
 			{"scale/hollow", "scale/summary"},
 			{"scale/run"},
 		}},
+		{name: "reach", sees: append(below, "suites"), rows: [][]string{
+			{"reach/inventory"},
+		}},
 	}
 }
 
@@ -105,7 +108,7 @@ func programs() []directory {
 		}},
 		{
 			name: "internal/cli",
-			sees: []string{"leaves", "model", "probe", "engines", "clusters", "testbed", "reports", "incluster", "suites", "scale"},
+			sees: []string{"leaves", "model", "probe", "engines", "clusters", "testbed", "reports", "incluster", "suites", "scale", "reach"},
 			rows: [][]string{{"internal/cli"}},
 		},
 		{name: "cmd/netassay", sees: []string{"leaves", "model", "testbed", "enforcer", "internal/cli"}, rows: [][]string{{"cmd/netassay"}}},
