@@ -30,6 +30,7 @@ func foundations() []directory {
 	return []directory{
 		{name: "leaves", rows: [][]string{
 			{"internal/flock", "internal/image", "internal/process", "internal/sandbox", "internal/suggest", "internal/terminal", "internal/terminal/terminaltest", "kind-configs"},
+			{"internal/strictyaml"},
 		}},
 		{name: "model", rows: [][]string{{"model"}, {"model/gen"}}},
 		{name: "probe", sees: []string{"model"}, rows: [][]string{

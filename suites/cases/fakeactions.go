@@ -12,6 +12,7 @@ import (
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	netv1 "k8s.io/api/networking/v1"
 
+	"github.com/netassay/netassay/internal/strictyaml"
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/suites/oracle"
 )
@@ -323,5 +324,5 @@ func logical[T any](objects []T, split func(T) (namespace, rest string)) []strin
 }
 
 func missing(kind, name string, valid []string) error {
-	return fmt.Errorf("%s %q does not exist in this step%s", kind, name, nearest(name, valid))
+	return fmt.Errorf("%s %q does not exist in this step%s", kind, name, strictyaml.Nearest(name, valid))
 }

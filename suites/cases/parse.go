@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/netassay/netassay/internal/strictyaml"
 	"github.com/netassay/netassay/model"
 )
 
@@ -35,7 +36,7 @@ func Parse(name string, data []byte) (Case, error) {
 		return Case{}, err
 	}
 	var h header
-	if err := p.header.decode(&h); err != nil {
+	if err := p.header.Decode(&h); err != nil {
 		return Case{}, err
 	}
 	p.meta(h)
@@ -61,18 +62,18 @@ func newParser(name string, data []byte) (*parser, error) {
 		p.fakes[i] = NewFakeCluster(f.List()...)
 	}
 	for _, d := range docs {
-		if d.name == headerName {
+		if d.Name == headerName {
 			p.header = d
 		} else {
-			p.files[d.name] = d
+			p.files[d.Name] = d
 		}
 	}
-	whole := &document{archive: name, name: "name of the file", data: data}
+	whole := &document{File: name, Name: "name of the file", Data: data}
 	if p.header == nil {
-		return nil, whole.errorAt(1, "has no file %s; begin it with -- %s --", headerName, headerName)
+		return nil, whole.ErrorAt(1, "has no file %s; begin it with -- %s --", headerName, headerName)
 	}
 	if !kebab.MatchString(name) {
-		return nil, whole.errorAt(1, "is not like this-is-a-case.txtar")
+		return nil, whole.ErrorAt(1, "is not like this-is-a-case.txtar")
 	}
 	p.kase.Name = strings.TrimSuffix(name, ".txtar")
 	return p, nil
@@ -80,7 +81,7 @@ func newParser(name string, data []byte) (*parser, error) {
 
 // fail notes an error at a node of case.yaml.
 func (p *parser) fail(n *yaml.Node, format string, args ...any) {
-	p.errs = append(p.errs, p.header.errorOn(n, format, args...))
+	p.errs = append(p.errs, p.header.ErrorOn(n, format, args...))
 }
 
 // meta reads all that is not a step.
@@ -93,19 +94,19 @@ func (p *parser) meta(h header) {
 	p.required("steps", len(h.Steps) == 0)
 	for i, n := range h.Upstream {
 		if n < 1 || n > UpstreamCases {
-			p.fail(p.header.at("upstream", i), "upstream test %d does not exist; valid are 1 to %d", n, UpstreamCases)
+			p.fail(p.header.At("upstream", i), "upstream test %d does not exist; valid are 1 to %d", n, UpstreamCases)
 		}
 	}
 	for i, f := range h.Features {
 		if valid := FeatureNames(); !slices.Contains(valid, f) {
-			p.fail(p.header.at("features", i), "unknown feature %q%s", f, nearest(f, slices.Sorted(slices.Values(valid))))
+			p.fail(p.header.At("features", i), "unknown feature %q%s", f, strictyaml.Nearest(f, slices.Sorted(slices.Values(valid))))
 		}
 		c.Features = append(c.Features, Feature(f))
 	}
 	for i, s := range h.Probes {
 		probe, err := parseProbe(s)
 		if err != nil {
-			p.fail(p.header.at("probes", i), "%v", err)
+			p.fail(p.header.At("probes", i), "%v", err)
 		}
 		c.Probes = append(c.Probes, probe)
 	}
@@ -128,7 +129,7 @@ func (p *parser) required(field string, absent bool) {
 func (p *parser) places(h header) {
 	for i, s := range h.Paths {
 		if !slices.Contains(Paths(), Path(s)) {
-			p.fail(p.header.at("paths", i), "unknown path %q; valid are pod, service, nodeport, nodeport-remote", s)
+			p.fail(p.header.At("paths", i), "unknown path %q; valid are pod, service, nodeport, nodeport-remote", s)
 		}
 		p.kase.Paths = append(p.kase.Paths, Path(s))
 	}
@@ -137,14 +138,14 @@ func (p *parser) places(h header) {
 	}
 	for i, s := range h.Nodes {
 		if NodeRole(s) != NodeClient && NodeRole(s) != NodeServer {
-			p.fail(p.header.at("nodes", i), "unknown role %q of nodes; valid are client, server", s)
+			p.fail(p.header.At("nodes", i), "unknown role %q of nodes; valid are client, server", s)
 		}
 		p.kase.Nodes = append(p.kase.Nodes, NodeRole(s))
 	}
 	for i, s := range h.World {
 		addr, err := netip.ParseAddr(s)
 		if err != nil || !slices.ContainsFunc(model.OutsideRanges(), func(r netip.Prefix) bool { return r.Contains(addr) }) {
-			p.fail(p.header.at("world", i), "%q is no address outside of clusters; valid are those of %v", s, model.OutsideRanges())
+			p.fail(p.header.At("world", i), "%q is no address outside of clusters; valid are those of %v", s, model.OutsideRanges())
 		}
 		p.kase.World = append(p.kase.World, addr)
 	}
@@ -152,25 +153,25 @@ func (p *parser) places(h header) {
 
 // step reads one step and makes its changes on a fake cluster.
 func (p *parser) step(i int, h headerStep) {
-	node := p.header.at("steps", i)
+	node := p.header.At("steps", i)
 	if h.Name == "" {
 		p.fail(node, `step has no "name"`)
 	}
 	if slices.ContainsFunc(p.kase.Steps, func(s Step) bool { return s.Name == h.Name }) {
-		p.fail(p.header.at("steps", i, "name"), "a second step of this name; give it another one")
+		p.fail(p.header.At("steps", i, "name"), "a second step of this name; give it another one")
 	}
 	if len(h.Do) == 0 && i > 0 {
 		p.fail(node, `step does nothing; only the first one can be without "do"`)
 	}
 	s := Step{Name: h.Name}
 	for j, ha := range h.Do {
-		at := p.header.at("steps", i, "do", j)
+		at := p.header.At("steps", i, "do", j)
 		if a, ok := p.action(at, ha); ok {
 			s.Do = append(s.Do, a)
 			p.run(at, a)
 		}
 	}
-	s.Expect = p.expects(p.header.at("steps", i, "expect"), h.Expect, s)
+	s.Expect = p.expects(p.header.At("steps", i, "expect"), h.Expect, s)
 	p.kase.Steps = append(p.kase.Steps, s)
 }
 
@@ -182,7 +183,7 @@ func (p *parser) run(at *yaml.Node, a Action) {
 			continue
 		}
 		if m := quotedPlaceholder.FindStringSubmatch(err.Error()); m != nil && p.source != nil {
-			p.errs = append(p.errs, p.source.errorText(m[1], err))
+			p.errs = append(p.errs, p.source.ErrorText(m[1], err))
 		} else {
 			p.fail(at, "%v", err)
 		}
@@ -204,7 +205,7 @@ func (p *parser) expects(at *yaml.Node, text string, s Step) []Expect {
 		if !ok {
 			continue
 		}
-		e.Line = p.header.above + at.Line + first + i
+		e.Line = p.header.Above + at.Line + first + i
 		if err == nil {
 			err = p.meaning(e)
 		}
@@ -212,7 +213,7 @@ func (p *parser) expects(at *yaml.Node, text string, s Step) []Expect {
 			err = p.meansNever(s, e)
 		}
 		if err != nil {
-			p.errs = append(p.errs, p.header.errorAt(at.Line+first+i, "%v", err))
+			p.errs = append(p.errs, p.header.ErrorAt(at.Line+first+i, "%v", err))
 		}
 		all = append(all, e)
 	}
@@ -223,7 +224,7 @@ func (p *parser) expects(at *yaml.Node, text string, s Step) []Expect {
 func (p *parser) unused() {
 	for _, name := range slices.Sorted(maps.Keys(p.files)) {
 		if !p.used[name] {
-			p.errs = append(p.errs, p.files[name].errorAt(0, "no step uses this file; apply it or remove it"))
+			p.errs = append(p.errs, p.files[name].ErrorAt(0, "no step uses this file; apply it or remove it"))
 		}
 	}
 }

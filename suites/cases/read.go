@@ -11,8 +11,8 @@ import (
 	"go.yaml.in/yaml/v3"
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
-	sigsyaml "sigs.k8s.io/yaml"
 
+	"github.com/netassay/netassay/internal/strictyaml"
 	"github.com/netassay/netassay/model"
 )
 
@@ -78,7 +78,7 @@ func (p *parser) repeat(at *yaml.Node, h headerRepeat) Repeat {
 func (p *parser) restart(at *yaml.Node, h headerRestart) Restart {
 	r := Restart{Part: Part(h.Part), Do: p.changes(at, "restart", h.Do)}
 	if !r.Part.known() {
-		p.fail(at, "restart can't kill the part %q%s", h.Part, nearest(h.Part, parts()))
+		p.fail(at, "restart can't kill the part %q%s", h.Part, strictyaml.Nearest(h.Part, parts()))
 	}
 	return r
 }
@@ -87,7 +87,7 @@ func (p *parser) restart(at *yaml.Node, h headerRestart) Restart {
 func (p *parser) changes(at *yaml.Node, outer string, do []headerAction) []Action {
 	var all []Action
 	for i, one := range do {
-		a, ok := p.action(child(child(at.Content[1], "do"), i), one)
+		a, ok := p.action(strictyaml.Child(strictyaml.Child(at.Content[1], "do"), i), one)
 		switch a.(type) {
 		case ApplyPolicy, PatchPolicy, DeletePolicy, LabelPod, LabelNamespace:
 		default:
@@ -104,7 +104,7 @@ func (p *parser) changes(at *yaml.Node, outer string, do []headerAction) []Actio
 func (p *parser) file(at *yaml.Node, name string) *document {
 	d, ok := p.files[name]
 	if !ok {
-		p.fail(at, "file %q is not in this archive%s", name, nearest(name, slices.Sorted(maps.Keys(p.files))))
+		p.fail(at, "file %q is not in this archive%s", name, strictyaml.Nearest(name, slices.Sorted(maps.Keys(p.files))))
 		return nil
 	}
 	p.used[name] = true
@@ -118,15 +118,15 @@ func (p *parser) policy(at *yaml.Node, file string) *netv1.NetworkPolicy {
 		return nil
 	}
 	var policy netv1.NetworkPolicy
-	if err := d.decode(&policy); err != nil {
+	if err := d.Decode(&policy); err != nil {
 		p.errs = append(p.errs, err)
 		return nil
 	}
 	if policy.APIVersion != netv1.SchemeGroupVersion.String() || policy.Kind != "NetworkPolicy" {
-		p.errs = append(p.errs, d.errorOn(d.root, "want apiVersion networking.k8s.io/v1 and kind NetworkPolicy"))
+		p.errs = append(p.errs, d.ErrorOn(d.Root, "want apiVersion networking.k8s.io/v1 and kind NetworkPolicy"))
 	}
 	if policy.Name == "" || policy.Namespace == "" {
-		p.errs = append(p.errs, d.errorOn(d.at("metadata"), "metadata needs a name and a namespace"))
+		p.errs = append(p.errs, d.ErrorOn(d.At("metadata"), "metadata needs a name and a namespace"))
 	}
 	return &policy
 }
@@ -137,13 +137,13 @@ func (p *parser) patch(at *yaml.Node, h headerPatch) PatchPolicy {
 		return patch
 	}
 	// A merge patch has the fields of a policy, and null for those that it removes.
-	if err := d.decode(&netv1.NetworkPolicy{}); err != nil {
+	if err := d.Decode(&netv1.NetworkPolicy{}); err != nil {
 		p.errs = append(p.errs, err)
 		return patch
 	}
-	merge, err := sigsyaml.YAMLToJSON(d.data)
+	merge, err := d.JSON()
 	if err != nil {
-		p.errs = append(p.errs, d.syntaxError(err))
+		p.errs = append(p.errs, err)
 	}
 	patch.Merge = merge
 	return patch

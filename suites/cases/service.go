@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/netassay/netassay/internal/strictyaml"
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/suites/oracle"
 )
@@ -246,7 +247,7 @@ func (p *parser) newService(at *yaml.Node, h headerService) Front {
 		s.Type = ClusterIP
 	}
 	if types := []string{string(ClusterIP), string(NodePort), string(Headless)}; !slices.Contains(types, string(s.Type)) {
-		p.fail(at, "unknown type %q of a Service%s", s.Type, nearest(h.Type, types))
+		p.fail(at, "unknown type %q of a Service%s", s.Type, strictyaml.Nearest(h.Type, types))
 	}
 	for _, policy := range []string{h.ExternalTrafficPolicy, h.InternalTrafficPolicy} {
 		if policy != "" && policy != "Local" && policy != "Cluster" {

@@ -1,4 +1,4 @@
-package cases
+package strictyaml
 
 import (
 	"encoding/json"
@@ -16,15 +16,18 @@ import (
 // check holds the document's nodes against the type that it will be decoded into: unknown
 // and repeated fields and values of a wrong kind are errors with their lines, which the
 // decoders of YAML and JSON can't give.
-func (d *document) check(into any) error {
-	return d.checkNode(d.root, reflect.TypeOf(into))
+func (d *Document) check(into any) error {
+	return d.checkNode(d.Root, reflect.TypeOf(into))
 }
 
 var jsonUnmarshaler = reflect.TypeFor[json.Unmarshaler]()
 
-func (d *document) checkNode(n *yaml.Node, t reflect.Type) error {
+func (d *Document) checkNode(n *yaml.Node, t reflect.Type) error {
 	if n.Kind == yaml.AliasNode {
-		return d.errorOn(n, "aliases are not used in case files; write it out")
+		if !d.Aliases {
+			return d.ErrorOn(n, "aliases are not used in case files; write it out")
+		}
+		n = n.Alias
 	}
 	if n.Tag == "!!null" {
 		return nil
@@ -47,34 +50,40 @@ func (d *document) checkNode(n *yaml.Node, t reflect.Type) error {
 	}
 }
 
-func (d *document) checkStruct(n *yaml.Node, t reflect.Type) error {
+func (d *Document) checkStruct(n *yaml.Node, t reflect.Type) error {
 	if n.Kind != yaml.MappingNode {
-		return d.errorOn(n, "want fields (%s), have %s", strings.Join(fieldNames(t), ", "), kindName(n))
+		return d.ErrorOn(n, "want fields (%s), have %s", strings.Join(fieldNames(t), ", "), kindName(n))
 	}
 	fields := fieldTypes(t)
 	return d.eachPair(n, func(key, value *yaml.Node) error {
 		field, ok := fields[key.Value]
-		if !ok {
-			return d.errorOn(key, "unknown field %q%s", key.Value, nearest(key.Value, fieldNames(t)))
+		switch {
+		case ok:
+			return d.checkNode(value, field)
+		case d.Aliases && key.Tag == "!!merge":
+			return d.checkNode(value, t)
+		case d.Partial:
+			return nil
+		default:
+			return d.ErrorOn(key, "unknown field %q%s", key.Value, Nearest(key.Value, fieldNames(t)))
 		}
-		return d.checkNode(value, field)
 	})
 }
 
-func (d *document) checkMap(n *yaml.Node, t reflect.Type) error {
+func (d *Document) checkMap(n *yaml.Node, t reflect.Type) error {
 	if n.Kind != yaml.MappingNode {
-		return d.errorOn(n, "want a map, have %s", kindName(n))
+		return d.ErrorOn(n, "want a map, have %s", kindName(n))
 	}
 	return d.eachPair(n, func(_, value *yaml.Node) error { return d.checkNode(value, t.Elem()) })
 }
 
-func (d *document) eachPair(n *yaml.Node, check func(key, value *yaml.Node) error) error {
+func (d *Document) eachPair(n *yaml.Node, check func(key, value *yaml.Node) error) error {
 	var errs []error
 	seen := map[string]bool{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i]
 		if seen[key.Value] {
-			errs = append(errs, d.errorOn(key, "field %q is given twice; remove one", key.Value))
+			errs = append(errs, d.ErrorOn(key, "field %q is given twice; remove one", key.Value))
 		}
 		seen[key.Value] = true
 		errs = append(errs, check(key, n.Content[i+1]))
@@ -82,9 +91,9 @@ func (d *document) eachPair(n *yaml.Node, check func(key, value *yaml.Node) erro
 	return errors.Join(errs...)
 }
 
-func (d *document) checkList(n *yaml.Node, t reflect.Type) error {
+func (d *Document) checkList(n *yaml.Node, t reflect.Type) error {
 	if n.Kind != yaml.SequenceNode {
-		return d.errorOn(n, "want a list, have %s", kindName(n))
+		return d.ErrorOn(n, "want a list, have %s", kindName(n))
 	}
 	var errs []error
 	for _, item := range n.Content {
@@ -93,14 +102,14 @@ func (d *document) checkList(n *yaml.Node, t reflect.Type) error {
 	return errors.Join(errs...)
 }
 
-func (d *document) checkScalar(n *yaml.Node, kind reflect.Kind) error {
+func (d *Document) checkScalar(n *yaml.Node, kind reflect.Kind) error {
 	switch {
 	case n.Kind != yaml.ScalarNode:
-		return d.errorOn(n, "want a single value, have %s", kindName(n))
+		return d.ErrorOn(n, "want a single value, have %s", kindName(n))
 	case kind == reflect.String && (n.Tag != "!!str" || bareBoolean(n)):
-		return d.errorOn(n, "%s is not a string in YAML; put it in quotes", n.Value)
+		return d.ErrorOn(n, "%s is not a string in YAML; put it in quotes", n.Value)
 	case kind >= reflect.Int && kind <= reflect.Uint64 && n.Tag != "!!int":
-		return d.errorOn(n, "want a number, have %q", n.Value)
+		return d.ErrorOn(n, "want a number, have %q", n.Value)
 	}
 	return nil
 }
@@ -141,8 +150,8 @@ func fieldTypes(t reflect.Type) map[string]reflect.Type {
 
 func fieldNames(t reflect.Type) []string { return slices.Sorted(maps.Keys(fieldTypes(t))) }
 
-// nearest is a hint that ends an error: the valid names near to this one, or all of them.
-func nearest(name string, valid []string) string {
+// Nearest is a hint that ends an error: the valid names near to this one, or all of them.
+func Nearest(name string, valid []string) string {
 	if near := suggest.Nearest(name, valid); len(near) > 0 {
 		return "; did you mean " + strings.Join(near, ", ") + "?"
 	}
