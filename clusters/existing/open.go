@@ -67,6 +67,16 @@ func Open(ctx context.Context, o Options) (*Cluster, error) {
 	return c, nil
 }
 
+// Connect is a cluster of which nothing is known yet but how it is reached, for those who only
+// read: nothing is asked of it.
+func Connect(o Options) (*Cluster, error) {
+	cfg, name, _, err := reach(o)
+	if err != nil {
+		return nil, err
+	}
+	return FromREST(cfg, name, nil, nil, nil), nil
+}
+
 // reach is the configuration by kubectl's rules, and a name for the cluster. inside says that it
 // is the one that this pod is in.
 func reach(o Options) (cfg *rest.Config, name string, inside bool, err error) {

@@ -48,8 +48,11 @@ type ServicePort struct {
 // Kind counts objects of one kind.
 type Kind struct {
 	APIVersion, Kind string
-	N                int
+	N                int // or Uncounted
 }
+
+// Uncounted says that the API server has a kind, and that whoever asked may not list it.
+const Uncounted = -1
 
 // String is "Kind.group": what kubectl calls it.
 func (k Kind) String() string {
