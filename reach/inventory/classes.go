@@ -22,9 +22,10 @@ type Class struct {
 }
 
 // Classes groups the pods, in the order of their first member. Pods that split says different
-// things of are in different classes; nil splits nothing.
-func (v *Inventory) Classes(split func(*model.Pod) string) []Class {
-	drop := v.unselected()
+// things of are in different classes; nil splits nothing. What the other policies select by tells
+// pods apart too.
+func (v *Inventory) Classes(split func(*model.Pod) string, others ...*netv1.NetworkPolicy) []Class {
+	drop := v.unselected(others)
 	var out []Class
 	at := map[string]int{}
 	for i := range v.Pods {
@@ -81,10 +82,10 @@ func generated() []string {
 	}
 }
 
-// unselected are the generated labels that no selector of a policy or a Service asks for.
-func (v *Inventory) unselected() []string {
+// unselected are the generated labels that no selector of these policies or of a Service asks for.
+func (v *Inventory) unselected(others []*netv1.NetworkPolicy) []string {
 	asked := map[string]bool{}
-	for _, p := range v.Policies {
+	for _, p := range slices.Concat(v.Policies, others) {
 		for _, s := range Selectors(&p.Spec) {
 			for k := range s.MatchLabels {
 				asked[k] = true

@@ -27,11 +27,11 @@ func Evaluate(s model.Snapshot, f model.Flow) Decision {
 	if undefined != "" {
 		return Decision{model.Undefined, undefined}
 	}
-	return both(egressDecision(s, f, client, server), ingressDecision(s, f, client, server))
+	return Both(egressDecision(s, f, client, server), ingressDecision(s, f, client, server))
 }
 
-// both is what two sides together decide.
-func both(egress, ingress Decision) Decision {
+// Both is what the two sides of a flow together decide.
+func Both(egress, ingress Decision) Decision {
 	switch {
 	case egress.Verdict == model.Allow && ingress.Verdict == model.Allow,
 		egress.Verdict == model.Deny && ingress.Verdict == model.Deny:

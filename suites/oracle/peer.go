@@ -115,12 +115,12 @@ func readable(selector *metav1.LabelSelector) bool {
 //
 // "Within this rule": an address that one peer excepts, another peer or policy can allow.
 func matchesIPBlock(block *netv1.IPBlock, addr netip.Addr) bool {
-	cidr, ok := parseCIDR(block.CIDR)
+	cidr, ok := ParseCIDR(block.CIDR)
 	if !ok || !cidr.Contains(addr) {
 		return false
 	}
 	for _, e := range block.Except {
-		except, ok := parseCIDR(e)
+		except, ok := ParseCIDR(e)
 		if !ok || except.Contains(addr) {
 			return false
 		}
@@ -128,10 +128,10 @@ func matchesIPBlock(block *netv1.IPBlock, addr netip.Addr) bool {
 	return true
 }
 
-// parseCIDR reads a CIDR as the API server's own validation does (or did, when the object
+// ParseCIDR reads a CIDR as the API server's own validation does (or did, when the object
 // was stored): host bits are ignored, leading zeros are decimal, and an IPv4-mapped block
 // of at least 96 bits is the IPv4 block in it.
-func parseCIDR(text string) (netip.Prefix, bool) {
+func ParseCIDR(text string) (netip.Prefix, bool) {
 	address, length, ok := strings.Cut(text, "/")
 	if !ok {
 		return netip.Prefix{}, false

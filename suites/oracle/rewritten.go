@@ -39,9 +39,9 @@ func EvaluateRewritten(s model.Snapshot, f model.Flow, r Rewriting) Decision {
 		early.Client = source
 		ingress = append(ingress, ingressDecision(s, early, nil, server))
 	}
-	first := both(egress[0], ingress[0])
+	first := Both(egress[0], ingress[0])
 	for _, e := range egress {
-		if slices.ContainsFunc(ingress, func(i Decision) bool { return both(e, i).Verdict != first.Verdict }) {
+		if slices.ContainsFunc(ingress, func(i Decision) bool { return Both(e, i).Verdict != first.Verdict }) {
 			return Decision{model.Undefined, "undefined: it depends on when addresses are rewritten; as they are at both ends, " + first.Reason}
 		}
 	}
