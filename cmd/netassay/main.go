@@ -19,7 +19,7 @@ func main() {
 	testbed.ServeLab()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	os.Exit(cli.Main(ctx, os.Args[1:], cli.IO{Out: os.Stdout, Err: os.Stderr, Paper: paper}))
+	os.Exit(cli.Main(ctx, os.Args[1:], cli.IO{Out: os.Stdout, Err: os.Stderr, In: os.Stdin, Paper: paper}))
 }
 
 // paper walks packets through the rules that the reference enforcer would write in a state. It

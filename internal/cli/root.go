@@ -18,11 +18,13 @@ import (
 	"github.com/netassay/netassay/suites/fuzz"
 )
 
-// IO is where a command writes: results to Out, progress and errors to Err. It also has what
+// IO is where a command writes, results to Out, progress and errors to Err, and what it may read. It also has what
 // only the program can give.
 type IO struct {
 	Out io.Writer
 	Err io.Writer
+	// In is what the path - reads; nil: nothing.
+	In io.Reader
 	// Paper is the reference enforcer, asked without a kernel; nil in programs that lack it.
 	Paper fuzz.Paper
 
@@ -56,6 +58,7 @@ into a cache; later ones start in seconds.`,
   netassay footprint                       # what one agent costs at 250 nodes, 20,000 pods
   netassay nightly                         # the standard set, and what has changed since when
   netassay verify                          # the AKS documentation's own check
+  netassay reach -f deploy/                # who can talk to whom by your own policies
   netassay lab up                          # a cluster to play with; kubectl works`,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
@@ -77,6 +80,8 @@ into a cache; later ones start in seconds.`,
 		newTrend(stdio),
 		newReport(stdio),
 		newDiff(stdio),
+		newSnapshot(stdio),
+		newReach(stdio),
 		newCases(stdio),
 		newEngines(stdio),
 		newSonobuoy(stdio),

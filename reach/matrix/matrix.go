@@ -36,6 +36,8 @@ type Matrix struct {
 	byPod  map[int]int        // class by index of pod
 	byAddr map[netip.Addr]int // class by address of pod
 	byKey  map[string]int
+	byName map[string]int  // class by namespace/name of a pod
+	onHost map[string]bool // by namespace/name of a pod
 }
 
 // Of makes the classes; flows are computed when they are asked for.
@@ -56,18 +58,28 @@ func Of(v *inventory.Inventory, o Options) *Matrix {
 	for _, p := range v.Policies {
 		m.byNS[p.Namespace] = append(m.byNS[p.Namespace], p)
 	}
+	m.index(v, w)
+	m.ends = make([]map[netv1.PolicyType]*side, len(m.Classes))
+	return m
+}
+
+// index prepares to find classes.
+func (m *Matrix) index(v *inventory.Inventory, w *world) {
 	m.world, m.byPod, m.byAddr, m.byKey = w, map[int]int{}, map[netip.Addr]int{}, map[string]int{}
+	m.byName, m.onHost = map[string]int{}, map[string]bool{}
+	for i := range v.Pods {
+		m.onHost[v.Pods[i].Key()] = v.Pods[i].HostNetwork
+	}
 	for i := range m.Classes {
 		m.byKey[m.Classes[i].Key] = i
 		for _, p := range m.Classes[i].Members {
 			m.byPod[p] = i
+			m.byName[v.Pods[p].Key()] = i
 			for _, a := range v.Pods[p].IPs {
 				m.byAddr[a] = i
 			}
 		}
 	}
-	m.ends = make([]map[netv1.PolicyType]*side, len(m.Classes))
-	return m
 }
 
 // ByKey finds a class by its key.

@@ -1,0 +1,171 @@
+package tell
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/reach/inventory"
+	"github.com/netassay/netassay/reach/matrix"
+)
+
+// Version is of the form of the JSON of this package's reports.
+const Version = 1
+
+// Report is what a matrix says of some of its classes.
+type Report struct {
+	Kind    string   `json:"kind"` // "netassay-reach"
+	Version int      `json:"version"`
+	Notes   []string `json:"notes,omitempty"`
+	Classes []Class  `json:"classes"`
+	Flows   []Flow   `json:"flows"`
+}
+
+// Class is pods, nodes or addresses that no policy tells apart.
+type Class struct {
+	Name      string            `json:"name"`
+	Kind      matrix.Kind       `json:"kind"`
+	Namespace string            `json:"namespace,omitempty"`
+	Labels    map[string]string `json:"labels,omitempty"`
+	Ports     []string          `json:"ports,omitempty"` // that its pods declare
+	Count     int               `json:"count,omitempty"`
+	Examples  []string          `json:"examples,omitempty"`
+}
+
+// Flow is what may pass from one class to another, by the families for which it is the same.
+// Ranges of ports are like 80/TCP, 1-79/TCP, and TCP for all.
+type Flow struct {
+	From      string         `json:"from"`
+	To        string         `json:"to"`
+	Families  []model.Family `json:"families"`
+	Allow     []string       `json:"allow,omitempty"`
+	Deny      []string       `json:"deny,omitempty"`
+	Undefined []string       `json:"undefined,omitempty"` // the specification leaves it open
+}
+
+// Reach asks a matrix for all flows between these classes.
+func Reach(m *matrix.Matrix, from, to []int, notes []string) *Report {
+	r := &Report{Kind: "netassay-reach", Version: Version, Notes: notes}
+	for _, i := range sorted(from, to) {
+		r.Classes = append(r.Classes, classOf(&m.Classes[i]))
+	}
+	for _, a := range from {
+		for _, b := range to {
+			r.Flows = append(r.Flows, flowsOf(m, a, b)...)
+		}
+	}
+	return r
+}
+
+func sorted(lists ...[]int) []int {
+	all := slices.Concat(lists...)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func classOf(c *matrix.Class) Class {
+	out := Class{Name: c.Name, Kind: c.Kind, Namespace: c.Pod.Namespace, Labels: c.Pod.Labels, Count: c.Count, Examples: c.Examples}
+	for _, p := range c.Pod.Ports {
+		text := fmt.Sprintf("%d/%s", p.Number, p.Protocol)
+		if p.Name != "" {
+			text += " " + p.Name
+		}
+		out.Ports = append(out.Ports, text)
+	}
+	return out
+}
+
+// flowsOf has one Flow for all families, or one of each where they differ.
+func flowsOf(m *matrix.Matrix, from, to int) []Flow {
+	var out []Flow
+	for _, family := range m.Families {
+		flows := m.Flows(from, to, family)
+		if flows == nil {
+			continue
+		}
+		f := Flow{
+			From: m.Classes[from].Name, To: m.Classes[to].Name, Families: []model.Family{family},
+			Allow: texts(flows.Only(model.Allow)), Deny: texts(flows.Only(model.Deny)), Undefined: texts(flows.Only(model.Undefined)),
+		}
+		if n := len(out); n > 0 && out[n-1].same(f) {
+			out[n-1].Families = append(out[n-1].Families, family)
+			continue
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+func (f Flow) same(g Flow) bool {
+	return slices.Equal(f.Allow, g.Allow) && slices.Equal(f.Deny, g.Deny) && slices.Equal(f.Undefined, g.Undefined)
+}
+
+func texts(ranges matrix.Flows) []string {
+	var out []string
+	for _, r := range ranges {
+		out = append(out, r.String())
+	}
+	return out
+}
+
+// Verdict is the flow in a few words.
+func (f Flow) Verdict() string {
+	switch {
+	case len(f.Deny)+len(f.Undefined) == 0:
+		return "all"
+	case len(f.Allow)+len(f.Undefined) == 0:
+		return "nothing"
+	case len(f.Undefined) > 0 && len(f.Allow)+len(f.Deny) == 0:
+		return "left open by the API"
+	}
+	var parts []string
+	switch {
+	case len(f.Allow) > 3 && len(f.Deny) > 0:
+		parts = append(parts, "all but "+strings.Join(f.Deny, ", "))
+	case len(f.Allow) > 0:
+		parts = append(parts, strings.Join(f.Allow, ", "))
+	}
+	if len(f.Undefined) > 0 {
+		parts = append(parts, "left open: "+strings.Join(f.Undefined, ", "))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// families says for which families a flow is, where that is not all.
+func (f Flow) families(all int) string {
+	if len(f.Families) == all {
+		return ""
+	}
+	var names []string
+	for _, one := range f.Families {
+		names = append(names, string(one))
+	}
+	return " (" + strings.Join(names, ", ") + " only)"
+}
+
+// Notes are what a reader must know of an inventory before believing what its matrix says.
+func Notes(v *inventory.Inventory) []string {
+	var out []string
+	for _, k := range v.Foreign {
+		if k.N == inventory.Uncounted {
+			out = append(out, fmt.Sprintf("there may be objects of kind %s, which may not be listed: they can allow and deny what is not said here", k))
+			continue
+		}
+		out = append(out, fmt.Sprintf("%d of kind %s: not understood, and they can allow and deny what is not said here", k.N, k))
+	}
+	if len(v.Policies) == 0 {
+		out = append(out, "there is no NetworkPolicy: everything may talk to everything")
+	}
+	return out
+}
+
+// labels lists them as kubectl does.
+func (c *Class) labels() string {
+	var out []string
+	for _, k := range slices.Sorted(maps.Keys(c.Labels)) {
+		out = append(out, k+"="+c.Labels[k])
+	}
+	return strings.Join(out, ",")
+}
