@@ -69,7 +69,7 @@ func podClasses(v *inventory.Inventory, in *world, o Options) []Class {
 		var names []string
 		for i, m := range c.Members {
 			p := &v.Pods[m]
-			names = append(names, p.Name)
+			names = append(names, ownerless(p))
 			if i < mostExamples {
 				k.Examples = append(k.Examples, p.Name)
 			}
@@ -84,7 +84,7 @@ func podClasses(v *inventory.Inventory, in *world, o Options) []Class {
 	return unique(out)
 }
 
-// called is what the names have in common, as a workload's pods have its name.
+// called is what the names have in common up to a dash, as a workload's pods have its name.
 func called(names []string) string {
 	common := names[0]
 	for _, n := range names[1:] {
@@ -92,13 +92,23 @@ func called(names []string) string {
 			common = common[:len(common)-1]
 		}
 	}
-	if len(names) == 1 {
-		return common
+	if i := strings.LastIndexByte(common, '-'); i > 0 && len(names) > 1 {
+		return common[:i]
 	}
-	if i := strings.LastIndexByte(common, '-'); i > 0 {
-		common = common[:i]
+	return names[0]
+}
+
+// ownerless is a pod's name without what controllers put behind that of their object.
+func ownerless(p *model.Pod) string {
+	if hash := p.Labels["pod-template-hash"]; hash != "" {
+		if owner, _, ok := strings.Cut(p.Name, "-"+hash); ok && owner != "" {
+			return owner
+		}
 	}
-	return cmp.Or(strings.TrimRight(common, "-~."), names[0])
+	if p.Labels["statefulset.kubernetes.io/pod-name"] == p.Name {
+		return p.Name[:max(strings.LastIndexByte(p.Name, '-'), 1)]
+	}
+	return p.Name
 }
 
 // unique numbers classes of one name.

@@ -165,18 +165,22 @@ func (m *Matrix) end(c, other *Class, i int, f model.Family) end {
 
 // Ask is what the oracle says of the two sides of a flow. ok is false when there is no such flow.
 func (m *Matrix) Ask(f Flow) (egress, ingress oracle.Decision, ok bool) {
+	var policies []*netv1.NetworkPolicy
+	var last string
+	for _, i := range []int{f.From, f.To} {
+		if ns := m.Classes[i].Pod.Namespace; ns != last {
+			policies = append(policies, m.byNS[ns]...)
+			last = ns
+		}
+	}
+	return m.AskOf(f, policies)
+}
+
+// AskOf is Ask in a state that has these policies alone.
+func (m *Matrix) AskOf(f Flow, policies []*netv1.NetworkPolicy) (egress, ingress oracle.Decision, ok bool) {
 	client, server, ok := m.endsOf(f.From, f.To, f.Family)
 	if !ok {
 		return oracle.Decision{}, oracle.Decision{}, false
-	}
-	var policies []*netv1.NetworkPolicy
-	for _, p := range []*model.Pod{client.pod, server.pod} {
-		if p != nil {
-			policies = append(policies, m.byNS[p.Namespace]...)
-		}
-	}
-	if client.pod != nil && server.pod != nil && client.pod.Namespace == server.pod.Namespace {
-		policies = m.byNS[client.pod.Namespace]
 	}
 	egress, ingress = m.ask(client, server, f, policies)
 	return egress, ingress, true

@@ -66,11 +66,12 @@ func (m *Matrix) within(ns, name string) (all []int) {
 	return all
 }
 
-// is reports whether the class has the name; those of one name are told apart by a number.
+// is reports whether the class has the name; those of one name are told apart by a
+// number, and the only pod of a workload of manifests has one too.
 func (c *Class) is(name string) bool {
 	_, own, _ := strings.Cut(c.Name, "/")
 	own, _, _ = strings.Cut(own, "#")
-	return own == name || c.Name == c.Pod.Namespace+"/"+name
+	return own == name || own == name+"-0" || c.Name == c.Pod.Namespace+"/"+name
 }
 
 // labelled reports whether the pods have all labels of "a=b,c=d".

@@ -49,13 +49,12 @@ func (r *Report) tiles() page.Tiles {
 // flowTables are a table for each client, folded where there are many.
 func (r *Report) flowTables() []page.Block {
 	var blocks []page.Block
-	families := r.families()
 	for i := 0; i < len(r.Flows); {
 		from := r.Flows[i].From
 		t := page.Table{Head: page.Columns("To", "May reach"), Fold: len(r.Flows) > 60}
 		for ; i < len(r.Flows) && r.Flows[i].From == from; i++ {
 			f := &r.Flows[i]
-			t.Rows = append(t.Rows, []page.Cell{{Text: f.To}, {Text: f.Verdict() + f.families(families), Tone: f.tone()}})
+			t.Rows = append(t.Rows, []page.Cell{{Text: f.To}, {Text: f.Verdict() + r.only(i), Tone: f.tone()}})
 		}
 		t.Caption = fmt.Sprintf("From %s", from)
 		blocks = append(blocks, t)

@@ -133,9 +133,13 @@ func (f Flow) Verdict() string {
 	return strings.Join(parts, "; ")
 }
 
-// families says for which families a flow is, where that is not all.
-func (f Flow) families(all int) string {
-	if len(f.Families) == all {
+// only says for which families a flow is, where another family's of the same pair differs.
+func (r *Report) only(i int) string {
+	f := &r.Flows[i]
+	pair := func(j int) bool {
+		return 0 <= j && j < len(r.Flows) && r.Flows[j].From == f.From && r.Flows[j].To == f.To
+	}
+	if !pair(i-1) && !pair(i+1) {
 		return ""
 	}
 	var names []string

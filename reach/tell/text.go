@@ -7,7 +7,6 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/reach/matrix"
 )
 
@@ -21,10 +20,9 @@ func (r *Report) Table(w io.Writer) error {
 	}
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "FROM\tTO\tMAY REACH")
-	families := r.families()
 	for i := range r.Flows[:min(len(r.Flows), mostRows)] {
 		f := &r.Flows[i]
-		fmt.Fprintf(tw, "%s\t%s\t%s%s\n", f.From, f.To, f.Verdict(), f.families(families))
+		fmt.Fprintf(tw, "%s\t%s\t%s%s\n", f.From, f.To, f.Verdict(), r.only(i))
 	}
 	if err := tw.Flush(); err != nil {
 		return err
@@ -43,19 +41,6 @@ func (r *Report) notes(w io.Writer) error {
 		}
 	}
 	return nil
-}
-
-// families is how many there are in all flows.
-func (r *Report) families() int {
-	var all []model.Family
-	for i := range r.Flows {
-		for _, f := range r.Flows[i].Families {
-			if !slices.Contains(all, f) {
-				all = append(all, f)
-			}
-		}
-	}
-	return len(all)
 }
 
 // Dot writes the drawing for Graphviz: an arrow for each pair of which something may pass, with
@@ -77,8 +62,9 @@ func (r *Report) Dot(w io.Writer) error {
 			fmt.Fprintf(&b, "  %q [shape=ellipse];\n", c.Name)
 		}
 	}
-	for _, f := range r.arrows() {
-		if v := f.Verdict() + f.families(r.families()); v == "all" {
+	for _, i := range r.arrows() {
+		f := &r.Flows[i]
+		if v := f.Verdict() + r.only(i); v == "all" {
 			fmt.Fprintf(&b, "  %q -> %q;\n", f.From, f.To)
 		} else {
 			fmt.Fprintf(&b, "  %q -> %q [label=%q];\n", f.From, f.To, v)
@@ -113,9 +99,9 @@ func (r *Report) Mermaid(w io.Writer) error {
 			fmt.Fprintf(&b, "  %s\n", node(&r.Classes[i]))
 		}
 	}
-	for _, f := range r.arrows() {
-		arrow := "-->"
-		if v := f.Verdict() + f.families(r.families()); v != "all" {
+	for _, i := range r.arrows() {
+		f, arrow := &r.Flows[i], "-->"
+		if v := f.Verdict() + r.only(i); v != "all" {
 			arrow = fmt.Sprintf("-->|\"%s\"|", mermaidText(v))
 		}
 		fmt.Fprintf(&b, "  %s %s %s\n", ids[f.From], arrow, ids[f.To])
@@ -148,11 +134,11 @@ func (r *Report) namespaces() []string {
 }
 
 // arrows are the flows of which something may pass, between two classes.
-func (r *Report) arrows() []*Flow {
-	var out []*Flow
+func (r *Report) arrows() []int {
+	var out []int
 	for i := range r.Flows {
 		if f := &r.Flows[i]; len(f.Allow) > 0 && f.From != f.To {
-			out = append(out, f)
+			out = append(out, i)
 		}
 	}
 	return out

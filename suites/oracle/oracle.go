@@ -193,7 +193,7 @@ func isolates(p *netv1.NetworkPolicy, d side) bool {
 	// API: "podSelector selects the pods to which this NetworkPolicy object applies. [...]
 	// An empty selector matches all pods in the policy's namespace."
 	return p.Namespace == d.subject.Namespace &&
-		matchesLabels(&p.Spec.PodSelector, d.subject.Labels) &&
+		Matches(&p.Spec.PodSelector, d.subject.Labels) &&
 		slices.Contains(PolicyTypes(&p.Spec), d.direction)
 }
 

@@ -46,7 +46,7 @@ func matchesPeer(s model.Snapshot, policyNamespace string, peer *netv1.NetworkPo
 	// if present but empty, it selects all namespaces."
 	case peer.NamespaceSelector != nil && peer.PodSelector != nil:
 		return matchesNamespace(s, peer.NamespaceSelector, d.peer.Namespace) &&
-			matchesLabels(peer.PodSelector, d.peer.Labels)
+			Matches(peer.PodSelector, d.peer.Labels)
 
 	// API: "Otherwise it selects all pods in the namespaces selected by namespaceSelector."
 	case peer.NamespaceSelector != nil:
@@ -54,7 +54,7 @@ func matchesPeer(s model.Snapshot, policyNamespace string, peer *netv1.NetworkPo
 
 	// API: "Otherwise it selects the pods matching podSelector in the policy's own namespace."
 	case peer.PodSelector != nil:
-		return d.peer.Namespace == policyNamespace && matchesLabels(peer.PodSelector, d.peer.Labels)
+		return d.peer.Namespace == policyNamespace && Matches(peer.PodSelector, d.peer.Labels)
 
 	// A peer that names nobody is refused by the API server.
 	default:
@@ -65,15 +65,15 @@ func matchesPeer(s model.Snapshot, policyNamespace string, peer *netv1.NetworkPo
 // matchesNamespace finds the namespace's labels. A namespace that is not in the state has
 // none that could be matched, not even by an empty selector.
 func matchesNamespace(s model.Snapshot, selector *metav1.LabelSelector, name string) bool {
-	return slices.ContainsFunc(s.Namespaces, func(n model.Namespace) bool { return n.Name == name && matchesLabels(selector, n.Labels) })
+	return slices.ContainsFunc(s.Namespaces, func(n model.Namespace) bool { return n.Name == name && Matches(selector, n.Labels) })
 }
 
-// matchesLabels decides whether a selector matches these labels.
+// Matches decides whether a selector matches these labels.
 //
 // API (meta/v1): "The result of matchLabels and matchExpressions are ANDed. An empty label
 // selector matches all objects." NotIn and DoesNotExist match objects without the key. A
 // selector that is not valid matches nothing; that is for peers, of subjects see unreadable.
-func matchesLabels(selector *metav1.LabelSelector, set map[string]string) bool {
+func Matches(selector *metav1.LabelSelector, set map[string]string) bool {
 	for k, v := range selector.MatchLabels {
 		if got, ok := set[k]; !ok || got != v {
 			return false
