@@ -73,20 +73,12 @@ func runReach(ctx context.Context, stdio IO, f reachFlags) error {
 	if err != nil {
 		return err
 	}
-	r := tell.Reach(m, from, to, tell.Notes(v))
-	r.Within(f.namespace, len(f.from) > 0, len(f.to) > 0)
-	return write(r)
+	return write(tell.Reach(m, tell.Question{From: from, To: to, Namespace: f.namespace}, tell.Notes(v)))
 }
 
-// chosen are the classes that texts mean, all when there is none.
+// chosen are the classes that texts mean, nil when there is none.
 func (f *reachFlags) chosen(m *matrix.Matrix, texts []string) ([]int, error) {
 	var all []int
-	if len(texts) == 0 {
-		for i := range m.Classes {
-			all = append(all, i)
-		}
-		return all, nil
-	}
 	for _, text := range texts {
 		found, err := m.Named(text, f.within())
 		if err != nil {

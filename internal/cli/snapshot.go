@@ -43,6 +43,7 @@ attached to an issue, and every verdict in it is the original's. Addresses stay.
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return runSnapshot(c.Context(), stdio, f) },
 	}
+	c.AddCommand(newSnapshotDiff(stdio))
 	f.register(c.Flags(), false)
 	c.Flags().StringVarP(&f.out, "output", "o", "", "file to write, - for standard output")
 	c.Flags().BoolVar(&f.redact, "redact", false, "replace names and the values of labels by words that say nothing")

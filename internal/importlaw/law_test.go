@@ -32,7 +32,7 @@ func pure() []string {
 		"./enforcer/plan", "./enforcer/render", "./enforcer/cidr", "./enforcer/match",
 		"./enforcer/iptsim", "./model/gen", "./reports/v1", "./reports/diff", "./reports/page", "./reports/published", "./reports/render", "./reports/schema", "./reports/status", "./reports/metrics", "./reports/trend", "./reports/trendpage", "./reports/trend/changepoint",
 		"./scale/profile", "./scale/load", "./scale/stats", "./scale/compare", "./scale/summary",
-		"./reach/explain", "./reach/inventory", "./reach/matrix", "./reach/snapshot", "./reach/tell",
+		"./reach/diff", "./reach/explain", "./reach/inventory", "./reach/matrix", "./reach/snapshot", "./reach/tell",
 	}
 }
 

@@ -93,7 +93,7 @@ func experiments() []directory {
 		{name: "reach", sees: append(below, "suites"), rows: [][]string{
 			{"reach/inventory"},
 			{"reach/live", "reach/manifests", "reach/matrix", "reach/snapshot"},
-			{"reach/explain", "reach/tell"},
+			{"reach/diff", "reach/explain", "reach/tell"},
 		}},
 	}
 }

@@ -193,3 +193,21 @@ func countPorts(seen map[string]int, ports []netv1.NetworkPolicyPort) {
 		}
 	}
 }
+
+func TestLarge(t *testing.T) {
+	size := Size{Nodes: 5, Namespaces: 4, Workloads: 12, Pods: 100, Policies: 40}
+	s := Large(3, size)
+	if diff := cmp.Diff(s, Large(3, size), compareNetip); diff != "" {
+		t.Errorf("seed 3:\n%s", diff)
+	}
+	if len(s.Nodes) != size.Nodes || len(s.Namespaces) != size.Namespaces || len(s.Pods) != size.Pods || len(s.Policies) != size.Policies {
+		t.Errorf("%d nodes, %d namespaces, %d pods, %d policies, want %+v", len(s.Nodes), len(s.Namespaces), len(s.Pods), len(s.Policies), size)
+	}
+	names, addrs := map[string]bool{}, map[netip.Addr]bool{}
+	for _, p := range s.Pods {
+		if names[p.Key()] || addrs[p.IPs[0]] || addrs[p.IPs[1]] {
+			t.Errorf("%s is there twice, or an address of it", p.Key())
+		}
+		names[p.Key()], addrs[p.IPs[0]], addrs[p.IPs[1]] = true, true, true
+	}
+}

@@ -61,16 +61,27 @@ func (l *large) pod(i int) model.Pod {
 	workload := i % l.Workloads
 	node := l.IntN(l.Nodes)
 	p := model.Pod{
-		Namespace: namespaceName(workload % l.Namespaces), Name: fmt.Sprintf("app-%d-%08x-%05d", workload/l.Namespaces, workload, i),
+		Namespace: namespaceName(workload % l.Namespaces), Name: fmt.Sprintf("app-%d-%s-%s", workload/l.Namespaces, safe(workload, 9), safe(i, 5)),
 		Node: fmt.Sprintf("node-%03d", node), Labels: l.labels(workload),
 		IPs:   []netip.Addr{netip.AddrFrom4([4]byte{10, byte(64 + i>>16), byte(i >> 8), byte(i)}), netip.AddrFrom16([16]byte{0: 0xfd, 13: byte(i >> 16), 14: byte(i >> 8), 15: byte(i)})},
 		Ports: []model.Port{{Name: "http", Number: 8080, Protocol: corev1.ProtocolTCP}},
 	}
-	p.Labels["pod-template-hash"] = fmt.Sprintf("%08x", workload)
+	p.Labels["pod-template-hash"] = safe(workload, 9)
 	if workload/l.Namespaces%3 == 2 {
 		p.Ports = append(p.Ports, model.Port{Name: "sql", Number: 5432, Protocol: corev1.ProtocolTCP})
 	}
 	return p
+}
+
+// safe is a number in the letters and digits that controllers make names of.
+func safe(n, length int) string {
+	const alphabet = "bcdfghjklmnpqrstvwxz2456789"
+	out := make([]byte, length)
+	for i := range out {
+		out[length-1-i] = alphabet[n%len(alphabet)]
+		n /= len(alphabet)
+	}
+	return string(out)
 }
 
 func (l *large) policy(i int) *netv1.NetworkPolicy {

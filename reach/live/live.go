@@ -42,7 +42,7 @@ func Permissions() []clusters.Permission {
 func Read(ctx context.Context, c *existing.Cluster, told Progress) (*inventory.Inventory, error) {
 	lines, err := c.Lacks(ctx, Permissions())
 	if err != nil {
-		return nil, fmt.Errorf("read cluster %s: %w", c.Name(), err)
+		return nil, fmt.Errorf("read cluster %s: %w: is the cluster up, and --context the right one?", c.Name(), err)
 	}
 	if len(lines) > 0 {
 		return nil, errors.New(strings.Join(lines, "\n"))

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -92,21 +93,27 @@ func called(names []string) string {
 			common = common[:len(common)-1]
 		}
 	}
-	if i := strings.LastIndexByte(common, '-'); i > 0 && len(names) > 1 {
+	if common == names[0] {
+		return common
+	}
+	if i := strings.LastIndexByte(common, '-'); i > 0 {
 		return common[:i]
 	}
 	return names[0]
 }
 
-// ownerless is a pod's name without what controllers put behind that of their object.
+// suffix is what controllers put behind the name of their object: perhaps the hash of a template,
+// and a word, both of letters and digits that make no words
+// (k8s.io/apimachinery/pkg/util/rand).
+var suffix = regexp.MustCompile(`(-[bcdfghjklmnpqrstvwxz2456789]{8,10})?-[bcdfghjklmnpqrstvwxz2456789]{5}$`)
+
+// ownerless is a pod's name without that of which controller it is one.
 func ownerless(p *model.Pod) string {
-	if hash := p.Labels["pod-template-hash"]; hash != "" {
-		if owner, _, ok := strings.Cut(p.Name, "-"+hash); ok && owner != "" {
-			return owner
-		}
-	}
 	if p.Labels["statefulset.kubernetes.io/pod-name"] == p.Name {
 		return p.Name[:max(strings.LastIndexByte(p.Name, '-'), 1)]
+	}
+	if at := suffix.FindStringIndex(p.Name); at != nil && at[0] > 0 {
+		return p.Name[:at[0]]
 	}
 	return p.Name
 }

@@ -163,17 +163,20 @@ func (m *Matrix) end(c, other *Class, i int, f model.Family) end {
 	}
 }
 
-// Ask is what the oracle says of the two sides of a flow. ok is false when there is no such flow.
-func (m *Matrix) Ask(f Flow) (egress, ingress oracle.Decision, ok bool) {
-	var policies []*netv1.NetworkPolicy
-	var last string
-	for _, i := range []int{f.From, f.To} {
-		if ns := m.Classes[i].Pod.Namespace; ns != last {
-			policies = append(policies, m.byNS[ns]...)
-			last = ns
+// Policies are those of some namespaces, each once.
+func (m *Matrix) Policies(namespaces ...string) []*netv1.NetworkPolicy {
+	var out []*netv1.NetworkPolicy
+	for i, ns := range namespaces {
+		if !slices.Contains(namespaces[:i], ns) {
+			out = append(out, m.byNS[ns]...)
 		}
 	}
-	return m.AskOf(f, policies)
+	return out
+}
+
+// Ask is what the oracle says of the two sides of a flow. ok is false when there is no such flow.
+func (m *Matrix) Ask(f Flow) (egress, ingress oracle.Decision, ok bool) {
+	return m.AskOf(f, m.Policies(m.Classes[f.From].Pod.Namespace, m.Classes[f.To].Pod.Namespace))
 }
 
 // AskOf is Ask in a state that has these policies alone.

@@ -48,6 +48,9 @@ func classes(v *inventory.Inventory) []class {
 	var out []class
 	for _, c := range v.Classes(nil) {
 		k := class{Namespace: c.Pod.Namespace, Labels: c.Pod.Labels, HostNetwork: c.Pod.HostNetwork, Count: len(c.Members)}
+		if k.Count == 1 { // which has its own labels for itself
+			k.Labels = v.Pods[c.Members[0]].Labels
+		}
 		for _, p := range c.Pod.Ports {
 			k.Ports = append(k.Ports, port{p.Name, p.Number, p.Protocol})
 		}

@@ -45,24 +45,49 @@ type Flow struct {
 	Undefined []string       `json:"undefined,omitempty"` // the specification leaves it open
 }
 
-// Reach asks a matrix for all flows between these classes.
-func Reach(m *matrix.Matrix, from, to []int, notes []string) *Report {
+// Question says of which flows a report is.
+type Question struct {
+	// From and To are classes by their index; nil is all.
+	From, To []int
+	// Namespace is one that an end is in which From or To does not name; "" is any.
+	Namespace string
+}
+
+// Reach asks a matrix.
+func Reach(m *matrix.Matrix, q Question, notes []string) *Report {
 	r := &Report{Kind: "netassay-reach", Version: Version, Notes: notes}
-	for _, i := range sorted(from, to) {
-		r.Classes = append(r.Classes, classOf(&m.Classes[i]))
+	all := make([]int, len(m.Classes))
+	for i := range all {
+		all[i] = i
 	}
+	in := func(i int, named []int) bool {
+		return named == nil && m.Classes[i].Pod.Namespace == q.Namespace
+	}
+	from, to := orAll(q.From, all), orAll(q.To, all)
+	used := make([]bool, len(all))
 	for _, a := range from {
 		for _, b := range to {
-			r.Flows = append(r.Flows, flowsOf(m, a, b)...)
+			if q.Namespace != "" && (q.From == nil || q.To == nil) && !in(a, q.From) && !in(b, q.To) {
+				continue
+			}
+			flows := flowsOf(m, a, b)
+			r.Flows = append(r.Flows, flows...)
+			used[a], used[b] = used[a] || len(flows) > 0, used[b] || len(flows) > 0
+		}
+	}
+	for i := range m.Classes {
+		if used[i] {
+			r.Classes = append(r.Classes, classOf(&m.Classes[i]))
 		}
 	}
 	return r
 }
 
-func sorted(lists ...[]int) []int {
-	all := slices.Concat(lists...)
-	slices.Sort(all)
-	return slices.Compact(all)
+func orAll(chosen, all []int) []int {
+	if chosen == nil {
+		return all
+	}
+	return chosen
 }
 
 func classOf(c *matrix.Class) Class {

@@ -1,0 +1,89 @@
+package diff
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/netassay/netassay/model"
+)
+
+// mostRows is how many changes are told to people; JSON has all.
+const mostRows = 500
+
+// Word is what became of the flows.
+func (c *Change) Word() string {
+	switch {
+	case c.After == model.Allow:
+		return "gained"
+	case c.Before == model.Allow:
+		return "lost"
+	}
+	return "other"
+}
+
+// Count is how many changes have a word.
+func (r *Report) Count(word string) int {
+	n := 0
+	for i := range r.Changes {
+		if r.Changes[i].Word() == word {
+			n++
+		}
+	}
+	return n
+}
+
+// Text writes the report for people.
+func (r *Report) Text(w io.Writer) error {
+	for _, n := range r.Notes {
+		fmt.Fprintf(w, "note: %s\n", n)
+	}
+	for _, p := range r.Policies {
+		fmt.Fprintf(w, "policy %s: %s\n", p.Name, p.Change)
+	}
+	for _, side := range []struct {
+		what  string
+		names []string
+	}{{"only before", r.Gone}, {"only after", r.New}} {
+		if len(side.names) > 0 {
+			fmt.Fprintf(w, "%s: %s\n", side.what, shortened(side.names))
+		}
+	}
+	if len(r.Changes) > 0 {
+		if err := r.table(w); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(w, "%d pairs compared: %d changes gained flows, %d lost some, %d other\n", r.Compared, r.Count("gained"), r.Count("lost"), r.Count("other"))
+	return err
+}
+
+func shortened(names []string) string {
+	const most = 10
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}
+
+func (r *Report) table(w io.Writer) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "CHANGE\tFROM\tTO\tPORTS\tBEFORE\tAFTER\tBY")
+	for i := range r.Changes[:min(len(r.Changes), mostRows)] {
+		c := &r.Changes[i]
+		by := strings.Join(c.By, ", ")
+		if by == "" {
+			by = "several together, or labels"
+		}
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Word(), c.From, c.To, c.Ports, c.Before, c.After, by)
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	if left := len(r.Changes) - mostRows; left > 0 {
+		_, err := fmt.Fprintf(w, "and %d changes more: take -o json\n", left)
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,136 @@
+package tell
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/netassay/netassay/model/gen"
+	"github.com/netassay/netassay/reach/inventory"
+	"github.com/netassay/netassay/reach/manifests"
+	"github.com/netassay/netassay/reach/matrix"
+	"github.com/netassay/netassay/reports/render"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// shop is what examples/reach says.
+func shop(t *testing.T, q Question) *Report {
+	t.Helper()
+	v, err := manifests.Read([]string{"../../examples/reach"}, manifests.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Reach(matrix.Of(v, matrix.Options{}), q, Notes(v))
+}
+
+func TestGolden(t *testing.T) {
+	r := shop(t, Question{})
+	for name, write := range map[string]func(b *bytes.Buffer) error{
+		"shop.txt":     func(b *bytes.Buffer) error { return r.Table(b) },
+		"shop.json":    func(b *bytes.Buffer) error { return render.JSON(b, r) },
+		"shop.dot":     func(b *bytes.Buffer) error { return r.Dot(b) },
+		"shop.mermaid": func(b *bytes.Buffer) error { return r.Mermaid(b) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var b bytes.Buffer
+			if err := write(&b); err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join("testdata", name)
+			if *update {
+				if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), b.String()); diff != "" {
+				t.Errorf("(-want +got), write anew by -update:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestPage(t *testing.T) {
+	var b, again bytes.Buffer
+	for _, w := range []*bytes.Buffer{&b, &again} {
+		if err := shop(t, Question{}).HTML(w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := b.String()
+	for _, want := range []string{"<!doctype html>", "shop/cart", "8080/TCP", "Content-Security-Policy"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page has no %q", want)
+		}
+	}
+	if !bytes.Equal(b.Bytes(), again.Bytes()) {
+		t.Error("equal reports give other pages")
+	}
+}
+
+func TestNamespace(t *testing.T) {
+	v := &inventory.Inventory{Snapshot: gen.Large(1, gen.Size{Nodes: 3, Namespaces: 4, Workloads: 12, Pods: 60, Policies: 20})}
+	m := matrix.Of(v, matrix.Options{})
+	all := Reach(m, Question{}, nil)
+	want := 0
+	in := map[string]bool{}
+	for i := range all.Classes {
+		in[all.Classes[i].Name] = all.Classes[i].Namespace == "ns-01"
+	}
+	for i := range all.Flows {
+		if in[all.Flows[i].From] || in[all.Flows[i].To] {
+			want++
+		}
+	}
+	if got := len(Reach(m, Question{Namespace: "ns-01"}, nil).Flows); got != want || got == 0 {
+		t.Errorf("%d flows of a namespace, want %d", got, want)
+	}
+	from, err := m.Named("ns-02/", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := Reach(m, Question{From: from, Namespace: "ns-01"}, nil)
+	for i := range named.Flows {
+		if f := &named.Flows[i]; !strings.HasPrefix(f.From, "ns-02/") || !in[f.To] {
+			t.Errorf("%s to %s", f.From, f.To)
+		}
+	}
+	if len(named.Flows) == 0 {
+		t.Error("no flow from the one namespace to the other")
+	}
+}
+
+func TestNotes(t *testing.T) {
+	v := &inventory.Inventory{Foreign: []inventory.Kind{{APIVersion: "cilium.io/v2", Kind: "CiliumNetworkPolicy", N: 2}, {APIVersion: "cilium.io/v2", Kind: "CiliumClusterwideNetworkPolicy", N: inventory.Uncounted}}}
+	want := []string{
+		"2 of kind CiliumNetworkPolicy.cilium.io: not understood, and they can allow and deny what is not said here",
+		"there may be objects of kind CiliumClusterwideNetworkPolicy.cilium.io, which may not be listed: they can allow and deny what is not said here",
+		"there is no NetworkPolicy: everything may talk to everything",
+	}
+	if diff := cmp.Diff(want, Notes(v)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// What is too much for eyes is cut, and said; JSON has all.
+func TestLargeTableIsCut(t *testing.T) {
+	r := &Report{Flows: make([]Flow, mostRows+7)}
+	var b bytes.Buffer
+	if err := r.Table(&b); err != nil || !strings.HasSuffix(b.String(), "and 7 rows more: narrow it by --from, --to or -n, or take -o json\n") {
+		t.Errorf("%v\n%s", err, b.String()[max(0, b.Len()-200):])
+	}
+	text, err := json.Marshal(r)
+	if err != nil || strings.Count(string(text), `"from"`) != mostRows+7 {
+		t.Errorf("JSON has %d flows: %v", strings.Count(string(text), `"from"`), err)
+	}
+}
