@@ -31,6 +31,7 @@ type Cluster struct {
 	images   map[string]string
 
 	tolerations []corev1.Toleration // of taints of nodes
+	hasty       bool                // a request that the API server does not take is not tried again
 	inside      string              // the namespace of the pod that this runs in, "" outside of one
 }
 
@@ -63,7 +64,9 @@ func (c *Cluster) Name() string { return c.name }
 // clients are patient with an API server that is away for a moment or asks for less.
 func (c *Cluster) REST() *rest.Config {
 	cfg := rest.CopyConfig(c.config)
-	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { return patient{next} })
+	if !c.hasty {
+		cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { return patient{next} })
+	}
 	return cfg
 }
 

@@ -68,13 +68,16 @@ func Open(ctx context.Context, o Options) (*Cluster, error) {
 }
 
 // Connect is a cluster of which nothing is known yet but how it is reached, for those who only
-// read: nothing is asked of it.
+// read: nothing is asked of it. Somebody waits, and can ask again: an API server that is away is
+// not waited for.
 func Connect(o Options) (*Cluster, error) {
 	cfg, name, _, err := reach(o)
 	if err != nil {
 		return nil, err
 	}
-	return FromREST(cfg, name, nil, nil, nil), nil
+	c := FromREST(cfg, name, nil, nil, nil)
+	c.hasty = true
+	return c, nil
 }
 
 // reach is the configuration by kubectl's rules, and a name for the cluster. inside says that it
