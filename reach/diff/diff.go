@@ -2,10 +2,11 @@ package diff
 
 import (
 	"cmp"
-	"reflect"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/reach/inventory"
@@ -98,7 +99,7 @@ func (d *differ) policies() {
 		switch now, ok := d.new[name]; {
 		case !ok:
 			note(p, "removed")
-		case !reflect.DeepEqual(p.Spec, now.Spec):
+		case !equality.Semantic.DeepEqual(defaulted(p), defaulted(now)):
 			note(p, "changed")
 		}
 	}
@@ -111,6 +112,27 @@ func (d *differ) policies() {
 	for _, names := range d.spaces {
 		slices.Sort(names)
 	}
+}
+
+// defaulted is a policy's spec as an API server keeps it: what people left out is no difference.
+func defaulted(p *netv1.NetworkPolicy) *netv1.NetworkPolicySpec {
+	spec := p.Spec.DeepCopy()
+	spec.PolicyTypes = oracle.PolicyTypes(spec)
+	slices.Sort(spec.PolicyTypes)
+	ports := func(all []netv1.NetworkPolicyPort) {
+		for i := range all {
+			if tcp := corev1.ProtocolTCP; all[i].Protocol == nil {
+				all[i].Protocol = &tcp
+			}
+		}
+	}
+	for i := range spec.Ingress {
+		ports(spec.Ingress[i].Ports)
+	}
+	for i := range spec.Egress {
+		ports(spec.Egress[i].Ports)
+	}
+	return spec
 }
 
 // classes finds those that are in one only.

@@ -143,3 +143,25 @@ func TestText(t *testing.T) {
 		t.Errorf("%d gained on the way back, %d lost", back.Count("gained"), r.Count("lost"))
 	}
 }
+
+// What an API server adds to what people write is no difference.
+func TestDefaultsAreNoDifference(t *testing.T) {
+	tcp := corev1.ProtocolTCP
+	of := func(spec netv1.NetworkPolicySpec) *inventory.Inventory {
+		p := &netv1.NetworkPolicy{Spec: spec}
+		p.Namespace, p.Name = "x", "p"
+		return &inventory.Inventory{Snapshot: model.Snapshot{Policies: []*netv1.NetworkPolicy{p}}}
+	}
+	written := of(netv1.NetworkPolicySpec{Ingress: []netv1.NetworkPolicyIngressRule{{Ports: []netv1.NetworkPolicyPort{{}}}}})
+	kept := of(netv1.NetworkPolicySpec{
+		PolicyTypes: []netv1.PolicyType{netv1.PolicyTypeIngress}, Egress: []netv1.NetworkPolicyEgressRule{},
+		Ingress: []netv1.NetworkPolicyIngressRule{{From: []netv1.NetworkPolicyPeer{}, Ports: []netv1.NetworkPolicyPort{{Protocol: &tcp}}}},
+	})
+	if r := Between(written, kept); len(r.Policies) != 0 {
+		t.Errorf("they differ: %+v", r.Policies)
+	}
+	kept.Policies[0].Spec.PolicyTypes = append(kept.Policies[0].Spec.PolicyTypes, netv1.PolicyTypeEgress)
+	if r := Between(written, kept); len(r.Policies) != 1 {
+		t.Errorf("they don't differ: %+v", r.Policies)
+	}
+}
