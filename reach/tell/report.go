@@ -49,7 +49,7 @@ type Flow struct {
 type Question struct {
 	// From and To are classes by their index; nil is all.
 	From, To []int
-	// Namespace is one that an end is in which From or To does not name; "" is any.
+	// Namespace is one that an end is in, where neither From nor To names any; "" is any.
 	Namespace string
 }
 
@@ -60,14 +60,13 @@ func Reach(m *matrix.Matrix, q Question, notes []string) *Report {
 	for i := range all {
 		all[i] = i
 	}
-	in := func(i int, named []int) bool {
-		return named == nil && m.Classes[i].Pod.Namespace == q.Namespace
-	}
+	anywhere := q.Namespace == "" || q.From != nil || q.To != nil
+	in := func(i int) bool { return anywhere || m.Classes[i].Pod.Namespace == q.Namespace }
 	from, to := orAll(q.From, all), orAll(q.To, all)
 	used := make([]bool, len(all))
 	for _, a := range from {
 		for _, b := range to {
-			if q.Namespace != "" && (q.From == nil || q.To == nil) && !in(a, q.From) && !in(b, q.To) {
+			if !in(a) && !in(b) {
 				continue
 			}
 			flows := flowsOf(m, a, b)
