@@ -3,6 +3,7 @@ package tell
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,10 +19,13 @@ func (r *Report) HTML(w io.Writer) error {
 		Lead:   "What the NetworkPolicies let through, as the specification says; no packet was sent.",
 		Source: "the objects that were read", Alerts: r.Notes,
 	}
+	if left := len(r.Flows) - mostPageRows; left > 0 {
+		d.Alerts = append(d.Alerts, fmt.Sprintf("%d pairs more than a page has room for are left out: narrow it by --from, --to or -n.", left))
+	}
 	d.Sections = []page.Section{
 		{ID: "summary", Title: "Summary", Blocks: []page.Block{r.tiles()}},
-		{ID: "matrix", Title: "Who can talk to whom", Note: "A row for each client, with whom it may reach.", Blocks: r.flowTables()},
-		{ID: "classes", Title: "Classes", Note: "What no policy can tell apart is one class.", Blocks: []page.Block{r.classTable()}},
+		{ID: "matrix", Title: "Who can talk to whom", Note: "On which ports a client may reach a server, by the specification.", Blocks: r.flows()},
+		{ID: "groups", Title: "Groups", Note: "What no policy can tell apart is one of them.", Blocks: []page.Block{r.classTable()}},
 	}
 	return d.Write(w)
 }
@@ -42,24 +46,60 @@ func (r *Report) tiles() page.Tiles {
 		{Label: "Pairs on all ports", Value: strconv.Itoa(all)},
 		{Label: "Pairs on some", Value: strconv.Itoa(some)},
 		{Label: "Pairs on none", Value: strconv.Itoa(none)},
-		{Label: "Classes", Value: strconv.Itoa(len(r.Classes))},
+		{Label: "Groups", Value: strconv.Itoa(len(r.Classes))},
 	}
 }
 
-// flowTables are a table for each client, folded where there are many.
-func (r *Report) flowTables() []page.Block {
-	var blocks []page.Block
-	for i := 0; i < len(r.Flows); {
-		from := r.Flows[i].From
-		t := page.Table{Head: page.Columns("To", "May reach"), Fold: len(r.Flows) > 60}
-		for ; i < len(r.Flows) && r.Flows[i].From == from; i++ {
-			f := &r.Flows[i]
-			t.Rows = append(t.Rows, []page.Cell{{Text: f.To}, {Text: f.Verdict() + r.only(i), Tone: f.tone()}})
-		}
-		t.Caption = fmt.Sprintf("From %s", from)
-		blocks = append(blocks, t)
+const (
+	mostColumns  = 16     // servers that a matrix has room for
+	mostPageRows = 20_000 // pairs that a browser filters at once
+)
+
+// flows are the matrix where there is room for it, and a row for each pair.
+func (r *Report) flows() []page.Block {
+	t := page.Table{Caption: fmt.Sprintf("%d pairs", len(r.Flows)), Head: page.Columns("From", "To", "May reach"), Filter: true}
+	for i := range r.Flows[:min(len(r.Flows), mostPageRows)] {
+		f := &r.Flows[i]
+		t.Rows = append(t.Rows, []page.Cell{{Text: f.From}, {Text: f.To}, {Text: f.Verdict() + r.only(i), Tone: f.tone()}})
 	}
-	return blocks
+	if len(r.Classes) > mostColumns {
+		return []page.Block{t}
+	}
+	return []page.Block{r.matrix(), t}
+}
+
+// matrix has a row for each client and a column for each server.
+func (r *Report) matrix() page.Table {
+	var clients, servers []string
+	cells := map[[2]string]page.Cell{}
+	for i := range r.Flows {
+		f := &r.Flows[i]
+		if !slices.Contains(clients, f.From) {
+			clients = append(clients, f.From)
+		}
+		if !slices.Contains(servers, f.To) {
+			servers = append(servers, f.To)
+		}
+		at := [2]string{f.From, f.To}
+		c := page.Cell{Text: f.Verdict() + r.only(i), Tone: f.tone()}
+		if before, ok := cells[at]; ok {
+			c = page.Cell{Text: before.Text + "; " + c.Text}
+		}
+		cells[at] = c
+	}
+	t := page.Table{Caption: "Clients by servers", Head: page.Columns(append([]string{"From, to"}, servers...)...)}
+	for _, a := range clients {
+		row := []page.Cell{{Text: a}}
+		for _, b := range servers {
+			c, ok := cells[[2]string{a, b}]
+			if !ok {
+				c.Text = "-"
+			}
+			row = append(row, c)
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
 }
 
 func (f *Flow) tone() page.Tone {
@@ -73,7 +113,7 @@ func (f *Flow) tone() page.Tone {
 }
 
 func (r *Report) classTable() page.Table {
-	t := page.Table{Caption: "Classes", Head: page.Columns("Name", "What", "#How many", "Labels", "Ports"), Fold: len(r.Classes) > 60}
+	t := page.Table{Caption: "Groups", Head: page.Columns("Name", "What", "#How many", "Labels", "Ports"), Filter: true}
 	for i := range r.Classes {
 		c := &r.Classes[i]
 		count := ""

@@ -68,7 +68,7 @@ func TestPage(t *testing.T) {
 		}
 	}
 	text := b.String()
-	for _, want := range []string{"<!doctype html>", "shop/cart", "8080/TCP", "Content-Security-Policy"} {
+	for _, want := range []string{"<!doctype html>", "shop/cart", "8080/TCP", "Content-Security-Policy", `data-filter="`, "Clients by servers"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page has no %q", want)
 		}
@@ -123,6 +123,12 @@ func TestLargeTableIsCut(t *testing.T) {
 	if err := r.Table(&b); err != nil || !strings.HasSuffix(b.String(), "and 7 rows more: narrow it by --from, --to or -n, or take -o json\n") {
 		t.Errorf("%v\n%s", err, b.String()[max(0, b.Len()-200):])
 	}
+	var page bytes.Buffer
+	r.Flows = make([]Flow, mostPageRows+3)
+	if err := r.HTML(&page); err != nil || !strings.Contains(page.String(), "3 pairs more than a page has room for") || strings.Count(page.String(), "<tr>") > mostPageRows+10 {
+		t.Errorf("%v, a page of %d bytes", err, page.Len())
+	}
+	r.Flows = r.Flows[:mostRows+7]
 	text, err := json.Marshal(r)
 	if err != nil || strings.Count(string(text), `"from"`) != mostRows+7 {
 		t.Errorf("JSON has %d flows: %v", strings.Count(string(text), `"from"`), err)

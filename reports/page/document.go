@@ -72,12 +72,14 @@ type Facts []Fact
 // Fact is a value that has a name.
 type Fact struct{ Name, Value string }
 
-// Table is a table. Fold hides it behind its caption until it is asked for.
+// Table is a table. Fold hides it behind its caption until it is asked for. Filter has the page's
+// script put a search for each column above it.
 type Table struct {
 	Caption string
 	Head    []Column
 	Rows    [][]Cell
 	Fold    bool
+	Filter  bool
 }
 
 // Column is the head of a column; numbers stand to the right.

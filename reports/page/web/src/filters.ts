@@ -47,6 +47,7 @@ export function filterControls(all: Choices, changed: (f: Filter) => void): { no
   return { node, say: (text) => (status.textContent = text), clear };
 }
 
-function field(label: string, control: HTMLElement): HTMLElement {
+/** field is a control with its label. */
+export function field(label: string, control: HTMLElement): HTMLElement {
   return el("label", { class: "field", for: control.id }, el("span", {}, label), control);
 }

@@ -5,6 +5,7 @@ import { el, must } from "./dom";
 import { explore } from "./explorer";
 import { unpack } from "./payload";
 import { startPrint } from "./print";
+import { filterTables } from "./rowfilter";
 import { startTheme } from "./theme";
 import { compare } from "./versus";
 
@@ -30,6 +31,7 @@ async function open(): Promise<void> {
   drawCharts(payload.charts);
   explore(payload);
   compare(payload);
+  filterTables();
   document.documentElement.dataset.ready = "true";
 }
 
