@@ -154,6 +154,7 @@ func TestMistakes(t *testing.T) {
 		{"second document", policy("podSelector: {}") + "\n---\n" + policy("podselector: {}"), `f:11: document 2: unknown field "podselector"`},
 		{"in a list", "apiVersion: v1\nkind: List\nitems:\n- apiVersion: networking.k8s.io/v1\n  kind: NetworkPolicy\n  metadata: {name: a}\n  sepc: {}\n", `f:7: items[0]: unknown field "sepc"; did you mean spec`},
 		{"a list in a list", "apiVersion: v1\nkind: List\nitems: &all\n- {apiVersion: v1, kind: List, items: *all}\n", "f:4: items[0]: is a list in a list: write one list"},
+		{"a list that is none", "apiVersion: v1\nkind: List\nitems:\n  kind: Pod\n", "f:4: items is no list: begin each of them with a dash"},
 		{"no name", "apiVersion: v1\nkind: Pod\n", "f:1: metadata.name is missing: give it one"},
 		{"no template", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {}\n", "f:4: Deployment a has no pod template at spec.template: give it one"},
 		{"replicas", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {replicas: many, template: {}}\n", `f:4: spec.replicas: want a number of pods, have "many"`},

@@ -175,6 +175,12 @@ func (r *reader) document(d *strictyaml.Document) error {
 	if strings.Contains(d.Name, "items[") { // which an alias could make endless
 		return d.ErrorOn(d.Root, "is a list in a list: write one list")
 	}
+	if items.Kind != yaml.SequenceNode {
+		if items.Tag == "!!null" {
+			return nil
+		}
+		return d.ErrorOn(items, "items is no list: begin each of them with a dash")
+	}
 	var errs []error
 	for i := range items.Content {
 		n := strictyaml.Child(items, i)
