@@ -17,7 +17,7 @@ type cleanThere struct {
 	older time.Duration
 }
 
-// cleanLacks are the flags of a testbed that have nothing to do with cleaning.
+// cleanLacks are the flags of a testbed that have nothing to do with cleaning, nor with reading.
 func cleanLacks() []string {
 	return []string{"engine", "ip-family", "registry", "image", "tolerate", "pull-secret", "restricted", "keep"}
 }

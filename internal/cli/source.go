@@ -16,15 +16,16 @@ import (
 	"github.com/netassay/netassay/reach/live"
 	"github.com/netassay/netassay/reach/manifests"
 	"github.com/netassay/netassay/reach/snapshot"
+	"github.com/netassay/netassay/testbed"
 )
 
 // source is where somebody's own objects are read from.
 type source struct {
-	files               []string
-	snapshot            string
-	kubeconfig, context string
-	namespace           string
-	podCIDRs            []string
+	files     []string
+	snapshot  string
+	bed       bed // of which the cluster's name is read, and nothing else
+	namespace string
+	podCIDRs  []string
 }
 
 // register adds the flags; a command that makes snapshots does not read one.
@@ -33,8 +34,8 @@ func (s *source) register(set *pflag.FlagSet, snapshots bool) {
 	if snapshots {
 		set.StringVar(&s.snapshot, "snapshot", "", "a file that netassay snapshot wrote")
 	}
-	set.StringVar(&s.kubeconfig, "kubeconfig", "", "kubeconfig of the cluster to read; without it and -f, what kubectl would use")
-	set.StringVar(&s.context, "context", "", "context of the kubeconfig")
+	s.bed = newBed([]string{testbed.Existing}, cleanLacks()...)
+	s.bed.register(set)
 	set.StringVarP(&s.namespace, "namespace", "n", "", "namespace of what names none (default \"default\")")
 	set.StringSliceVar(&s.podCIDRs, "pod-cidr", nil, "range that pods of manifests get their addresses from, one of each family (default 10.244.0.0/16,fd00:10:244::/56)")
 }
@@ -44,7 +45,7 @@ func (s *source) within() string { return cmp.Or(s.namespace, "default") }
 
 // read reads the objects, and says from where.
 func (s *source) read(ctx context.Context, stdio IO) (v *inventory.Inventory, from string, err error) {
-	fromCluster := s.kubeconfig != "" || s.context != ""
+	fromCluster := s.bed.Kubeconfig != "" || s.bed.Context != ""
 	switch {
 	case s.snapshot != "" && (len(s.files) > 0 || fromCluster):
 		return nil, "", errors.New("--snapshot is all that is read: leave -f, --context and --kubeconfig out")
@@ -85,7 +86,7 @@ func (s *source) manifests(stdio IO) (*inventory.Inventory, error) {
 }
 
 func (s *source) cluster(ctx context.Context, stdio IO) (*inventory.Inventory, string, error) {
-	c, err := existing.Connect(existing.Options{Kubeconfig: s.kubeconfig, Context: s.context})
+	c, err := existing.Connect(existing.Options{Kubeconfig: s.bed.Kubeconfig, Context: s.bed.Context})
 	if err != nil {
 		return nil, "", fmt.Errorf("%w; or give manifests by -f", err)
 	}

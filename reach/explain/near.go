@@ -141,21 +141,22 @@ func (n *near) cure(s *metav1.LabelSelector, have map[string][]string) string {
 	for _, k := range slices.Sorted(maps.Keys(asked)) {
 		values, known := have[k]
 		if !known {
-			if near := suggest.Nearest(k, slices.Sorted(maps.Keys(have))); len(near) > 0 {
-				return fmt.Sprintf(": nothing there has a label %s; did you mean %s?", k, near[0])
-			}
-			return fmt.Sprintf(": nothing there has a label %s", k)
+			return fmt.Sprintf(": nothing there has a label %s", k) + meant("", k, slices.Sorted(maps.Keys(have)))
 		}
 		slices.Sort(values)
 		for _, v := range asked[k] {
-			if slices.Contains(values, v) {
-				continue
+			if !slices.Contains(values, v) {
+				return fmt.Sprintf(": nothing there is %s=%s", k, v) + meant(k+"=", v, values)
 			}
-			if near := suggest.Nearest(v, values); len(near) > 0 {
-				return fmt.Sprintf(": nothing there is %s=%s; did you mean %s=%s?", k, v, k, near[0])
-			}
-			return fmt.Sprintf(": nothing there is %s=%s", k, v)
 		}
+	}
+	return ""
+}
+
+// meant is the nearest of what there is, behind a prefix, as the end of a line.
+func meant(prefix, text string, there []string) string {
+	if near := suggest.Nearest(text, there); len(near) > 0 {
+		return fmt.Sprintf("; did you mean %s%s?", prefix, near[0])
 	}
 	return ""
 }

@@ -131,7 +131,7 @@ func each(ctx context.Context, kind string, list pager.ListPageFunc, add func(ru
 	if err != nil {
 		return fmt.Errorf("list %s: %w", kind, err)
 	}
-	if told != nil {
+	if told != nil && n%pageSize != 0 { // else it was told
 		told(kind, n)
 	}
 	return nil
