@@ -21,24 +21,21 @@ import (
 // A port may have a form, 80/TCP/options. CLIENTS, SERVERS and PORTS are lists with commas and no spaces. ok is false for a line
 // with nothing but a comment.
 func parseExpect(line string) (e Expect, ok bool, err error) {
-	line, _, _ = strings.Cut(line, "#")
-	fields := strings.Fields(line)
-	if len(fields) == 0 {
-		return Expect{}, false, nil
+	if fields := strings.Fields(line); len(fields) > 0 && fields[0] == "flow" {
+		line, _, _ = strings.Cut(line, "#")
+		return parseFlowExpect(strings.Fields(line))
 	}
-	if fields[0] == "flow" {
-		return parseFlowExpect(fields)
+	l, ok, err := SplitLine(line)
+	if !ok || err != nil {
+		return Expect{}, ok, err
 	}
-	if len(fields) < 4 || fields[1] != "->" {
-		return Expect{}, true, errors.New(`an expectation is "CLIENTS -> SERVERS allow|deny|never|observe [PORTS] [FAMILY]"`)
-	}
-	if e.Clients, err = parsePatterns(fields[0]); err != nil {
+	if e.Clients, err = parsePatterns(l.Clients); err != nil {
 		return Expect{}, true, err
 	}
-	if e.Servers, err = parsePatterns(fields[2]); err != nil {
+	if e.Servers, err = parsePatterns(l.Servers); err != nil {
 		return Expect{}, true, err
 	}
-	switch fields[3] {
+	switch l.Verdict {
 	case "allow":
 		e.Verdict = model.Allow
 	case "deny":
@@ -48,14 +45,35 @@ func parseExpect(line string) (e Expect, ok bool, err error) {
 	case "observe":
 		e.Verdict = model.Undefined
 	default:
-		return Expect{}, true, fmt.Errorf("unknown verdict %q; valid are allow, deny, never, observe", fields[3])
+		return Expect{}, true, fmt.Errorf("unknown verdict %q; valid are allow, deny, never, observe", l.Verdict)
 	}
-	for _, f := range fields[4:] {
+	for _, f := range l.Rest {
 		if err := e.restrict(f); err != nil {
 			return Expect{}, true, err
 		}
 	}
 	return e, true, nil
+}
+
+// Line is a line of expectations in its words, before anybody says what they mean.
+type Line struct {
+	Clients, Servers string   // lists with commas
+	Verdict          string   // a word
+	Rest             []string // lists of ports, families
+}
+
+// SplitLine reads the words of a line that is not about a long-lived flow. ok is false for a line
+// with nothing but a comment.
+func SplitLine(line string) (l Line, ok bool, err error) {
+	line, _, _ = strings.Cut(line, "#")
+	fields := strings.Fields(line)
+	if len(fields) == 0 {
+		return Line{}, false, nil
+	}
+	if len(fields) < 4 || fields[1] != "->" {
+		return Line{}, true, errors.New(`an expectation is "CLIENTS -> SERVERS allow|deny|never|observe [PORTS] [FAMILY]"`)
+	}
+	return Line{Clients: fields[0], Servers: fields[2], Verdict: fields[3], Rest: fields[4:]}, true, nil
 }
 
 // parseFlowExpect reads "flow NAME observe|keep|cut".
