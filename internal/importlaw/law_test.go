@@ -33,6 +33,7 @@ func pure() []string {
 		"./enforcer/iptsim", "./model/gen", "./reports/v1", "./reports/diff", "./reports/page", "./reports/published", "./reports/render", "./reports/schema", "./reports/status", "./reports/metrics", "./reports/trend", "./reports/trendpage", "./reports/trend/changepoint",
 		"./scale/profile", "./scale/load", "./scale/stats", "./scale/compare", "./scale/summary",
 		"./reach/diff", "./reach/explain", "./reach/inventory", "./reach/matrix", "./reach/snapshot", "./reach/tell",
+		"./reach/inventory", "./reach/migrate",
 	}
 }
 

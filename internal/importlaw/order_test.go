@@ -94,6 +94,7 @@ func experiments() []directory {
 			{"reach/inventory"},
 			{"reach/live", "reach/manifests", "reach/matrix", "reach/snapshot"},
 			{"reach/diff", "reach/explain", "reach/tell"},
+			{"reach/migrate"},
 		}},
 	}
 }
