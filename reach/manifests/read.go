@@ -27,6 +27,9 @@ type Options struct {
 	PodCIDRs []netip.Prefix
 	// Stdin is what the path - reads.
 	Stdin io.Reader
+	// Other is asked first about every document, and takes those that are no manifests but stand
+	// among them; nil takes none.
+	Other func(d *strictyaml.Document) (taken bool, err error)
 }
 
 // defaultPodCIDRs are kind's and kubeadm's, of which many clusters are made.
@@ -56,6 +59,7 @@ func Parse(name string, data []byte, o Options) (*inventory.Inventory, error) {
 // reader gathers objects. It goes on after a mistake, to report them all.
 type reader struct {
 	namespace string
+	other     func(d *strictyaml.Document) (taken bool, err error)
 	builder   inventory.Builder
 	addresses addresses
 	errs      []error
@@ -66,7 +70,7 @@ func newReader(o Options) *reader {
 	if len(cidrs) == 0 {
 		cidrs = defaultPodCIDRs()
 	}
-	return &reader{namespace: cmp.Or(o.Namespace, "default"), addresses: addresses{cidrs: cidrs}}
+	return &reader{namespace: cmp.Or(o.Namespace, "default"), other: o.Other, addresses: addresses{cidrs: cidrs}}
 }
 
 func (r *reader) done() (*inventory.Inventory, error) {
@@ -146,6 +150,12 @@ func (r *reader) file(name string, data []byte) {
 		r.errs = append(r.errs, templated(data, err))
 	}
 	for _, d := range docs {
+		if r.other != nil {
+			if taken, err := r.other(d); taken || err != nil {
+				r.errs = append(r.errs, err)
+				continue
+			}
+		}
 		if d.Text("apiVersion") == "" || d.Text("kind") == "" {
 			err := d.ErrorOn(d.Root, "has no apiVersion and kind, so it is no Kubernetes object: leave the file out, or give what kustomize build or helm template prints")
 			r.errs = append(r.errs, templated(data, err))

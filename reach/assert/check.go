@@ -1,0 +1,133 @@
+package assert
+
+import (
+	"errors"
+	"fmt"
+
+	netv1 "k8s.io/api/networking/v1"
+
+	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/suites/oracle"
+)
+
+// Report is how expectations fared.
+type Report struct {
+	Policies int    `json:"policies"`
+	Flows    int    `json:"flows"`
+	Lines    []Line `json:"expectations"`
+}
+
+// Line is how one expectation fared.
+type Line struct {
+	File  string `json:"file"`
+	Line  int    `json:"line"`
+	Text  string `json:"text"`
+	Flows int    `json:"flows"`
+	Wrong int    `json:"wrong"`
+	// Examples are the first of the flows that are not as expected.
+	Examples []Flow `json:"examples,omitempty"`
+}
+
+// Flow is one that is not as expected, and why.
+type Flow struct {
+	Client  string        `json:"client"`
+	Server  string        `json:"server"`
+	Port    string        `json:"port"`
+	Family  model.Family  `json:"family"`
+	Want    model.Verdict `json:"want"`
+	Got     model.Verdict `json:"got"`
+	Egress  string        `json:"egress"`  // what policies on the client say
+	Ingress string        `json:"ingress"` // what policies on the server say
+}
+
+// String is the flow as a line has it.
+func (f Flow) String() string {
+	return fmt.Sprintf("%s -> %s %s %s", f.Client, f.Server, f.Port, f.Family)
+}
+
+// Failed is how many expectations do not hold.
+func (r *Report) Failed() (n int) {
+	for i := range r.Lines {
+		if r.Lines[i].Wrong > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// examples is how many flows of a line are told.
+const examples = 3
+
+// Check asks the oracle about all flows of the plan.
+func (p *Plan) Check() *Report {
+	r := &Report{Policies: len(p.inv.Policies), Flows: len(p.cells), Lines: make([]Line, len(p.expectations))}
+	for i := range p.expectations {
+		e := &p.expectations[i]
+		r.Lines[i] = Line{File: e.File, Line: e.Line, Text: e.Text}
+	}
+	s := p.state(p.inv.Policies)
+	for i := range p.cells {
+		c := &p.cells[i]
+		line, want := &r.Lines[c.line], p.expectations[c.line].Verdict
+		line.Flows++
+		got := oracle.Evaluate(s, c.flow)
+		if got.Verdict == want {
+			continue
+		}
+		if line.Wrong++; len(line.Examples) < examples {
+			line.Examples = append(line.Examples, explained(s, c, want, got.Verdict))
+		}
+	}
+	return r
+}
+
+func explained(s model.Snapshot, c *cell, want, got model.Verdict) Flow {
+	egress, ingress := oracle.Ends(s, c.flow)
+	return Flow{
+		Client: c.client.key, Server: c.server.key, Port: fmt.Sprintf("%d/%s", c.flow.Port, c.flow.Protocol), Family: model.FamilyOf(c.flow.Client),
+		Want: want, Got: got, Egress: egress.Reason, Ingress: ingress.Reason,
+	}
+}
+
+// state is what decides the plan's flows, with other policies in the place of those that are
+// there. Pods that no flow is about decide nothing.
+func (p *Plan) state(policies []*netv1.NetworkPolicy) model.Snapshot {
+	s := model.Snapshot{Namespaces: p.inv.Namespaces, Nodes: p.inv.Nodes, Policies: policies}
+	seen := map[string]bool{}
+	for i := range p.cells {
+		for _, e := range []endpoint{p.cells[i].client, p.cells[i].server} {
+			if e.pod != nil && !seen[e.key] {
+				seen[e.key] = true
+				s.Pods = append(s.Pods, *e.pod)
+			}
+		}
+	}
+	return s
+}
+
+// Noticed is the first line that does not hold by policies that differ from those of the inventory
+// in one namespace: only flows of its pods can have changed. ok is false when all lines hold.
+func (p *Plan) Noticed(policies []*netv1.NetworkPolicy, namespace string) (at string, ok bool) {
+	s := p.state(policies)
+	for i := range p.cells {
+		c := &p.cells[i]
+		if !within(c.client, namespace) && !within(c.server, namespace) {
+			continue
+		}
+		if oracle.Evaluate(s, c.flow).Verdict != p.expectations[c.line].Verdict {
+			return p.expectations[c.line].at(), true
+		}
+	}
+	return "", false
+}
+
+func within(e endpoint, namespace string) bool {
+	return e.pod != nil && e.pod.Namespace == namespace
+}
+
+// wrongs gathers the errors of lines.
+type wrongs []error
+
+func (w *wrongs) add(e *Expectation, err error) { *w = append(*w, fmt.Errorf("%s: %w", e.at(), err)) }
+
+func (w wrongs) err() error { return errors.Join(w...) }
