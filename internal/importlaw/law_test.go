@@ -34,6 +34,7 @@ func pure() []string {
 		"./scale/profile", "./scale/load", "./scale/stats", "./scale/compare", "./scale/summary",
 		"./reach/diff", "./reach/explain", "./reach/inventory", "./reach/matrix", "./reach/snapshot", "./reach/tell",
 		"./reach/inventory", "./reach/migrate",
+		"./reach/inventory", "./reach/assert", "./reach/migrate", "./reach/mutate",
 	}
 }
 

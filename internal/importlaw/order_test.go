@@ -95,6 +95,9 @@ func experiments() []directory {
 			{"reach/live", "reach/manifests", "reach/matrix", "reach/snapshot"},
 			{"reach/diff", "reach/explain", "reach/tell"},
 			{"reach/migrate"},
+			{"reach/assert"},
+			{"reach/assert/files", "reach/mutate"},
+			{"reach/assert/asserttest"},
 		}},
 	}
 }

@@ -3,6 +3,7 @@ package assert
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	netv1 "k8s.io/api/networking/v1"
 
@@ -45,6 +46,12 @@ func (f Flow) String() string {
 	return fmt.Sprintf("%s -> %s %s %s", f.Client, f.Server, f.Port, f.Family)
 }
 
+// like reports whether two flows differ in their family alone, or in nothing that is told.
+func (f *Flow) like(other Flow) bool {
+	other.Family = f.Family
+	return *f == other
+}
+
 // Failed is how many expectations do not hold.
 func (r *Report) Failed() (n int) {
 	for i := range r.Lines {
@@ -74,8 +81,9 @@ func (p *Plan) Check() *Report {
 		if got.Verdict == want {
 			continue
 		}
-		if line.Wrong++; len(line.Examples) < examples {
-			line.Examples = append(line.Examples, explained(s, c, want, got.Verdict))
+		line.Wrong++
+		if f := explained(s, c, want, got.Verdict); len(line.Examples) < examples && !slices.ContainsFunc(line.Examples, f.like) {
+			line.Examples = append(line.Examples, f)
 		}
 	}
 	return r

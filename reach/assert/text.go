@@ -3,6 +3,7 @@ package assert
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/netassay/netassay/model"
 )
@@ -33,10 +34,17 @@ func (l *Line) write(t *text) {
 		t.line("    %s", f.Egress)
 		t.line("    %s", f.Ingress)
 	}
-	if more := l.Wrong - len(l.Examples); more > 0 {
-		t.line("  and %d more of its %s", more, plural(l.Flows, "flow"))
+	if l.Wrong > len(l.Examples) {
+		t.line("  in all %d of its %s", l.Wrong, plural(l.Flows, "flow"))
 	}
 	t.line("")
+}
+
+// String tells how the expectation fared, in as many lines as that takes; "" when it holds.
+func (l *Line) String() string {
+	var b strings.Builder
+	l.write(&text{w: &b})
+	return b.String()
 }
 
 // word is a verdict as a line has it.

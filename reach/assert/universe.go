@@ -95,7 +95,7 @@ func (u *Universe) outside(blocks []netip.Prefix) {
 	u.blocks, u.world = blocks, nil
 	for _, all := range []string{"0.0.0.0/0", "::/0"} {
 		prefix := netip.MustParsePrefix(all)
-		hosts := append(Apart(prefix, blocks), unnamed(model.FamilyOf(prefix.Addr()), blocks))
+		hosts := append([]netip.Addr{unnamed(model.FamilyOf(prefix.Addr()), blocks)}, Apart(prefix, blocks)...)
 		for _, a := range hosts {
 			if !owned(u.inv, a) {
 				u.world = append(u.world, endpoint{key: "world:" + a.String(), addrs: []netip.Addr{a}})

@@ -44,6 +44,15 @@ func (m *Matrix) Count(o Outcome) (n int) {
 	return n
 }
 
+// Percent is how many of the mistakes that change a flow are noticed; 100 where there are none.
+func (m *Matrix) Percent() float64 {
+	noticed, not := m.Count(Noticed), m.Count(Unnoticed)
+	if noticed+not == 0 {
+		return 100
+	}
+	return 100 * float64(noticed) / float64(noticed+not)
+}
+
 // Judge makes all single mistakes in an inventory's policies and asks which the plan notices; a
 // plan whose expectations hold without any. tell hears how many are done, of how many.
 func Judge(inv *inventory.Inventory, plan *assert.Plan, tell func(done, of int)) *Matrix {
