@@ -59,6 +59,8 @@ into a cache; later ones start in seconds.`,
   netassay nightly                         # the standard set, and what has changed since when
   netassay verify                          # the AKS documentation's own check
   netassay reach -f deploy/                # who can talk to whom by your own policies
+  netassay assert -f manifests             # your own policies: do they say what you mean?
+  netassay migrate check -f manifests --from azure-npm --to cilium # will they still?
   netassay lab up                          # a cluster to play with; kubectl works`,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
@@ -83,6 +85,8 @@ into a cache; later ones start in seconds.`,
 		newSnapshot(stdio),
 		newReach(stdio),
 		newExplain(stdio),
+		newAssert(stdio),
+		newMigrate(stdio),
 		newCases(stdio),
 		newEngines(stdio),
 		newSonobuoy(stdio),

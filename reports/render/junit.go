@@ -119,6 +119,27 @@ func FuzzJUnit(w io.Writer, run *v1.FuzzRun) error {
 	return suite.write(w)
 }
 
+// Checked is one thing that was checked, and what was wrong with it.
+type Checked struct {
+	Class, Name string
+	Wrong       string // one line; "" of what was right
+	Details     string
+}
+
+// ChecksJUnit writes checks that no run of a cluster made as a JUnit test suite; properties are
+// names, each followed by its value.
+func ChecksJUnit(w io.Writer, name string, started, finished time.Time, all []Checked, properties ...string) error {
+	suite := newSuite(name, started, finished, properties...)
+	for _, one := range all {
+		c := junitCase{Class: "netassay." + one.Class, Name: one.Name, Time: seconds(0)}
+		if one.Wrong != "" {
+			c.Failure = &junitMessage{Message: one.Wrong, Type: string(v1.Fail), Body: strings.Map(inXML, one.Details)}
+		}
+		suite.add(c)
+	}
+	return suite.write(w)
+}
+
 // newSuite is a suite without cases; properties are names, each followed by its value.
 func newSuite(experiment string, started, finished time.Time, properties ...string) junitSuite {
 	s := junitSuite{

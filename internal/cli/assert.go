@@ -1,0 +1,200 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/netassay/netassay/internal/suggest"
+	"github.com/netassay/netassay/reach/assert"
+	"github.com/netassay/netassay/reach/assert/files"
+	"github.com/netassay/netassay/reach/inventory"
+	"github.com/netassay/netassay/reach/manifests"
+	"github.com/netassay/netassay/reach/mutate"
+	"github.com/netassay/netassay/reports/render"
+	"github.com/netassay/netassay/reports/status"
+)
+
+// assertOptions are what netassay assert can be told.
+type assertOptions struct {
+	paths     []string
+	namespace string
+	output    string
+	mutate    bool
+	noticed   float64
+}
+
+func newAssert(stdio IO) *cobra.Command {
+	o := assertOptions{output: "table"}
+	c := &cobra.Command{
+		Use:   "assert -f PATH [-f PATH...]",
+		Short: "Hold your own policies against what you expect of them",
+		Long: `Reads manifests (files, directories, or what helm template and kustomize build print) and what is
+expected of them, and says which expectations the policies do not keep: on paper, by the
+specification, in milliseconds, without a cluster.
+
+Expectations are lines in a YAML file among the manifests or beside them (docs/assert.md):
+
+  expect: |
+    *        -> shop/db  deny
+    shop/web -> shop/db  allow 5432
+
+Of two lines for one flow the later one counts; what no line speaks of is not judged.
+
+--mutate makes each policy wrong in turn (a peer dropped, a selector widened, a port off by one)
+and names the mistakes that the expectations would not notice.
+
+Exit code 0: all expectations hold. 1: some do not, or fewer mistakes are noticed than --min-noticed.
+2: nothing could be judged.`,
+		Example: `  netassay assert -f manifests -f expectations.yaml
+  helm template shop ./chart | netassay assert -f - -f expectations.yaml -n shop
+  netassay assert -f manifests --mutate --min-noticed 90
+  netassay assert -f manifests -o junit > assert.xml`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return runAssert(stdio, c.InOrStdin(), o) },
+	}
+	manifestFlags(c.Flags(), &o.paths, &o.namespace)
+	c.Flags().StringVarP(&o.output, "output", "o", o.output, "table, json or junit")
+	c.Flags().BoolVar(&o.mutate, "mutate", false, "name mistakes in the policies that the expectations would not notice")
+	c.Flags().Float64Var(&o.noticed, "min-noticed", 0, "with --mutate: percentage of the mistakes that must be noticed")
+	return c
+}
+
+// manifestFlags are those of commands that read manifests.
+func manifestFlags(f *pflag.FlagSet, paths *[]string, namespace *string) {
+	f.StringArrayVarP(paths, "filename", "f", nil, "file or directory of manifests, or - for standard input; can be given several times")
+	f.StringVarP(namespace, "namespace", "n", "", "namespace of objects that name none (default default)")
+}
+
+// needManifests refuses a command line without manifests.
+func needManifests(paths []string) error {
+	if len(paths) == 0 {
+		return errors.New("no manifests are given: give files or directories by -f, or - for standard input")
+	}
+	return nil
+}
+
+func (o assertOptions) check() error {
+	if err := needManifests(o.paths); err != nil {
+		return err
+	}
+	if err := suggest.OneOf("output format", o.output, "table", "json", "junit"); err != nil {
+		return err
+	}
+	switch {
+	case o.noticed < 0 || o.noticed > 100:
+		return fmt.Errorf("--min-noticed %g is no percentage: give 0 to 100", o.noticed)
+	case o.noticed > 0 && !o.mutate:
+		return errors.New("--min-noticed is about mistakes that nobody has made: give --mutate too")
+	}
+	return nil
+}
+
+func runAssert(stdio IO, stdin io.Reader, o assertOptions) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	began := time.Now()
+	in, err := files.Read(o.paths, manifests.Options{Namespace: o.namespace, Stdin: stdin})
+	if err != nil {
+		return err
+	}
+	tellForeign(stdio, in.Inventory)
+	plan, err := assert.NewPlan(in.Inventory, in.Expectations)
+	if err != nil {
+		return err
+	}
+	result := asserted{Report: plan.Check()}
+	switch {
+	case o.mutate && result.Failed() > 0:
+		stdio.say("note: no mistakes were made: --mutate needs expectations that hold")
+	case o.mutate:
+		result.Mutations = judgeMistakes(stdio, in.Inventory, plan)
+	}
+	if err := result.write(stdio.Out, o.output, began); err != nil {
+		return fmt.Errorf("write what was asserted: %w", err)
+	}
+	if result.Failed() > 0 || result.Mutations != nil && result.Mutations.Percent() < o.noticed {
+		return withCode(exitFail)
+	}
+	return nil
+}
+
+// tellForeign says which policies take no part: what they allow or deny is not known here.
+func tellForeign(stdio IO, inv *inventory.Inventory) {
+	for _, k := range inv.Foreign {
+		stdio.say(fmt.Sprintf("note: %d %s left out: only networking.k8s.io NetworkPolicies are understood", k.N, k))
+	}
+}
+
+// judgeMistakes shows how far it is: with many policies it takes a while.
+func judgeMistakes(stdio IO, inv *inventory.Inventory, plan *assert.Plan) *mutate.Matrix {
+	progress := make(chan [2]int, 1)
+	hide := show(stdio, func(time.Time) []status.Part {
+		select {
+		case p := <-progress:
+			return []status.Part{{Text: fmt.Sprintf("mistakes %d of %d", p[0], p[1])}}
+		default:
+			return nil
+		}
+	})
+	defer hide()
+	return mutate.Judge(inv, plan, func(done, of int) {
+		select {
+		case <-progress:
+		default:
+		}
+		progress <- [2]int{done, of}
+	})
+}
+
+// asserted is all that came out.
+type asserted struct {
+	*assert.Report
+	Mutations *mutate.Matrix `json:"mutations,omitempty"`
+}
+
+func (a *asserted) write(w io.Writer, output string, began time.Time) error {
+	switch output {
+	case "json":
+		return render.JSON(w, a)
+	case "junit":
+		return render.ChecksJUnit(w, "assert", began, time.Now(), a.checks())
+	}
+	if err := a.Table(w); err != nil || a.Mutations == nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	return a.Mutations.Table(w)
+}
+
+// checks are the expectations, and the mistakes that change a flow, one each.
+func (a *asserted) checks() (all []render.Checked) {
+	for i := range a.Lines {
+		l := &a.Lines[i]
+		c := render.Checked{Class: "assert", Name: fmt.Sprintf("%s:%d: %s", l.File, l.Line, l.Text), Details: l.String()}
+		if l.Wrong > 0 {
+			c.Wrong = fmt.Sprintf("%d of %d flows are not as expected", l.Wrong, l.Flows)
+		}
+		all = append(all, c)
+	}
+	if a.Mutations == nil {
+		return all
+	}
+	for _, m := range a.Mutations.Mistakes {
+		if m.Outcome == mutate.Same {
+			continue
+		}
+		c := render.Checked{Class: "mutate", Name: strings.Join(strings.Fields(fmt.Sprintf("%s %s: %s", m.Policy, m.Field, m.Detail)), " ")}
+		if m.Outcome == mutate.Unnoticed {
+			c.Wrong = "no expectation would notice it; this line would: " + m.Example.Line()
+		}
+		all = append(all, c)
+	}
+	return all
+}
