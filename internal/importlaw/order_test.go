@@ -125,7 +125,7 @@ func programs() []directory {
 			{"hack/docker/runtime", "hack/make"},
 		}},
 		{name: "tests alone", rows: [][]string{
-			{"examples", "examples/ci", "internal/existingtest", "internal/importlaw", "internal/sizes"},
+			{"examples", "examples/assert", "examples/ci", "internal/existingtest", "internal/importlaw", "internal/sizes"},
 		}},
 	}
 }

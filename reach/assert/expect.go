@@ -108,6 +108,10 @@ func (e *Expectation) restrict(word string) error {
 		return fmt.Errorf("second list of ports %q: join lists with a comma, without spaces", word)
 	}
 	for text := range strings.SplitSeq(word, ",") {
+		if text == "*" {
+			e.Ports = append(e.Ports, everyPort()...)
+			continue
+		}
 		p, err := parsePort(text)
 		if err != nil {
 			return err
@@ -117,11 +121,16 @@ func (e *Expectation) restrict(word string) error {
 	return nil
 }
 
+// everyPort is the port "*".
+func everyPort() []Port {
+	return []Port{{Protocol: corev1.ProtocolTCP}, {Protocol: corev1.ProtocolUDP}, {Protocol: corev1.ProtocolSCTP}}
+}
+
 var portName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
 
 // parsePort reads 80, 80/TCP, */UDP or a name.
 func parsePort(text string) (Port, error) {
-	bad := fmt.Errorf("%q is no port: valid are like 80, 53/UDP, */TCP, http", text)
+	bad := fmt.Errorf("%q is no port: valid are like 80, 53/UDP, */TCP, *, http", text)
 	number, protocol, _ := strings.Cut(text, "/")
 	p := Port{Protocol: cmp.Or(corev1.Protocol(protocol), corev1.ProtocolTCP)}
 	if p.Protocol != corev1.ProtocolTCP && p.Protocol != corev1.ProtocolUDP && p.Protocol != corev1.ProtocolSCTP {
