@@ -229,4 +229,3 @@ func PolicyPorts(policies []*netv1.NetworkPolicy) []Port {
 	}
 	return numbers(all)
 }
-

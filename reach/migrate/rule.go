@@ -51,7 +51,7 @@ type Rule struct {
 
 // Rules are all of them, in the order of reports.
 func Rules() []Rule {
-	return slices.Concat(blockRules(), nodeRules(), serviceRules(), portRules(), selectorRules(), familyRules(), wholeRules())
+	return slices.Concat(blockRules(), nodeRules(), serviceRules(), portRules(), nameRules(), selectorRules(), familyRules(), wholeRules())
 }
 
 // place is where a rule applies.

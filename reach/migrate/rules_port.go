@@ -51,6 +51,12 @@ func portRules() []Rule {
 				})
 			},
 		},
+	}
+}
+
+// nameRules are about ports that are given by a name.
+func nameRules() []Rule {
+	return []Rule{
 		namedPorts(),
 		{
 			Name: "named-port-windows", Title: "the port is a name",
