@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/netassay/netassay/internal/strictyaml"
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/reach/inventory"
 )
@@ -165,6 +166,21 @@ func TestMistakes(t *testing.T) {
 				t.Errorf("got  %v\nwant one line with %s", err, tc.want)
 			}
 		})
+	}
+}
+
+// What is expected of manifests can stand among them, and is none of them.
+func TestExpectationsAreNoManifests(t *testing.T) {
+	const text = "expect: a -> b allow 80\n---\nkind: Expectations\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"
+	var lines []int
+	for _, o := range []Options{{}, {Expectations: func(d *strictyaml.Document) error { lines = append(lines, d.Root.Line); return nil }}} {
+		inv, err := Parse("f", []byte(text), o)
+		if err != nil || len(inv.Pods) != 1 || len(inv.Ignored) != 0 {
+			t.Errorf("%+v, %v", inv, err)
+		}
+	}
+	if diff := cmp.Diff([]int{1, 3}, lines); diff != "" {
+		t.Errorf("lines of expectations (-want +got):\n%s", diff)
 	}
 }
 

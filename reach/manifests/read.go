@@ -27,9 +27,9 @@ type Options struct {
 	PodCIDRs []netip.Prefix
 	// Stdin is what the path - reads.
 	Stdin io.Reader
-	// Other is asked first about every document, and takes those that are no manifests but stand
-	// among them; nil takes none.
-	Other func(d *strictyaml.Document) (taken bool, err error)
+	// Expectations takes what stands among manifests and says what is expected of them; nil leaves
+	// it out.
+	Expectations func(d *strictyaml.Document) error
 }
 
 // defaultPodCIDRs are kind's and kubeadm's, of which many clusters are made.
@@ -59,7 +59,7 @@ func Parse(name string, data []byte, o Options) (*inventory.Inventory, error) {
 // reader gathers objects. It goes on after a mistake, to report them all.
 type reader struct {
 	namespace string
-	other     func(d *strictyaml.Document) (taken bool, err error)
+	expect    func(d *strictyaml.Document) error
 	builder   inventory.Builder
 	addresses addresses
 	errs      []error
@@ -70,7 +70,7 @@ func newReader(o Options) *reader {
 	if len(cidrs) == 0 {
 		cidrs = defaultPodCIDRs()
 	}
-	return &reader{namespace: cmp.Or(o.Namespace, "default"), other: o.Other, addresses: addresses{cidrs: cidrs}}
+	return &reader{namespace: cmp.Or(o.Namespace, "default"), expect: o.Expectations, addresses: addresses{cidrs: cidrs}}
 }
 
 func (r *reader) done() (*inventory.Inventory, error) {
@@ -150,11 +150,11 @@ func (r *reader) file(name string, data []byte) {
 		r.errs = append(r.errs, templated(data, err))
 	}
 	for _, d := range docs {
-		if r.other != nil {
-			if taken, err := r.other(d); taken || err != nil {
-				r.errs = append(r.errs, err)
-				continue
+		if expects(d) {
+			if r.expect != nil {
+				r.errs = append(r.errs, r.expect(d))
 			}
+			continue
 		}
 		if d.Text("apiVersion") == "" || d.Text("kind") == "" {
 			err := d.ErrorOn(d.Root, "has no apiVersion and kind, so it is no Kubernetes object: leave the file out, or give what kustomize build or helm template prints")
@@ -165,6 +165,15 @@ func (r *reader) file(name string, data []byte) {
 			r.errs = append(r.errs, err)
 		}
 	}
+}
+
+// ExpectationsKind is the kind of a document that says what is expected of manifests; it may be
+// left out.
+const ExpectationsKind = "Expectations"
+
+func expects(d *strictyaml.Document) bool {
+	kind := d.Text("kind")
+	return kind == ExpectationsKind || kind == "" && strictyaml.Child(d.Root, "expect") != nil
 }
 
 // templated adds the likely reason to an error of a file that no renderer has seen.

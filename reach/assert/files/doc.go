@@ -1,7 +1,7 @@
 // Package files reads manifests and what is expected of them from the same paths.
 //
-// It decides which documents are expectations: those with a field expect, and of kind Expectations
-// or of none. Everything else is a manifest, and read as one.
+// It decides how a document of expectations is written, and on which line of a file each of them
+// stands. Which documents are some, reach/manifests says.
 //
 // It must never judge an expectation, or reach a cluster.
 //

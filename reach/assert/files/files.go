@@ -13,11 +13,8 @@ import (
 	"github.com/netassay/netassay/reach/manifests"
 )
 
-// The kind of documents with expectations.
-const (
-	APIVersion = "netassay.dev/v1"
-	Kind       = "Expectations"
-)
+// apiVersion is that of documents with expectations; it may be left out, as the kind may.
+const apiVersion = "netassay.dev/v1"
 
 // document is a document with expectations.
 type document struct {
@@ -40,13 +37,10 @@ type Input struct {
 // each mistake; that there are no expectations at all is one.
 func Read(paths []string, o manifests.Options) (*Input, error) {
 	var in Input
-	o.Other = func(d *strictyaml.Document) (bool, error) {
-		if d.Text("kind") != Kind && (d.Text("kind") != "" || strictyaml.Child(d.Root, "expect") == nil) {
-			return false, nil
-		}
+	o.Expectations = func(d *strictyaml.Document) error {
 		read, err := expectations(d, cmp.Or(o.Namespace, "default"))
 		in.Expectations = append(in.Expectations, read...)
-		return true, err
+		return err
 	}
 	var err error
 	if in.Inventory, err = manifests.Read(paths, o); err != nil {
@@ -64,8 +58,8 @@ func expectations(d *strictyaml.Document, namespace string) ([]assert.Expectatio
 	if err := d.Decode(&read); err != nil {
 		return nil, err
 	}
-	if v := read.APIVersion; v != "" && v != APIVersion {
-		return nil, d.ErrorOn(d.At("apiVersion"), "%s has no version %s: write %s", Kind, v, APIVersion)
+	if v := read.APIVersion; v != "" && v != apiVersion {
+		return nil, d.ErrorOn(d.At("apiVersion"), "%s has no version %s: write %s", manifests.ExpectationsKind, v, apiVersion)
 	}
 	at := strictyaml.Child(d.Root, "expect")
 	if strings.TrimSpace(read.Expect) == "" {
