@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"net/netip"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -81,6 +82,31 @@ func finds(t *testing.T, rule *Rule, c cases.Case) bool {
 		}
 	}
 	return false
+}
+
+// The page has every rule, and all engines that do something else by it.
+func TestPageHasEveryRule(t *testing.T) {
+	page, err := os.ReadFile("../../docs/migrate.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]string{}
+	for line := range strings.SplitSeq(string(page), "\n") {
+		if cells := strings.Split(line, "|"); len(cells) > 3 {
+			rows[strings.Trim(cells[1], " `")] = cells[3]
+		}
+	}
+	for _, r := range Rules() {
+		row, ok := rows[r.Name]
+		if !ok {
+			t.Errorf("docs/migrate.md has no row for %s", r.Name)
+		}
+		for name := range r.Engines {
+			if !strings.Contains(row, name) && r.From == "" && row != " the same " {
+				t.Errorf("docs/migrate.md says nothing of %s in the row of %s: %s", name, r.Name, row)
+			}
+		}
+	}
 }
 
 var kebab = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
