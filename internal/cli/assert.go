@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,11 +16,15 @@ import (
 	"github.com/netassay/netassay/internal/suggest"
 	"github.com/netassay/netassay/reach/assert"
 	"github.com/netassay/netassay/reach/assert/files"
+	"github.com/netassay/netassay/reach/assert/packets"
 	"github.com/netassay/netassay/reach/inventory"
 	"github.com/netassay/netassay/reach/manifests"
 	"github.com/netassay/netassay/reach/mutate"
 	"github.com/netassay/netassay/reports/render"
 	"github.com/netassay/netassay/reports/status"
+	"github.com/netassay/netassay/suites/cases"
+	"github.com/netassay/netassay/suites/conformance"
+	"github.com/netassay/netassay/testbed"
 )
 
 // assertOptions are what netassay assert can be told.
@@ -27,10 +34,14 @@ type assertOptions struct {
 	output    string
 	mutate    bool
 	noticed   float64
+	live      bool
+	lab       conformanceFlags // of --live
 }
 
 func newAssert(stdio IO) *cobra.Command {
-	o := assertOptions{output: "table"}
+	o := assertOptions{output: "table", lab: conformanceFlags{
+		bed: newBed([]string{testbed.Lab}, "ip-family", "nodes"), settings: conformance.Defaults(),
+	}}
 	c := &cobra.Command{
 		Use:   "assert -f PATH [-f PATH...]",
 		Short: "Hold your own policies against what you expect of them",
@@ -46,6 +57,9 @@ Expectations are lines in a YAML file among the manifests or beside them (docs/a
 
 Of two lines for one flow the later one counts; what no line speaks of is not judged.
 
+--live plays the same with real packets, on the lab and with an engine, once it holds on paper. Pods
+of yours that are alike to policies are played by one or two pods of the lab.
+
 --mutate makes each policy wrong in turn (a peer dropped, a selector widened, a port off by one)
 and names the mistakes that the expectations would not notice.
 
@@ -54,14 +68,18 @@ Exit code 0: all expectations hold. 1: some do not, or fewer mistakes are notice
 		Example: `  netassay assert -f manifests -f expectations.yaml
   helm template shop ./chart | netassay assert -f - -f expectations.yaml -n shop
   netassay assert -f manifests --mutate --min-noticed 90
-  netassay assert -f manifests -o junit > assert.xml`,
+  netassay assert -f manifests -o junit > assert.xml
+  netassay assert -f manifests -f expectations.yaml --live --engine calico`,
 		Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return runAssert(stdio, c.InOrStdin(), o) },
+		RunE: func(c *cobra.Command, _ []string) error { return runAssert(c.Context(), stdio, c.InOrStdin(), &o) },
 	}
 	manifestFlags(c.Flags(), &o.paths, &o.namespace)
 	c.Flags().StringVarP(&o.output, "output", "o", o.output, "table, json or junit")
 	c.Flags().BoolVar(&o.mutate, "mutate", false, "name mistakes in the policies that the expectations would not notice")
 	c.Flags().Float64Var(&o.noticed, "min-noticed", 0, "with --mutate: percentage of the mistakes that must be noticed")
+	c.Flags().BoolVar(&o.live, "live", false, "play the expectations with real packets too, on the lab")
+	c.Flags().StringVar(&o.lab.settings.Out, "out", "", "with --live: result directory (default results/<time>-assert-<engine>)")
+	o.lab.bed.register(c.Flags())
 	return c
 }
 
@@ -79,14 +97,18 @@ func needManifests(paths []string) error {
 	return nil
 }
 
-func (o assertOptions) check() error {
-	if err := needManifests(o.paths); err != nil {
+func (o *assertOptions) check() error {
+	if err := errors.Join(needManifests(o.paths), o.lab.bed.check()); err != nil {
 		return err
 	}
 	if err := suggest.OneOf("output format", o.output, "table", "json", "junit"); err != nil {
 		return err
 	}
 	switch {
+	case o.live && o.output != "table":
+		return fmt.Errorf("-o %s is for what is judged on paper: the result directory of --live has JSON and JUnit", o.output)
+	case o.live && slices.Contains(o.paths, "-"):
+		return errors.New("--live reads the manifests twice, which - can't: give files or directories")
 	case o.noticed < 0 || o.noticed > 100:
 		return fmt.Errorf("--min-noticed %g is no percentage: give 0 to 100", o.noticed)
 	case o.noticed > 0 && !o.mutate:
@@ -95,7 +117,7 @@ func (o assertOptions) check() error {
 	return nil
 }
 
-func runAssert(stdio IO, stdin io.Reader, o assertOptions) error {
+func runAssert(ctx context.Context, stdio IO, stdin io.Reader, o *assertOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
@@ -122,7 +144,32 @@ func runAssert(stdio IO, stdin io.Reader, o assertOptions) error {
 	if result.Failed() > 0 || result.Mutations != nil && result.Mutations.Percent() < o.noticed {
 		return withCode(exitFail)
 	}
+	if o.live {
+		return assertLive(ctx, stdio, plan, o)
+	}
 	return nil
+}
+
+// assertLive plays a plan that holds on paper with packets.
+func assertLive(ctx context.Context, stdio IO, plan *assert.Plan, o *assertOptions) error {
+	play, err := packets.New(plan)
+	if err != nil {
+		return err
+	}
+	f := &o.lab
+	f.settings.Paths, f.settings.FixtureSets = cases.CasePaths, 1
+	out := &f.settings.Out
+	return f.bed.inside(ctx, stdio, out, "assert-"+f.bed.Label(), func(ctx context.Context) error {
+		return f.bed.run(ctx, stdio, filepath.Join(*out, "logs"), func(ctx context.Context, t *testbed.Testbed) error {
+			run, err := f.play(ctx, stdio, t, []cases.Case{play.Case}, nil)
+			if run == nil {
+				return err
+			}
+			live := play.Read(run)
+			fmt.Fprint(stdio.Out, live)
+			return stdio.end(*out, live.Verdict(), err)
+		})
+	})
 }
 
 // tellForeign says which policies take no part: what they allow or deny is not known here.

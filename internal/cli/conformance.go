@@ -135,25 +135,34 @@ func (f *conformanceFlags) choose(all []cases.Case) (chosen []cases.Case, before
 
 // run runs the cases and leaves their results, whatever happens to the run.
 func (f *conformanceFlags) run(ctx context.Context, stdio IO, t *testbed.Testbed, chosen []cases.Case, before *v1.Run) error {
+	report, err := f.play(ctx, stdio, t, chosen, before)
+	if report == nil {
+		return err
+	}
+	return stdio.end(f.settings.Out, report.Verdict(), err, render.Text(stdio.Out, report))
+}
+
+// play runs the cases and writes the report, which is nil when there is nothing to write.
+func (f *conformanceFlags) play(ctx context.Context, stdio IO, t *testbed.Testbed, chosen []cases.Case, before *v1.Run) (*v1.Run, error) {
 	r := &conformance.Run{Bed: t, Say: stdio.say, Watch: f.bed.watch}
 	cfg := r.Config(f.settings, chosen, before, toolVersion())
 	cfg.Command = stdio.command
 	n := newNarrator(stdio, filepath.Join(f.settings.Out, reports.PageFile))
 	cfg.Events = func(e runner.Event) { n.tell(e); r.Event(e) }
 	if err := r.Fit(ctx, cfg); err != nil {
-		return err
+		return nil, err
 	}
 	if err := r.Record(f.settings.Out, &cfg); err != nil {
-		return err
+		return nil, err
 	}
 	free, err := conformance.Connect(&cfg)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { _ = free() }()
 	report, runErr := runner.Run(ctx, cfg)
 	if report == nil {
-		return runErr
+		return nil, runErr
 	}
-	return stdio.end(f.settings.Out, report.Verdict(), runErr, r.Write(report), render.Text(stdio.Out, report))
+	return report, errors.Join(runErr, r.Write(report))
 }

@@ -35,6 +35,7 @@ func pure() []string {
 		"./reach/diff", "./reach/explain", "./reach/inventory", "./reach/matrix", "./reach/snapshot", "./reach/tell",
 		"./reach/inventory", "./reach/migrate",
 		"./reach/inventory", "./reach/assert", "./reach/migrate", "./reach/mutate",
+		"./reach/inventory", "./reach/assert", "./reach/assert/packets", "./reach/migrate", "./reach/mutate",
 	}
 }
 

@@ -97,6 +97,7 @@ func experiments() []directory {
 			{"reach/migrate"},
 			{"reach/assert"},
 			{"reach/assert/files", "reach/mutate"},
+			{"reach/assert/packets"},
 			{"reach/assert/asserttest"},
 		}},
 	}
