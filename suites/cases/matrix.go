@@ -195,6 +195,11 @@ func (p *FakeCluster) has(key string, f model.Family) bool { return f.First(p.Po
 // hosts outside.
 func (c Case) endpoints(fake *FakeCluster) []string {
 	keys := fake.keys()
+	if c.Alone {
+		keys = slices.DeleteFunc(keys, func(key string) bool {
+			return slices.ContainsFunc(FixturePods(), func(p Pod) bool { return p.Key() == key })
+		})
+	}
 	if len(c.Nodes) > 0 {
 		for n := 1; n <= FixtureNodes; n++ {
 			keys = append(keys, NodeKey(n))

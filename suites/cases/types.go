@@ -30,6 +30,9 @@ type Case struct {
 	Steps []Step
 	// OwnPorts says that there are no node ports but those of Services that the case creates.
 	OwnPorts bool `json:"-"`
+	// Alone says that only pods that the case makes have cells: those of the fixture serve none of
+	// its probes.
+	Alone bool `json:"-"`
 	// Whole is the family whose cells between pods are all probed; "" is every family. A run
 	// says so, and adds cells of the others to More.
 	Whole model.Family `json:"-"`

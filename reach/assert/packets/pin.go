@@ -2,25 +2,10 @@ package packets
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/suites/cases"
 )
-
-// strangers are lines that leave the pods of the fixture to themselves: nobody expects anything of
-// them, and they don't serve what is probed.
-func strangers() []cases.Expect {
-	var theirs []cases.Pattern
-	for _, n := range cases.FixtureNamespaces() {
-		theirs = append(theirs, cases.Pattern(n.Name+"/*"))
-	}
-	all := []cases.Pattern{"*"}
-	return []cases.Expect{
-		{Clients: all, Servers: theirs, Verdict: model.Undefined},
-		{Clients: theirs, Servers: all, Verdict: model.Undefined},
-	}
-}
 
 // pin has the last step expect of each cell what the oracle says of it.
 func (p *Play) pin() error {
@@ -39,7 +24,7 @@ func (p *Play) pin() error {
 	ports := map[pair][]cases.PortPattern{}
 	var order []pair
 	for _, k := range p.Case.Cells(last, fake.Families()) {
-		if k.Client == k.Server || stranger(k.Client) || stranger(k.Server) {
+		if k.Client == k.Server {
 			continue
 		}
 		d, ok := fake.Verdict(k)
@@ -52,7 +37,7 @@ func (p *Play) pin() error {
 		}
 		ports[at] = append(ports[at], cases.PortPattern{Port: k.Probe.Port, Protocol: k.Probe.Protocol})
 	}
-	expect := strangers()
+	var expect []cases.Expect
 	for _, at := range order {
 		expect = append(expect, cases.Expect{
 			Clients: []cases.Pattern{cases.Pattern(at.client)}, Servers: []cases.Pattern{cases.Pattern(at.server)},
@@ -61,9 +46,4 @@ func (p *Play) pin() error {
 	}
 	p.Case.Steps[last].Expect = expect
 	return nil
-}
-
-// stranger reports whether an end is a pod of the fixture.
-func stranger(key string) bool {
-	return slices.ContainsFunc(cases.FixturePods(), func(pod cases.Pod) bool { return pod.Key() == key })
 }
