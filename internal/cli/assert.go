@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/netassay/netassay/internal/sandbox"
 	"github.com/netassay/netassay/internal/suggest"
 	"github.com/netassay/netassay/reach/assert"
 	"github.com/netassay/netassay/reach/assert/files"
@@ -121,31 +122,42 @@ func runAssert(ctx context.Context, stdio IO, stdin io.Reader, o *assertOptions)
 	if err := o.check(); err != nil {
 		return err
 	}
-	began := time.Now()
 	in, err := files.Read(o.paths, manifests.Options{Namespace: o.namespace, Stdin: stdin})
 	if err != nil {
 		return err
 	}
-	tellForeign(stdio, in.Inventory)
 	plan, err := assert.NewPlan(in.Inventory, in.Expectations)
 	if err != nil {
 		return err
 	}
+	// Packets are sent by the second life of the same command line, whose first one has told the rest.
+	if !o.live || !sandbox.Inside() {
+		if err := assertOnPaper(stdio, in.Inventory, plan, o); err != nil {
+			return err
+		}
+	}
+	if o.live {
+		return assertLive(ctx, stdio, plan, o)
+	}
+	return nil
+}
+
+// assertOnPaper asks the oracle.
+func assertOnPaper(stdio IO, inv *inventory.Inventory, plan *assert.Plan, o *assertOptions) error {
+	began := time.Now()
+	tellForeign(stdio, inv)
 	result := asserted{Report: plan.Check()}
 	switch {
 	case o.mutate && result.Failed() > 0:
 		stdio.say("note: no mistakes were made: --mutate needs expectations that hold")
 	case o.mutate:
-		result.Mutations = judgeMistakes(stdio, in.Inventory, plan)
+		result.Mutations = judgeMistakes(stdio, inv, plan)
 	}
 	if err := result.write(stdio.Out, o.output, began); err != nil {
 		return fmt.Errorf("write what was asserted: %w", err)
 	}
 	if result.Failed() > 0 || result.Mutations != nil && result.Mutations.Percent() < o.noticed {
 		return withCode(exitFail)
-	}
-	if o.live {
-		return assertLive(ctx, stdio, plan, o)
 	}
 	return nil
 }

@@ -73,6 +73,8 @@ func TestAssert(t *testing.T) {
 		{"no manifests", nil, exitBroken, "no manifests are given: give files or directories by -f, or - for standard input\n"},
 		{"output", []string{"-f", p["shop"], "-o", "xml"}, exitBroken, `unknown output format "xml"`},
 		{"percentage", []string{"-f", p["shop"], "--mutate", "--min-noticed", "101"}, exitBroken, "--min-noticed 101 is no percentage: give 0 to 100"},
+		{"packets for machines", []string{"-f", p["shop"], "-f", p["good"], "--live", "-o", "json"}, exitBroken, "the result directory of --live has JSON and JUnit"},
+		{"packets of standard input", []string{"-f", "-", "--live"}, exitBroken, "--live reads the manifests twice, which - can't: give files or directories"},
 		{"percentage alone", []string{"-f", p["shop"], "--min-noticed", "90"}, exitBroken, "give --mutate too"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

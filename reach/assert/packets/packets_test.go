@@ -88,7 +88,7 @@ func TestWrongAndUnsureFlowsAreTold(t *testing.T) {
 		want    v1.Verdict
 		text    string
 	}{
-		{v1.Fail, v1.VerdictFail, "want Deny: leak"},
+		{v1.Fail, v1.VerdictFail, "8080/TCP IPv4: leak\n"},
 		{v1.Inconclusive, v1.VerdictVoid, "of 1 more nothing was proved"},
 		{v1.NotSupported, v1.VerdictPass, "1 were not played"},
 	} {

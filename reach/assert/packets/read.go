@@ -3,6 +3,8 @@ package packets
 import (
 	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/netassay/netassay/model"
@@ -94,11 +96,22 @@ func (l *Live) Verdict() v1.Verdict {
 	return v1.VerdictPass
 }
 
+// examples is how many flows of an expectation are told.
+const examples = 3
+
 // String tells it in lines.
 func (l *Live) String() string {
 	var b strings.Builder
+	told := map[string]int{}
 	for _, f := range l.Wrong {
-		fmt.Fprintf(&b, "%s: %s -> %s %s %s: want %s: %s\n", f.At, f.Client, f.Server, f.Port, f.Family, f.Want, cmp.Or(f.Reason, "it was not so"))
+		if told[f.At]++; told[f.At] <= examples {
+			fmt.Fprintf(&b, "%s: %s -> %s %s %s: %s\n", f.At, f.Client, f.Server, f.Port, f.Family, cmp.Or(f.Reason, "want "+f.Want))
+		}
+	}
+	for _, at := range slices.Sorted(maps.Keys(told)) {
+		if more := told[at] - examples; more > 0 {
+			fmt.Fprintf(&b, "%s: %d more\n", at, more)
+		}
 	}
 	fmt.Fprintf(&b, "live: %s: %d of %d flows are as expected", l.Engine, l.Flows-len(l.Wrong), l.Flows)
 	if l.Unsure > 0 {
