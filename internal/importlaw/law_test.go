@@ -30,7 +30,7 @@ func pure() []string {
 	return []string{
 		"./model", "./suites/oracle", "./suites/judge", "./suites/cases", "./suites/fixture", "./suites/misread", "./suites/fuzz", "./probe/podspec",
 		"./enforcer/plan", "./enforcer/render", "./enforcer/cidr", "./enforcer/match",
-		"./enforcer/iptsim", "./model/gen", "./reports/v1", "./reports/diff", "./reports/page", "./reports/published", "./reports/render", "./reports/schema", "./reports/status", "./reports/metrics", "./reports/trend", "./reports/trendpage", "./reports/trend/changepoint",
+		"./enforcer/hns", "./enforcer/hnssim", "./enforcer/iptsim", "./model/gen", "./reports/v1", "./reports/diff", "./reports/page", "./reports/published", "./reports/render", "./reports/schema", "./reports/status", "./reports/metrics", "./reports/trend", "./reports/trendpage", "./reports/trend/changepoint",
 		"./scale/profile", "./scale/load", "./scale/stats", "./scale/compare", "./scale/summary",
 		"./reach/diff", "./reach/explain", "./reach/inventory", "./reach/matrix", "./reach/snapshot", "./reach/tell",
 		"./reach/inventory", "./reach/migrate",
@@ -80,8 +80,8 @@ func withinEnforcer() []rule {
 	return []rule{
 		{
 			why:    "the tracer reads text, as the kernel does; if it knew the plan, it would prove nothing about the text",
-			from:   []string{"./enforcer/iptsim"},
-			forbid: []string{"./enforcer/plan", "./enforcer/render", "./enforcer/kernel", "./model"},
+			from:   []string{"./enforcer/iptsim", "./enforcer/hnssim"},
+			forbid: []string{"./enforcer/plan", "./enforcer/render", "./enforcer/hns", "./enforcer/kernel", "./model"},
 			tests:  true,
 		},
 		{

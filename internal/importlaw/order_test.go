@@ -107,9 +107,9 @@ func experiments() []directory {
 func programs() []directory {
 	return []directory{
 		{name: "enforcer", sees: []string{"leaves", "model"}, rows: [][]string{
-			{"enforcer/cidr", "enforcer/deploy", "enforcer/host", "enforcer/iptsim", "enforcer/match", "enforcer/watch", "enforcer/watch/fakeapi"},
+			{"enforcer/cidr", "enforcer/deploy", "enforcer/hnssim", "enforcer/host", "enforcer/iptsim", "enforcer/match", "enforcer/watch", "enforcer/watch/fakeapi"},
 			{"enforcer/plan"},
-			{"enforcer/render"},
+			{"enforcer/hns", "enforcer/render"},
 			{"enforcer/explain", "enforcer/kernel", "enforcer/simnet"},
 			{"enforcer/agent", "enforcer/kernel/fake"},
 			{"enforcer/agent/bench", "enforcer/proof", "enforcer/proof/parity", "enforcer/scenarios"},
