@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/netassay/netassay/internal/sandbox"
 	"github.com/netassay/netassay/internal/suggest"
@@ -19,7 +18,6 @@ import (
 	"github.com/netassay/netassay/reach/assert/files"
 	"github.com/netassay/netassay/reach/assert/packets"
 	"github.com/netassay/netassay/reach/inventory"
-	"github.com/netassay/netassay/reach/manifests"
 	"github.com/netassay/netassay/reach/mutate"
 	"github.com/netassay/netassay/reports/render"
 	"github.com/netassay/netassay/reports/status"
@@ -30,13 +28,12 @@ import (
 
 // assertOptions are what netassay assert can be told.
 type assertOptions struct {
-	paths     []string
-	namespace string
-	output    string
-	mutate    bool
-	noticed   float64
-	live      bool
-	lab       conformanceFlags // of --live
+	source
+	output  string
+	mutate  bool
+	noticed float64
+	live    bool
+	lab     conformanceFlags // of --live
 }
 
 func newAssert(stdio IO) *cobra.Command {
@@ -46,8 +43,8 @@ func newAssert(stdio IO) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "assert -f PATH [-f PATH...]",
 		Short: "Hold your own policies against what you expect of them",
-		Long: `Reads manifests (files, directories, or what helm template and kustomize build print) and what is
-expected of them, and says which expectations the policies do not keep: on paper, by the
+		Long: `Reads manifests (files, directories, or what helm template and kustomize build print), a snapshot or
+a cluster, and what is expected of it, and says which expectations the policies do not keep: on paper, by the
 specification, in milliseconds, without a cluster.
 
 Expectations are lines in a YAML file among the manifests or beside them (docs/assert.md):
@@ -70,11 +67,12 @@ Exit code 0: all expectations hold. 1: some do not, or fewer mistakes are notice
   helm template shop ./chart | netassay assert -f - -f expectations.yaml -n shop
   netassay assert -f manifests --mutate --min-noticed 90
   netassay assert -f manifests -o junit > assert.xml
+  netassay assert -f expectations.yaml --snapshot prod.netassay
   netassay assert -f manifests -f expectations.yaml --live --engine calico`,
 		Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return runAssert(c.Context(), stdio, c.InOrStdin(), &o) },
+		RunE: func(c *cobra.Command, _ []string) error { return runAssert(c.Context(), stdio, &o) },
 	}
-	manifestFlags(c.Flags(), &o.paths, &o.namespace)
+	o.source.register(c.Flags(), true)
 	c.Flags().StringVarP(&o.output, "output", "o", o.output, "table, json or junit")
 	c.Flags().BoolVar(&o.mutate, "mutate", false, "name mistakes in the policies that the expectations would not notice")
 	c.Flags().Float64Var(&o.noticed, "min-noticed", 0, "with --mutate: percentage of the mistakes that must be noticed")
@@ -84,22 +82,11 @@ Exit code 0: all expectations hold. 1: some do not, or fewer mistakes are notice
 	return c
 }
 
-// manifestFlags are those of commands that read manifests.
-func manifestFlags(f *pflag.FlagSet, paths *[]string, namespace *string) {
-	f.StringArrayVarP(paths, "filename", "f", nil, "file or directory of manifests, or - for standard input; can be given several times")
-	f.StringVarP(namespace, "namespace", "n", "", "namespace of objects that name none (default default)")
-}
-
-// needManifests refuses a command line without manifests.
-func needManifests(paths []string) error {
-	if len(paths) == 0 {
-		return errors.New("no manifests are given: give files or directories by -f, or - for standard input")
-	}
-	return nil
-}
-
 func (o *assertOptions) check() error {
-	if err := errors.Join(needManifests(o.paths), o.lab.bed.check()); err != nil {
+	if len(o.files) == 0 {
+		return errors.New("no expectations are given: give files or directories that have some by -f, or - for standard input")
+	}
+	if err := o.lab.bed.check(); err != nil {
 		return err
 	}
 	if err := suggest.OneOf("output format", o.output, "table", "json", "junit"); err != nil {
@@ -108,7 +95,7 @@ func (o *assertOptions) check() error {
 	switch {
 	case o.live && o.output != "table":
 		return fmt.Errorf("-o %s is for what is judged on paper: the result directory of --live has JSON and JUnit", o.output)
-	case o.live && slices.Contains(o.paths, "-"):
+	case o.live && slices.Contains(o.files, "-"):
 		return errors.New("--live reads the manifests twice, which - can't: give files or directories")
 	case o.noticed < 0 || o.noticed > 100:
 		return fmt.Errorf("--min-noticed %g is no percentage: give 0 to 100", o.noticed)
@@ -118,11 +105,11 @@ func (o *assertOptions) check() error {
 	return nil
 }
 
-func runAssert(ctx context.Context, stdio IO, stdin io.Reader, o *assertOptions) error {
+func runAssert(ctx context.Context, stdio IO, o *assertOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	in, err := files.Read(o.paths, manifests.Options{Namespace: o.namespace, Stdin: stdin})
+	in, err := o.input(ctx, stdio)
 	if err != nil {
 		return err
 	}
@@ -140,6 +127,26 @@ func runAssert(ctx context.Context, stdio IO, stdin io.Reader, o *assertOptions)
 		return assertLive(ctx, stdio, plan, o)
 	}
 	return nil
+}
+
+// input is what was read: expectations from files, and what they are about from the same files, or
+// from a snapshot or a cluster.
+func (o *assertOptions) input(ctx context.Context, stdio IO) (*files.Input, error) {
+	read, err := o.options(stdio)
+	if err != nil {
+		return nil, err
+	}
+	in, err := files.Read(o.files, read)
+	if err != nil || o.snapshot == "" && o.kubeconfig == "" && o.context == "" {
+		return in, err
+	}
+	if len(in.Inventory.Pods)+len(in.Inventory.Policies) > 0 {
+		return nil, errors.New("-f has manifests, and --snapshot, --context and --kubeconfig say where else to read: give one of them, and by -f the expectations")
+	}
+	elsewhere := o.source
+	elsewhere.files, elsewhere.podCIDRs = nil, nil
+	in.Inventory, _, err = elsewhere.read(ctx, stdio)
+	return in, err
 }
 
 // assertOnPaper asks the oracle.

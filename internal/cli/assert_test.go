@@ -67,10 +67,11 @@ func TestAssert(t *testing.T) {
 		{"mistakes in JUnit", []string{"-f", p["shop"], "-f", p["thin"], "--mutate", "-o", "junit"}, exitPass, "no expectation would notice it; this line would: "},
 		{"mistakes and wrong expectations", []string{"-f", p["shop"], "-f", p["bad"], "--mutate"}, exitFail, "note: no mistakes were made: --mutate needs expectations that hold\n"},
 		{"policies of others", []string{"-f", p["shop"], "-f", p["good"], "-f", p["foreign"]}, exitPass, "note: 1 CiliumNetworkPolicy.cilium.io left out: only networking.k8s.io NetworkPolicies are understood\n"},
+		{"a snapshot beside manifests", []string{"-f", p["shop"], "-f", p["good"], "--snapshot", p["shop"]}, exitBroken, "give one of them, and by -f the expectations"},
 		{"nobody", []string{"-f", p["shop"], "-f", p["nobody"]}, exitBroken, `"shop/wep" is nobody here: no pod or workload there has this name; did you mean web?`},
 		{"a duplicate", []string{"-f", p["shop"], "-f", p["good"], "-f", p["twice"]}, exitBroken, "Pod default/a is given a second time"},
 		{"nothing is expected", []string{"-f", p["shop"]}, exitBroken, "nothing is expected there"},
-		{"no manifests", nil, exitBroken, "no manifests are given: give files or directories by -f, or - for standard input\n"},
+		{"no manifests", nil, exitBroken, "no expectations are given: give files or directories that have some by -f, or - for standard input\n"},
 		{"output", []string{"-f", p["shop"], "-o", "xml"}, exitBroken, `unknown output format "xml"`},
 		{"percentage", []string{"-f", p["shop"], "--mutate", "--min-noticed", "101"}, exitBroken, "--min-noticed 101 is no percentage: give 0 to 100"},
 		{"packets for machines", []string{"-f", p["shop"], "-f", p["good"], "--live", "-o", "json"}, exitBroken, "the result directory of --live has JSON and JUnit"},
@@ -122,11 +123,12 @@ func TestMigrateCheck(t *testing.T) {
 		{"pods are there", append([]string{"-f", p["block"], "--pod-cidr", "10.244.0.0/16"}, azure...), exitFail, "10.0.0.0/8 holds pods of 10.244.0.0/16"},
 		{"unknown engine", []string{"-f", p["shop"], "--from", "azure-npm", "--to", "cillium"}, exitBroken, `--to: unknown engine "cillium": did you mean cilium?`},
 		{"no engine", []string{"-f", p["shop"], "--from", "azure-npm"}, exitBroken, "--to is missing: give an engine, one of azure-npm, "},
-		{"range", append([]string{"-f", p["shop"], "--pod-cidr", "10.244"}, azure...), exitBroken, `--pod-cidr "10.244" is no range of addresses: write it as 10.244.0.0/16`},
-		{"no policy", append([]string{"-f", p["none"]}, azure...), exitBroken, "there is no NetworkPolicy: give the manifests that have them"},
+		{"range", append([]string{"-f", p["shop"], "--pod-cidr", "10.244"}, azure...), exitBroken, `--pod-cidr "10.244" is no range of addresses: give one like 10.244.0.0/16`},
+		{"no policy", append([]string{"-f", p["none"]}, azure...), exitBroken, "there is no NetworkPolicy in what was read from manifests: read what has some"},
 		{"not Kubernetes", append([]string{"-f", p["text"]}, azure...), exitBroken, "has no apiVersion and kind, so it is no Kubernetes object"},
 		{"unknown field", append([]string{"-f", p["unkown"]}, azure...), exitBroken, `unknown field "podSelektor"; did you mean podSelector`},
-		{"no manifests", azure, exitBroken, "no manifests are given"},
+		{"two places", append([]string{"-f", p["shop"], "--snapshot", "s"}, azure...), exitBroken, "--snapshot is all that is read"},
+		{"no snapshot", append([]string{"--snapshot", "none"}, azure...), exitBroken, "make one by netassay snapshot -o FILE"},
 		{"output", append([]string{"-f", p["shop"], "-o", "junit"}, azure...), exitBroken, `unknown output format "junit"`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -134,7 +136,7 @@ func TestMigrateCheck(t *testing.T) {
 			if code != tc.code || !strings.Contains(strings.Join(strings.Fields(out+errs), " "), strings.Join(strings.Fields(tc.want), " ")) {
 				t.Errorf("exit code %d, want %d, with %q in\n%s%s", code, tc.code, tc.want, out, errs)
 			}
-			if code == exitBroken && strings.Count(errs, "\n") != 1 {
+			if lines := strings.Count("\n"+errs, "\n") - strings.Count("\n"+errs, "\nread from ") - 1; code == exitBroken && lines != 1 {
 				t.Errorf("want one line:\n%s", errs)
 			}
 		})

@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"io"
 	"net/netip"
@@ -13,7 +13,6 @@ import (
 	"github.com/netassay/netassay/internal/suggest"
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/reach/inventory"
-	"github.com/netassay/netassay/reach/manifests"
 	"github.com/netassay/netassay/reach/migrate"
 	"github.com/netassay/netassay/reports/render"
 )
@@ -32,57 +31,56 @@ func newMigrate(stdio IO) *cobra.Command {
 
 // migrateOptions are what netassay migrate check can be told.
 type migrateOptions struct {
-	paths               []string
-	namespace, output   string
-	from, to            string
-	podCIDRs, nodeCIDRs []string
+	source
+	output    string
+	from, to  string
+	nodeCIDRs []string
 }
 
 func newMigrateCheck(stdio IO) *cobra.Command {
 	o := migrateOptions{output: "table"}
 	c := &cobra.Command{
-		Use:   "check -f PATH [-f PATH...] --from ENGINE --to ENGINE",
+		Use:   "check --from ENGINE --to ENGINE",
 		Short: "Say which policies mean something else under another engine",
-		Long: `Reads manifests and says which of their policies mean something else when one engine follows
-another: what opens, what closes, with the field, the reason, who says so, and what to write
+		Long: `Reads manifests, a snapshot or a cluster, and says which of its policies mean something else when
+one engine follows another: what opens, what closes, with the field, the reason, who says so, and what to write
 instead. Each rule names conformance cases that show it with packets.
 
 Engines: ` + strings.Join(migrate.EngineNames(), ", ") + `.
 An engine can have a version, cilium@1.16; without one it is the newest that is known.
 
-Whether a block holds pods or nodes hangs on their addresses. What kubectl get prints has them when
-pods and nodes are in it. Of manifests give ranges by --pod-cidr and --node-cidr; without these
-every private range may hold them.
+Whether a block holds pods or nodes hangs on their addresses. A cluster and a snapshot have them. Of
+manifests give ranges by --pod-cidr and --node-cidr; without these every private range may hold them.
 
 Exit code 0: nothing opens or closes. 1: something does. 2: nothing could be judged.`,
-		Example: `  netassay migrate check -f manifests --from azure-npm --to cilium
-  kubectl get networkpolicies,namespaces,pods,services,nodes -A -o yaml | netassay migrate check -f - --from azure-npm --to cilium
+		Example: `  netassay migrate check --context prod --from azure-npm --to cilium
+  netassay migrate check --snapshot prod.netassay --from azure-npm --to cilium
   netassay migrate check -f manifests --from azure-npm --to cilium@1.16 --pod-cidr 10.244.0.0/16 --node-cidr 10.224.0.0/16
   netassay migrate check -f manifests --from calico --to cilium -o json`,
 		Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return runMigrateCheck(stdio, c.InOrStdin(), o) },
+		RunE: func(c *cobra.Command, _ []string) error { return runMigrateCheck(c.Context(), stdio, o) },
 	}
-	manifestFlags(c.Flags(), &o.paths, &o.namespace)
+	o.source.register(c.Flags(), true)
 	c.Flags().StringVar(&o.from, "from", "", "engine that enforces now")
 	c.Flags().StringVar(&o.to, "to", "", "engine that will")
-	c.Flags().StringSliceVar(&o.podCIDRs, "pod-cidr", nil, "ranges of the pods' addresses")
-	c.Flags().StringSliceVar(&o.nodeCIDRs, "node-cidr", nil, "ranges of the nodes' addresses")
+	c.Flags().StringSliceVar(&o.nodeCIDRs, "node-cidr", nil, "ranges that nodes get their addresses from, where manifests have no nodes")
 	c.Flags().StringVarP(&o.output, "output", "o", o.output, "table or json")
 	return c
 }
 
-func runMigrateCheck(stdio IO, stdin io.Reader, o migrateOptions) error {
-	from, to, c, err := o.read()
+func runMigrateCheck(ctx context.Context, stdio IO, o migrateOptions) error {
+	from, to, c, err := o.check()
 	if err != nil {
 		return err
 	}
-	inv, err := manifests.Read(o.paths, manifests.Options{Namespace: o.namespace, Stdin: stdin})
+	inv, origin, err := o.source.read(ctx, stdio)
 	if err != nil {
 		return err
 	}
+	tellRead(stdio.Err, inv, origin)
 	tellForeign(stdio, inv)
 	if len(inv.Policies) == 0 {
-		return fmt.Errorf("%s: there is no NetworkPolicy: give the manifests that have them", strings.Join(o.paths, ", "))
+		return fmt.Errorf("there is no NetworkPolicy in what was read from %s: read what has some", origin)
 	}
 	c.Inventory, c.Real = *inv, scheduled(inv)
 	report := migrate.Check(c, from, to)
@@ -99,15 +97,15 @@ func runMigrateCheck(stdio IO, stdin io.Reader, o migrateOptions) error {
 	return nil
 }
 
-// scheduled reports whether what was read is of a cluster, as kubectl get -o yaml prints it: its
-// nodes are there, and each pod is on one. The addresses of others were made up.
+// scheduled reports whether what was read is of a cluster: its nodes are there, and each pod is on
+// one. The addresses of others were made up.
 func scheduled(inv *inventory.Inventory) bool {
 	return len(inv.Nodes) > 0 && !slices.ContainsFunc(inv.Pods, func(p model.Pod) bool { return p.Node == "" && len(p.IPs) > 0 })
 }
 
-// read checks the command line.
-func (o migrateOptions) read() (from, to migrate.Engine, c migrate.Cluster, err error) {
-	if err = errors.Join(needManifests(o.paths), suggest.OneOf("output format", o.output, "table", "json")); err != nil {
+// check checks the command line.
+func (o migrateOptions) check() (from, to migrate.Engine, c migrate.Cluster, err error) {
+	if err = suggest.OneOf("output format", o.output, "table", "json"); err != nil {
 		return from, to, c, err
 	}
 	if from, err = engineFlag("from", o.from); err != nil {
@@ -138,7 +136,7 @@ func rangesFlag(flag string, texts []string) (ranges []netip.Prefix, err error) 
 	for _, text := range texts {
 		p, err := netip.ParsePrefix(text)
 		if err != nil {
-			return nil, fmt.Errorf("--%s %q is no range of addresses: write it as 10.244.0.0/16", flag, text)
+			return nil, fmt.Errorf("--%s %q is no range of addresses: give one like 10.244.0.0/16", flag, text)
 		}
 		ranges = append(ranges, p.Masked())
 	}

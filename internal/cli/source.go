@@ -74,15 +74,24 @@ func readSnapshot(path string) (*inventory.Inventory, error) {
 }
 
 func (s *source) manifests(stdio IO) (*inventory.Inventory, error) {
+	o, err := s.options(stdio)
+	if err != nil {
+		return nil, err
+	}
+	return manifests.Read(s.files, o)
+}
+
+// options are how manifests are read.
+func (s *source) options(stdio IO) (manifests.Options, error) {
 	o := manifests.Options{Namespace: s.namespace, Stdin: stdio.In}
 	for _, text := range s.podCIDRs {
 		p, err := netip.ParsePrefix(text)
 		if err != nil {
-			return nil, fmt.Errorf("--pod-cidr %q is no range of addresses: give one like 10.244.0.0/16", text)
+			return o, fmt.Errorf("--pod-cidr %q is no range of addresses: give one like 10.244.0.0/16", text)
 		}
 		o.PodCIDRs = append(o.PodCIDRs, p)
 	}
-	return manifests.Read(s.files, o)
+	return o, nil
 }
 
 func (s *source) cluster(ctx context.Context, stdio IO) (*inventory.Inventory, string, error) {

@@ -203,6 +203,18 @@ spec: {podSelector: {}, policyTypes: [Egress]}
 	}
 }
 
+// What does not hold is told with what nearly made it so.
+func TestNearMissesAreTold(t *testing.T) {
+	inv := inventoryOf(t, strings.Replace(shop, "podSelector: {matchLabels: {app: web}}}", "podSelector: {matchLabels: {app: wbe}}}", 1))
+	plan, err := planOf(t, inv, "web -> db allow sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := plan.Check().Lines[0].String(); !strings.Contains(text, "near: shop/db spec.ingress[0].from[0]") {
+		t.Errorf("nothing near is told:\n%s", text)
+	}
+}
+
 func FuzzParseLines(f *testing.F) {
 	for _, seed := range []string{"web -> db allow 80,http IPv4", "a.b/c=d/e=f&g=h -> world:::/0 deny */SCTP", "*/* -> node/* deny # x"} {
 		f.Add(seed)

@@ -8,6 +8,9 @@ import (
 	netv1 "k8s.io/api/networking/v1"
 
 	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/reach/explain"
+	"github.com/netassay/netassay/reach/inventory"
+	"github.com/netassay/netassay/reach/matrix"
 	"github.com/netassay/netassay/suites/oracle"
 )
 
@@ -39,6 +42,8 @@ type Flow struct {
 	Got     model.Verdict `json:"got"`
 	Egress  string        `json:"egress"`  // what policies on the client say
 	Ingress string        `json:"ingress"` // what policies on the server say
+	// Near is what nearly made it otherwise: of the first flow of an expectation only.
+	Near []string `json:"near,omitempty"`
 }
 
 // String is the flow as a line has it.
@@ -48,8 +53,7 @@ func (f Flow) String() string {
 
 // like reports whether two flows differ in their family alone, or in nothing that is told.
 func (f *Flow) like(other Flow) bool {
-	other.Family = f.Family
-	return *f == other
+	return f.Client == other.Client && f.Server == other.Server && f.Port == other.Port && f.Got == other.Got && f.Egress == other.Egress && f.Ingress == other.Ingress
 }
 
 // Failed is how many expectations do not hold.
@@ -73,6 +77,7 @@ func (p *Plan) Check() *Report {
 		r.Lines[i] = Line{File: e.File, Line: e.Line, Text: e.Text}
 	}
 	s := p.state(p.inv.Policies)
+	near := nearMisses(p.inv)
 	for i := range p.cells {
 		c := &p.cells[i]
 		line, want := &r.Lines[c.line], p.expectations[c.line].Verdict
@@ -83,10 +88,39 @@ func (p *Plan) Check() *Report {
 		}
 		line.Wrong++
 		if f := explained(s, c, want, got.Verdict); len(line.Examples) < examples && !slices.ContainsFunc(line.Examples, f.like) {
+			if len(line.Examples) == 0 {
+				f.Near = near(c.flow)
+			}
 			line.Examples = append(line.Examples, f)
 		}
 	}
 	return r
+}
+
+// mostNear is how many near misses of a flow are told.
+const mostNear = 3
+
+// nearMisses finds what nearly made a flow otherwise. What it needs is made when it is first asked.
+func nearMisses(inv *inventory.Inventory) func(model.Flow) []string {
+	var m *matrix.Matrix
+	return func(f model.Flow) (all []string) {
+		if m == nil {
+			m = matrix.Of(inv, matrix.Options{})
+		}
+		from, ok := m.ByAddr(f.Client)
+		to, found := m.ByAddr(f.Server)
+		if !ok || !found {
+			return nil
+		}
+		e, err := explain.Flow(inv, m, from, to, explain.Port{Protocol: f.Protocol, Number: f.Port})
+		if err != nil { // two pods that are alike: there is nothing that tells them apart
+			return nil
+		}
+		for _, finding := range e.Near[:min(mostNear, len(e.Near))] {
+			all = append(all, finding.String())
+		}
+		return all
+	}
 }
 
 func explained(s model.Snapshot, c *cell, want, got model.Verdict) Flow {

@@ -33,6 +33,9 @@ func (l *Line) write(t *text) {
 		t.line("  %s: %s, want %s", f, word(f.Got), word(f.Want))
 		t.line("    %s", f.Egress)
 		t.line("    %s", f.Ingress)
+		for _, near := range f.Near {
+			t.line("    near: %s", near)
+		}
 	}
 	if l.Wrong > len(l.Examples) {
 		t.line("  in all %d of its %s", l.Wrong, plural(l.Flows, "flow"))
