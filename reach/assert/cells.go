@@ -29,6 +29,7 @@ type Plan struct {
 	expectations []Expectation
 	cells        []cell
 	inv          *inventory.Inventory
+	lens         *lens
 }
 
 // Flows is how many flows are asked about.
@@ -38,7 +39,8 @@ func (p *Plan) Flows() int { return len(p.cells) }
 // names nobody, asks nothing, or is overruled whole by later ones.
 func NewPlan(inv *inventory.Inventory, expectations []Expectation) (*Plan, error) {
 	p := &Plan{expectations: expectations, inv: inv}
-	r := &resolver{inv: inv, cache: map[string][]endpoint{}}
+	r := newResolver(inv)
+	p.lens = r.lens
 	owner := map[string]int{} // place of a flow's cell
 	var wrong wrongs
 	for i := range expectations {
@@ -88,11 +90,11 @@ func (r *resolver) cells(e *Expectation, line int) (all []cell, err error) {
 		return nil, fmt.Errorf("no pod is at either end of %q: policies are about pods", e.Text)
 	}
 	for _, server := range servers {
-		ports, err := r.ports(e, server)
-		if err != nil {
-			return nil, err
-		}
 		for _, client := range clients {
+			ports, err := r.ports(e, client, server)
+			if err != nil {
+				return nil, err
+			}
 			for _, f := range flowsBetween(e, client, server, ports) {
 				all = append(all, cell{client, server, f, line})
 			}
@@ -122,11 +124,12 @@ func flowsBetween(e *Expectation, client, server endpoint, ports []Port) (all []
 	return all
 }
 
-// ports are the numbers that a line stands for at a server. Without any, allow stands for what the
+// ports are the numbers that a line stands for between two ends. Without any, allow stands for what the
 // server declares, and deny for everything: what it declares, what policies name, and a port of
 // each protocol that nobody names.
-func (r *resolver) ports(e *Expectation, server endpoint) ([]Port, error) {
+func (r *resolver) ports(e *Expectation, client, server endpoint) ([]Port, error) {
 	declared := declaredPorts(server.pod)
+	every := func() []Port { return slices.Concat(declared, r.portsOf(client, server), others()) }
 	var all []Port
 	for _, p := range e.Ports {
 		switch {
@@ -137,7 +140,7 @@ func (r *resolver) ports(e *Expectation, server endpoint) ([]Port, error) {
 			}
 			all = append(all, named...)
 		case p.Number == 0:
-			all = append(all, of(p.Protocol, slices.Concat(declared, PolicyPorts(r.inv.Policies), others()))...)
+			all = append(all, of(p.Protocol, every())...)
 		default:
 			all = append(all, p)
 		}
@@ -145,13 +148,29 @@ func (r *resolver) ports(e *Expectation, server endpoint) ([]Port, error) {
 	switch {
 	case len(e.Ports) > 0:
 	case e.Verdict == model.Deny:
-		all = slices.Concat(declared, PolicyPorts(r.inv.Policies), others())
+		all = every()
 	case len(declared) > 0:
 		all = declared
 	default:
 		return nil, fmt.Errorf("%s declares no ports: say which are allowed, as in %q", server.key, e.Text+" 443")
 	}
 	return numbers(all), nil
+}
+
+// portsOf are those that policies tell apart between two ends, which hang on their namespaces alone.
+func (r *resolver) portsOf(client, server endpoint) []Port {
+	key := [2]string{}
+	for i, e := range []endpoint{client, server} {
+		if e.pod != nil {
+			key[i] = e.pod.Namespace
+		}
+	}
+	ports, ok := r.named[key]
+	if !ok {
+		ports = r.lens.ports(client, server)
+		r.named[key] = ports
+	}
+	return ports
 }
 
 // numbers are ports without names, sorted, each once.

@@ -76,12 +76,12 @@ func (p *Plan) Check() *Report {
 		e := &p.expectations[i]
 		r.Lines[i] = Line{File: e.File, Line: e.Line, Text: e.Text}
 	}
-	s := p.state(p.inv.Policies)
 	near := nearMisses(p.inv)
 	for i := range p.cells {
 		c := &p.cells[i]
 		line, want := &r.Lines[c.line], p.expectations[c.line].Verdict
 		line.Flows++
+		s := p.lens.on(c.client, c.server)
 		got := oracle.Evaluate(s, c.flow)
 		if got.Verdict == want {
 			continue
@@ -131,32 +131,16 @@ func explained(s model.Snapshot, c *cell, want, got model.Verdict) Flow {
 	}
 }
 
-// state is what decides the plan's flows, with other policies in the place of those that are
-// there. Pods that no flow is about decide nothing.
-func (p *Plan) state(policies []*netv1.NetworkPolicy) model.Snapshot {
-	s := model.Snapshot{Namespaces: p.inv.Namespaces, Nodes: p.inv.Nodes, Policies: policies}
-	seen := map[string]bool{}
-	for i := range p.cells {
-		for _, e := range []endpoint{p.cells[i].client, p.cells[i].server} {
-			if e.pod != nil && !seen[e.key] {
-				seen[e.key] = true
-				s.Pods = append(s.Pods, *e.pod)
-			}
-		}
-	}
-	return s
-}
-
 // Noticed is the first line that does not hold by policies that differ from those of the inventory
 // in one namespace: only flows of its pods can have changed. ok is false when all lines hold.
 func (p *Plan) Noticed(policies []*netv1.NetworkPolicy, namespace string) (at string, ok bool) {
-	s := p.state(policies)
+	l := p.lens.with(policies)
 	for i := range p.cells {
 		c := &p.cells[i]
 		if !within(c.client, namespace) && !within(c.server, namespace) {
 			continue
 		}
-		if oracle.Evaluate(s, c.flow).Verdict != p.expectations[c.line].Verdict {
+		if oracle.Evaluate(l.on(c.client, c.server), c.flow).Verdict != p.expectations[c.line].Verdict {
 			return p.expectations[c.line].at(), true
 		}
 	}

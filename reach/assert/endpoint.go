@@ -22,7 +22,13 @@ type endpoint struct {
 // resolver finds the endpoints that patterns stand for.
 type resolver struct {
 	inv   *inventory.Inventory
+	lens  *lens
 	cache map[string][]endpoint // by the text of a pattern
+	named map[[2]string][]Port  // that policies tell apart, by the namespaces of both ends
+}
+
+func newResolver(inv *inventory.Inventory) *resolver {
+	return &resolver{inv, newLens(inv), map[string][]endpoint{}, map[[2]string][]Port{}}
 }
 
 // resolve are the endpoints of patterns, each once. Of pods that are alike to every policy two

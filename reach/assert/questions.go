@@ -28,7 +28,18 @@ func (p *Plan) Questions() []Question {
 }
 
 // Pods are those that flows of the plan begin or end at, each once.
-func (p *Plan) Pods() []model.Pod { return p.state(nil).Pods }
+func (p *Plan) Pods() (all []model.Pod) {
+	seen := map[string]bool{}
+	for i := range p.cells {
+		for _, e := range []endpoint{p.cells[i].client, p.cells[i].server} {
+			if e.pod != nil && !seen[e.key] {
+				seen[e.key] = true
+				all = append(all, *e.pod)
+			}
+		}
+	}
+	return all
+}
 
 // Policies are those of the namespaces of the plan's pods: no others decide its flows.
 func (p *Plan) Policies() []*netv1.NetworkPolicy {

@@ -35,6 +35,7 @@ func (c Change) Line() string {
 // of all parts of the world that blocks tell apart, on all ports that somebody declares or names.
 type Universe struct {
 	inv  *inventory.Inventory
+	lens *lens
 	pods []endpoint
 	// blocks is what the world was made for the last time, to save the work.
 	blocks []netip.Prefix
@@ -43,8 +44,8 @@ type Universe struct {
 
 // NewUniverse is that of the pods of an inventory.
 func NewUniverse(inv *inventory.Inventory) *Universe {
-	r := &resolver{inv: inv}
-	u := &Universe{inv: inv, pods: r.pods(Pattern{})}
+	r := newResolver(inv)
+	u := &Universe{inv: inv, lens: r.lens, pods: r.pods(Pattern{})}
 	for _, n := range inv.Nodes {
 		u.pods = append(u.pods, endpoint{key: "node/" + n.Name, addrs: n.IPs})
 	}
@@ -54,10 +55,8 @@ func NewUniverse(inv *inventory.Inventory) *Universe {
 // Changed is a flow that pods of a namespace are part of, and that two sets of policies decide
 // differently. ok is false when there is none.
 func (u *Universe) Changed(before, after []*netv1.NetworkPolicy, namespace string) (c Change, ok bool) {
-	was, is := u.state(before), u.state(after)
-	both := slices.Concat(before, after)
-	u.outside(Blocks(both))
-	ports := slices.Concat(PolicyPorts(both), others())
+	was, is := u.lens.with(before), u.lens.with(after)
+	u.outside(Blocks(slices.Concat(was.policies[namespace], is.policies[namespace])))
 	for i := range u.pods {
 		subject := u.pods[i]
 		if subject.pod == nil || subject.pod.Namespace != namespace {
@@ -65,26 +64,16 @@ func (u *Universe) Changed(before, after []*netv1.NetworkPolicy, namespace strin
 		}
 		for _, list := range [][]endpoint{u.pods, u.world} {
 			for _, peer := range list {
-				if c, ok = differs(was, is, subject, peer, ports); ok {
+				if c, ok = differs(was, is, subject, peer); ok {
 					return c, true
 				}
-				if c, ok = differs(was, is, peer, subject, ports); ok {
+				if c, ok = differs(was, is, peer, subject); ok {
 					return c, true
 				}
 			}
 		}
 	}
 	return Change{}, false
-}
-
-func (u *Universe) state(policies []*netv1.NetworkPolicy) model.Snapshot {
-	s := model.Snapshot{Namespaces: u.inv.Namespaces, Nodes: u.inv.Nodes, Policies: policies}
-	for _, e := range u.pods {
-		if e.pod != nil {
-			s.Pods = append(s.Pods, *e.pod)
-		}
-	}
-	return s
 }
 
 // outside makes the hosts outside that blocks tell apart.
@@ -104,12 +93,16 @@ func (u *Universe) outside(blocks []netip.Prefix) {
 	}
 }
 
-func differs(was, is model.Snapshot, client, server endpoint, ports []Port) (Change, bool) {
-	everywhere := numbers(slices.Concat(ports, declaredPorts(server.pod)))
-	for _, f := range flowsBetween(&Expectation{}, client, server, everywhere) {
-		before, after := oracle.Evaluate(was, f).Verdict, oracle.Evaluate(is, f).Verdict
-		if before != after {
-			return Change{client.key, server.key, fmt.Sprintf("%d/%s", f.Port, f.Protocol), model.FamilyOf(f.Client), before, after}, true
+func differs(was, is *lens, client, server endpoint) (Change, bool) {
+	if client.key == server.key {
+		return Change{}, false
+	}
+	before, after := was.on(client, server), is.on(client, server)
+	ports := numbers(slices.Concat(declaredPorts(server.pod), was.ports(client, server), is.ports(client, server), others()))
+	for _, f := range flowsBetween(&Expectation{}, client, server, ports) {
+		one, other := oracle.Evaluate(before, f).Verdict, oracle.Evaluate(after, f).Verdict
+		if one != other {
+			return Change{client.key, server.key, fmt.Sprintf("%d/%s", f.Port, f.Protocol), model.FamilyOf(f.Client), one, other}, true
 		}
 	}
 	return Change{}, false
