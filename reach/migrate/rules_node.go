@@ -20,7 +20,7 @@ func nodeRules() []Rule {
 		Features: []cases.Feature{cases.Egress, cases.NodeTraffic},
 		Engines: map[string]Behaviour{
 			azureNPM: {Effect: Open, Does: "lets pods reach their own node whatever egress rules say", Source: aksMigration + "#networkpolicy-with-egress-policies"},
-			kindnet:  {Effect: Open, Does: "lets pods reach their own node whatever egress rules say: it looks at packets that leave the node (the postrouting hook)", Source: "https://github.com/kubernetes-sigs/kube-network-policies pkg/dataplane/controller.go"},
+			kindnet:  {Effect: Open, Does: "lets pods reach their own node whatever egress rules say, DNS by UDP aside: it looks at packets that leave the node (the postrouting hook)", Source: "https://github.com/kubernetes-sigs/kube-network-policies pkg/dataplane/controller.go"},
 		},
 		policy: func(_ *world, p *netv1.NetworkPolicy) []place {
 			if !isolates(p, netv1.PolicyTypeEgress) {
