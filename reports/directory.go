@@ -238,6 +238,16 @@ func (d *Directory) Fuzz(run *v1.FuzzRun) error {
 	)
 }
 
+// Migration ends the stream of a change of engine and writes what is derived from it.
+func (d *Directory) Migration(run *v1.MigrationRun, sum *v1.MigrationSummary) error {
+	return d.finish([]v1.Record{&run.MigrationConditions, &v1.Conclusion{Verdict: sum.Verdict, Reasons: sum.Reasons}},
+		file{JUnitFile, func(w io.Writer) error { return render.MigrationJUnit(w, run, sum) }},
+		pageOf(run, sum),
+		file{ReportFile, func(w io.Writer) error { return render.MigrationText(w, run, sum) }},
+		file{SummaryFile, func(w io.Writer) error { return render.JSON(w, sum) }},
+	)
+}
+
 // Scale ends the stream of a scale run and writes what is derived from it; bench writes the
 // values for benchstat.
 func (d *Directory) Scale(data *v1.ScaleData, sum *v1.ScaleSummary, bench func(io.Writer) error) error {

@@ -74,6 +74,8 @@ func (s *Salvaged) Experiment() string {
 		return v1.KindScale.Experiment()
 	case *v1.FuzzRun:
 		return v1.KindFuzz.Experiment()
+	case *v1.MigrationRun:
+		return v1.KindMigration.Experiment()
 	}
 	return ""
 }

@@ -196,6 +196,11 @@ func TestDerivedFilesAreThose(t *testing.T) {
 		{"conformance", func(d *Directory) error { return d.Conformance(conformanceRun()) }},
 		{"check", func(d *Directory) error { return d.Check(&v1.CheckRun{}) }},
 		{"chaos", func(d *Directory) error { return d.Chaos(&v1.ChaosRun{}, &v1.ChaosSummary{Verdict: v1.VerdictPass}) }},
+		{"migration", func(d *Directory) error {
+			run := &v1.MigrationRun{}
+			sum := run.Summary(v1.VerdictVoid, nil)
+			return d.Migration(run, &sum)
+		}},
 		{"fuzz", func(d *Directory) error { return d.Fuzz(&v1.FuzzRun{}) }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

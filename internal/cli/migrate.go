@@ -19,13 +19,14 @@ import (
 
 func newMigrate(stdio IO) *cobra.Command {
 	c := &cobra.Command{
-		Use:     "migrate",
-		Short:   "Change the engine that enforces policies, and know what changes with it",
-		Example: `  netassay migrate check -f manifests --from azure-npm --to cilium`,
-		Args:    knownCommand,
-		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
+		Use:   "migrate",
+		Short: "Change the engine that enforces policies, and know what changes with it",
+		Example: `  netassay migrate check -f manifests --from azure-npm --to cilium
+  netassay migrate watch --from azure-npm --to reference`,
+		Args: knownCommand,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newMigrateCheck(stdio))
+	c.AddCommand(newMigrateCheck(stdio), newMigrateWatch(stdio))
 	return c
 }
 

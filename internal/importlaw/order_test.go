@@ -79,7 +79,7 @@ func experiments() []directory {
 			{"suites", "suites/oracle", "suites/judge", "suites/internal/fakenode", "suites/internal/testmain", "suites/kindtest", "suites/steady/account"},
 			{"suites/cases", "suites/steady"},
 			{"suites/fixture", "suites/misread", "suites/chaos"},
-			{"suites/fuzz", "suites/verify"},
+			{"suites/fuzz", "suites/verify", "suites/changeover"},
 			{"suites/runner"},
 			{"suites/conformance"},
 			{"suites/e2e", "suites/fuzz/play", "suites/mutants"},

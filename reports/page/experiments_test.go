@@ -63,6 +63,24 @@ func sampleChaos() (*v1.ChaosRun, *v1.ChaosSummary) {
 	return run, &v1.ChaosSummary{Verdict: v1.VerdictFail, Reasons: []string{"3 packets were lost"}, Figures: v1.ChaosFigures{RepairN: 2, RepairP50: new(12.5), RepairMax: new(20.5)}}
 }
 
+func sampleMigration() (*v1.MigrationRun, *v1.MigrationSummary) {
+	run := &v1.MigrationRun{
+		MigrationConditions: v1.MigrationConditions{Cluster: "lab", From: "azure-npm", To: "reference", Purged: true, Started: begun, Finished: begun.Add(time.Minute), Origin: time.Hour},
+		Phases:              []v1.Phase{{Phase: "before", Seconds: 10}},
+		Events:              []v1.Fault{{Phase: "stop", What: "stop azure-npm on all nodes", At: time.Hour + 10*time.Second}},
+		Watches:             []v1.Watch{{Node: "node-1", Policy: "guard-ingress", Place: "cross-node", Flows: 4}, {Node: "node-1", Place: "same-node", Flows: 2}},
+		Exposures: []v1.Exposure{
+			{Node: "node-1", Policy: "guard-ingress", Place: "cross-node", Flow: "a -> b", What: v1.Leaked, Phase: "gap", Count: 9, From: time.Hour + 11*time.Second, To: time.Hour + 14*time.Second},
+			{Node: "node-1", Place: "same-node", Flow: "a -> c", What: v1.Lost, Phase: "start", Count: 1, From: time.Hour + 14*time.Second, To: time.Hour + 15*time.Second},
+		},
+		Leftovers: []v1.Leftover{{Engine: "azure-npm", Node: "node-1", Kind: "set", Count: 12, Names: []string{"azure-npm-1"}}},
+		Watched:   v1.Watched{Tally: v1.Tally{UDP: v1.Counts{MustDrop: 1000, Leaked: 9, MustPass: 1000, Lost: 1}}, Seconds: 60},
+		Notes:     []string{"slow"},
+	}
+	sum := run.Summary(v1.VerdictFail, []string{"9 of 1000 that had to be dropped leaked"})
+	return run, &sum
+}
+
 // experiments are a run of each kind, with its figures.
 func experiments() map[string]struct {
 	run v1.Experiment
@@ -74,6 +92,7 @@ func experiments() map[string]struct {
 	}
 	data, scaled := sampleScale()
 	broken, counted := sampleChaos()
+	changed, measured := sampleMigration()
 	return map[string]both{
 		"conformance": {sample(2000, 0.02), nil}, "scale": {data, scaled}, "chaos": {broken, counted},
 		"fuzz": {&v1.FuzzRun{
@@ -82,6 +101,7 @@ func experiments() map[string]struct {
 			Found:          []v1.FoundCase{{Engine: "reference", Name: "7-2", File: "7-2.txtar", Wrong: "x/a reaches y/b", Confirmed: true, Plays: 9}},
 			Notes:          []string{"slow"},
 		}, nil},
+		"migration": {changed, measured},
 		"check": {&v1.CheckRun{
 			CheckConditions: v1.CheckConditions{Engine: "none", Cluster: "lab", Started: begun, Finished: begun.Add(time.Minute)},
 			Steps:           []v1.CheckStep{{Title: "silent", Command: "/agnhost connect", OK: true, Attempts: 2, Seconds: 1}, {Title: "TIMEOUT", Command: "/agnhost connect", Output: "", Attempts: 20, Seconds: 20}},
@@ -117,7 +137,7 @@ func TestEveryExperimentHasAPage(t *testing.T) {
 			}
 		})
 	}
-	for _, empty := range []v1.Experiment{&v1.Run{}, &v1.ScaleData{}, &v1.ChaosRun{}, &v1.FuzzRun{}, &v1.CheckRun{}} {
+	for _, empty := range []v1.Experiment{&v1.Run{}, &v1.ScaleData{}, &v1.ChaosRun{}, &v1.FuzzRun{}, &v1.CheckRun{}, &v1.MigrationRun{}} {
 		var b strings.Builder
 		if err := Write(&b, empty, nil, State{At: begun}); err != nil {
 			t.Errorf("%T that has seen nothing: %v", empty, err)

@@ -21,8 +21,8 @@ type State struct {
 }
 
 // Write writes the page of a run, which is of one of the types of reports/v1 that records make.
-// sum has figures that are made elsewhere: of type *v1.ScaleSummary or *v1.ChaosSummary, nil for
-// none.
+// sum has figures that are made elsewhere: of type *v1.ScaleSummary, *v1.ChaosSummary or
+// *v1.MigrationSummary, nil for none.
 func Write(w io.Writer, run v1.Experiment, sum any, s State) error {
 	var d *Document
 	switch r := run.(type) {
@@ -36,6 +36,9 @@ func Write(w io.Writer, run v1.Experiment, sum any, s State) error {
 		d = chaos(r, figures, s)
 	case *v1.FuzzRun:
 		d = fuzz(r, s)
+	case *v1.MigrationRun:
+		figures, _ := sum.(*v1.MigrationSummary)
+		d = migration(r, figures, s)
 	case *v1.CheckRun:
 		d = check(r, s)
 	default:

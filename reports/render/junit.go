@@ -103,6 +103,25 @@ func ScaleJUnit(w io.Writer, run *v1.ScaleRun, s *v1.ScaleSummary) error {
 	return suite.write(w)
 }
 
+// MigrationJUnit writes a change of engine as a JUnit test suite of one case for each watch.
+func MigrationJUnit(w io.Writer, run *v1.MigrationRun, s *v1.MigrationSummary) error {
+	suite := newSuite("migrate", run.Started, run.Finished,
+		"schema", run.Schema, "verdict", string(s.Verdict), "run", run.ID, "netassay", run.Tool,
+		"cluster", run.Cluster, "kernel", run.Kernel, "from", run.From, "to", run.To)
+	for i := range s.Rows {
+		row := &s.Rows[i]
+		c := junitCase{Class: "netassay.migrate", Name: row.Where(), Time: seconds(s.Seconds)}
+		if row.LeakFrom != nil || row.OutageFrom != nil {
+			c.Failure = &junitMessage{Message: fmt.Sprintf("open for %.3f s, cut off for %.3f s", row.LeakSeconds, row.OutageSeconds), Type: string(v1.Fail)}
+		}
+		suite.add(c)
+	}
+	if s.Verdict == v1.VerdictVoid {
+		suite.add(judged("migrate", "enough was seen", s.Verdict, s.Reasons))
+	}
+	return suite.write(w)
+}
+
 // FuzzJUnit writes a run of drawn cases as a JUnit test suite of one case.
 func FuzzJUnit(w io.Writer, run *v1.FuzzRun) error {
 	suite := newSuite("fuzz", run.Started, run.Finished,

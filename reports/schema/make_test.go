@@ -45,6 +45,7 @@ var documents = map[Name]struct {
 	SummaryCheck:       {"summary.json of an AKS check", reflect.TypeFor[v1.Conclusion]()},
 	SummaryChaos:       {"summary.json of a chaos run", reflect.TypeFor[v1.ChaosSummary]()},
 	SummaryScale:       {"summary.json of a scale run", reflect.TypeFor[v1.ScaleSummary]()},
+	SummaryMigration:   {"summary.json of a change of engine", reflect.TypeFor[v1.MigrationSummary]()},
 	SummaryFuzz:        {"summary.json of a run of drawn cases", reflect.TypeFor[v1.FuzzSummary]()},
 }
 

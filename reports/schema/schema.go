@@ -32,6 +32,7 @@ const (
 	SummaryChaos       Name = "summary-chaos"
 	SummaryScale       Name = "summary-scale"
 	SummaryFuzz        Name = "summary-fuzz"
+	SummaryMigration   Name = "summary-migration"
 )
 
 func (n Name) file() string { return string(n) + ".schema.json" }
@@ -59,6 +60,8 @@ func Of(run v1.Experiment) (summary, conditions Name) {
 		return SummaryScale, RunScale
 	case *v1.FuzzRun:
 		return SummaryFuzz, ""
+	case *v1.MigrationRun:
+		return SummaryMigration, ""
 	}
 	return "", ""
 }

@@ -52,6 +52,8 @@ func (r *Run) Record(record v1.Record) {
 		r.lasts = v.Seconds
 	case *v1.ChaosConditions:
 		r.begin(v.Started, (*Run).chaos)
+	case *v1.MigrationConditions:
+		r.begin(v.Started, (*Run).migration)
 	case *v1.ScaleConditions:
 		r.begin(v.Started, (*Run).scale)
 	case *v1.CheckConditions:
@@ -81,8 +83,10 @@ func (r *Run) count(record v1.Record) {
 		}
 	case *v1.Fault:
 		r.faults++
-		r.at = v.Backend + ", " + v.Phase
+		r.at = strings.TrimPrefix(v.Backend+", "+v.Phase, ", ")
 	case *v1.Finding:
+		r.bad += v.Count
+	case *v1.Exposure:
 		r.bad += v.Count
 	case *v1.Sample:
 		r.sample(v)
@@ -174,6 +178,14 @@ func (r *Run) fuzz(now time.Time) line {
 func (r *Run) chaos(now time.Time) line {
 	var l line
 	l.add("", "%s", number(r.faults, "fault+"))
+	l.count(v1.Fail, int(r.bad), "wrong packet+")
+	l.where(r.at)
+	l.add("", "%s", Clock(now.Sub(r.began)))
+	return l
+}
+
+func (r *Run) migration(now time.Time) line {
+	var l line
 	l.count(v1.Fail, int(r.bad), "wrong packet+")
 	l.where(r.at)
 	l.add("", "%s", Clock(now.Sub(r.began)))

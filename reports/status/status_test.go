@@ -91,6 +91,9 @@ func TestOtherExperiments(t *testing.T) {
 			&v1.ScaleConditions{Started: start}, &v1.Sample{Engine: "reference", Transition: "revoke", Stable: &right, Leaked: 2},
 			&v1.Sample{Engine: "reference", Transition: "revoke"}, &v1.Sample{Engine: "reference", Transition: "new-pod", Void: "blind"},
 		}, "3 samples · !1 never right! · ?1 void? · !2 wrong packets! · reference, new-pod · 1m00s"},
+		{"migration", []v1.Record{
+			&v1.MigrationConditions{Started: start}, &v1.Fault{Phase: "stop a"}, &v1.Exposure{Count: 3},
+		}, "!3 wrong packets! · stop a · 1m00s"},
 		{"check", []v1.Record{
 			&v1.CheckConditions{Started: start}, &v1.CheckStep{OK: true}, &v1.CheckStep{},
 		}, "2 steps · !1 not as the page says! · 1m00s"},

@@ -26,6 +26,8 @@ func Begin(r Record) Experiment {
 		return &ScaleData{}
 	case *FuzzConditions, *PlayedCase, *FoundCase:
 		return &FuzzRun{}
+	case *MigrationConditions, *Watch, *Exposure, *Leftover, *Watched:
+		return &MigrationRun{}
 	}
 	return nil
 }

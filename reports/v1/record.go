@@ -24,6 +24,7 @@ const (
 	KindChaos       RecordKind = "chaos-run"       // ChaosConditions
 	KindScale       RecordKind = "scale-run"       // ScaleConditions
 	KindFuzz        RecordKind = "fuzz-run"        // FuzzConditions
+	KindMigration   RecordKind = "migration-run"   // MigrationConditions
 	KindNight       RecordKind = "night"           // NightConditions, of a history's files
 
 	KindCase     RecordKind = "case"      // Case, its steps without cells
@@ -44,6 +45,10 @@ const (
 	KindFound    RecordKind = "found"     // FoundCase, when it is as small as it gets
 	KindNightRun RecordKind = "night-run" // NightRun
 	KindMetric   RecordKind = "metric"    // Metric
+	KindWatch    RecordKind = "watch"     // Watch, before the first exposure
+	KindExposure RecordKind = "exposure"  // Exposure
+	KindLeftover RecordKind = "leftover"  // Leftover
+	KindWatched  RecordKind = "watched"   // Watched, when it is over
 	KindNote     RecordKind = "note"      // Note
 	KindVerdict  RecordKind = "verdict"   // Conclusion, the last
 )
@@ -65,38 +70,43 @@ type Conclusion struct {
 	Reasons []string `json:"reasons,omitempty"`
 }
 
-func (*RunConditions) recordKind() RecordKind   { return KindConformance }
-func (*CheckConditions) recordKind() RecordKind { return KindCheck }
-func (*ChaosConditions) recordKind() RecordKind { return KindChaos }
-func (*ScaleConditions) recordKind() RecordKind { return KindScale }
-func (*FuzzConditions) recordKind() RecordKind  { return KindFuzz }
-func (*PlayedCase) recordKind() RecordKind      { return KindPlayed }
-func (*FoundCase) recordKind() RecordKind       { return KindFound }
-func (*Cell) recordKind() RecordKind            { return KindCell }
-func (*Case) recordKind() RecordKind            { return KindCase }
-func (*CheckStep) recordKind() RecordKind       { return KindStep }
-func (*Engine) recordKind() RecordKind          { return KindEngine }
-func (*Turn) recordKind() RecordKind            { return KindTurn }
-func (*Sample) recordKind() RecordKind          { return KindSample }
-func (*Reading) recordKind() RecordKind         { return KindReading }
-func (*Point) recordKind() RecordKind           { return KindPoint }
-func (*Void) recordKind() RecordKind            { return KindVoid }
-func (*Phase) recordKind() RecordKind           { return KindPhase }
-func (*Fault) recordKind() RecordKind           { return KindFault }
-func (*Finding) recordKind() RecordKind         { return KindFinding }
-func (*Sentinel) recordKind() RecordKind        { return KindSentinel }
-func (*Backend) recordKind() RecordKind         { return KindBackend }
-func (*NightConditions) recordKind() RecordKind { return KindNight }
-func (*NightRun) recordKind() RecordKind        { return KindNightRun }
-func (*Metric) recordKind() RecordKind          { return KindMetric }
-func (*Note) recordKind() RecordKind            { return KindNote }
-func (*Conclusion) recordKind() RecordKind      { return KindVerdict }
+func (*RunConditions) recordKind() RecordKind       { return KindConformance }
+func (*CheckConditions) recordKind() RecordKind     { return KindCheck }
+func (*ChaosConditions) recordKind() RecordKind     { return KindChaos }
+func (*ScaleConditions) recordKind() RecordKind     { return KindScale }
+func (*FuzzConditions) recordKind() RecordKind      { return KindFuzz }
+func (*MigrationConditions) recordKind() RecordKind { return KindMigration }
+func (*Watch) recordKind() RecordKind               { return KindWatch }
+func (*Exposure) recordKind() RecordKind            { return KindExposure }
+func (*Leftover) recordKind() RecordKind            { return KindLeftover }
+func (*Watched) recordKind() RecordKind             { return KindWatched }
+func (*PlayedCase) recordKind() RecordKind          { return KindPlayed }
+func (*FoundCase) recordKind() RecordKind           { return KindFound }
+func (*Cell) recordKind() RecordKind                { return KindCell }
+func (*Case) recordKind() RecordKind                { return KindCase }
+func (*CheckStep) recordKind() RecordKind           { return KindStep }
+func (*Engine) recordKind() RecordKind              { return KindEngine }
+func (*Turn) recordKind() RecordKind                { return KindTurn }
+func (*Sample) recordKind() RecordKind              { return KindSample }
+func (*Reading) recordKind() RecordKind             { return KindReading }
+func (*Point) recordKind() RecordKind               { return KindPoint }
+func (*Void) recordKind() RecordKind                { return KindVoid }
+func (*Phase) recordKind() RecordKind               { return KindPhase }
+func (*Fault) recordKind() RecordKind               { return KindFault }
+func (*Finding) recordKind() RecordKind             { return KindFinding }
+func (*Sentinel) recordKind() RecordKind            { return KindSentinel }
+func (*Backend) recordKind() RecordKind             { return KindBackend }
+func (*NightConditions) recordKind() RecordKind     { return KindNight }
+func (*NightRun) recordKind() RecordKind            { return KindNightRun }
+func (*Metric) recordKind() RecordKind              { return KindMetric }
+func (*Note) recordKind() RecordKind                { return KindNote }
+func (*Conclusion) recordKind() RecordKind          { return KindVerdict }
 
 // Experiment is the name of the experiment whose conditions records of this kind hold; "" for
 // kinds that hold something else.
 func (k RecordKind) Experiment() string {
 	switch k {
-	case KindConformance, KindCheck, KindChaos, KindScale, KindFuzz:
+	case KindConformance, KindCheck, KindChaos, KindScale, KindFuzz, KindMigration:
 		return strings.TrimSuffix(string(k), "-run")
 	default:
 		return ""
@@ -109,6 +119,7 @@ func Blanks() []Record {
 		&RunConditions{}, &CheckConditions{}, &ChaosConditions{}, &ScaleConditions{}, &Cell{}, &Case{}, &CheckStep{}, &Engine{}, &Turn{}, &Sample{},
 		&Reading{}, &Point{}, &Void{}, &Phase{}, &Fault{}, &Finding{}, &Sentinel{}, &Backend{}, &Note{}, &Conclusion{},
 		&FuzzConditions{}, &PlayedCase{}, &FoundCase{}, &NightConditions{}, &NightRun{}, &Metric{},
+		&MigrationConditions{}, &Watch{}, &Exposure{}, &Leftover{}, &Watched{},
 	}
 }
 

@@ -20,6 +20,8 @@ func each() []Record {
 		&FuzzConditions{Engines: []string{"none"}, Seed: 7}, &PlayedCase{Name: "fuzz-7-1", Cells: 4, Outcome: Fail}, &FoundCase{Name: "fuzz-7-1", Confirmed: true},
 		&NightConditions{Schema: Schema, Set: []string{"chaos-smoke"}}, &NightRun{Experiment: "chaos-smoke", Verdict: VerdictVoid, Trouble: "t"},
 		&Metric{Name: "netassay_nightly_cells", Labels: map[string]string{"engine": "none"}, Value: 0.5, N: 3},
+		&MigrationConditions{From: "a", To: "b", Rolling: true}, &Watch{Node: "n", Flows: 2}, &Exposure{Node: "n", What: Leaked, Count: 3, From: 1, To: 2},
+		&Leftover{Engine: "a", Kind: "set", Count: 11, Names: []string{"x"}}, &Watched{Seconds: 2},
 		&Note{Text: "two\nlines"}, &Conclusion{Verdict: VerdictVoid, Reasons: []string{"r"}},
 	}
 }
@@ -43,8 +45,8 @@ func TestRecordsRoundTrip(t *testing.T) {
 		}
 		kinds[want.recordKind()] = true
 	}
-	if len(kinds) != 26 {
-		t.Errorf("%d kinds of records, want 26: is one missing here, or used twice?", len(kinds))
+	if len(kinds) != 31 {
+		t.Errorf("%d kinds of records, want 31: is one missing here, or used twice?", len(kinds))
 	}
 }
 
@@ -56,7 +58,7 @@ func TestKindsNameTheirExperiment(t *testing.T) {
 			got[KindOf(r)] = name
 		}
 	}
-	want := map[RecordKind]string{KindConformance: "conformance", KindCheck: "aks-check", KindChaos: "chaos", KindScale: "scale", KindFuzz: "fuzz"}
+	want := map[RecordKind]string{KindConformance: "conformance", KindCheck: "aks-check", KindChaos: "chaos", KindScale: "scale", KindFuzz: "fuzz", KindMigration: "migration"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -24,6 +24,8 @@ func Snapshot(run Experiment) Experiment {
 		return new(*r)
 	case *FuzzRun:
 		return new(*r)
+	case *MigrationRun:
+		return new(*r)
 	case *ScaleData:
 		s := *r
 		s.Samples = slices.Clone(r.Samples) // a record may make them void

@@ -46,6 +46,8 @@ type Load struct {
 	Rare []flows.Flow
 	// Seen, if not nil, is told of each new connection, one at a time.
 	Seen func(f flows.Flow, blocked bool, o probe.Observation)
+	// Ended, if not nil, is told of each segment that is over, one at a time.
+	Ended func(account.Segment)
 
 	mu       sync.Mutex
 	segment  account.Segment // Streams is empty while they run
@@ -126,6 +128,9 @@ func (l *Load) replace(ctx context.Context, next *flows.Streams, segment account
 	var seen account.Tally
 	old.Streams, err = streams.Stop(ctx)
 	seen.Segment(old)
+	if l.Ended != nil {
+		l.Ended(old)
+	}
 	l.tally.Add(seen)
 	for ; l.recorded < len(l.tally.Findings); l.recorded++ {
 		l.Record(&l.tally.Findings[l.recorded])

@@ -1,0 +1,9 @@
+package changeover
+
+import (
+	"testing"
+
+	"github.com/netassay/netassay/suites/internal/testmain"
+)
+
+func TestMain(m *testing.M) { testmain.Main(m) }
