@@ -57,9 +57,9 @@ func (s *state) see(f flows.Flow, blocked bool, o probe.Observation) (line strin
 	}
 	line = fmt.Sprintf("%s: %s", w.node, now)
 	if n.since != 0 {
-		line += fmt.Sprintf(" (%q for %.1f s)", n.told, (o.Done - n.since).Seconds())
+		line += fmt.Sprintf(" (%q for %.1f s)", n.told, max(0, o.Done-n.since).Seconds())
 	}
-	n.told, n.since = now, o.Done
+	n.told, n.since = now, max(n.since, o.Done)
 	return line, true
 }
 
