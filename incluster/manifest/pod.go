@@ -89,7 +89,7 @@ func systemTolerations() []corev1.Toleration {
 func (o Options) mainContainer() corev1.Container {
 	args := []string{"run-in-cluster", "--deadline=" + o.Deadline.String(), "--grace=" + o.Grace.String(), "--", o.Experiment}
 	c := o.container(experiment, append(args, o.Args...)...)
-	asked := resource.MustParse("256Mi")
+	asked := resource.MustParse("512Mi") // all cases together take 447 MiB (docs/sonobuoy.md)
 	if o.Memory.Cmp(asked) < 0 {
 		asked = o.Memory // a pod that asks for more than it may have is refused
 	}
