@@ -43,6 +43,16 @@ type Peer struct {
 	// Keep are directories of the module that stay beside the program, each by the last element
 	// of its path: what the engine's installation is made of.
 	Keep []string
+	// Tags are build tags; may be empty.
+	Tags string
+	// Beside are programs of the same module that the engine needs, built beside the program.
+	Beside []Beside
+}
+
+// Beside is a further program of a peer's module.
+type Beside struct {
+	Name    string // file name of the program
+	Package string // the main package, relative to the module
 }
 
 // Known is the version that people know the program by.
@@ -85,6 +95,7 @@ func Peers() []Peer {
 			Package: "./cmd/kube-router", Stamp: "-X github.com/cloudnativelabs/kube-router/pkg/version.Version=v1.6.1",
 		},
 		calico(),
+		cilium(),
 		policies,
 		xt,
 	}
@@ -108,6 +119,26 @@ func calico() Peer {
 		Edits: []string{"-replace=" + api + "=" + api + "@" + apiVersion},
 		Sums:  []string{api + " " + apiVersion + " h1:eFyfeRDV94LA3tgbG2EC5W02dg3QUdltHc2jxhTQMCw="},
 		Keep:  []string{"libcalico-go/config/crd"},
+	}
+}
+
+// cilium is its agent and its CNI plugin; the BPF programs are compiled on the node, from sources
+// that its images hold too. A dependency of it is pinned to a commit that the proxy refuses; the
+// release that came of that commit takes its place.
+func cilium() Peer {
+	const bgp, bgpVersion = "github.com/osrg/gobgp/v4", "v4.7.0"
+	return Peer{
+		Name:    "cilium",
+		module:  module{Path: "github.com/cilium/cilium", Version: "v1.20.2", Sum: "h1:dqiEGIcXc+gqCLYG/l7VCFJ8GHyb4HUrwbZOpkX5dL8="},
+		Package: "./daemon", Stamp: "-X github.com/cilium/cilium/pkg/version.ciliumVersion=1.20.2",
+		Edits: []string{"-require=" + bgp + "@" + bgpVersion},
+		Sums: []string{
+			bgp + " " + bgpVersion + " h1:KPnmJVDFx1AJ39ESNpzHukAzaQYa4kRR5c7BbuDJhuM=",
+			bgp + " " + bgpVersion + "/go.mod h1:j1GLEuE20jm2YAoGmaHGb3y9lGH/KBgCBT4Ss5RY/wQ=",
+		},
+		Keep:   []string{"bpf", "pkg/k8s/apis/cilium.io/client/crds"},
+		Tags:   "osusergo",
+		Beside: []Beside{{Name: "cilium-cni", Package: "./plugins/cilium-cni"}},
 	}
 }
 
@@ -150,6 +181,9 @@ func (p Peer) key() string {
 	if s := p.Swap; s != nil {
 		parts = append(parts, s.Path, s.Version, s.Sum, s.File, string(s.With))
 	}
+	for _, b := range p.Beside {
+		parts = append(parts, b.Name, b.Package)
+	}
 	for _, s := range slices.Concat(parts, p.Edits, p.Sums, p.Keep) {
 		fmt.Fprintf(h, "%d:%s", len(s), s)
 	}
@@ -159,7 +193,11 @@ func (p Peer) key() string {
 // flags are those of go build. -mod=mod, because modules are tested with what their
 // go.mod resolves to and don't promise a go.sum that is complete for every package.
 func (p Peer) flags() []string {
-	return []string{"-trimpath", "-buildvcs=false", "-mod=mod", "-ldflags", strings.TrimSpace("-s -w " + p.Stamp)}
+	flags := []string{"-trimpath", "-buildvcs=false", "-mod=mod", "-ldflags", strings.TrimSpace("-s -w " + p.Stamp)}
+	if p.Tags != "" {
+		flags = append(flags, "-tags="+p.Tags)
+	}
+	return flags
 }
 
 // ensure is the path of the finished program.
@@ -170,8 +208,22 @@ func (p Peer) ensure(ctx context.Context, progress *progress) (string, error) {
 	}
 	b := build{name: p.Name, pkg: p.Package, flags: p.flags(), out: filepath.Join(dir, p.Name), label: p.Name}
 	return b.once(ctx, progress, p.Name+" "+p.Known(), func(source string) error {
-		return p.prepare(ctx, source, dir)
+		if err := p.prepare(ctx, source, dir); err != nil {
+			return err
+		}
+		return p.buildBeside(ctx, progress, source, dir)
 	})
+}
+
+// buildBeside builds what stands beside the program, before it: where the program is, all is.
+func (p Peer) buildBeside(ctx context.Context, progress *progress, source, dir string) error {
+	for _, b := range p.Beside {
+		one := build{name: b.Name, pkg: b.Package, flags: p.flags(), dir: source, out: filepath.Join(dir, b.Name), label: b.Name}
+		if err := one.run(ctx, progress); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // prepare makes the module in source ready to be built, and puts what stays into dir.

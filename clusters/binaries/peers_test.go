@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -137,6 +138,10 @@ func TestPeerKeys(t *testing.T) {
 	note("a sum of it", p)
 	p.Keep = []string{"crds"}
 	note("something kept", p)
+	p.Tags = "osusergo"
+	note("a tag", p)
+	p.Beside = []Beside{{Name: "plugin", Package: "./plugin"}}
+	note("another program", p)
 }
 
 // A program with a file swapped is built from its own module, with a copy of the dependency
@@ -169,6 +174,27 @@ func TestPeerWithASwappedFile(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{p.Path + "@" + p.Version, "a.b/dependency@v2", p.Package}, fake.calls(t)); diff != "" {
 		t.Errorf("calls of go (-want +got):\n%s", diff)
+	}
+}
+
+// What stands beside a program is built before it, of the same copy of the module: where the
+// program is, all is.
+func TestPeerWithAnotherProgramBeside(t *testing.T) {
+	p := kubeRouter(t)
+	p.Tags, p.Beside = "osusergo", []Beside{{Name: "plugin", Package: "./plugins/plugin"}}
+	fake := newPeerGo(t, goFetches(p.Sum))
+	path, err := p.ensure(t.Context(), newProgress(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := content(t, filepath.Join(filepath.Dir(path), "plugin")); got != "program of ./plugins/plugin" {
+		t.Errorf("the plugin holds %q", got)
+	}
+	if diff := cmp.Diff([]string{p.Path + "@" + p.Version, "./plugins/plugin", p.Package}, fake.calls(t)); diff != "" {
+		t.Errorf("calls of go (-want +got):\n%s", diff)
+	}
+	if !slices.Contains(p.flags(), "-tags=osusergo") {
+		t.Errorf("flags %q", p.flags())
 	}
 }
 
