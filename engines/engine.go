@@ -3,6 +3,7 @@ package engines
 import (
 	"context"
 	"os"
+	"time"
 
 	"k8s.io/client-go/rest"
 
@@ -51,6 +52,17 @@ type Chainer interface {
 	Chain(p Plugin)
 }
 
+// Cover is a file or a directory that stands at the place of another.
+type Cover struct{ What, At string }
+
+// Coverer is a node whose programs can be shown other files than the machine has.
+type Coverer interface {
+	Node
+	// Cover has what is started on the node from now on, a chained plugin too, see each cover at
+	// its place. Nobody else does, and what a program mounts ends with it.
+	Cover(covers ...Cover)
+}
+
 // Unsupported is what an engine declares that it lacks, and why: a feature or a family.
 // Cases of the feature are reported NotSupported, and so are cases that need two families
 // when one of them is; flows of the family are not judged in any case.
@@ -72,6 +84,14 @@ type Engine interface {
 	Start(ctx context.Context, nodes []Node) error
 	// Stop ends the agents. What they left in the kernel stays, as it would on a node.
 	Stop(ctx context.Context) error
+}
+
+// Slow is an engine that says itself that it may take longer with a change than suites wait by
+// default.
+type Slow interface {
+	Engine
+	// Patience is for how long to wait for a change to be enforced, and why it is that long.
+	Patience() (after time.Duration, why string)
 }
 
 // Killable is an engine whose agents can be killed, each with SIGKILL. Start starts them again.

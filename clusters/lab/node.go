@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/netassay/netassay/clusters/binaries"
@@ -21,6 +22,7 @@ import (
 	"github.com/netassay/netassay/clusters/lab/pki"
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/internal/process"
+	"github.com/netassay/netassay/internal/sandbox"
 )
 
 // node is a node of the lab as an engine sees it.
@@ -30,10 +32,14 @@ type node struct {
 	env        []string
 	processes  *process.Group
 	agent      *kubelet.Kubelet
-	plugin     atomic.Pointer[engines.Plugin] // nil where no engine has chained one
+	plugin     atomic.Pointer[engines.Plugin]  // nil where no engine has chained one
+	covers     atomic.Pointer[[]engines.Cover] // nil where programs see the lab's own files
 }
 
-var _ engines.Chainer = (*node)(nil)
+var (
+	_ engines.Chainer = (*node)(nil)
+	_ engines.Coverer = (*node)(nil)
+)
 
 // newNode prepares what programs on n need: a kubeconfig, and a lock of their own for
 // iptables, because nodes of a real cluster don't wait for each other's either.
@@ -54,7 +60,7 @@ func (n *node) Kubeconfig() string { return n.kubeconfig }
 
 func (n *node) Start(name string, argv, env []string) (engines.Process, error) {
 	return n.processes.Start(process.Spec{
-		Name: name, Argv: argv, Env: append(n.env[:len(n.env):len(n.env)], env...), Do: n.net.Do,
+		Name: name, Argv: argv, Env: append(n.env[:len(n.env):len(n.env)], env...), Do: n.place,
 	})
 }
 
@@ -64,10 +70,30 @@ func (n *node) Run(ctx context.Context, stdin string, argv ...string) error {
 
 // runEnv is Run with more in the environment.
 func (n *node) runEnv(ctx context.Context, env []string, stdin string, argv ...string) error {
-	return process.Run(ctx, process.Command{Do: n.net.Do, Env: slices.Concat(n.env, env), Stdin: stdin, Argv: argv})
+	return process.Run(ctx, process.Command{Do: n.place, Env: slices.Concat(n.env, env), Stdin: stdin, Argv: argv})
 }
 
 func (n *node) Do(fn func() error) error { return n.net.Do(fn) }
+
+// place runs fn where programs of an engine are started: in the node's network namespace and,
+// where there are covers, in a fresh mount namespace.
+func (n *node) place(fn func() error) error {
+	covers := n.covers.Load()
+	if covers == nil {
+		return n.net.Do(fn)
+	}
+	return sandbox.Mounting(func() error {
+		for _, c := range *covers {
+			if err := unix.Mount(c.What, c.At, "", unix.MS_BIND, ""); err != nil {
+				return fmt.Errorf("put %s over %s: %w", c.What, c.At, err)
+			}
+		}
+		return n.net.Do(fn)
+	})
+}
+
+// Cover implements engines.Coverer.
+func (n *node) Cover(covers ...engines.Cover) { n.covers.Store(&covers) }
 
 // startNode starts a node's agent and its kube-proxy, and returns when both are ready.
 func (l *Lab) startNode(ctx context.Context, n *network.Node) (*node, error) {
