@@ -4,7 +4,6 @@ import (
 	"context"
 	_ "embed" // objects and profile
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -77,50 +76,17 @@ func (e *Engine) install(ctx context.Context, n engines.Node) error {
 	if err != nil {
 		return err
 	}
-	applied, err := objects.Connect(cfg)
-	if err != nil {
-		return err
-	}
 	manifests, err := e.manifests()
 	if err != nil {
 		return err
 	}
-	for _, text := range manifests {
-		all, err := objects.Parse(text.name, text.body)
-		if err != nil {
-			return err
-		}
-		for _, o := range all {
-			if err := applied.Apply(ctx, o); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return objects.Install(ctx, cfg, manifests...)
 }
 
-// manifest is a file of YAML documents.
-type manifest struct{ name, body string }
-
 // manifests are the definitions that came with the program, then the settings.
-func (e *Engine) manifests() ([]manifest, error) {
-	dir := filepath.Join(filepath.Dir(e.binary), crds)
-	files, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
-	if err == nil && len(files) == 0 {
-		err = fmt.Errorf("%s has no custom resource definitions: remove %s, so that it is built again", dir, filepath.Dir(dir))
-	}
-	if err != nil {
-		return nil, err
-	}
-	var all []manifest
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("read definition: %w", err)
-		}
-		all = append(all, manifest{file, string(text)})
-	}
-	return append(all, manifest{"settings of calico", settings}), nil
+func (e *Engine) manifests() ([]objects.Manifest, error) {
+	all, err := objects.Beneath(filepath.Join(filepath.Dir(e.binary), crds))
+	return append(all, objects.Manifest{Name: "settings of calico", Text: settings}), err
 }
 
 // environment configures Felix by the profile's options, much as Calico's manifest for policy

@@ -31,7 +31,7 @@ func TestManifests(t *testing.T) {
 	}
 	var got []string
 	for _, m := range manifests {
-		all, err := objects.Parse(m.name, m.body)
+		all, err := objects.Parse(m.Name, m.Text)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -43,6 +46,50 @@ func Parse(what, text string) ([]*unstructured.Unstructured, error) {
 		all = append(all, o)
 	}
 	return all, nil
+}
+
+// Manifest is YAML documents and the name by which errors call them.
+type Manifest struct{ Name, Text string }
+
+// Beneath are the YAML files beneath dir, in the order of their paths. dir stands beside a program
+// that was built into the cache together with it.
+func Beneath(dir string) ([]Manifest, error) {
+	var all []Manifest
+	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".yaml" {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		all = append(all, Manifest{path, string(text)})
+		return err
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read manifests: %w", err)
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("%s has no custom resource definitions: remove %s, so that it is built again", dir, filepath.Dir(dir))
+	}
+	return all, nil
+}
+
+// Install applies manifests to a cluster, to stay there.
+func Install(ctx context.Context, cfg *rest.Config, manifests ...Manifest) error {
+	applied, err := Connect(cfg)
+	if err != nil {
+		return err
+	}
+	for _, m := range manifests {
+		all, err := Parse(m.Name, m.Text)
+		if err != nil {
+			return err
+		}
+		for _, o := range all {
+			if err := applied.Apply(ctx, o); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // Applied are the objects that were written to one cluster.
