@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/netassay/netassay/engines"
@@ -22,8 +23,13 @@ type Profile struct {
 	Unsupported []Lack `json:"unsupported,omitempty"`
 	// Undefined is what it does where the API leaves the choice.
 	Undefined []Choice `json:"undefined,omitempty"`
+	// Deadline is how long it says that it may take to do what it was told, where that is longer
+	// than anybody would wait.
+	Deadline *Deadline `json:"deadline,omitempty"`
 	// Options are those by which it is run here and that are not its defaults.
 	Options []Option `json:"options,omitempty"`
+	// Variants are engines of their own: the same one with other options.
+	Variants []Variant `json:"variants,omitempty"`
 }
 
 // Trace is the DaemonSet of an engine's agents, in any namespace.
@@ -68,6 +74,40 @@ type Option struct {
 	Why   string `json:"why"`
 }
 
+// Deadline is a time by which an engine is judged, and why it is that long.
+type Deadline struct {
+	After  metav1.Duration `json:"after"`
+	Why    string          `json:"why"`
+	Source string          `json:"source"`
+}
+
+// Variant is what is other about an engine that has other options.
+type Variant struct {
+	Name    string   `json:"name"`
+	Title   string   `json:"title"`
+	Options []Option `json:"options"` // beside the others
+	// Supports are features that it does not lack in this form.
+	Supports []string `json:"supports,omitempty"`
+	// Deadline stands in the place of the engine's own; none where it is left out.
+	Deadline *Deadline `json:"deadline,omitempty"`
+}
+
+// Variant is the profile of a variant, that of the engine itself by its own name.
+func (p Profile) Variant(name string) (Profile, bool) {
+	if name == p.Name {
+		return p, true
+	}
+	i := slices.IndexFunc(p.Variants, func(v Variant) bool { return v.Name == name })
+	if i < 0 {
+		return Profile{}, false
+	}
+	v := p.Variants[i]
+	p.Name, p.Title, p.Deadline, p.Variants = v.Name, v.Title, v.Deadline, nil
+	p.Options = slices.Concat(p.Options, v.Options)
+	p.Unsupported = slices.DeleteFunc(slices.Clone(p.Unsupported), func(l Lack) bool { return slices.Contains(v.Supports, l.Feature) })
+	return p, true
+}
+
 // Parse reads a profile. Fields that it does not know, and what is missing, are errors.
 func Parse(text []byte) (Profile, error) {
 	var p Profile
@@ -110,6 +150,15 @@ func (p Profile) Env() []string {
 	return env
 }
 
+// Args are the options as command line arguments.
+func (p Profile) Args() []string {
+	var args []string
+	for _, o := range p.Options {
+		args = append(args, "--"+o.Name+"="+o.Value)
+	}
+	return args
+}
+
 func (p Profile) check() error {
 	errs := []error{given("name", p.Name), given("title", p.Title)}
 	if len(p.Recognise) == 0 {
@@ -124,8 +173,9 @@ func (p Profile) check() error {
 	for i, c := range p.Undefined {
 		errs = append(errs, given(at("undefined", i, "about"), c.About), given(at("undefined", i, "does"), c.Does), given(at("undefined", i, "source"), c.Source))
 	}
-	for i, o := range p.Options {
-		errs = append(errs, given(at("options", i, "name"), o.Name), given(at("options", i, "why"), o.Why))
+	errs = append(errs, checkOptions("options", p.Options), p.Deadline.check("deadline"))
+	for i, v := range p.Variants {
+		errs = append(errs, v.check(i, p))
 	}
 	for _, err := range errs {
 		if err != nil {
@@ -133,6 +183,35 @@ func (p Profile) check() error {
 		}
 	}
 	return nil
+}
+
+func checkOptions(list string, options []Option) error {
+	for i, o := range options {
+		if err := cmp.Or(given(at(list, i, "name"), o.Name), given(at(list, i, "why"), o.Why)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *Deadline) check(field string) error {
+	switch {
+	case d == nil:
+		return nil
+	case d.After.Duration <= 0:
+		return fmt.Errorf("%s.after: is missing: give a time such as 45s", field)
+	}
+	return cmp.Or(given(field+".why", d.Why), given(field+".source", d.Source))
+}
+
+func (v Variant) check(i int, p Profile) error {
+	for j, name := range v.Supports {
+		if !slices.ContainsFunc(p.Unsupported, func(l Lack) bool { return l.Feature == name }) {
+			return fmt.Errorf("variants[%d].supports[%d]: %s is nothing that the engine lacks", i, j, name)
+		}
+	}
+	return cmp.Or(given(at("variants", i, "name"), v.Name), given(at("variants", i, "title"), v.Title),
+		checkOptions(at("variants", i, "options"), v.Options), v.Deadline.check(at("variants", i, "deadline")))
 }
 
 func (l Lack) check(i int) error {

@@ -3,6 +3,7 @@ package profile_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -21,8 +22,15 @@ unsupported:
 - {family: IPv6, reason: it knows one family, source: "https://a.b/e", then: refused}
 undefined:
 - {about: the own node, does: always let in, source: "https://a.b/f"}
+deadline: {after: 45s, why: it waits, source: "https://a.b/g"}
 options:
 - {name: A_B, value: "1", why: it has to be}
+variants:
+- name: thing-fast
+  title: The Thing in a hurry
+  supports: [SCTP]
+  options:
+  - {name: wait, value: 0s, why: to see}
 `
 
 func TestParse(t *testing.T) {
@@ -46,6 +54,30 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// A variant is the engine with more options, a deadline of its own, and without lacks that these mend.
+func TestVariant(t *testing.T) {
+	p, err := profile.Parse([]byte(good))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if same, ok := p.Variant("thing"); !ok || same.Deadline.After.Duration != 45*time.Second {
+		t.Errorf("by its own name: %+v, %t", same, ok)
+	}
+	v, ok := p.Variant("thing-fast")
+	if !ok || v.Name != "thing-fast" || v.Title != "The Thing in a hurry" || v.Deadline != nil || v.Recognise[0].DaemonSet != "thing" {
+		t.Errorf("got %+v, %t", v, ok)
+	}
+	if diff := cmp.Diff([]string{"--A_B=1", "--wait=0s"}, v.Args()); diff != "" {
+		t.Errorf("arguments (-want +got):\n%s", diff)
+	}
+	if lacks := v.Lacks(); len(lacks) != 1 || lacks[0].Family != "IPv6" || len(p.Lacks()) != 2 {
+		t.Errorf("lacks %v, the engine itself %v", lacks, p.Lacks())
+	}
+	if _, ok := p.Variant("thing-slow"); ok {
+		t.Error("a variant that is none")
+	}
+}
+
 func TestParseSaysWhatIsWrong(t *testing.T) {
 	for _, tc := range []struct{ name, old, with, says string }{
 		{"a field that is none", "title:", "titel:", `unknown field "titel"`},
@@ -59,6 +91,11 @@ func TestParseSaysWhatIsWrong(t *testing.T) {
 		{"no such disposition", "then: closed", "then: shut", `unsupported[0].then: "shut" is none of refused, closed, open`},
 		{"a lack without a source", `, source: "https://a.b/c"`, "", "unsupported[0].source: is missing"},
 		{"a choice without a source", `, source: "https://a.b/f"`, "", "undefined[0].source: is missing"},
+		{"a deadline of no time", "after: 45s, ", "", "deadline.after: is missing"},
+		{"a deadline without a source", `, source: "https://a.b/g"`, "", "deadline.source: is missing"},
+		{"a variant without a name", "name: thing-fast", "name: ''", "variants[0].name: is missing"},
+		{"a variant's option without a reason", ", why: to see", "", "variants[0].options[0].why: is missing"},
+		{"a variant that supports what is there", "supports: [SCTP]", "supports: [UDP]", "variants[0].supports[0]: UDP is nothing that the engine lacks"},
 		{"an option without a reason", ", why: it has to be", "", "options[0].why: is missing"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
