@@ -40,6 +40,7 @@ func (t *Testbed) putToWork(ctx context.Context, engine engines.Engine, say func
 		return nil
 	}
 	t.Engine, t.Unsupported = engine.Name(), engine.Unsupported()
+	t.Slow, _ = engine.(engines.Slow)
 	start := time.Now()
 	c, byNode := t.Cluster.(clusters.ByNode)
 	d, deployable := engine.(engines.Deployable)

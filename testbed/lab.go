@@ -41,25 +41,35 @@ func Enter(ctx context.Context, o Options, progress io.Writer, files ...*os.File
 }
 
 func (o Options) prepareLab(ctx context.Context, progress io.Writer) error {
-	if problems := sandbox.Preflight(); len(problems) > 0 {
+	entry, named, err := o.named()
+	if err != nil {
+		return err
+	}
+	problems := sandbox.Preflight()
+	if entry.Preflight != nil {
+		problems = append(problems, entry.Preflight()...)
+	}
+	if len(problems) > 0 {
 		unfit := &UnfitError{}
 		for _, p := range problems {
 			unfit.Lines = append(unfit.Lines, p.String())
 		}
 		return unfit
 	}
-	if _, err := o.labConfig(ctx, Log{}, progress); err != nil {
-		return err
-	}
-	if o.Engine == "" && o.UnderTest != nil {
-		return nil
-	}
-	entry, err := registry.Lookup(cmp.Or(o.Engine, defaultEngine))
-	if err != nil {
+	if _, err := o.labConfig(ctx, Log{}, progress); err != nil || !named {
 		return err
 	}
 	_, err = entry.Build(ctx, binaries.Finder(progress))
 	return err
+}
+
+// named is the engine that goes by a name; none when it is the caller's own.
+func (o Options) named() (entry registry.Entry, named bool, err error) {
+	if o.Engine == "" && o.UnderTest != nil {
+		return entry, false, nil
+	}
+	entry, err = registry.Lookup(cmp.Or(o.Engine, defaultEngine))
+	return entry, true, err
 }
 
 // labConfig is what a lab is to be like, with the programs that it takes, built into the cache

@@ -63,6 +63,8 @@ type Testbed struct {
 	RestartEngine func(ctx context.Context, meanwhile func(context.Context) error) error
 	// Explainer is the engine, where it can be asked about flows; nil elsewhere.
 	Explainer engines.Explainer
+	// Slow is the engine, where it says itself that it takes long with changes; nil elsewhere.
+	Slow engines.Slow
 	// Preflight says, a line each, what the cluster lacks for a run with these needs, and
 	// whether that is too much. Nil when it was made for runs.
 	Preflight func(ctx context.Context, needs clusters.Needs) (lines []string, fatal bool)

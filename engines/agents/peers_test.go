@@ -11,6 +11,7 @@ import (
 	"github.com/netassay/netassay/engines/agents"
 	"github.com/netassay/netassay/engines/azurenpm"
 	"github.com/netassay/netassay/engines/calico"
+	"github.com/netassay/netassay/engines/cilium"
 	"github.com/netassay/netassay/engines/knp"
 	"github.com/netassay/netassay/engines/kuberouter"
 )
@@ -20,8 +21,10 @@ var update = flag.Bool("update", false, "write what the code gives into the gold
 // What other projects' engines do on a node before they are asked whether they are in sync.
 func TestPeersOnANode(t *testing.T) {
 	felix := &calico.New("/bin/calico").Engine // what it installs before is not on a node
+	chained := &cilium.New(cilium.Name, "/bin/cilium").Engine
+	chained.Prepare = nil // it mounts
 	for _, e := range []*agents.Engine{
-		felix,
+		felix, chained,
 		azurenpm.New("/bin/azure-npm"), knp.New("/bin/kube-network-policies"), knp.NewXTables("/bin/kube-network-policies-xtqueue"),
 		kuberouter.New("/bin/kube-router"),
 	} {

@@ -11,6 +11,7 @@ import (
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/engines/azurenpm"
 	"github.com/netassay/netassay/engines/calico"
+	"github.com/netassay/netassay/engines/cilium"
 	"github.com/netassay/netassay/engines/denyall"
 	"github.com/netassay/netassay/engines/flawed"
 	"github.com/netassay/netassay/engines/knp"
@@ -18,6 +19,7 @@ import (
 	"github.com/netassay/netassay/engines/none"
 	"github.com/netassay/netassay/engines/profile"
 	"github.com/netassay/netassay/engines/reference"
+	"github.com/netassay/netassay/internal/sandbox"
 	"github.com/netassay/netassay/internal/suggest"
 )
 
@@ -33,8 +35,12 @@ type Entry struct {
 	Version string
 	// Unfit says why suites can't judge the engine; "" when they can.
 	Unfit string
+	// Unmeasured says why netassay scale can't measure the engine; "" when it can.
+	Unmeasured string
 	// Program is the binary that it runs, "" for none.
 	Program string
+	// Preflight is what the machine lacks for the engine, beside what every lab needs; may be nil.
+	Preflight func() []sandbox.Problem
 	// New makes the engine from the path of its program.
 	New func(path string) engines.Engine
 }
@@ -77,6 +83,9 @@ func peers() []Entry {
 			Program:     calico.Name,
 			New:         func(path string) engines.Engine { return calico.New(path) },
 		},
+		ciliumAs(cilium.Name, "Cilium's agent, chained behind the lab's network; needs root and clang"),
+		ciliumAs(cilium.Jitterless, "the same without the random delay that it has with changes of labels"),
+		ciliumAs(cilium.InCluster, "the same with ipBlocks that select pods and nodes too"),
 		{
 			Name:        knp.Name,
 			Version:     "v1.1.0",
@@ -95,8 +104,16 @@ func peers() []Entry {
 	}
 }
 
+func ciliumAs(name, description string) Entry {
+	return Entry{
+		Name: name, Description: description, Version: "v1.20.2", Program: cilium.Name, Preflight: cilium.Preflight,
+		Unmeasured: "its agents look up pods in CiliumIdentity and CiliumEndpoint objects, which hollow pods don't have yet",
+		New:        func(path string) engines.Engine { return cilium.New(name, path) },
+	}
+}
+
 // Profiles are those of the engines that have one.
-func Profiles() []profile.Profile { return []profile.Profile{calico.Profile()} }
+func Profiles() []profile.Profile { return []profile.Profile{calico.Profile(), cilium.Profile()} }
 
 // controls are known to be wrong, each in its way.
 func controls() []Entry {
@@ -145,7 +162,7 @@ func Compared(ctx context.Context) []string {
 		without = knp.Name
 	}
 	for _, e := range slices.Concat(ours(), peers()) {
-		if e.Name != without {
+		if e.Name != without && e.Unmeasured == "" {
 			names = append(names, e.Name)
 		}
 	}
@@ -176,6 +193,15 @@ func Judged(name string) (Entry, error) {
 	e, err := Lookup(name)
 	if err == nil && e.Unfit != "" {
 		err = fmt.Errorf("engine %s can't be judged: %s", name, e.Unfit)
+	}
+	return e, err
+}
+
+// Measured finds an engine that netassay scale can measure.
+func Measured(name string) (Entry, error) {
+	e, err := Lookup(name)
+	if err == nil && e.Unmeasured != "" {
+		err = fmt.Errorf("engine %s can't be measured: %s", name, e.Unmeasured)
 	}
 	return e, err
 }

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"maps"
 	"testing"
 
 	"github.com/netassay/netassay/clusters/binaries"
@@ -10,10 +11,11 @@ import (
 // Names agree everywhere: with the engine's own, and with those of the programs that can
 // be built; each peer that can be built is an engine, with its version.
 func TestEntries(t *testing.T) {
-	peers := map[string]string{}
+	known := map[string]string{}
 	for _, p := range binaries.Peers() {
-		peers[p.Name] = p.Known()
+		known[p.Name] = p.Known()
 	}
+	unused := maps.Clone(known)
 	for _, entry := range Entries() {
 		e, err := entry.Build(t.Context(), func(_ context.Context, name string) (string, error) { return "/bin/" + name, nil })
 		if err != nil {
@@ -22,17 +24,17 @@ func TestEntries(t *testing.T) {
 		if e.Name() != entry.Name {
 			t.Errorf("entry %s makes engine %s", entry.Name, e.Name())
 		}
-		if entry.Version != peers[entry.Name] {
-			t.Errorf("%s has version %q, its program %q", entry.Name, entry.Version, peers[entry.Name])
+		if known[entry.Program] != entry.Version {
+			t.Errorf("%s has version %q, its program %q", entry.Name, entry.Version, known[entry.Program])
 		}
-		delete(peers, entry.Name)
+		delete(unused, entry.Program)
 		for _, u := range e.Unsupported() {
 			if (u.Feature == "") == (u.Family == "") || u.Reason == "" {
 				t.Errorf("%s: %+v names not one thing and its reason", entry.Name, u)
 			}
 		}
 	}
-	if len(peers) > 0 {
-		t.Errorf("no engine runs %v", peers)
+	if len(unused) > 0 {
+		t.Errorf("no engine runs %v", unused)
 	}
 }

@@ -226,7 +226,7 @@ func (f *scaleFlags) check() error {
 		if f.onGuest() {
 			break // nobody has named it
 		}
-		entry, err := registry.Lookup(e)
+		entry, err := registry.Measured(e)
 		if err != nil {
 			return err
 		}

@@ -33,6 +33,7 @@ type Run struct {
 // with another has its seed.
 func (r *Run) Config(s Settings, chosen []cases.Case, before *v1.Run, tool string) runner.Config {
 	t := r.Bed
+	s.Timing.Deadline = r.deadline(s.Timing.Deadline)
 	if t.Containers {
 		s.Timing = s.Timing.InContainers()
 	}
@@ -49,6 +50,17 @@ func (r *Run) Config(s Settings, chosen []cases.Case, before *v1.Run, tool strin
 		Paths: s.paths(t.WasThere), FailFast: s.FailFast, Sentinel: s.Sentinel.in(t.Containers), Skip: s.Skip, Resumed: before, Timing: s.Timing, Keep: t.Keep, Restricted: t.Restricted, PullSecret: t.PullSecret,
 		Events: r.Event, Processor: processor,
 	}
+}
+
+// deadline is what the user chose, else what an engine asks for that says itself that it is slow: a
+// delay that is documented is told by its length, not by a verdict. 0 is the default.
+func (r *Run) deadline(chosen time.Duration) time.Duration {
+	if chosen > 0 || r.Bed.Slow == nil {
+		return chosen
+	}
+	after, why := r.Bed.Slow.Patience()
+	r.Say(fmt.Sprintf("engine %s has %s for each step: %s (--deadline sets another time)", r.Bed.Engine, after, why))
+	return after
 }
 
 // Fit tells what the cluster lacks for a run. It is a *testbed.UnfitError when that is too

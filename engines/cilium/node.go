@@ -1,0 +1,149 @@
+package cilium
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"github.com/netassay/netassay/engines"
+)
+
+// rooms are what the agents of several nodes must not share, and where they look for it.
+const (
+	runDir  = "/run/cilium" // which they call /var/run/cilium
+	bpfDir  = "/sys/fs/bpf"
+	sysctls = "/proc/sys/kernel/"
+)
+
+// written are settings of the whole machine that an agent writes (Reinitialize in
+// pkg/datapath/loader/base.go): it gets files of its own for them.
+func written() []string { return []string{"unprivileged_bpf_disabled", "timer_migration"} }
+
+// dirOf is where a node's agent keeps its things: in the lab's memory.
+func dirOf(n engines.Node) string { return filepath.Join(filepath.Dir(n.Kubeconfig()), Name) }
+
+// environment lets the agent find clang by the name that it knows, and the node's name.
+func environment(n engines.Node) []string {
+	dir := dirOf(n)
+	return []string{
+		"K8S_NODE_NAME=" + n.Name(),
+		"PATH=" + filepath.Join(dir, "bin") + ":" + os.Getenv("PATH"),
+		"HOME=" + filepath.Join(dir, "run"), // for what its debugging server writes
+	}
+}
+
+// prepare makes the agent's rooms on a node, once, and has its plugin called.
+func (e *Engine) prepare(_ context.Context, n engines.Node) error {
+	coverer, ok := n.(engines.Coverer)
+	chainer, both := n.(engines.Chainer)
+	if !ok || !both {
+		return errors.New("it is no node of a lab, where files can be the node's own and plugins be chained")
+	}
+	covers, err := furnish(dirOf(n))
+	if err != nil {
+		return err
+	}
+	coverer.Cover(covers...)
+	chainer.Chain(e.chained())
+	return nil
+}
+
+// furnish makes what is a node's own in dir, and says where its programs are to see it. The BPF
+// file system is mounted here, where it outlives the agent as on a node: what is pinned in it is
+// what goes on enforcing.
+func furnish(dir string) ([]engines.Cover, error) {
+	covers := []engines.Cover{{What: filepath.Join(dir, "run"), At: runDir}, {What: filepath.Join(dir, "bpf"), At: bpfDir}}
+	for _, d := range []string{covers[0].What, covers[1].What, filepath.Join(dir, "bin"), filepath.Join(dir, "sys"), runDir} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			return nil, fmt.Errorf("make directory: %w", err)
+		}
+	}
+	if err := mountBPF(covers[1].What); err != nil {
+		return nil, err
+	}
+	if err := linkClang(filepath.Join(dir, "bin", "clang")); err != nil {
+		return nil, err
+	}
+	for _, name := range written() {
+		own := engines.Cover{What: filepath.Join(dir, "sys", name), At: sysctls + name}
+		text, err := os.ReadFile(own.At)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // a kernel without it
+		}
+		if err == nil {
+			err = os.WriteFile(own.What, text, 0o644)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("copy setting: %w", err)
+		}
+		covers = append(covers, own)
+	}
+	return covers, nil
+}
+
+// mountBPF mounts a BPF file system at dir, unless it is there already.
+func mountBPF(dir string) error {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(dir, &fs); err != nil {
+		return fmt.Errorf("look at %s: %w", dir, err)
+	}
+	if fs.Type == unix.BPF_FS_MAGIC {
+		return nil
+	}
+	if err := unix.Mount("bpf", dir, "bpf", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "mode=0700"); err != nil {
+		return fmt.Errorf("mount BPF file system: %w", err)
+	}
+	return nil
+}
+
+func linkClang(at string) error {
+	clang, err := findClang()
+	if err != nil {
+		return err
+	}
+	if err := os.Symlink(clang, at); err != nil && !errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("link clang: %w", err)
+	}
+	return nil
+}
+
+// families are those of a node's pods.
+type families struct{ ipv4, ipv6 bool }
+
+// familiesOf asks the API server for the families of each node's pods.
+func familiesOf(ctx context.Context, cfg *rest.Config, nodes []engines.Node) (map[string]families, error) {
+	client, err := kubernetes.NewForConfig(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("make client: %w", err)
+	}
+	all := map[string]families{}
+	for _, n := range nodes {
+		o, err := client.CoreV1().Nodes().Get(ctx, n.Name(), metav1.GetOptions{})
+		if err != nil {
+			return nil, fmt.Errorf("read node %s: %w", n.Name(), err)
+		}
+		if all[n.Name()], err = familiesIn(o.Spec.PodCIDRs); err != nil {
+			return nil, fmt.Errorf("read pod CIDRs of node %s: %w", n.Name(), err)
+		}
+	}
+	return all, nil
+}
+
+func familiesIn(cidrs []string) (f families, err error) {
+	for _, c := range cidrs {
+		p, err := netip.ParsePrefix(c)
+		if err != nil {
+			return f, err
+		}
+		f.ipv4, f.ipv6 = f.ipv4 || p.Addr().Is4(), f.ipv6 || p.Addr().Is6()
+	}
+	return f, nil
+}
