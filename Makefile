@@ -21,6 +21,8 @@ PKGS ?= ./...
 FUZZTIME ?= 30s
 GOLANGCI := bin/golangci-lint
 MISSPELL := bin/misspell
+# What one engine alone needs of a machine, where ARGS name it.
+ENGINE_DEPS = case '$(subst ','\'',$(ARGS))' in *cilium*) hack/deps.sh clang-19:clang-19;; esac
 
 .PHONY: help
 help: ## Show this help
@@ -32,6 +34,7 @@ help: ## Show this help
 
 .PHONY: conformance
 conformance: deps build ## Judge the reference enforcer by every case: ARGS="--engine none"
+	@$(ENGINE_DEPS)
 	bin/netassay conformance $(ARGS)
 
 .PHONY: aks-check
@@ -95,6 +98,7 @@ scale-growth: deps build ## Measure at several sizes, and how costs grow with th
 
 .PHONY: lab-up
 lab-up: deps build ## Start a lab that stays, for kubectl
+	@$(ENGINE_DEPS)
 	bin/netassay lab up $(ARGS)
 
 .PHONY: lab-down
@@ -182,6 +186,7 @@ test-rootless: deps binaries ## Run the lab's tests as an unprivileged user, whe
 
 .PHONY: test-peers
 test-peers: deps binaries ## Build other projects' engines and run each on a lab (not part of test; many minutes)
+	@hack/deps.sh clang-19:clang-19
 	KUBEBUILDER_ASSETS=$(ASSETS) NETASSAY_TEST_PEERS=1 go test ./internal/cli ./suites/e2e -run '^TestPeer' -v -timeout 3h $(ARGS)
 
 .PHONY: test-kind

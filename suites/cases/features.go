@@ -17,6 +17,8 @@ const (
 	MatchExpressions  Feature = "MatchExpressions"
 	PolicyTypes       Feature = "PolicyTypes"
 	IPBlock           Feature = "IPBlock"
+	IPBlockOnPods     Feature = "IPBlockOnPods"
+	IPBlockOnNodes    Feature = "IPBlockOnNodes"
 	Except            Feature = "Except"
 	NumericPort       Feature = "NumericPort"
 	NamedPort         Feature = "NamedPort"
@@ -56,6 +58,8 @@ func Features() []FeatureInfo {
 		{MatchExpressions, "In, NotIn, Exists and DoesNotExist, also with absent keys"},
 		{PolicyTypes, "policyTypes omitted, or narrower than the rules"},
 		{IPBlock, "peers by CIDR"},
+		{IPBlockOnPods, "ipBlocks that hold pods: verdicts that are others where they hold none"},
+		{IPBlockOnNodes, "ipBlocks that hold nodes, in the same sense"},
 		{Except, "holes in an ipBlock"},
 		{NumericPort, "ports by number, by protocol alone, and no ports at all"},
 		{NamedPort, "ports by the name that the destination pod declares"},

@@ -17,21 +17,26 @@ var update = flag.Bool("update", false, "write docs/misreadings.md")
 
 const table = "../../docs/misreadings.md"
 
-func exams(t *testing.T) []Exam {
-	t.Helper()
+// onPaper are the exams of all cases, which take a while to prepare.
+var onPaper = sync.OnceValues(func() (out []Exam, err error) {
 	all, err := cases.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []Exam
 	for _, c := range all {
 		e, err := NewExam(c)
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		out = append(out, e)
 	}
-	return out
+	return out, err
+})
+
+func exams(t *testing.T) []Exam {
+	t.Helper()
+	all, err := onPaper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
 
 // The right reading does what every case pins, or the wrong ones would be convicted of its
