@@ -94,6 +94,14 @@ type Slow interface {
 	Patience() (after time.Duration, why string)
 }
 
+// Settler is an engine that shows in the API server which labels its agents go by.
+type Settler interface {
+	Engine
+	// Settle returns when agents go by the labels that the pods of these namespaces have now; the
+	// error says which do not, when ctx ends before.
+	Settle(ctx context.Context, cfg *rest.Config, namespaces []string) error
+}
+
 // Killable is an engine whose agents can be killed, each with SIGKILL. Start starts them again.
 type Killable interface {
 	Engine

@@ -41,6 +41,11 @@ func (t *Testbed) putToWork(ctx context.Context, engine engines.Engine, say func
 	}
 	t.Engine, t.Unsupported = engine.Name(), engine.Unsupported()
 	t.Slow, _ = engine.(engines.Slow)
+	if e, ok := engine.(engines.Settler); ok {
+		t.Settle = func(ctx context.Context, namespaces []string) error {
+			return e.Settle(ctx, t.Cluster.REST(), namespaces)
+		}
+	}
 	start := time.Now()
 	c, byNode := t.Cluster.(clusters.ByNode)
 	d, deployable := engine.(engines.Deployable)

@@ -65,6 +65,9 @@ type Testbed struct {
 	Explainer engines.Explainer
 	// Slow is the engine, where it says itself that it takes long with changes; nil elsewhere.
 	Slow engines.Slow
+	// Settle returns when the engine goes by the labels that pods and these namespaces have now.
+	// Nil where it can't be asked.
+	Settle func(ctx context.Context, namespaces []string) error
 	// Preflight says, a line each, what the cluster lacks for a run with these needs, and
 	// whether that is too much. Nil when it was made for runs.
 	Preflight func(ctx context.Context, needs clusters.Needs) (lines []string, fatal bool)

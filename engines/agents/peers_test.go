@@ -20,7 +20,7 @@ var update = flag.Bool("update", false, "write what the code gives into the gold
 
 // What other projects' engines do on a node before they are asked whether they are in sync.
 func TestPeersOnANode(t *testing.T) {
-	t.Setenv("PATH", "/bin") // one of them puts a directory before it
+	t.Setenv("PATH", "/bin")                   // one of them puts a directory before it
 	felix := &calico.New("/bin/calico").Engine // what it installs before is not on a node
 	chained := &cilium.New(cilium.Name, "/bin/cilium").Engine
 	chained.Prepare = nil // it mounts

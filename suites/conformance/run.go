@@ -45,7 +45,7 @@ func (r *Run) Config(s Settings, chosen []cases.Case, before *v1.Run, tool strin
 		explain = t.Explainer.Explain
 	}
 	return runner.Config{
-		Cluster: t.Cluster, Cases: chosen, Engine: t.Engine, EngineVersion: t.EngineVersion, Unsupported: t.Unsupported, RestartEngine: t.RestartEngine, Explain: explain,
+		Cluster: t.Cluster, Cases: chosen, Engine: t.Engine, EngineVersion: t.EngineVersion, Unsupported: t.Unsupported, RestartEngine: t.RestartEngine, Explain: explain, Settle: t.Settle,
 		RunUnsupported: s.RunUnsupported, RunID: runner.NewID(), Tool: tool, Seed: runner.SeedOr(s.Seed), Parallel: s.FixtureSets,
 		Paths: s.paths(t.WasThere), FailFast: s.FailFast, Sentinel: s.Sentinel.in(t.Containers), Skip: s.Skip, Resumed: before, Timing: s.Timing, Keep: t.Keep, Restricted: t.Restricted, PullSecret: t.PullSecret,
 		Events: r.Event, Processor: processor,

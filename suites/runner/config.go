@@ -70,6 +70,10 @@ type Config struct {
 	// Explain asks the engine what it does to a flow, and why, a line for each end; nil where it
 	// can't be asked.
 	Explain func(ctx context.Context, f model.Flow) ([]string, error)
+	// Settle returns when the engine goes by the labels that pods and these namespaces have now; nil
+	// where it can't be asked. A case that changed labels is over when those that it found count again:
+	// the next one would be judged by its delay.
+	Settle func(ctx context.Context, namespaces []string) error
 	// RunUnsupported judges what is unsupported all the same.
 	RunUnsupported bool
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/netassay/netassay/model"
 	v1 "github.com/netassay/netassay/reports/v1"
@@ -213,12 +214,40 @@ func (a *fixtureSet) restore(ctx context.Context, c cases.Case, end int) *v1.Ste
 	defer func() { ended(a.now()) }()
 	for _, action := range undo {
 		if err := cases.Do(ctx, undoing{a}, action); err != nil {
-			err = fmt.Errorf("%s: %w", action, err)
-			return &v1.Step{
-				Name: restoreStep, Outcome: v1.Inconclusive, Reason: "restore the fixture: " + err.Error(),
-				At: a.wall(start), Millis: millis(a.now() - start),
-			}
+			return a.unrestored(start, fmt.Errorf("%s: %w", action, err))
 		}
 	}
+	if err := a.settle(ctx, undo); err != nil {
+		return a.unrestored(start, err)
+	}
 	return a.baseline(ctx, c, restoreStep)
+}
+
+// unrestored is the step of a case that could not be undone.
+func (a *fixtureSet) unrestored(start time.Duration, err error) *v1.Step {
+	return &v1.Step{
+		Name: restoreStep, Outcome: v1.Inconclusive, Reason: "restore the fixture: " + err.Error(),
+		At: a.wall(start), Millis: millis(a.now() - start),
+	}
+}
+
+// settle waits until labels that were undone count again, where the engine can be asked.
+func (a *fixtureSet) settle(ctx context.Context, undo []cases.Action) error {
+	labels := func(done cases.Action) bool {
+		switch done.(type) {
+		case cases.LabelPod, cases.LabelNamespace:
+			return true
+		}
+		return false
+	}
+	if a.settled == nil || !slices.ContainsFunc(undo, labels) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, a.timing.Deadline)
+	defer cancel()
+	var names []string
+	for _, n := range cases.FixtureNamespaces() {
+		names = append(names, a.Namespace(n.Name))
+	}
+	return a.settled(ctx, names)
 }

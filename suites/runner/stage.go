@@ -32,6 +32,7 @@ type stage struct {
 	processor func() (had, waited time.Duration)
 	restarts  map[cases.Part]restart
 	explain   func(context.Context, model.Flow) ([]string, error) // Config's
+	settled   func(context.Context, []string) error               // Config's
 	nodes     []model.Node                                        // of the cluster
 	controls  map[string]*pod                                     // by node key, read-only once made
 	made      atomic.Int32                                        // fixture sets, ever
@@ -42,7 +43,7 @@ func newStage(cfg Config) *stage {
 	return &stage{
 		apiServer: apiServer{client: cfg.Client, objects: cfg.objects(), patience: cfg.Timing.Fixture},
 		cluster:   cfg.Cluster, fleet: cfg.Fleet, timing: cfg.Timing, now: cfg.Now, processor: cfg.Processor,
-		controls: map[string]*pod{}, restarts: cfg.restarts(), explain: cfg.Explain,
+		controls: map[string]*pod{}, restarts: cfg.restarts(), explain: cfg.Explain, settled: cfg.Settle,
 	}
 }
 
