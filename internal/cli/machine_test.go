@@ -8,6 +8,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // counters are what differs between two listings of the same rules.
@@ -38,6 +41,26 @@ func machine(t *testing.T) map[string]string {
 		settings(t, root, seen)
 	}
 	return seen
+}
+
+// asBefore waits until the machine is as it was; the kernel takes a moment to free what a sandbox had.
+func asBefore(t *testing.T, before map[string]string) {
+	t.Helper()
+	late := time.After(30 * time.Second)
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		diff := cmp.Diff(before, machine(t))
+		if diff == "" {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Errorf("the machine itself (-before +after):\n%s", diff)
+			return
+		}
+	}
 }
 
 // settings reads what can be written below root: the rest are counters.

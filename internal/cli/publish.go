@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/netassay/netassay/clusters/binaries"
+	"github.com/netassay/netassay/engines/registry"
 	"github.com/netassay/netassay/reports"
 	"github.com/netassay/netassay/reports/published"
 	v1 "github.com/netassay/netassay/reports/v1"
@@ -117,7 +118,11 @@ func projectOf(engine, said string) string {
 	if said != "" {
 		return said
 	}
-	if p, ok := binaries.LookupPeer(engine); ok {
+	program := engine
+	if e, err := registry.Lookup(engine); err == nil {
+		program = e.Program // several engines may have one
+	}
+	if p, ok := binaries.LookupPeer(program); ok {
 		return "https://" + p.Path
 	}
 	return "https://github.com/netassay/netassay"
