@@ -78,3 +78,49 @@ func TestChainedPlugin(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// What covers a place on one node is seen by what is started there, and nowhere else.
+func TestCover(t *testing.T) {
+	sandbox.Require(t)
+	dir := t.TempDir()
+	place, cover := filepath.Join(dir, "place"), filepath.Join(dir, "cover")
+	for path, text := range map[string]string{place: "everybody's", cover: "its own"} {
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ns, err := sandbox.NewNetNS("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ns.Close()
+	if err := ns.Do(func() error {
+		wires, err := network.New(network.Plan{Families: model.Dual}, 2)
+		if err != nil {
+			return err
+		}
+		defer func() {
+			if err := wires.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
+		one, other := &node{net: wires.Nodes()[0]}, &node{net: wires.Nodes()[1]}
+		one.Cover(engines.Cover{What: cover, At: place})
+		if err := one.Run(t.Context(), "", "grep", "-qx", "its own", place); err != nil {
+			t.Errorf("on the node itself: %v", err)
+		}
+		if err := one.Run(t.Context(), "", "ip", "link", "show", "eth0"); err != nil {
+			t.Errorf("the network is not the node's: %v", err)
+		}
+		if err := other.Run(t.Context(), "", "grep", "-qx", "everybody's", place); err != nil {
+			t.Errorf("on another node: %v", err)
+		}
+		one.Cover(engines.Cover{What: cover + "-that-is-none", At: place})
+		if err := one.Run(t.Context(), "", "true"); err == nil || !strings.Contains(err.Error(), "put "+cover+"-that-is-none over "+place) {
+			t.Errorf("a cover that is none: %v", err)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
