@@ -106,6 +106,7 @@ func (e *Engine) command(n engines.Node) []string {
 		e.binary,
 		"--k8s-kubeconfig-path=" + n.Kubeconfig(),
 		"--lib-dir=" + filepath.Dir(e.binary), // it compiles what is in bpf there
+		"--bpf-root=" + bpfOf(dirOf(n)),
 		fmt.Sprintf("--enable-ipv4=%t", f.ipv4),
 		fmt.Sprintf("--enable-ipv6=%t", f.ipv6),
 	}, e.profile.Args()...)

@@ -16,10 +16,10 @@ import (
 	"github.com/netassay/netassay/engines"
 )
 
-// rooms are what the agents of several nodes must not share, and where they look for it.
+// What the agents of several nodes must not share, where they look for it and can't be told another
+// place.
 const (
 	runDir  = "/run/cilium" // which they call /var/run/cilium
-	bpfDir  = "/sys/fs/bpf"
 	sysctls = "/proc/sys/kernel/"
 )
 
@@ -29,6 +29,9 @@ func written() []string { return []string{"unprivileged_bpf_disabled", "timer_mi
 
 // dirOf is where a node's agent keeps its things: in the lab's memory.
 func dirOf(n engines.Node) string { return filepath.Join(filepath.Dir(n.Kubeconfig()), Name) }
+
+// bpfOf is the node's BPF file system.
+func bpfOf(dir string) string { return filepath.Join(dir, "bpf") }
 
 // environment lets the agent find clang by the name that it knows, and the node's name.
 func environment(n engines.Node) []string {
@@ -60,13 +63,14 @@ func (e *Engine) prepare(_ context.Context, n engines.Node) error {
 // file system is mounted here, where it outlives the agent as on a node: what is pinned in it is
 // what goes on enforcing.
 func furnish(dir string) ([]engines.Cover, error) {
-	covers := []engines.Cover{{What: filepath.Join(dir, "run"), At: runDir}, {What: filepath.Join(dir, "bpf"), At: bpfDir}}
-	for _, d := range []string{covers[0].What, covers[1].What, filepath.Join(dir, "bin"), filepath.Join(dir, "sys"), runDir} {
+	run := engines.Cover{What: filepath.Join(dir, "run"), At: runDir}
+	covers := []engines.Cover{run}
+	for _, d := range []string{run.What, run.At, bpfOf(dir), filepath.Join(dir, "bin"), filepath.Join(dir, "sys")} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
 			return nil, fmt.Errorf("make directory: %w", err)
 		}
 	}
-	if err := mountBPF(covers[1].What); err != nil {
+	if err := mountBPF(bpfOf(dir)); err != nil {
 		return nil, err
 	}
 	if err := linkClang(filepath.Join(dir, "bin", "clang")); err != nil {
