@@ -84,7 +84,7 @@ func TestFurnish(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	if err := os.Mkdir(filepath.Join(dir, "bpf", "tc"), 0o755); err != nil {
+	if err := os.Mkdir(filepath.Join(dir, "bpf", "tc", "globals", "pinned"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	before, err := os.ReadFile(sysctls + written()[0])
@@ -109,7 +109,7 @@ func TestFurnish(t *testing.T) {
 	if diff := cmp.Diff(covers, again); diff != "" || err != nil {
 		t.Errorf("a second time: %v (-want +got):\n%s", err, diff)
 	}
-	if _, err := os.Stat(filepath.Join(dir, "bpf", "tc")); err != nil {
+	if _, err := os.Stat(filepath.Join(dir, "bpf", "tc", "globals", "pinned")); err != nil {
 		t.Errorf("what was pinned is gone after a second start: %v", err)
 	}
 }

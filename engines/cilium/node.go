@@ -105,6 +105,11 @@ func mountBPF(dir string) error {
 	if err := unix.Mount("bpf", dir, "bpf", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "mode=0700"); err != nil {
 		return fmt.Errorf("mount BPF file system: %w", err)
 	}
+	// The agent ends where the map of its metrics, which makes no directory, happens to be the first
+	// that it pins (pkg/maps/metricsmap); on a node it is started again until it is not.
+	if err := os.MkdirAll(filepath.Join(dir, "tc", "globals"), 0o755); err != nil {
+		return fmt.Errorf("make directory for maps: %w", err)
+	}
 	return nil
 }
 
