@@ -103,7 +103,7 @@ func (e *Engine) beside(name string) string { return filepath.Join(filepath.Dir(
 func (e *Engine) command(n engines.Node) []string {
 	f := e.families[n.Name()]
 	return append([]string{
-		e.binary,
+		filepath.Join(dirOf(n), "bin", agentName),
 		"--k8s-kubeconfig-path=" + n.Kubeconfig(),
 		"--lib-dir=" + filepath.Dir(e.binary), // it compiles what is in bpf there
 		"--bpf-root=" + bpfOf(dirOf(n)),

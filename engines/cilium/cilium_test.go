@@ -75,7 +75,7 @@ func TestFurnish(t *testing.T) {
 		t.Skipf("%v", problems)
 	}
 	dir := t.TempDir()
-	covers, err := furnish(dir)
+	covers, err := furnish(dir, "/bin/cilium")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func TestFurnish(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	if err := os.Mkdir(filepath.Join(dir, "bpf", "tc", "globals", "pinned"), 0o755); err != nil {
+	if err := os.Mkdir(filepath.Join(dir, "bpf", "tc"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	before, err := os.ReadFile(sysctls + written()[0])
@@ -105,11 +105,11 @@ func TestFurnish(t *testing.T) {
 	if after, err := os.ReadFile(sysctls + written()[0]); string(after) != string(before) {
 		t.Errorf("the machine's setting is %q, %v, and was %q", after, err, before)
 	}
-	again, err := furnish(dir)
+	again, err := furnish(dir, "/bin/cilium")
 	if diff := cmp.Diff(covers, again); diff != "" || err != nil {
 		t.Errorf("a second time: %v (-want +got):\n%s", err, diff)
 	}
-	if _, err := os.Stat(filepath.Join(dir, "bpf", "tc", "globals", "pinned")); err != nil {
+	if _, err := os.Stat(filepath.Join(dir, "bpf", "tc")); err != nil {
 		t.Errorf("what was pinned is gone after a second start: %v", err)
 	}
 }

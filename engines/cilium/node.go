@@ -23,6 +23,14 @@ const (
 	sysctls = "/proc/sys/kernel/"
 )
 
+// The names by which programs must go: the agent looks for its compiler by the one, and takes itself
+// for one of Cilium's other programs where its own is not the other (pkg/components): then it pins
+// maps in the first BPF file system that it finds, which may be another node's.
+const (
+	clangName = "clang"
+	agentName = "cilium-agent"
+)
+
 // written are settings of the whole machine that an agent writes (Reinitialize in
 // pkg/datapath/loader/base.go): it gets files of its own for them.
 func written() []string { return []string{"unprivileged_bpf_disabled", "timer_migration"} }
@@ -33,7 +41,7 @@ func dirOf(n engines.Node) string { return filepath.Join(filepath.Dir(n.Kubeconf
 // bpfOf is the node's BPF file system.
 func bpfOf(dir string) string { return filepath.Join(dir, "bpf") }
 
-// environment lets the agent find clang by the name that it knows, and the node's name.
+// environment lets the agent find clang by the name that it knows.
 func environment(n engines.Node) []string {
 	dir := dirOf(n)
 	return []string{
@@ -50,7 +58,7 @@ func (e *Engine) prepare(_ context.Context, n engines.Node) error {
 	if !ok || !both {
 		return errors.New("it is no node of a lab, where files can be the node's own and plugins be chained")
 	}
-	covers, err := furnish(dirOf(n))
+	covers, err := furnish(dirOf(n), e.binary)
 	if err != nil {
 		return err
 	}
@@ -62,7 +70,7 @@ func (e *Engine) prepare(_ context.Context, n engines.Node) error {
 // furnish makes what is a node's own in dir, and says where its programs are to see it. The BPF
 // file system is mounted here, where it outlives the agent as on a node: what is pinned in it is
 // what goes on enforcing.
-func furnish(dir string) ([]engines.Cover, error) {
+func furnish(dir, binary string) ([]engines.Cover, error) {
 	run := engines.Cover{What: filepath.Join(dir, "run"), At: runDir}
 	covers := []engines.Cover{run}
 	for _, d := range []string{run.What, run.At, bpfOf(dir), filepath.Join(dir, "bin"), filepath.Join(dir, "sys")} {
@@ -73,8 +81,14 @@ func furnish(dir string) ([]engines.Cover, error) {
 	if err := mountBPF(bpfOf(dir)); err != nil {
 		return nil, err
 	}
-	if err := linkClang(filepath.Join(dir, "bin", "clang")); err != nil {
+	clang, err := findClang()
+	if err != nil {
 		return nil, err
+	}
+	for name, program := range map[string]string{clangName: clang, agentName: binary} {
+		if err := os.Symlink(program, filepath.Join(dir, "bin", name)); err != nil && !errors.Is(err, os.ErrExist) {
+			return nil, fmt.Errorf("link program: %w", err)
+		}
 	}
 	for _, name := range written() {
 		own := engines.Cover{What: filepath.Join(dir, "sys", name), At: sysctls + name}
@@ -104,22 +118,6 @@ func mountBPF(dir string) error {
 	}
 	if err := unix.Mount("bpf", dir, "bpf", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "mode=0700"); err != nil {
 		return fmt.Errorf("mount BPF file system: %w", err)
-	}
-	// The agent ends where the map of its metrics, which makes no directory, happens to be the first
-	// that it pins (pkg/maps/metricsmap); on a node it is started again until it is not.
-	if err := os.MkdirAll(filepath.Join(dir, "tc", "globals"), 0o755); err != nil {
-		return fmt.Errorf("make directory for maps: %w", err)
-	}
-	return nil
-}
-
-func linkClang(at string) error {
-	clang, err := findClang()
-	if err != nil {
-		return err
-	}
-	if err := os.Symlink(clang, at); err != nil && !errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("link clang: %w", err)
 	}
 	return nil
 }
