@@ -97,12 +97,14 @@ func identity(namespace, pod map[string]string) []string {
 }
 
 // counted are the labels that change who a pod is, sorted: neither those that Cilium adds by
-// itself, nor those that it may not look at (pkg/labelsfilter), all of which have these names.
+// itself, of other sources (gen, for named ports) or of its own policies', nor those that it may not
+// look at (pkg/labelsfilter), all of which have these names.
 func counted(labels []string) []string {
 	var out []string
 	for _, l := range labels {
-		key, _, _ := strings.Cut(strings.TrimPrefix(l, source), "=")
-		other := strings.HasPrefix(key, "io.cilium.k8s.policy.") || slices.ContainsFunc(unseen(), func(part string) bool { return strings.Contains(key, part) })
+		label, known := strings.CutPrefix(l, source)
+		key, _, _ := strings.Cut(label, "=")
+		other := !known || strings.HasPrefix(key, "io.cilium.k8s.policy.") || slices.ContainsFunc(unseen(), func(part string) bool { return strings.Contains(key, part) })
 		if !other {
 			out = append(out, l)
 		}

@@ -16,7 +16,7 @@ func TestIdentity(t *testing.T) {
 	got := counted([]string{
 		"k8s:pod=a", "k8s:io.cilium.k8s.policy.cluster=default", "k8s:io.kubernetes.pod.namespace=real-x",
 		"k8s:io.cilium.k8s.namespace.labels.ns=x", "k8s:io.cilium.k8s.namespace.labels.kubernetes.io/metadata.name=real-x",
-		"k8s:example.com/key=v", "k8s:io.cilium.k8s.policy.serviceaccount=default",
+		"k8s:example.com/key=v", "gen:io.cilium.k8s.named-ports=web.TCP.80", "k8s:io.cilium.k8s.policy.serviceaccount=default",
 	})
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
