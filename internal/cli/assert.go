@@ -137,7 +137,7 @@ func (o *assertOptions) input(ctx context.Context, stdio IO) (*files.Input, erro
 		return nil, err
 	}
 	in, err := files.Read(o.files, read)
-	if err != nil || o.snapshot == "" && o.kubeconfig == "" && o.context == "" {
+	if err != nil || o.snapshot == "" && o.bed.Kubeconfig == "" && o.bed.Context == "" {
 		return in, err
 	}
 	if len(in.Inventory.Pods)+len(in.Inventory.Policies) > 0 {
