@@ -165,7 +165,7 @@ docker-down: ## Undo what docker-up did
 test: deps binaries prometheus ## Run all tests: PKGS=./suites/... ARGS="-run Name"
 	@hack/deps.sh chromium:chromium pdftotext:poppler-utils node:nodejs npm:npm
 	@# -count=1: the cache does not know which programs tests build and run, nor what go list tells them.
-	KUBEBUILDER_ASSETS=$(ASSETS) NETASSAY_PROMETHEUS=$(PROMETHEUS) hack/clean-tree.sh go test -count=1 $(PKGS) $(ARGS)
+	KUBEBUILDER_ASSETS=$(ASSETS) NETASSAY_PROMETHEUS=$(PROMETHEUS) hack/clean-tree.sh go test -count=1 -timeout 20m $(PKGS) $(ARGS)
 
 .PHONY: test-sonobuoy
 test-sonobuoy: go-version ## Hold what netassay prints for Sonobuoy, and leaves for it, against Sonobuoy's own code

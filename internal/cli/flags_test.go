@@ -100,12 +100,14 @@ func TestGoTestHasTheFlagsOfTheCommandLine(t *testing.T) {
 // is here, with its reason.
 func TestCommandsTakeTheirTestbedsFlagsFromTheTable(t *testing.T) {
 	others := map[string]string{
-		"scale engine":     "several, one after the other",
-		"scale nodes":      "hollow ones",
-		"footprint nodes":  "hollow ones",
-		"footprint engine": "several, one after the other",
-		"chaos nodes":      "two are enough",
-		"nightly engine":   "several, one after the other",
+		"scale engine":      "several, one after the other",
+		"scale nodes":       "hollow ones",
+		"footprint nodes":   "hollow ones",
+		"footprint engine":  "several, one after the other",
+		"chaos nodes":       "two are enough",
+		"nightly engine":    "several, one after the other",
+		"assert engine":     "of --live alone, which is on the lab",
+		"assert proxy-mode": "the same",
 	}
 	for _, kind := range []string{"sonobuoy", "job"} {
 		others[kind+" gen scale engine"], others[kind+" gen scale nodes"] = "refused", "refused"
@@ -115,6 +117,7 @@ func TestCommandsTakeTheirTestbedsFlagsFromTheTable(t *testing.T) {
 		"scale": testbed.BuiltIn(), "footprint": {testbed.Lab, testbed.Kind}, "chaos": {testbed.Lab}, "lab up": {testbed.Lab},
 		"nightly": {testbed.Lab}, "clean": {testbed.Existing},
 		"snapshot": {testbed.Existing}, "reach": {testbed.Existing}, "explain": {testbed.Existing},
+		"assert": {testbed.Existing}, "migrate check": {testbed.Existing}, "migrate watch": {testbed.Lab, testbed.Existing},
 	}
 	for _, kind := range []string{"sonobuoy", "job"} {
 		for _, e := range podExperiments() {
