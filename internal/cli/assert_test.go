@@ -106,8 +106,8 @@ func TestMigrateCheck(t *testing.T) {
 	cluster := ownManifests + "---\napiVersion: v1\nkind: Node\nmetadata: {name: n1}\nstatus: {addresses: [{type: InternalIP, address: 10.224.0.4}]}\n"
 	p := ownFiles(t, map[string]string{
 		"shop": ownManifests, "cluster": cluster, "none": "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n", "text": "hello: world\n",
-		"block":  "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: out}\nspec: {podSelector: {}, policyTypes: [Ingress], ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8}}]}]}\n",
-		"unkown": "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: out}\nspec: {podSelektor: {}}\n",
+		"block":   "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: out}\nspec: {podSelector: {}, policyTypes: [Ingress], ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8}}]}]}\n",
+		"unknown": "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: out}\nspec: {podSelektor: {}}\n",
 	})
 	azure, cilium := []string{"--from", "azure-npm", "--to", "cilium"}, []string{"--from", "cilium", "--to", "cilium"}
 	for _, tc := range []struct {
@@ -126,7 +126,7 @@ func TestMigrateCheck(t *testing.T) {
 		{"range", append([]string{"-f", p["shop"], "--pod-cidr", "10.244"}, azure...), exitBroken, `--pod-cidr "10.244" is no range of addresses: give one like 10.244.0.0/16`},
 		{"no policy", append([]string{"-f", p["none"]}, azure...), exitBroken, "there is no NetworkPolicy in what was read from manifests: read what has some"},
 		{"not Kubernetes", append([]string{"-f", p["text"]}, azure...), exitBroken, "has no apiVersion and kind, so it is no Kubernetes object"},
-		{"unknown field", append([]string{"-f", p["unkown"]}, azure...), exitBroken, `unknown field "podSelektor"; did you mean podSelector`},
+		{"unknown field", append([]string{"-f", p["unknown"]}, azure...), exitBroken, `unknown field "podSelektor"; did you mean podSelector`},
 		{"two places", append([]string{"-f", p["shop"], "--snapshot", "s"}, azure...), exitBroken, "--snapshot is all that is read"},
 		{"no snapshot", append([]string{"--snapshot", "none"}, azure...), exitBroken, "make one by netassay snapshot -o FILE"},
 		{"output", append([]string{"-f", p["shop"], "-o", "junit"}, azure...), exitBroken, `unknown output format "junit"`},

@@ -218,33 +218,36 @@ func others() []Port {
 // of ranges, and what is just outside of these. Each once, sorted.
 func PolicyPorts(policies []*netv1.NetworkPolicy) []Port {
 	var all []Port
-	add := func(list []netv1.NetworkPolicyPort) {
-		for _, p := range list {
-			if p.Port == nil || p.Port.Type == intstr.String {
-				continue
-			}
-			protocol := corev1.ProtocolTCP
-			if p.Protocol != nil {
-				protocol = *p.Protocol
-			}
-			ends := []int32{p.Port.IntVal}
-			if p.EndPort != nil {
-				ends = append(ends, *p.EndPort, p.Port.IntVal-1, *p.EndPort+1)
-			}
-			for _, n := range ends {
-				if 0 < n && n <= 65535 {
-					all = append(all, Port{Number: uint16(n), Protocol: protocol})
-				}
-			}
-		}
-	}
 	for _, p := range policies {
 		for _, r := range p.Spec.Ingress {
-			add(r.Ports)
+			all = append(all, edges(r.Ports)...)
 		}
 		for _, r := range p.Spec.Egress {
-			add(r.Ports)
+			all = append(all, edges(r.Ports)...)
 		}
 	}
 	return numbers(all)
+}
+
+// edges are those of the ports of a rule.
+func edges(list []netv1.NetworkPolicyPort) (all []Port) {
+	for _, p := range list {
+		if p.Port == nil || p.Port.Type == intstr.String {
+			continue
+		}
+		protocol := corev1.ProtocolTCP
+		if p.Protocol != nil {
+			protocol = *p.Protocol
+		}
+		ends := []int32{p.Port.IntVal}
+		if p.EndPort != nil {
+			ends = append(ends, *p.EndPort, p.Port.IntVal-1, *p.EndPort+1)
+		}
+		for _, n := range ends {
+			if 0 < n && n <= 65535 {
+				all = append(all, Port{Number: uint16(n), Protocol: protocol})
+			}
+		}
+	}
+	return all
 }

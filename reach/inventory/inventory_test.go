@@ -69,8 +69,12 @@ func TestMissingNamespacesAreMade(t *testing.T) {
 func TestKindsAreCounted(t *testing.T) {
 	var b Builder
 	for _, k := range [][2]string{
-		{"v1", "ConfigMap"}, {"cilium.io/v2", "CiliumNetworkPolicy"}, {"v1", "ConfigMap"},
-		{"policy.networking.k8s.io/v1alpha1", "AdminNetworkPolicy"}, {"crd.projectcalico.org/v1", "GlobalNetworkPolicy"}, {"crd.projectcalico.org/v1", "IPPool"},
+		{"v1", "ConfigMap"},
+		{"cilium.io/v2", "CiliumNetworkPolicy"},
+		{"v1", "ConfigMap"},
+		{"policy.networking.k8s.io/v1alpha1", "AdminNetworkPolicy"},
+		{"crd.projectcalico.org/v1", "GlobalNetworkPolicy"},
+		{"crd.projectcalico.org/v1", "IPPool"},
 	} {
 		b.Ignore(k[0], k[1])
 	}

@@ -202,6 +202,16 @@ func (s *side) named(server *model.Pod) string {
 	return strings.Join(numbers, ",")
 }
 
+// declared are the ports that a server gives a name to.
+func declared(server *model.Pod, name string) (numbers []int32) {
+	for _, d := range server.Ports {
+		if d.Name == name {
+			numbers = append(numbers, int32(d.Number))
+		}
+	}
+	return numbers
+}
+
 // edges are the ports of a protocol at which a verdict of this side may change: 1, and where a port or range of
 // a rule begins and has ended.
 func (s *side) edges(protocol corev1.Protocol, server *model.Pod) []uint16 {
@@ -223,10 +233,8 @@ func (s *side) edges(protocol corev1.Protocol, server *model.Pod) []uint16 {
 			}
 			add(p.Port.IntVal, last)
 		case server != nil:
-			for _, declared := range server.Ports {
-				if declared.Name == p.Port.StrVal {
-					add(int32(declared.Number), int32(declared.Number))
-				}
+			for _, n := range declared(server, p.Port.StrVal) {
+				add(n, n)
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -106,22 +107,9 @@ func (w *world) holdsPods(b block) string {
 
 // holdsNodes says which nodes a block holds, "" for none.
 func (w *world) holdsNodes(b block) string {
-	var text string
+	text := held(b, w.NodeRanges, "nodes")
 	if w.Real {
-		count, example := 0, ""
-		for _, n := range w.Nodes {
-			if slices.ContainsFunc(n.IPs, b.has) {
-				count++
-				if example == "" {
-					example = n.Name
-				}
-			}
-		}
-		if count > 0 {
-			text = fmt.Sprintf("%s holds %s, such as %s", b.cidr, plural(count, "node"), example)
-		}
-	} else {
-		text = held(b, w.NodeRanges, "nodes")
+		text = w.heldNodes(b)
 	}
 	if text == "" {
 		return ""
@@ -132,6 +120,21 @@ func (w *world) holdsNodes(b block) string {
 		}
 	}
 	return text
+}
+
+// heldNodes says which of the nodes that are known a block holds, "" for none.
+func (w *world) heldNodes(b block) string {
+	count, example := 0, ""
+	for _, n := range w.Nodes {
+		if slices.ContainsFunc(n.IPs, b.has) {
+			count++
+			example = cmp.Or(example, n.Name)
+		}
+	}
+	if count == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s holds %s, such as %s", b.cidr, plural(count, "node"), example)
 }
 
 // held says whether a block can hold what is in ranges, those that were given or, when none
