@@ -106,7 +106,6 @@ func TestCommandsTakeTheirTestbedsFlagsFromTheTable(t *testing.T) {
 		"footprint engine":  "several, one after the other",
 		"chaos nodes":       "two are enough",
 		"nightly engine":    "several, one after the other",
-		"assert engine":     "of --live alone, which is on the lab",
 		"assert proxy-mode": "the same",
 	}
 	for _, kind := range []string{"sonobuoy", "job"} {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // meetingPoint is where a detached prober waits for the harness: a name in the pod's network
@@ -107,10 +108,7 @@ func (p *party) close() {
 // attach joins two streams to the detached prober of this network namespace, until one of
 // them ends.
 func attach(at string, in io.Reader, out io.Writer) error {
-	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	if err == nil {
-		err = syscall.Connect(fd, &syscall.SockaddrUnix{Name: at})
-	}
+	fd, err := reach(at)
 	if err != nil {
 		return fmt.Errorf("reach the prober of this pod: %w", err)
 	}
@@ -121,4 +119,25 @@ func attach(at string, in io.Reader, out io.Writer) error {
 	}()
 	_, err = io.Copy(out, conn)
 	return err
+}
+
+// listens is how long a prober may take to listen: a container is said to run before its program
+// has done anything.
+const listens = 5 * time.Second
+
+// reach connects to the prober, as soon as it listens.
+func reach(at string) (fd int, err error) {
+	for deadline := time.Now().Add(listens); ; <-time.After(10 * time.Millisecond) {
+		fd, err = syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+		if err != nil {
+			return 0, err
+		}
+		if err = syscall.Connect(fd, &syscall.SockaddrUnix{Name: at}); err == nil {
+			return fd, nil
+		}
+		_ = syscall.Close(fd)
+		if !errors.Is(err, syscall.ECONNREFUSED) || time.Now().After(deadline) {
+			return 0, err
+		}
+	}
 }
