@@ -21,6 +21,7 @@ import (
 	"github.com/netassay/netassay/reports/render"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/suites/changeover"
+	"github.com/netassay/netassay/suites/fixture"
 	"github.com/netassay/netassay/suites/runner"
 	"github.com/netassay/netassay/testbed"
 )
@@ -160,8 +161,8 @@ func (f *watchFlags) prepare(ctx context.Context, stdio IO) error {
 
 // onBed watches, and leaves the results, whatever happens.
 func (f *watchFlags) onBed(ctx context.Context, stdio IO, t *testbed.Testbed) error {
-	id := runner.NewID()
-	if err := t.Fit(ctx, func() clusters.Needs { return changeover.Needs(id) }, stdio.say); err != nil {
+	objects := f.objects(t)
+	if err := t.Fit(ctx, func() clusters.Needs { return changeover.Needs(objects) }, stdio.say); err != nil {
 		return err
 	}
 	client, err := kubernetes.NewForConfig(t.Cluster.REST())
@@ -175,24 +176,14 @@ func (f *watchFlags) onBed(ctx context.Context, stdio IO, t *testbed.Testbed) er
 	dir.Watch(f.bed.watch)
 	var run v1.MigrationRun
 	record := dir.Into(&run)
-	nodes := t.Cluster.Nodes()
-	if len(nodes) > f.most {
-		record(&v1.Note{Text: fmt.Sprintf("%d of %d nodes are watched (--max-nodes)", f.most, len(nodes))})
-		nodes = nodes[:f.most]
+	agents := rollOf(t, record, stdio.say)
+	record(f.conditions(ctx, stdio, t, objects.ID, agents))
+	if all := len(t.Cluster.Nodes()); all > f.most {
+		record(&v1.Note{Text: fmt.Sprintf("%d of %d nodes are watched (--max-nodes)", f.most, all)})
 	}
-	from, agents := f.from, rollOf(t, record, stdio.say)
-	if f.bed.Provider == testbed.Existing {
-		from = agents.engines(ctx)
-	}
-	record(&v1.MigrationConditions{
-		Schema: v1.Schema, ID: id, Tool: toolVersion(), Command: stdio.command, Cluster: t.Cluster.Name(), Kernel: f.kernel(),
-		From: from, To: f.to, Rolling: f.rolling, Purged: f.purge, Started: time.Now().UTC(), Origin: probe.Now(),
+	failed := f.watch(ctx, t, agents, changeover.Config{
+		Objects: objects, Client: client, Exec: t.Cluster, Timing: f.timing, Keep: t.Keep, Record: record, Say: stdio.say,
 	})
-	cfg := changeover.Config{
-		Client: client, Exec: t.Cluster, Image: t.Cluster.Image("probe"), RunID: id, Nodes: nodes,
-		Restricted: t.Restricted, PullSecret: t.PullSecret, Timing: f.timing, Keep: t.Keep, Record: record, Say: stdio.say,
-	}
-	failed := f.watch(ctx, t, cfg, agents)
 	if run.Finished = time.Now().UTC(); f.bed.Provider == testbed.Existing {
 		run.To = agents.engines(context.WithoutCancel(ctx))
 	}
@@ -203,15 +194,31 @@ func (f *watchFlags) onBed(ctx context.Context, stdio IO, t *testbed.Testbed) er
 	return stdio.end(f.out, sum.Verdict, failed, render.MigrationText(stdio.Out, &run, &sum), dir.Migration(&run, &sum))
 }
 
-// kernel is that of the lab's machine.
-func (f *watchFlags) kernel() string {
-	if f.bed.Provider == testbed.Lab {
-		return kernelRelease()
+// objects are what is watched, on the first nodes of the cluster.
+func (f *watchFlags) objects(t *testbed.Testbed) fixture.Run {
+	nodes := t.Cluster.Nodes()
+	return fixture.Run{
+		ID: runner.NewID(), Image: t.Cluster.Image, Families: t.Cluster.Families(), Nodes: nodes[:min(len(nodes), f.most)],
+		Restricted: t.Restricted, PullSecret: t.PullSecret,
 	}
-	return ""
 }
 
-func (f *watchFlags) watch(ctx context.Context, t *testbed.Testbed, cfg changeover.Config, agents *roll) error {
+// conditions are those of the run. Where somebody else changes the engine, it is from what is there.
+func (f *watchFlags) conditions(ctx context.Context, stdio IO, t *testbed.Testbed, id string, agents *roll) *v1.MigrationConditions {
+	c := &v1.MigrationConditions{
+		Schema: v1.Schema, ID: id, Tool: toolVersion(), Command: stdio.command, Cluster: t.Cluster.Name(),
+		From: f.from, To: f.to, Rolling: f.rolling, Purged: f.purge, Started: time.Now().UTC(), Origin: probe.Now(),
+	}
+	if f.bed.Provider == testbed.Existing {
+		c.From = agents.engines(ctx)
+	} else {
+		c.Kernel = kernelRelease()
+	}
+	return c
+}
+
+// watch has the change made, on the lab, or made by somebody else.
+func (f *watchFlags) watch(ctx context.Context, t *testbed.Testbed, agents *roll, cfg changeover.Config) error {
 	if f.bed.Provider == testbed.Existing {
 		return f.onlyWatch(ctx, cfg, agents)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/netassay/netassay/probe/flows"
 	"github.com/netassay/netassay/probe/pods"
 	v1 "github.com/netassay/netassay/reports/v1"
+	"github.com/netassay/netassay/suites/fixture"
 	"github.com/netassay/netassay/suites/steady"
 	"github.com/netassay/netassay/suites/steady/account"
 )
@@ -45,14 +46,10 @@ func DefaultTiming() Timing {
 
 // Config is one run.
 type Config struct {
-	Client     kubernetes.Interface
-	Exec       pods.Execer
-	Image      string // of the prober
-	RunID      string
-	Nodes      []string // that are watched
-	Restricted bool     // pods conform to the restricted Pod Security Standard
-	PullSecret []byte   // by which nodes pull the image; nil: none needed
-	Timing     Timing
+	Objects fixture.Run // its nodes are those that are watched
+	Client  kubernetes.Interface
+	Exec    pods.Execer
+	Timing  Timing
 	// Before is done when the pods run, and before anything is expected of them: the engine that
 	// is to be replaced is started. Nil where it is at work already.
 	Before func(context.Context) error
@@ -81,10 +78,10 @@ type run struct {
 // itself.
 func Run(ctx context.Context, cfg Config) (err error) {
 	r := &run{Config: &cfg}
-	r.place = newPlace(site{
-		client: cfg.Client, exec: cfg.Exec, image: cfg.Image, runID: cfg.RunID,
-		restricted: cfg.Restricted, pull: cfg.PullSecret, deadline: cfg.Timing.Deadline,
-	}, cfg.Nodes)
+	r.place = &place{
+		objects: cfg.Objects, client: cfg.Client, exec: cfg.Exec, deadline: cfg.Timing.Deadline,
+		fleet: probe.NewFleet(), pods: map[string]probe.Pod{},
+	}
 	if !cfg.Keep {
 		defer func() { err = errors.Join(err, r.place.remove(ctx)) }()
 	}
@@ -104,7 +101,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 }
 
 func (r *run) setUp(ctx context.Context) error {
-	r.Say(fmt.Sprintf("%d pods on %d nodes", len(r.Nodes)*len(roles()), len(r.Nodes)))
+	r.Say(fmt.Sprintf("%d pods on %d nodes", len(r.Objects.Nodes)*len(fixture.WatchRoles()), len(r.Objects.Nodes)))
 	if err := r.place.create(ctx); err != nil {
 		return err
 	}
@@ -113,7 +110,7 @@ func (r *run) setUp(ctx context.Context) error {
 			return err
 		}
 	}
-	all := r.place.watches()
+	all := watches(r.Objects, r.place.pods)
 	r.by = indexOf(all)
 	r.state, r.connections = newState(r.by), &connections{r.by, map[flows.Flow]*v1.Exposure{}}
 	r.Record(records(all)...)

@@ -14,42 +14,43 @@ import (
 	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/probe/flows"
 	v1 "github.com/netassay/netassay/reports/v1"
+	"github.com/netassay/netassay/suites/fixture"
 	"github.com/netassay/netassay/suites/oracle"
 )
 
 // world is a place of n nodes, on paper.
-func world(n int) (nodes []string, by map[string]probe.Pod, s model.Snapshot) {
-	const ns = "watch"
+func world(n int) (objects fixture.Run, by map[string]probe.Pod, s model.Snapshot) {
+	objects = fixture.Run{ID: "r1", Image: func(name string) string { return name }}
 	by = map[string]probe.Pod{}
-	s.Namespaces = []model.Namespace{{Name: ns}}
-	s.Policies = policies(ns, nil)
+	s.Namespaces = []model.Namespace{model.NamespaceFromAPI(objects.WatchNamespaceObject())}
+	s.Policies = objects.WatchPolicyObjects()
 	for i := range n {
-		nodes = append(nodes, fmt.Sprintf("node-%d", i+1))
-		for j, r := range roles() {
-			name := podName(r, i)
+		objects.Nodes = append(objects.Nodes, fmt.Sprintf("node-%d", i+1))
+		for j, r := range fixture.WatchRoles() {
+			pod := objects.WatchPodObject(r, i+1)
 			addr := netip.AddrFrom4([4]byte{10, 0, byte(i), byte(j + 2)})
-			by[name] = probe.Pod{Name: name, Node: nodes[i], Addrs: []netip.Addr{addr}}
-			s.Pods = append(s.Pods, model.Pod{Namespace: ns, Name: name, Labels: map[string]string{role: r}, Node: nodes[i], IPs: []netip.Addr{addr}})
+			by[pod.Name] = probe.Pod{Name: pod.Name, Node: pod.Spec.NodeName, Addrs: []netip.Addr{addr}}
+			s.Pods = append(s.Pods, model.Pod{Namespace: pod.Namespace, Name: pod.Name, Labels: pod.Labels, Node: pod.Spec.NodeName, IPs: []netip.Addr{addr}})
 		}
 	}
-	return nodes, by, s
+	return objects, by, s
 }
 
 // What must pass and what must not is what the specification says of the policies.
 func TestWatchesAreRight(t *testing.T) {
 	for _, n := range []int{1, 2, 3} {
-		nodes, by, s := world(n)
-		for _, w := range watches(by, nodes) {
+		objects, by, s := world(n)
+		for _, w := range watches(objects, by) {
 			for _, f := range w.flows {
 				client, server := by[f.Client], by[f.Server]
-				got := oracle.Evaluate(s, model.Flow{Client: client.Addrs[0], Server: server.Addrs[0], Protocol: corev1.ProtocolTCP, Port: port})
+				got := oracle.Evaluate(s, model.Flow{Client: client.Addrs[0], Server: server.Addrs[0], Protocol: corev1.ProtocolTCP, Port: fixture.WatchPort})
 				if want := map[bool]model.Verdict{true: model.Deny, false: model.Allow}[w.drop]; got.Verdict != want {
 					t.Errorf("%d nodes: %s of %s: %s (%s), want %s", n, f, w.policy, got.Verdict, got.Reason, want)
 				}
 				if place := map[bool]string{true: flows.SameNode, false: flows.CrossNode}[client.Node == server.Node]; w.place != place {
 					t.Errorf("%d nodes: %s is %s, not %s", n, f, place, w.place)
 				}
-				if subject := map[string]string{guard: server.Node, cage: client.Node, "": client.Node}[w.policy]; w.node != subject {
+				if subject := map[string]string{fixture.GuardPolicy: server.Node, fixture.CagePolicy: client.Node, "": client.Node}[w.policy]; w.node != subject {
 					t.Errorf("%d nodes: %s belongs to %s, not to %s", n, f, subject, w.node)
 				}
 			}
@@ -59,8 +60,8 @@ func TestWatchesAreRight(t *testing.T) {
 
 // Silence of a server proves something only beside a flow that reaches it.
 func TestEveryDeniedServerIsReached(t *testing.T) {
-	nodes, by, _ := world(3)
-	pass, kept, drop := split(watches(by, nodes))
+	objects, by, _ := world(3)
+	pass, kept, drop := split(watches(objects, by))
 	if len(kept) != len(pass) {
 		t.Errorf("%d established flows of %d that pass", len(kept), len(pass))
 	}
@@ -69,8 +70,8 @@ func TestEveryDeniedServerIsReached(t *testing.T) {
 			t.Errorf("nobody may reach %s, to which %s is denied", f.Server, f.Client)
 		}
 	}
-	if len(records(watches(by, nodes))) != len(nodes)*2*3 {
-		t.Errorf("%d watches, want three on each of three nodes at both places", len(records(watches(by, nodes))))
+	if len(records(watches(objects, by))) != len(objects.Nodes)*2*3 {
+		t.Errorf("%d watches, want three on each of three nodes at both places", len(records(watches(objects, by))))
 	}
 }
 
@@ -78,8 +79,8 @@ func at(ms int) time.Duration { return time.Duration(ms) * time.Millisecond }
 
 // Connections that go wrong one after the other are one exposure, which a right one ends.
 func TestConnections(t *testing.T) {
-	nodes, by, _ := world(2)
-	all := watches(by, nodes)
+	objects, by, _ := world(2)
+	all := watches(objects, by)
 	_, _, drop := split(all)
 	f := drop[0]
 	c := &connections{indexOf(all), map[flows.Flow]*v1.Exposure{}}
@@ -108,8 +109,8 @@ func TestConnections(t *testing.T) {
 // A delivered packet leaked, whatever the client saw of it; and a refusal is a loss where the
 // flow had to pass.
 func TestConnectionsBothEnds(t *testing.T) {
-	nodes, by, _ := world(2)
-	all := watches(by, nodes)
+	objects, by, _ := world(2)
+	all := watches(objects, by)
 	pass, _, drop := split(all)
 	for _, tc := range []struct {
 		name    string
@@ -138,8 +139,8 @@ func TestConnectionsBothEnds(t *testing.T) {
 
 // A node is told of when it changes, and no more.
 func TestState(t *testing.T) {
-	nodes, by, _ := world(1)
-	all := watches(by, nodes)
+	objects, by, _ := world(1)
+	all := watches(objects, by)
 	s := newState(indexOf(all))
 	_, _, drop := split(all)
 	var told []string
