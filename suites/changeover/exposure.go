@@ -91,20 +91,20 @@ type connections struct {
 }
 
 // see takes a new connection of a flow, and gives the exposure that it has ended.
-func (c *connections) see(f flows.Flow, phase string, blocked bool, o probe.Observation) (ended *v1.Exposure) {
+func (c *connections) see(s account.Segment, f flows.Flow, blocked bool, o probe.Observation) (ended *v1.Exposure) {
 	if o.Result == probe.Inconclusive {
 		return nil
 	}
 	last := c.open[f]
-	if right := blocked == (o.Result != probe.Connected && o.Receiver == ""); right {
+	if !s.Wrong(blocked, o) {
 		delete(c.open, f)
 		return last
 	}
-	if last != nil && last.Phase == phase {
+	if last != nil && last.Phase == s.Phase {
 		last.To, last.Count = o.Done, last.Count+1
 		return nil
 	}
-	e := c.by.exposure(f, phase, blocked, flows.Span{Interval: flows.Interval{From: o.Sent, To: o.Done}, Count: 1})
+	e := c.by.exposure(f, s.Phase, blocked, flows.Span{Interval: flows.Interval{From: o.Sent, To: o.Done}, Count: 1})
 	c.open[f] = &e
 	return last
 }

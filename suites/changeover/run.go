@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
@@ -70,7 +69,6 @@ type run struct {
 	state       *state
 	connections *connections
 	load        *steady.Load
-	phase       atomic.Pointer[string]
 }
 
 // Run watches while the steps are done. What was seen is recorded, also when a step failed. When
@@ -89,7 +87,6 @@ func Run(ctx context.Context, cfg Config) (err error) {
 		return err
 	}
 	began := probe.Now()
-	r.phase.Store(new(string))
 	if err := r.load.Start(ctx); err != nil {
 		return err
 	}
@@ -141,7 +138,6 @@ func (r *run) steps(ctx context.Context) error {
 
 func (r *run) step(ctx context.Context, s Step) error {
 	began := time.Now()
-	r.phase.Store(&s.Name)
 	r.Say(s.Name)
 	r.Record(&v1.Fault{Phase: s.Name, What: s.Name, At: probe.Now()})
 	err := r.load.Under(ctx, s.Name, func(ctx context.Context) error {
@@ -155,11 +151,11 @@ func (r *run) step(ctx context.Context, s Step) error {
 }
 
 // seen is told of each new connection, one at a time.
-func (r *run) seen(f flows.Flow, blocked bool, o probe.Observation) {
-	if line, news := r.state.see(f, blocked, o); news {
+func (r *run) seen(s account.Segment, f flows.Flow, blocked bool, o probe.Observation) {
+	if line, news := r.state.see(s, f, blocked, o); news {
 		r.Say(line)
 	}
-	if e := r.connections.see(f, *r.phase.Load(), blocked, o); e != nil {
+	if e := r.connections.see(s, f, blocked, o); e != nil {
 		r.Record(e)
 	}
 }

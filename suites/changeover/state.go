@@ -7,6 +7,7 @@ import (
 
 	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/probe/flows"
+	"github.com/netassay/netassay/suites/steady/account"
 )
 
 // state is what the newest connections say of each node. It is not safe for concurrent use.
@@ -44,13 +45,13 @@ func newState(by index) *state {
 }
 
 // see takes a new connection, and says in one line when its node has become another than it was.
-func (s *state) see(f flows.Flow, blocked bool, o probe.Observation) (line string, news bool) {
+func (s *state) see(in account.Segment, f flows.Flow, blocked bool, o probe.Observation) (line string, news bool) {
 	if !blocked || o.Result == probe.Inconclusive {
 		return "", false
 	}
 	w := s.by[f]
 	n := s.nodes[w.node]
-	n.denied[f] = o.Result != probe.Connected && o.Receiver == ""
+	n.denied[f] = !in.Wrong(blocked, o)
 	now := n.says()
 	if now == n.told {
 		return "", false

@@ -16,6 +16,7 @@ import (
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/suites/fixture"
 	"github.com/netassay/netassay/suites/oracle"
+	"github.com/netassay/netassay/suites/steady/account"
 )
 
 // world is a place of n nodes, on paper.
@@ -85,7 +86,7 @@ func TestConnections(t *testing.T) {
 	f := drop[0]
 	c := &connections{indexOf(all), map[flows.Flow]*v1.Exposure{}}
 	see := func(from int, phase string, r probe.Result) *v1.Exposure {
-		return c.see(f, phase, true, probe.Observation{Result: r, Sent: at(from), Done: at(from + 10)})
+		return c.see(account.Segment{Phase: phase, Refusing: true}, f, true, probe.Observation{Result: r, Sent: at(from), Done: at(from + 10)})
 	}
 	for i, r := range []probe.Result{probe.Dropped, probe.Connected, probe.Inconclusive, probe.Connected} {
 		if e := see(100*i, "gap", r); e != nil {
@@ -126,7 +127,7 @@ func TestConnectionsBothEnds(t *testing.T) {
 		{"nobody knows", pass[0], false, probe.Observation{Result: probe.Inconclusive}, ""},
 	} {
 		c := &connections{indexOf(all), map[flows.Flow]*v1.Exposure{}}
-		c.see(tc.f, "p", tc.blocked, tc.o)
+		c.see(account.Segment{Phase: "p", Refusing: true}, tc.f, tc.blocked, tc.o)
 		got := ""
 		if e := c.open[tc.f]; e != nil {
 			got = e.What
@@ -146,7 +147,7 @@ func TestState(t *testing.T) {
 	var told []string
 	see := func(ms int, r probe.Result, of ...flows.Flow) {
 		for _, f := range of {
-			if line, news := s.see(f, true, probe.Observation{Result: r, Done: at(ms)}); news {
+			if line, news := s.see(account.Segment{Refusing: true}, f, true, probe.Observation{Result: r, Done: at(ms)}); news {
 				told = append(told, line)
 			}
 		}

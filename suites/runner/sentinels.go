@@ -106,7 +106,7 @@ func (n *sentinels) create(ctx context.Context) error {
 			l.Kept = append(l.Kept, f)
 		}
 	}
-	n.floor.Seen = func(_ flows.Flow, _ bool, o probe.Observation) {
+	n.floor.Seen = func(_ account.Segment, _ flows.Flow, _ bool, o probe.Observation) {
 		if o.Result == probe.Connected {
 			n.delays = append(n.delays, millis(o.Done-o.Sent))
 		}

@@ -44,8 +44,9 @@ type Load struct {
 	// Rare are flows that must be dropped too, of which there are only streams, a hundred times
 	// slower: what lets them pass does so always.
 	Rare []flows.Flow
-	// Seen, if not nil, is told of each new connection, one at a time.
-	Seen func(f flows.Flow, blocked bool, o probe.Observation)
+	// Seen, if not nil, is told of each new connection and the segment that it was begun in, one at
+	// a time.
+	Seen func(s account.Segment, f flows.Flow, blocked bool, o probe.Observation)
 	// Ended, if not nil, is told of each segment that is over, one at a time.
 	Ended func(account.Segment)
 
@@ -243,7 +244,7 @@ func (c *client) count(begun account.Segment, obs []probe.Observation, err error
 	for i, o := range obs {
 		l.tally.Connect(begun, c.flows[i], c.blocked[i], o)
 		if l.Seen != nil {
-			l.Seen(c.flows[i], c.blocked[i], o)
+			l.Seen(begun, c.flows[i], c.blocked[i], o)
 		}
 	}
 }

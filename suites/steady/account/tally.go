@@ -79,21 +79,22 @@ func (s Segment) controls(f flows.Flow) []flows.Interval {
 
 // Connect adds one new TCP connection of a flow, seen from both ends.
 func (t *Tally) Connect(s Segment, f flows.Flow, blocked bool, o probe.Observation) {
-	c, wrong := t.of(s), false
+	c := t.of(s)
 	if !s.Drift {
 		c = &t.TCP
 	}
+	wrong := s.Wrong(blocked, o)
 	switch {
 	case o.Result == probe.Inconclusive:
 		c.Inconclusive++
 	case blocked:
 		c.MustDrop++
-		if wrong = !s.denied(o); wrong {
+		if wrong {
 			c.Leaked++
 		}
 	default:
 		c.MustPass++
-		if wrong = o.Result != probe.Connected; wrong {
+		if wrong {
 			c.Lost++
 		}
 	}
@@ -102,6 +103,18 @@ func (t *Tally) Connect(s Segment, f flows.Flow, blocked bool, o probe.Observati
 		found.Count, found.From, found.To = 1, o.Sent, o.Done
 		t.find(found)
 	}
+}
+
+// Wrong reports whether a new connection, of which it is known how it went, went as it must not:
+// one that must be blocked was not denied, another did not connect.
+func (s Segment) Wrong(blocked bool, o probe.Observation) bool {
+	switch {
+	case o.Result == probe.Inconclusive:
+		return false
+	case blocked:
+		return !s.denied(o)
+	}
+	return o.Result != probe.Connected
 }
 
 // denied reports whether a connection went as one that is denied.
