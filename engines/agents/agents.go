@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"k8s.io/client-go/rest"
 
 	"github.com/netassay/netassay/engines"
 )
@@ -27,6 +28,9 @@ type Spec struct {
 	Argv func(n engines.Node) []string
 	// Env is added to the environment, as KEY=VALUE; may be nil.
 	Env func(n engines.Node) []string
+	// Install writes to the cluster, which cfg reaches, what agents on nodes need to find there. It
+	// is called before the first start alone; may be nil.
+	Install func(ctx context.Context, cfg *rest.Config, nodes []engines.Node) error
 	// Prepare makes on a node what the agent needs to find; may be nil.
 	Prepare func(ctx context.Context, n engines.Node) error
 	// Ready makes the question to put to the agent of a node, again and again. When nil, an
@@ -46,6 +50,7 @@ type Engine struct {
 	// Lacks is what the engine declares that it lacks.
 	Lacks []engines.Unsupported
 
+	installed bool
 	processes []engines.Process
 }
 
@@ -57,9 +62,12 @@ func (e *Engine) Name() string { return e.Spec.Name }
 // Unsupported is what the engine declares that it lacks.
 func (e *Engine) Unsupported() []engines.Unsupported { return e.Lacks }
 
-// Start starts an agent on each node and returns when all are in sync, or stops them and
-// returns the error of the first that can't be.
+// Start installs what the engine installs, starts an agent on each node and returns when all are
+// in sync, or stops them and returns the error of the first that can't be.
 func (e *Engine) Start(ctx context.Context, nodes []engines.Node) error {
+	if err := e.install(ctx, nodes); err != nil {
+		return fmt.Errorf("install %s: %w", e.Spec.Name, err)
+	}
 	for _, n := range nodes {
 		if err := e.startOne(ctx, n); err != nil {
 			return errors.Join(err, e.Stop(context.WithoutCancel(ctx)))
@@ -77,6 +85,20 @@ func (e *Engine) Start(ctx context.Context, nodes []engines.Node) error {
 		return errors.Join(err, e.Stop(context.WithoutCancel(ctx)))
 	}
 	return nil
+}
+
+// install calls Install until it has gone well once. The API server is reached as agents do.
+func (e *Engine) install(ctx context.Context, nodes []engines.Node) error {
+	if e.Install == nil || e.installed || len(nodes) == 0 {
+		return nil
+	}
+	cfg, err := REST(nodes[0])
+	if err != nil {
+		return err
+	}
+	err = e.Install(ctx, cfg, nodes)
+	e.installed = err == nil
+	return err
 }
 
 func (e *Engine) startOne(ctx context.Context, n engines.Node) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/client-go/rest"
 
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/engines/agents"
@@ -82,6 +84,55 @@ func TestKill(t *testing.T) {
 			t.Errorf("signals to process %d (-want +got):\n%s", i, diff)
 		}
 		<-p.Done()
+	}
+}
+
+// reachable is a node with a kubeconfig.
+type reachable struct {
+	*node
+	kubeconfig string
+}
+
+func (r reachable) Kubeconfig() string { return r.kubeconfig }
+
+// What agents need to find in the cluster is there before them, by a node's own way to it. It is
+// installed until that goes well, and not again.
+func TestInstall(t *testing.T) {
+	n := reachable{&node{}, filepath.Join(t.TempDir(), "kubeconfig")}
+	nodes := []engines.Node{n}
+	refused, installed := true, 0
+	s := agents.Engine{Spec: spec(new(atomic.Int32))}
+	s.Install = func(_ context.Context, cfg *rest.Config, on []engines.Node) error {
+		if refused {
+			return errors.New("refused")
+		}
+		if len(n.Processes()) > 0 || cfg.Host != "https://api.example" || cfg.Dial == nil || len(on) != 1 {
+			t.Errorf("beside %d agents, by way of %q, for %d nodes", len(n.Processes()), cfg.Host, len(on))
+		}
+		installed++
+		return nil
+	}
+	if err := s.Start(t.Context(), nodes); err == nil || !strings.Contains(err.Error(), "install thing: read kubeconfig of node1") {
+		t.Errorf("without a kubeconfig: %v", err)
+	}
+	const text = "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters:\n- {name: c, cluster: {server: \"https://api.example\"}}\ncontexts:\n- {name: c, context: {cluster: c}}\n"
+	if err := os.WriteFile(n.kubeconfig, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Start(t.Context(), nodes); err == nil || err.Error() != "install thing: refused" || len(n.Processes()) > 0 {
+		t.Errorf("an error of the engine's: %v, and %d agents", err, len(n.Processes()))
+	}
+	refused = false
+	for range 2 {
+		if err := s.Start(t.Context(), nodes); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Kill(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if installed != 1 {
+		t.Errorf("installed %d times, want once", installed)
 	}
 }
 

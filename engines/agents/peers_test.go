@@ -21,17 +21,16 @@ var update = flag.Bool("update", false, "write what the code gives into the gold
 // What other projects' engines do on a node before they are asked whether they are in sync.
 func TestPeersOnANode(t *testing.T) {
 	t.Setenv("PATH", "/bin")                   // one of them puts a directory before it
-	felix := &calico.New("/bin/calico").Engine // what it installs before is not on a node
 	chained := &cilium.New(cilium.Name, "/bin/cilium").Engine
 	chained.Prepare = nil // it mounts
 	for _, e := range []*agents.Engine{
-		felix, chained,
+		&calico.New("/bin/calico").Engine, chained,
 		azurenpm.New("/bin/azure-npm"), knp.New("/bin/kube-network-policies"), knp.NewXTables("/bin/kube-network-policies-xtqueue"),
 		kuberouter.New("/bin/kube-router"),
 	} {
 		t.Run(e.Name(), func(t *testing.T) {
 			n, golden := &node{}, "testdata/"+e.Name()+".txt"
-			e.Ready = nil
+			e.Install, e.Ready = nil, nil // what is installed is not on a node
 			if err := e.Start(t.Context(), []engines.Node{n}); err != nil {
 				t.Fatal(err)
 			}

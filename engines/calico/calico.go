@@ -3,9 +3,10 @@ package calico
 import (
 	"context"
 	_ "embed" // objects and profile
-	"fmt"
 	"path/filepath"
 	"time"
+
+	"k8s.io/client-go/rest"
 
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/engines/agents"
@@ -42,40 +43,25 @@ func Profile() profile.Profile { return profile.Must(known) }
 // Engine is Felix on each node, and what it finds in the API server.
 type Engine struct {
 	agents.Engine
-	binary    string
-	installed bool
+	binary string
 }
 
 // New is Calico by the path of Felix' program.
 func New(binary string) *Engine {
-	return &Engine{binary: binary, Engine: agents.Engine{Spec: agents.Spec{
-		Name: Name, Env: environment, Ready: agents.ReadyAt(readyURL), Deadline: readyDeadline,
+	e := &Engine{binary: binary}
+	e.Engine = agents.Engine{Lacks: Profile().Lacks(), Spec: agents.Spec{
+		Name: Name, Env: environment, Install: e.install, Ready: agents.ReadyAt(readyURL), Deadline: readyDeadline,
 		Argv: func(engines.Node) []string {
 			return []string{binary, "--config-file=/nonexistent/felix.cfg"} // whatever this machine has in /etc
 		},
-	}, Lacks: Profile().Lacks()}}
+	}}
+	return e
 }
 
 // MetricsURL is the page of metrics of each agent, on the loopback of its node.
 func (*Engine) MetricsURL() string { return metricsURL }
 
-// Start installs Calico's definitions and settings, the first time, and starts Felix on each
-// node.
-func (e *Engine) Start(ctx context.Context, nodes []engines.Node) error {
-	if !e.installed && len(nodes) > 0 {
-		if err := e.install(ctx, nodes[0]); err != nil {
-			return fmt.Errorf("install %s: %w", Name, err)
-		}
-		e.installed = true
-	}
-	return e.Engine.Start(ctx, nodes)
-}
-
-func (e *Engine) install(ctx context.Context, n engines.Node) error {
-	cfg, err := agents.REST(n)
-	if err != nil {
-		return err
-	}
+func (e *Engine) install(ctx context.Context, cfg *rest.Config, _ []engines.Node) error {
 	manifests, err := e.manifests()
 	if err != nil {
 		return err

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"k8s.io/client-go/rest"
+
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/engines/agents"
 	"github.com/netassay/netassay/engines/objects"
@@ -44,7 +46,6 @@ type Engine struct {
 	profile  profile.Profile
 	binary   string
 	families map[string]families // by node
-	ready    bool
 }
 
 // New is the engine of that name by the path of the agent's program.
@@ -55,7 +56,7 @@ func New(name, binary string) *Engine {
 	}
 	e := &Engine{profile: p, binary: binary}
 	e.Engine = agents.Engine{Lacks: p.Lacks(), Spec: agents.Spec{
-		Name: name, Argv: e.command, Env: environment, Prepare: e.prepare, Ready: agents.ReadyAt(readyURL), Deadline: readyDeadline,
+		Name: name, Argv: e.command, Env: environment, Install: e.install, Prepare: e.prepare, Ready: agents.ReadyAt(readyURL), Deadline: readyDeadline,
 	}}
 	return e
 }
@@ -69,22 +70,8 @@ func (e *Engine) Patience() (after time.Duration, why string) {
 	return d.After.Duration, d.Why
 }
 
-// Start installs Cilium's definitions, the first time, and starts an agent on each node.
-func (e *Engine) Start(ctx context.Context, nodes []engines.Node) error {
-	if !e.ready && len(nodes) > 0 {
-		if err := e.install(ctx, nodes); err != nil {
-			return fmt.Errorf("install %s: %w", Name, err)
-		}
-		e.ready = true
-	}
-	return e.Engine.Start(ctx, nodes)
-}
-
-func (e *Engine) install(ctx context.Context, nodes []engines.Node) error {
-	cfg, err := agents.REST(nodes[0])
-	if err != nil {
-		return err
-	}
+// install applies Cilium's definitions, and learns the families of the nodes' pods.
+func (e *Engine) install(ctx context.Context, cfg *rest.Config, nodes []engines.Node) (err error) {
 	if e.families, err = familiesOf(ctx, cfg, nodes); err != nil {
 		return err
 	}
