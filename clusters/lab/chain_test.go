@@ -21,22 +21,17 @@ ip -o link show dev "$LINK" >"$OUT/$CNI_COMMAND.link" || exit 1
 [ ! -e "$OUT/fail-$CNI_COMMAND" ] || { echo '{"code": 11, "msg": "agent is away"}'; exit 1; }
 `
 
-// A plugin is called between attach and release, in the node's network namespace; without its
-// yes there is no pod, and nothing of it is left.
-func TestChainedPlugin(t *testing.T) {
+// wired runs fn in a network namespace of its own that nodes are in.
+func wired(t *testing.T, nodes int, fn func([]*network.Node) error) {
+	t.Helper()
 	sandbox.Require(t)
-	out, link := t.TempDir(), network.LinkName("x", "a")
-	program := filepath.Join(out, "plugin")
-	if err := os.WriteFile(program, []byte(plugin), 0o755); err != nil {
-		t.Fatal(err)
-	}
 	ns, err := sandbox.NewNetNS("")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer ns.Close()
 	if err := ns.Do(func() error {
-		wires, err := network.New(network.Plan{Families: model.Dual}, 1)
+		wires, err := network.New(network.Plan{Families: model.Dual}, nodes)
 		if err != nil {
 			return err
 		}
@@ -45,7 +40,22 @@ func TestChainedPlugin(t *testing.T) {
 				t.Error(err)
 			}
 		}()
-		n := &node{net: wires.Nodes()[0]}
+		return fn(wires.Nodes())
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A plugin is called between attach and release, in the node's network namespace; without its
+// yes there is no pod, and nothing of it is left.
+func TestChainedPlugin(t *testing.T) {
+	out, link := t.TempDir(), network.LinkName("x", "a")
+	program := filepath.Join(out, "plugin")
+	if err := os.WriteFile(program, []byte(plugin), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	wired(t, 1, func(nodes []*network.Node) error {
+		n := &node{net: nodes[0]}
 		n.Chain(engines.Plugin{Path: program, Config: map[string]any{"cniVersion": "1.0.0"}, Env: []string{"OUT=" + out, "LINK=" + link}})
 		request := kubelet.Request{Key: "x_a_7", Namespace: "x", Name: "a", UID: "7"}
 		pod, err := n.attach(request)
@@ -74,14 +84,11 @@ func TestChainedPlugin(t *testing.T) {
 			}
 			return nil
 		})
-	}); err != nil {
-		t.Fatal(err)
-	}
+	})
 }
 
 // What covers a place on one node is seen by what is started there, and nowhere else.
 func TestCover(t *testing.T) {
-	sandbox.Require(t)
 	dir := t.TempDir()
 	place, cover := filepath.Join(dir, "place"), filepath.Join(dir, "cover")
 	for path, text := range map[string]string{place: "everybody's", cover: "its own"} {
@@ -89,22 +96,8 @@ func TestCover(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	ns, err := sandbox.NewNetNS("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ns.Close()
-	if err := ns.Do(func() error {
-		wires, err := network.New(network.Plan{Families: model.Dual}, 2)
-		if err != nil {
-			return err
-		}
-		defer func() {
-			if err := wires.Close(); err != nil {
-				t.Error(err)
-			}
-		}()
-		one, other := &node{net: wires.Nodes()[0]}, &node{net: wires.Nodes()[1]}
+	wired(t, 2, func(nodes []*network.Node) error {
+		one, other := &node{net: nodes[0]}, &node{net: nodes[1]}
 		one.Cover(engines.Cover{What: cover, At: place})
 		if err := one.Run(t.Context(), "", "grep", "-qx", "its own", place); err != nil {
 			t.Errorf("on the node itself: %v", err)
@@ -120,7 +113,5 @@ func TestCover(t *testing.T) {
 			t.Errorf("a cover that is none: %v", err)
 		}
 		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
+	})
 }
