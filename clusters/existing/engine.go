@@ -41,7 +41,6 @@ func traces(profiles []profile.Profile) []trace {
 	}
 	return append(known, []trace{
 		{engine: "netassay enforcer", daemonSet: "netassay-enforcer"},
-		{engine: "Cilium", daemonSet: "cilium"},
 		{engine: "Cilium (GKE Dataplane V2)", daemonSet: "anetd"},
 		{engine: "Azure NPM", daemonSet: "azure-npm"},
 		{engine: "kube-router", daemonSet: "kube-router"},

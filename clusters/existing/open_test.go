@@ -1,6 +1,7 @@
 package existing
 
 import (
+	stdcmp "cmp"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/netassay/netassay/engines/profile"
+	"github.com/netassay/netassay/engines/registry"
 )
 
 const twoContexts = `
@@ -98,7 +100,10 @@ func set(namespace, name string, containers ...string) appsv1.DaemonSet {
 }
 
 func TestRecognise(t *testing.T) {
-	profiles := []profile.Profile{{Title: "Calico", Recognise: []profile.Trace{{DaemonSet: "calico-node"}, {DaemonSet: "canal", Title: "Calico with flannel"}}}}
+	profiles := []profile.Profile{
+		{Title: "Calico", Recognise: []profile.Trace{{DaemonSet: "calico-node"}, {DaemonSet: "canal", Title: "Calico with flannel"}}},
+		{Title: "Cilium", Recognise: []profile.Trace{{DaemonSet: "cilium"}}},
+	}
 	for _, tc := range []struct {
 		name string
 		sets []appsv1.DaemonSet
@@ -132,5 +137,18 @@ func TestRecognise(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tc.want)
 			}
 		})
+	}
+}
+
+// Agents that a profile knows are those of one engine, not of another of that name too.
+func TestRecognisedOnce(t *testing.T) {
+	profiles := registry.Profiles()
+	for _, p := range profiles {
+		for _, trace := range p.Recognise {
+			found := recognise([]appsv1.DaemonSet{set("kube-system", trace.DaemonSet, stdcmp.Or(trace.Container, "agent"))}, profiles)
+			if want := stdcmp.Or(trace.Title, p.Title); len(found) != 1 || found[0].Name != want {
+				t.Errorf("DaemonSet %s is taken for %+v, want %s alone", trace.DaemonSet, found, want)
+			}
+		}
 	}
 }
