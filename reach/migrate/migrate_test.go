@@ -259,6 +259,7 @@ func TestWhoseAddressesABlockHolds(t *testing.T) {
 		in                       Cluster
 	}{
 		{name: "known", block: "10.1.0.0/16", pods: "10.1.0.0/16 holds 1 pod, such as shop/web", in: real},
+		{name: "with leading zeros, as old API servers took them", block: "010.1.0.0/16", pods: "10.1.0.0/16 holds 1 pod, such as shop/web", in: real},
 		{name: "a range of a node", block: "10.1.0.128/25", pods: "10.1.0.128/25 holds addresses that node n1 gives to pods, 10.1.0.0/24", in: real},
 		{name: "elsewhere", block: "10.2.0.0/16", in: real},
 		{name: "excepted", block: "10.1.0.0/16", except: []string{"10.1.0.0/24"}, in: real},

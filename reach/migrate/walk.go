@@ -5,12 +5,9 @@ import (
 
 	netv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/netassay/netassay/suites/oracle"
 )
-
-func labelSet(m map[string]string) labels.Set { return labels.Set(m) }
 
 // ruleAt is a rule of a policy and where it stands.
 type ruleAt struct {

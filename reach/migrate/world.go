@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	netv1 "k8s.io/api/networking/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/reach/inventory"
@@ -45,14 +44,14 @@ type block struct {
 
 // readBlock reads an ipBlock; what nobody can read holds nothing.
 func readBlock(b *netv1.IPBlock) (block, bool) {
-	cidr, err := netip.ParsePrefix(b.CIDR)
-	if err != nil {
+	cidr, ok := oracle.ParseCIDR(b.CIDR)
+	if !ok {
 		return block{}, false
 	}
-	out := block{cidr: cidr.Masked()}
+	out := block{cidr: cidr}
 	for _, e := range b.Except {
-		if p, err := netip.ParsePrefix(e); err == nil {
-			out.except = append(out.except, p.Masked())
+		if p, ok := oracle.ParseCIDR(e); ok {
+			out.except = append(out.except, p)
 		}
 	}
 	return out, true
@@ -172,13 +171,9 @@ func isolates(p *netv1.NetworkPolicy, d netv1.PolicyType) bool {
 
 // selects are the pods that a policy selects and that it can isolate.
 func (w *world) selects(p *netv1.NetworkPolicy) (pods []*model.Pod) {
-	selector, err := metav1.LabelSelectorAsSelector(&p.Spec.PodSelector)
-	if err != nil {
-		return nil
-	}
 	for i := range w.Pods {
 		pod := &w.Pods[i]
-		if pod.Namespace == p.Namespace && !pod.HostNetwork && selector.Matches(labelSet(pod.Labels)) {
+		if pod.Namespace == p.Namespace && !pod.HostNetwork && oracle.Matches(&p.Spec.PodSelector, pod.Labels) {
 			pods = append(pods, pod)
 		}
 	}
