@@ -56,7 +56,7 @@ func NewUniverse(inv *inventory.Inventory) *Universe {
 // differently. ok is false when there is none.
 func (u *Universe) Changed(before, after []*netv1.NetworkPolicy, namespace string) (c Change, ok bool) {
 	was, is := u.lens.with(before), u.lens.with(after)
-	u.outside(Blocks(slices.Concat(was.policies[namespace], is.policies[namespace])))
+	u.outside(blocksOf(slices.Concat(was.policies[namespace], is.policies[namespace])))
 	for i := range u.pods {
 		subject := u.pods[i]
 		if subject.pod == nil || subject.pod.Namespace != namespace {
@@ -85,11 +85,7 @@ func (u *Universe) outside(blocks []netip.Prefix) {
 	for _, all := range []string{"0.0.0.0/0", "::/0"} {
 		prefix := netip.MustParsePrefix(all)
 		hosts := append([]netip.Addr{unnamed(model.FamilyOf(prefix.Addr()), blocks)}, Apart(prefix, blocks)...)
-		for _, a := range hosts {
-			if !owned(u.inv, a) {
-				u.world = append(u.world, endpoint{key: "world:" + a.String(), addrs: []netip.Addr{a}})
-			}
-		}
+		u.world = append(u.world, unowned(u.inv, hosts)...)
 	}
 }
 

@@ -4,25 +4,32 @@ import (
 	"net/netip"
 	"slices"
 
+	"go4.org/netipx"
 	netv1 "k8s.io/api/networking/v1"
 
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/reach/inventory"
+	"github.com/netassay/netassay/reach/matrix"
 )
 
 // world are hosts outside that stand for a prefix: one of each part that the policies' blocks tell
 // apart. The prefix that is not valid is the world that no policy names: one host of each family.
-func (r *resolver) world(prefix netip.Prefix) (all []endpoint) {
-	var hosts []netip.Addr
+func (r *resolver) world(prefix netip.Prefix) []endpoint {
+	blocks := blocksOf(r.inv.Policies)
 	if prefix.IsValid() {
-		hosts = Apart(prefix, Blocks(r.inv.Policies))
-	} else {
-		for _, f := range model.Dual.List() {
-			hosts = append(hosts, unnamed(f, Blocks(r.inv.Policies)))
-		}
+		return unowned(r.inv, Apart(prefix, blocks))
 	}
+	var hosts []netip.Addr
+	for _, f := range model.Dual.List() {
+		hosts = append(hosts, unnamed(f, blocks))
+	}
+	return unowned(r.inv, hosts)
+}
+
+// unowned are the hosts that are neither pods nor nodes.
+func unowned(inv *inventory.Inventory, hosts []netip.Addr) (all []endpoint) {
 	for _, a := range hosts {
-		if !owned(r.inv, a) {
+		if !owned(inv, a) {
 			all = append(all, endpoint{key: "world:" + a.String(), addrs: []netip.Addr{a}})
 		}
 	}
@@ -34,31 +41,10 @@ func owned(inv *inventory.Inventory, a netip.Addr) bool {
 		slices.ContainsFunc(inv.Nodes, func(n model.Node) bool { return slices.Contains(n.IPs, a) })
 }
 
-// Blocks are the CIDRs of policies, excepts among them, sorted and each once.
-func Blocks(policies []*netv1.NetworkPolicy) (all []netip.Prefix) {
-	add := func(text string) {
-		if p, err := netip.ParsePrefix(text); err == nil {
-			all = append(all, p.Masked())
-		}
-	}
-	peers := func(list []netv1.NetworkPolicyPeer) {
-		for _, p := range list {
-			if p.IPBlock == nil {
-				continue
-			}
-			add(p.IPBlock.CIDR)
-			for _, e := range p.IPBlock.Except {
-				add(e)
-			}
-		}
-	}
+// blocksOf are the CIDRs of policies, excepts among them, sorted and each once.
+func blocksOf(policies []*netv1.NetworkPolicy) (all []netip.Prefix) {
 	for _, p := range policies {
-		for _, r := range p.Spec.Ingress {
-			peers(r.From)
-		}
-		for _, r := range p.Spec.Egress {
-			peers(r.To)
-		}
+		all = append(all, matrix.Blocks(inventory.Peers(&p.Spec))...)
 	}
 	slices.SortFunc(all, netip.Prefix.Compare)
 	return slices.Compact(all)
@@ -71,22 +57,12 @@ func Apart(prefix netip.Prefix, blocks []netip.Prefix) []netip.Addr {
 	all := []netip.Addr{prefix.Addr()}
 	for _, b := range blocks {
 		if b.Overlaps(prefix) {
-			all = append(all, b.Addr(), last(b).Next())
+			all = append(all, b.Addr(), netipx.PrefixLastIP(b).Next())
 		}
 	}
 	all = slices.DeleteFunc(all, func(a netip.Addr) bool { return !a.IsValid() || !prefix.Contains(a) })
 	slices.SortFunc(all, netip.Addr.Compare)
 	return slices.Compact(all)
-}
-
-// last is the last address of a prefix.
-func last(p netip.Prefix) netip.Addr {
-	raw := p.Addr().AsSlice()
-	for bit := p.Bits(); bit < 8*len(raw); bit++ {
-		raw[bit/8] |= 0x80 >> (bit % 8)
-	}
-	a, _ := netip.AddrFromSlice(raw)
-	return a
 }
 
 // wide is the length up to which a prefix means everybody, as the two halves of everything do.

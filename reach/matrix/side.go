@@ -152,7 +152,7 @@ func newSide(namespace string, direction netv1.PolicyType, policies []*netv1.Net
 		}
 	}
 	s.podKeys, s.spaceKeys = slices.Sorted(maps.Keys(s.pods)), slices.Sorted(maps.Keys(s.spaces))
-	s.portNames, s.blocks = slices.Sorted(maps.Keys(names)), newPrefixes(blocksOf(peers))
+	s.portNames, s.blocks = slices.Sorted(maps.Keys(names)), newPrefixes(Blocks(peers))
 	return s
 }
 

@@ -53,8 +53,8 @@ func (p *prefixes) narrowest(a netip.Addr) netip.Prefix {
 	return netip.Prefix{}
 }
 
-// blocksOf are all prefixes of the peers, cidr and except.
-func blocksOf(peers []*netv1.NetworkPolicyPeer) []netip.Prefix {
+// Blocks are all prefixes of the peers, cidr and except.
+func Blocks(peers []*netv1.NetworkPolicyPeer) []netip.Prefix {
 	var out []netip.Prefix
 	for _, p := range peers {
 		if p.IPBlock == nil {
@@ -91,7 +91,7 @@ func newWorld(v *inventory.Inventory, o Options) *world {
 	}
 	var all []netip.Prefix
 	for _, p := range slices.Concat(v.Policies, o.Also) {
-		all = append(all, blocksOf(inventory.Peers(&p.Spec))...)
+		all = append(all, Blocks(inventory.Peers(&p.Spec))...)
 	}
 	w.all = newPrefixes(append(all, netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")))
 	return w
