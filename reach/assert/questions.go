@@ -43,14 +43,21 @@ func (p *Plan) Pods() (all []model.Pod) {
 
 // Policies are those of the namespaces of the plan's pods: no others decide its flows.
 func (p *Plan) Policies() []*netv1.NetworkPolicy {
-	return slices.DeleteFunc(slices.Clone(p.inv.Policies), func(one *netv1.NetworkPolicy) bool {
-		return !slices.ContainsFunc(p.Pods(), func(pod model.Pod) bool { return pod.Namespace == one.Namespace })
-	})
+	mine := p.namespaces()
+	return slices.DeleteFunc(slices.Clone(p.inv.Policies), func(one *netv1.NetworkPolicy) bool { return !mine[one.Namespace] })
 }
 
 // Namespaces are those of the plan's pods.
 func (p *Plan) Namespaces() []model.Namespace {
-	return slices.DeleteFunc(slices.Clone(p.inv.Namespaces), func(n model.Namespace) bool {
-		return !slices.ContainsFunc(p.Pods(), func(pod model.Pod) bool { return pod.Namespace == n.Name })
-	})
+	mine := p.namespaces()
+	return slices.DeleteFunc(slices.Clone(p.inv.Namespaces), func(n model.Namespace) bool { return !mine[n.Name] })
+}
+
+// namespaces are the names of those of the plan's pods.
+func (p *Plan) namespaces() map[string]bool {
+	names := map[string]bool{}
+	for _, pod := range p.Pods() {
+		names[pod.Namespace] = true
+	}
+	return names
 }

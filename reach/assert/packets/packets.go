@@ -1,10 +1,12 @@
 package packets
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
@@ -67,17 +69,12 @@ func playable(key string, addr netip.Addr) bool {
 
 // slashed is an end's key as cases spell it: expectations have world:ADDRESS.
 func slashed(key string) string {
-	if addr, err := netip.ParseAddr(after(key, "world:")); err == nil {
-		return cases.WorldKey(addr)
+	if host, ok := strings.CutPrefix(key, "world:"); ok {
+		if addr, err := netip.ParseAddr(host); err == nil {
+			return cases.WorldKey(addr)
+		}
 	}
 	return key
-}
-
-func after(text, prefix string) string {
-	if len(text) > len(prefix) && text[:len(prefix)] == prefix {
-		return text[len(prefix):]
-	}
-	return ""
 }
 
 // surroundings are the ports that are probed and the hosts outside.
@@ -92,7 +89,7 @@ func (p *Play) surroundings() {
 		}
 	}
 	p.Case.Probes = slices.SortedFunc(maps.Keys(probes), func(a, b cases.Probe) int {
-		return slices.Compare([]string{string(a.Protocol), fmt.Sprintf("%05d", a.Port)}, []string{string(b.Protocol), fmt.Sprintf("%05d", b.Port)})
+		return cmp.Or(cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.Port, b.Port))
 	})
 	p.Case.World = slices.SortedFunc(maps.Keys(hosts), netip.Addr.Compare)
 	if len(p.Case.World) > 0 {
@@ -102,7 +99,7 @@ func (p *Play) surroundings() {
 
 // taken are names of namespaces that mean something else in a case.
 func taken(name string) bool {
-	return name == "world" || len(name) >= 4 && name[:4] == "node" ||
+	return name == "world" || strings.HasPrefix(name, "node") ||
 		slices.ContainsFunc(cases.FixtureNamespaces(), func(n cases.Namespace) bool { return n.Name == name })
 }
 
