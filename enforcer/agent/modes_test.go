@@ -4,20 +4,17 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
 	"net/url"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -27,9 +24,8 @@ import (
 	"github.com/netassay/netassay/enforcer/host"
 	"github.com/netassay/netassay/enforcer/iptsim"
 	"github.com/netassay/netassay/enforcer/watch"
+	"github.com/netassay/netassay/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write what the code gives into the golden files")
 
 // node is a host that a test makes up.
 type node struct {
@@ -271,18 +267,7 @@ func TestMetricsGolden(t *testing.T) {
 		fmt.Fprintf(&out, "%s %s%s\n", m[1], m[2], labels(text, m[1]))
 	}
 	const file = "testdata/metrics.golden"
-	if *update {
-		if err := os.WriteFile(file, []byte(out.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), out.String()); diff != "" {
-		t.Errorf("metrics (-want +got):\n%s", diff)
-	}
+	golden.Check(t, file, out.String())
 }
 
 var label = regexp.MustCompile(`(\w+)="`)

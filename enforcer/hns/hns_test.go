@@ -1,9 +1,7 @@
 package hns_test
 
 import (
-	"flag"
 	"net/netip"
-	"os"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -13,10 +11,9 @@ import (
 
 	"github.com/netassay/netassay/enforcer/hns"
 	"github.com/netassay/netassay/enforcer/plan"
+	"github.com/netassay/netassay/internal/golden"
 	"github.com/netassay/netassay/model"
 )
-
-var update = flag.Bool("update", false, "write testdata anew")
 
 // spec has what Azure NPM lacks on Windows: a named port, an except, a negative selector, SCTP.
 const spec = `
@@ -62,19 +59,7 @@ func TestRender(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const golden = "testdata/db.json"
-	if *update {
-		if err := os.WriteFile(golden, append(got, '\n'), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)+"\n"); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
+	golden.Check(t, "testdata/db.json", append(got, '\n'))
 	if diff := cmp.Diff([]hns.Problem{{Policy: "shop/db", Field: "spec.egress[0]", Detail: "the Host Network Service does not filter sctp: the rule allows nothing of it"}}, problems); diff != "" {
 		t.Errorf("problems (-want +got):\n%s", diff)
 	}

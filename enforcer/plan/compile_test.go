@@ -1,11 +1,9 @@
 package plan
 
 import (
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
-	"os"
 	"strings"
 	"testing"
 
@@ -15,11 +13,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"github.com/netassay/netassay/internal/golden"
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/model/gen"
 )
-
-var update = flag.Bool("update", false, "write what the code gives into the golden files")
 
 // The order of a snapshot's lists is the order of events, and must not show in a plan.
 func TestCompileIgnoresOrder(t *testing.T) {
@@ -279,23 +276,7 @@ func TestRuleCounts(t *testing.T) {
 			fmt.Fprintf(&b, "%8d %8d %8d %8d %8d %8d\n", policies, pods, len(p.Chains), rules, len(p.Sets), members)
 		}
 	}
-	golden(t, "testdata/rule-counts.txt", b.String())
-}
-
-func golden(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("run with -update if this is meant (-want +got):\n%s", diff)
-	}
+	golden.Check(t, "testdata/rule-counts.txt", b.String())
 }
 
 // compareNetip lets cmp compare addresses.

@@ -2,15 +2,12 @@ package render_test
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
@@ -19,10 +16,9 @@ import (
 
 	"github.com/netassay/netassay/enforcer/plan"
 	"github.com/netassay/netassay/enforcer/render"
+	"github.com/netassay/netassay/internal/golden"
 	"github.com/netassay/netassay/model"
 )
-
-var update = flag.Bool("update", false, "write what the code gives into the golden files")
 
 // TestGolden reads objects as a user writes them and compares the text for node n1.
 func TestGolden(t *testing.T) {
@@ -31,11 +27,11 @@ func TestGolden(t *testing.T) {
 		t.Fatalf("no golden files: %v", err)
 	}
 	for _, path := range paths {
-		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) { golden(t, path) })
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) { checkText(t, path) })
 	}
 }
 
-func golden(t *testing.T, path string) {
+func checkText(t *testing.T, path string) {
 	t.Helper()
 	a, err := txtar.ParseFile(path)
 	if err != nil {
@@ -54,15 +50,7 @@ func golden(t *testing.T, path string) {
 	}
 	p := plan.CompileWith(snapshot(t, a.Files[0].Data), opts)
 	got := &txtar.Archive{Comment: a.Comment, Files: append(a.Files[:inputs:inputs], files(t, p)...)}
-	if *update {
-		if err := os.WriteFile(path, txtar.Format(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if diff := cmp.Diff(string(txtar.Format(a)), string(txtar.Format(got))); diff != "" {
-		t.Errorf("run with -update if this is meant (-want +got):\n%s", diff)
-	}
+	golden.Check(t, path, txtar.Format(got))
 }
 
 func files(t *testing.T, p plan.Plan) []txtar.File {

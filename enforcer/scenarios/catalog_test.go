@@ -1,7 +1,6 @@
 package scenarios
 
 import (
-	"flag"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -13,10 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/netassay/netassay/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write docs/scenarios.md from the comments of the tests")
 
 const page = "../../docs/scenarios.md"
 
@@ -46,19 +43,7 @@ func TestCatalog(t *testing.T) {
 		}
 	}
 	text := render(entries)
-	if *update {
-		if err := os.WriteFile(page, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	old, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(old), text); diff != "" {
-		t.Errorf("docs/scenarios.md is not what the tests say; run go generate ./enforcer/scenarios (-want +got):\n%s", diff)
-	}
+	golden.Check(t, page, text)
 }
 
 var (

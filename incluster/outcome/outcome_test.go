@@ -2,8 +2,6 @@ package outcome
 
 import (
 	"encoding/xml"
-	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,10 +9,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/netassay/netassay/internal/golden"
 	v1 "github.com/netassay/netassay/reports/v1"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 const head = xml.Header + "<testsuites>\n"
 
@@ -98,18 +95,7 @@ func TestSamples(t *testing.T) {
 	} {
 		file := filepath.Join("..", "..", "hack", "sonobuoy", "testdata", name)
 		document, _ := Document([]byte(green), r)
-		if *update {
-			if err := os.WriteFile(file, document, 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), string(document)); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", file, diff)
-		}
+		golden.Check(t, file, document)
 	}
 }
 

@@ -29,7 +29,7 @@ func order() []directory {
 func foundations() []directory {
 	return []directory{
 		{name: "leaves", rows: [][]string{
-			{"internal/flock", "internal/image", "internal/process", "internal/sandbox", "internal/suggest", "internal/terminal", "internal/terminal/terminaltest", "kind-configs"},
+			{"internal/flock", "internal/golden", "internal/image", "internal/process", "internal/sandbox", "internal/suggest", "internal/terminal", "internal/terminal/terminaltest", "kind-configs"},
 			{"internal/strictyaml"},
 		}},
 		{name: "model", rows: [][]string{{"model"}, {"model/gen"}}},

@@ -1,19 +1,15 @@
 package migrate
 
 import (
-	"flag"
-	"os"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	netv1 "k8s.io/api/networking/v1"
 
+	"github.com/netassay/netassay/internal/golden"
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/reach/inventory"
 )
-
-var update = flag.Bool("update", false, "write testdata anew")
 
 func TestTable(t *testing.T) {
 	c := Cluster{Inventory: inventory.Inventory{Snapshot: model.Snapshot{Policies: []*netv1.NetworkPolicy{
@@ -23,19 +19,7 @@ func TestTable(t *testing.T) {
 	if err := Check(c, Engine{Name: azureNPM}, Engine{Name: cilium, Version: "1.16"}).Table(&b); err != nil {
 		t.Fatal(err)
 	}
-	const golden = "testdata/table.txt"
-	if *update {
-		if err := os.WriteFile(golden, []byte(b.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), b.String()); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
+	golden.Check(t, "testdata/table.txt", b.String())
 }
 
 func TestTableOfNothing(t *testing.T) {

@@ -1,9 +1,7 @@
 package mutate_test
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -12,14 +10,13 @@ import (
 	netv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/netassay/netassay/internal/golden"
 	"github.com/netassay/netassay/model/gen"
 	"github.com/netassay/netassay/reach/assert"
 	"github.com/netassay/netassay/reach/manifests"
 	"github.com/netassay/netassay/reach/mutate"
 	"github.com/netassay/netassay/suites/oracle"
 )
-
-var update = flag.Bool("update", false, "write testdata anew")
 
 const shop = `
 apiVersion: v1
@@ -62,23 +59,6 @@ func policies(t *testing.T) []*netv1.NetworkPolicy {
 	return inv.Policies
 }
 
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := "testdata/" + name
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
-}
-
 func TestMistakes(t *testing.T) {
 	var b strings.Builder
 	kinds := map[mutate.Kind]bool{}
@@ -86,7 +66,7 @@ func TestMistakes(t *testing.T) {
 		kinds[m.Kind] = true
 		fmt.Fprintf(&b, "%s: %s\n", m.Kind, m)
 	}
-	golden(t, "mistakes.txt", b.String())
+	golden.Check(t, "testdata/mistakes.txt", b.String())
 	for _, k := range mutate.Kinds() {
 		if !kinds[k] && k != mutate.DirectionAdded { // this policy has both
 			t.Errorf("no mistake is of the kind %q", k)
@@ -154,7 +134,7 @@ func TestLinesOfUnnoticedMistakesNoticeThem(t *testing.T) {
 			if err := m.Table(&b); err != nil {
 				t.Fatal(err)
 			}
-			golden(t, "matrix.txt", b.String())
+			golden.Check(t, "testdata/matrix.txt", b.String())
 		}
 		unnoticed := m.Count(mutate.Unnoticed)
 		if unnoticed == 0 {

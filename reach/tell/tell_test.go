@@ -3,22 +3,19 @@ package tell
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/netassay/netassay/internal/golden"
 	"github.com/netassay/netassay/model/gen"
 	"github.com/netassay/netassay/reach/inventory"
 	"github.com/netassay/netassay/reach/manifests"
 	"github.com/netassay/netassay/reach/matrix"
 	"github.com/netassay/netassay/reports/render"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // shop is what examples/reach says.
 func shop(t *testing.T, q Question) *Report {
@@ -44,18 +41,7 @@ func TestGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			path := filepath.Join("testdata", name)
-			if *update {
-				if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), b.String()); diff != "" {
-				t.Errorf("(-want +got), write anew by -update:\n%s", diff)
-			}
+			golden.Check(t, path, b.Bytes())
 		})
 	}
 }

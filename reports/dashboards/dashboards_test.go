@@ -2,7 +2,6 @@ package dashboards
 
 import (
 	"encoding/json"
-	"flag"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -10,16 +9,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/grafana/grafana-foundation-sdk/go/cog/plugins"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 	"sigs.k8s.io/yaml"
 
+	"github.com/netassay/netassay/internal/golden"
 	"github.com/netassay/netassay/reports/live"
 	"github.com/netassay/netassay/reports/metrics"
 )
-
-var update = flag.Bool("update", false, "write the dashboards anew")
 
 func TestDashboardsAreCurrent(t *testing.T) {
 	files, err := Files()
@@ -28,18 +25,7 @@ func TestDashboardsAreCurrent(t *testing.T) {
 	}
 	for name, text := range files {
 		path := filepath.Join("grafana", name)
-		if *update {
-			if err := os.WriteFile(path, text, 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		had, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(had), string(text)); diff != "" {
-			t.Errorf("%s is of other code, write it anew with -update (-file +code):\n%s", path, diff)
-		}
+		golden.Check(t, path, text)
 	}
 }
 

@@ -2,9 +2,7 @@ package diff
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,10 +11,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
+	"github.com/netassay/netassay/internal/golden"
 	v1 "github.com/netassay/netassay/reports/v1"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 func cell(client string, o v1.Outcome, k v1.FailureKind) v1.Cell {
 	c := v1.Cell{Case: "c", Step: "one", Client: client, Server: "y/b", Path: "pod", Family: "IPv4", Protocol: "TCP", Port: 80, Want: "Deny", Outcome: o, Kind: k, Evidence: "Connected in 0.4 ms | <b>x</b>"}
@@ -206,18 +203,7 @@ func TestGolden(t *testing.T) {
 	body, _, _ = strings.Cut(body, "<footer") // what is before and after is every page's
 	got := txtar.Format(&txtar.Archive{Files: []txtar.File{{Name: "diff.txt", Data: text.Bytes()}, {Name: "diff.md", Data: markdown.Bytes()}, {Name: "diff.html", Data: []byte(body)}}})
 	path := filepath.Join("testdata", "diff.txtar")
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("(-want +got), rewrite with -update:\n%s", diff)
-	}
+	golden.Check(t, path, got)
 	for _, bad := range []string{"<b>x</b>", "http:", "https:", "src="} {
 		if strings.Contains(body, bad) {
 			t.Errorf("the page has %q", bad)

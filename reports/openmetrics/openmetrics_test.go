@@ -1,22 +1,18 @@
 package openmetrics
 
 import (
-	"flag"
-	"os"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
+	"github.com/netassay/netassay/internal/golden"
 	"github.com/netassay/netassay/reports/internal/nights"
 	"github.com/netassay/netassay/reports/metrics"
 	"github.com/netassay/netassay/reports/trend"
 	"github.com/netassay/netassay/reports/trend/changepoint"
 	v1 "github.com/netassay/netassay/reports/v1"
 )
-
-var update = flag.Bool("update", false, "write the golden file anew")
 
 func invented(t *testing.T, n int) ([]v1.Night, *trend.Trend) {
 	t.Helper()
@@ -41,18 +37,7 @@ func TestWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	const path = "testdata/metrics.txt"
-	if *update {
-		if err := os.WriteFile(path, []byte(got.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got.String()); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
+	golden.Check(t, path, got.String())
 }
 
 // What Prometheus's own linter says of the names.

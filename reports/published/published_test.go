@@ -2,7 +2,6 @@ package published
 
 import (
 	"bytes"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,10 +10,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/netassay/netassay/internal/golden"
 	v1 "github.com/netassay/netassay/reports/v1"
 )
-
-var update = flag.Bool("update", false, "write docs/engines.md anew")
 
 // published are the files of this directory.
 func published(t *testing.T) []*Report {
@@ -55,18 +53,7 @@ func TestPageIsMadeFromTheFiles(t *testing.T) {
 	if err := Table(&b, published(t), "../reports/published"); err != nil {
 		t.Fatal(err)
 	}
-	if *update {
-		if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	had, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(had), b.String()); diff != "" {
-		t.Errorf("%s is of other reports, write it anew by netassay report table (-page +reports):\n%s", path, diff)
-	}
+	golden.Check(t, path, b.Bytes())
 }
 
 // The order of the files does not matter.

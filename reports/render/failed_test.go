@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
+	"github.com/netassay/netassay/internal/golden"
 	v1 "github.com/netassay/netassay/reports/v1"
 )
 
@@ -60,7 +61,7 @@ func TestFailed(t *testing.T) {
 		t.Fatal(err)
 	}
 	got.Files = append(got.Files, txtar.File{Name: "colours.txt", Data: colours.Bytes()})
-	golden(t, filepath.Join("testdata", "failed.txtar"), txtar.Format(&got))
+	golden.Check(t, filepath.Join("testdata", "failed.txtar"), txtar.Format(&got))
 }
 
 func TestCourseWords(t *testing.T) {

@@ -2,24 +2,20 @@ package schema
 
 import (
 	"encoding/json"
-	"flag"
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/google/jsonschema-go/jsonschema"
 
+	"github.com/netassay/netassay/internal/golden"
 	v1 "github.com/netassay/netassay/reports/v1"
 )
-
-var update = flag.Bool("update", false, "write the schemas anew")
 
 // draft is the version of JSON Schema that they are written in.
 const draft = "https://json-schema.org/draft/2020-12/schema"
@@ -196,20 +192,9 @@ func TestSchemasAreCurrent(t *testing.T) {
 			t.Fatal(err)
 		}
 		text = append(text, '\n')
-		if *update {
-			if err := os.WriteFile(name.file(), text, 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		old, err := os.ReadFile(name.file())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(old), string(text)); diff != "" {
-			t.Errorf("%s is of other types, write it anew with -update (-file +types):\n%s", name.file(), diff)
-		}
+		golden.Check(t, name.file(), text)
 	}
-	if !*update && len(had) != len(made) {
+	if !golden.Updating() && len(had) != len(made) {
 		t.Errorf("%d files, %d schemas: one is of nothing any more", len(had), len(made))
 	}
 }

@@ -1,23 +1,20 @@
 package trend
 
 import (
-	"flag"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/netassay/netassay/internal/golden"
 	"github.com/netassay/netassay/reports/internal/nights"
 	"github.com/netassay/netassay/reports/metrics"
 	"github.com/netassay/netassay/reports/trend/changepoint"
 	v1 "github.com/netassay/netassay/reports/v1"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 func of(t *testing.T, all []v1.Night) *Trend {
 	t.Helper()
@@ -67,18 +64,7 @@ func TestTextAndMarkdown(t *testing.T) {
 			t.Fatal(err)
 		}
 		path := filepath.Join("testdata", name)
-		if *update {
-			if err := os.WriteFile(path, []byte(got.String()), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), got.String()); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", path, diff)
-		}
+		golden.Check(t, path, got.String())
 	}
 }
 

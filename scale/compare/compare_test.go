@@ -1,37 +1,16 @@
 package compare
 
 import (
-	"flag"
 	"math"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/netassay/netassay/internal/golden"
 	v1 "github.com/netassay/netassay/reports/v1"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got), or run with -update:\n%s", path, diff)
-	}
-}
 
 // side has ten repeats of values around the given medians, taken in turn with another's.
 func side(turn int64, medians map[string]float64) Side {
@@ -129,7 +108,7 @@ func TestText(t *testing.T) {
 		}
 		b.WriteString("\n")
 	}
-	golden(t, "compare.txt", b.String())
+	golden.Check(t, "testdata/compare.txt", b.String())
 }
 
 func TestBench(t *testing.T) {
@@ -141,7 +120,7 @@ func TestBench(t *testing.T) {
 	if err := WriteBench(&b, s); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "bench.txt", b.String())
+	golden.Check(t, "testdata/bench.txt", b.String())
 	got, err := ReadBench(strings.NewReader(b.String()), "base")
 	if err != nil {
 		t.Fatal(err)

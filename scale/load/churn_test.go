@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	netv1 "k8s.io/api/networking/v1"
+
+	"github.com/netassay/netassay/internal/golden"
 )
 
 func TestDue(t *testing.T) {
@@ -265,7 +267,7 @@ func TestSameChurnSameBytes(t *testing.T) {
 			b.WriteString("\n")
 		}
 	}
-	golden(t, "churn.txt", b.String())
+	golden.Check(t, "testdata/churn.txt", b.String())
 }
 
 func TestLateChangesDoNotMoveTheSchedule(t *testing.T) {

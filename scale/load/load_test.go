@@ -1,22 +1,18 @@
 package load
 
 import (
-	"flag"
 	"fmt"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	netv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/netassay/netassay/internal/golden"
 	"github.com/netassay/netassay/model"
 	"github.com/netassay/netassay/scale/profile"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 func parse(t *testing.T, line string) profile.Profile {
 	t.Helper()
@@ -25,23 +21,6 @@ func parse(t *testing.T, line string) profile.Profile {
 		t.Fatal(err)
 	}
 	return p
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got), or run with -update:\n%s", path, diff)
-	}
 }
 
 const small = "nodes=2 pods=3 ns=2 local=2 policies=3 ports=4 selectors=2 types=in:1,out:1,both:1 " +
@@ -54,7 +33,7 @@ func TestSameLineSameBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "small.yaml", "# "+o.Profile.String()+"\n"+string(text))
+	golden.Check(t, "testdata/small.yaml", "# "+o.Profile.String()+"\n"+string(text))
 }
 
 func TestHeadlineHasItsSize(t *testing.T) {

@@ -2,7 +2,6 @@ package summary
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -15,30 +14,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/netassay/netassay/internal/golden"
 	"github.com/netassay/netassay/reports"
 	"github.com/netassay/netassay/reports/render"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/scale/compare"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got), or run with -update:\n%s", path, diff)
-	}
-}
 
 func ptr[T any](v T) *T { return &v }
 
@@ -143,8 +124,8 @@ func TestReport(t *testing.T) {
 	if err := render.JSON(&summary, s); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "report.txt", text.String())
-	golden(t, "summary.json", summary.String())
+	golden.Check(t, "testdata/report.txt", text.String())
+	golden.Check(t, "testdata/summary.json", summary.String())
 }
 
 func TestSummaryCountsWhatCounts(t *testing.T) {

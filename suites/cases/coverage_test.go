@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
 
+	"github.com/netassay/netassay/internal/golden"
 	"github.com/netassay/netassay/suites/cases"
 )
 
@@ -104,16 +104,5 @@ func oursIn(t *testing.T, all []cases.Case, globs []string, covered map[string]b
 
 func wantFile(t *testing.T, name string, want []byte) {
 	t.Helper()
-	if *update {
-		if err := os.WriteFile(name, want, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	had, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(had), string(want)); diff != "" {
-		t.Errorf("%s is out of date, write it anew with -update (-file +cases):\n%s", name, diff)
-	}
+	golden.Check(t, name, want)
 }

@@ -12,15 +12,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
+	"github.com/netassay/netassay/internal/golden"
 	"github.com/netassay/netassay/suites/cases"
 )
 
 var rounds = flag.Int("rounds", 300, "texts that TestParseMutated tries")
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 const goldenMark = "\n==== ERRORS ====\n"
 
@@ -42,21 +40,12 @@ func parseError(t *testing.T, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	input, want, _ := strings.Cut(string(data), goldenMark)
+	input, _, _ := strings.Cut(string(data), goldenMark)
 	_, err = cases.Parse(filepath.Base(name), []byte(input+"\n"))
 	if err == nil {
 		t.Fatal("no error")
 	}
-	got := err.Error() + "\n"
-	if *update {
-		if err := os.WriteFile(name, []byte(input+goldenMark+got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("errors (-want +got):\n%s", diff)
-	}
+	golden.Check(t, name, input+goldenMark+err.Error()+"\n")
 }
 
 var errorLine = regexp.MustCompile(`^[^:]+\.txtar:[0-9]+: .+: .+`)

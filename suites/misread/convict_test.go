@@ -1,19 +1,14 @@
 package misread
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
+	"github.com/netassay/netassay/internal/golden"
 	"github.com/netassay/netassay/suites/cases"
 )
-
-var update = flag.Bool("update", false, "write docs/misreadings.md")
 
 const table = "../../docs/misreadings.md"
 
@@ -98,19 +93,7 @@ func checkTable(t *testing.T, kills [][]string) {
 	for i, r := range All() {
 		fmt.Fprintf(&b, "| %s | %d | %s |\n", r.Name, len(kills[i]), strings.Join(kills[i][:min(len(kills[i]), 3)], ", "))
 	}
-	if *update {
-		if err := os.WriteFile(table, []byte(b.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	got, err := os.ReadFile(table)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(b.String(), string(got)); diff != "" {
-		t.Errorf("%s (-want +got), write it by make mutants:\n%s", table, diff)
-	}
+	golden.Check(t, table, b.String())
 }
 
 const heading = `# Misreadings, and the cases that convict them

@@ -14,6 +14,7 @@ import (
 	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/engines/none"
+	"github.com/netassay/netassay/internal/golden"
 	"github.com/netassay/netassay/internal/sandbox"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/suites/cases"
@@ -23,9 +24,8 @@ import (
 )
 
 var (
-	update = flag.Bool("update", false, "write what was found into docs/live-mutants.md")
-	globs  = flag.String("mutant", "", "globs of the mutants to play, with commas between; by default a sample of them")
-	part   = flag.String("part", "1/1", "part of them, as I/N")
+	globs = flag.String("mutant", "", "globs of the mutants to play, with commas between; by default a sample of them")
+	part  = flag.String("part", "1/1", "part of them, as I/N")
 )
 
 // sentinels stands among cases for the flows that a run watches beside them: what no case causes
@@ -129,7 +129,7 @@ func TestLiveMutants(t *testing.T) {
 	if f := x.hold(t, convicting(found)); len(f.by)+len(f.odd) > 0 {
 		t.Fatalf("what was found counts for nothing: without a fault, %s", f)
 	}
-	if *update {
+	if golden.Updating() {
 		write(t, all, found)
 	}
 }
