@@ -248,6 +248,16 @@ func (d *Directory) Migration(run *v1.MigrationRun, sum *v1.MigrationSummary) er
 	)
 }
 
+// Audit ends the stream of an audit and writes what is derived from it.
+func (d *Directory) Audit(run *v1.AuditRun) error {
+	return d.finish([]v1.Record{&run.AuditConditions, &v1.Conclusion{Verdict: run.Verdict(), Reasons: run.Reasons()}},
+		file{JUnitFile, func(w io.Writer) error { return render.AuditJUnit(w, run) }},
+		pageOf(run, nil),
+		file{ReportFile, func(w io.Writer) error { return render.AuditText(w, run) }},
+		file{SummaryFile, func(w io.Writer) error { return render.JSON(w, run.Summary()) }},
+	)
+}
+
 // Scale ends the stream of a scale run and writes what is derived from it; bench writes the
 // values for benchstat.
 func (d *Directory) Scale(data *v1.ScaleData, sum *v1.ScaleSummary, bench func(io.Writer) error) error {

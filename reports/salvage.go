@@ -76,6 +76,8 @@ func (s *Salvaged) Experiment() string {
 		return v1.KindFuzz.Experiment()
 	case *v1.MigrationRun:
 		return v1.KindMigration.Experiment()
+	case *v1.AuditRun:
+		return v1.KindAudit.Experiment()
 	}
 	return ""
 }

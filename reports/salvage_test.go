@@ -201,6 +201,7 @@ func TestDerivedFilesAreThose(t *testing.T) {
 			sum := run.Summary(v1.VerdictVoid, nil)
 			return d.Migration(run, &sum)
 		}},
+		{"audit", func(d *Directory) error { return d.Audit(&v1.AuditRun{}) }},
 		{"fuzz", func(d *Directory) error { return d.Fuzz(&v1.FuzzRun{}) }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

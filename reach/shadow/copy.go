@@ -113,8 +113,8 @@ func (p *Plan) isShadow(namespace string) bool {
 	return slices.ContainsFunc(p.Namespaces, func(n Namespace) bool { return n.Name == namespace })
 }
 
-// part is what of a state decides flows between the plan's pods: the shadows, and the nodes.
-func (p *Plan) part(v *inventory.Inventory) model.Snapshot {
+// Part is what of a state decides flows between the plan's pods: the shadows, and the nodes.
+func (p *Plan) Part(v *inventory.Inventory) model.Snapshot {
 	s := model.Snapshot{Nodes: v.Nodes}
 	for _, n := range v.Namespaces {
 		if p.isShadow(n.Name) {

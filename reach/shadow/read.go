@@ -5,7 +5,6 @@ import (
 	"net/netip"
 
 	"github.com/netassay/netassay/model"
-	"github.com/netassay/netassay/reach/inventory"
 	"github.com/netassay/netassay/suites/oracle"
 )
 
@@ -18,9 +17,8 @@ type Reading struct {
 }
 
 // Read asks the oracle about all flows of the plan, in their order, by the objects that a cluster
-// has now.
-func (p *Plan) Read(v *inventory.Inventory) []Reading {
-	s := p.part(v)
+// has now, of which s is the plan's part.
+func (p *Plan) Read(s model.Snapshot) []Reading {
 	out := make([]Reading, len(p.Flows))
 	for i := range p.Flows {
 		out[i] = p.read(&p.Flows[i], s)
@@ -53,8 +51,7 @@ func (p *Plan) address(pod int, f model.Family, s model.Snapshot) netip.Addr {
 
 // Witness is a pod that may talk to a server's port by the oracle's word, one on the server's node
 // before others; -1 when nobody may.
-func (p *Plan) Witness(v *inventory.Inventory, server int, family model.Family, port Port) int {
-	s := p.part(v)
+func (p *Plan) Witness(s model.Snapshot, server int, family model.Family, port Port) int {
 	to := p.address(server, family, s)
 	found := -1
 	for i := range p.Pods {

@@ -62,7 +62,7 @@ func TestShadowsMeanWhatTheirOriginalsDo(t *testing.T) {
 			continue // too few pods
 		}
 		at := originals(v, p)
-		for i, r := range p.Read(made(v, p, at)) {
+		for i, r := range p.Read(p.Part(made(v, p, at))) {
 			f := &p.Flows[i]
 			asked++
 			if r.Gap != "" {
@@ -97,7 +97,7 @@ func TestOtherAddressesAreGaps(t *testing.T) {
 	if !slices.ContainsFunc(p.Gaps, func(g Gap) bool { return g.What == "policy shop/by-address, ipBlock 10.0.0.3/32" }) {
 		t.Errorf("gaps %+v", p.Gaps)
 	}
-	readings := p.Read(made(v, p, func(i int) []netip.Addr { return []netip.Addr{netip.AddrFrom4([4]byte{10, 9, 0, byte(i)})} }))
+	readings := p.Read(p.Part(made(v, p, func(i int) []netip.Addr { return []netip.Addr{netip.AddrFrom4([4]byte{10, 9, 0, byte(i)})} })))
 	left := 0
 	for i, r := range readings {
 		byAddress := p.Pods[p.Flows[i].Client].Of == "batch/job" && p.Pods[p.Flows[i].Server].Of == "shop/db-0"
@@ -256,12 +256,12 @@ func TestWitness(t *testing.T) {
 	there := made(v, p, originals(v, p))
 	db := slices.IndexFunc(p.Pods, func(pod Pod) bool { return pod.Of == "shop/db-0" })
 	port := Port{corev1.ProtocolTCP, 5432}
-	if got := p.Witness(there, db, model.IPv4, port); got < 0 || p.Pods[got].Of != "shop/web" {
+	if got := p.Witness(p.Part(there), db, model.IPv4, port); got < 0 || p.Pods[got].Of != "shop/web" {
 		t.Errorf("witness %d", got)
 	}
 	there.Policies = append(there.Policies, &netv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: p.Pods[db].Namespace, Name: "none"}})
 	there.Policies = slices.DeleteFunc(there.Policies, func(policy *netv1.NetworkPolicy) bool { return policy.Name == "db" })
-	if got := p.Witness(there, db, model.IPv4, port); got != -1 {
+	if got := p.Witness(p.Part(there), db, model.IPv4, port); got != -1 {
 		t.Errorf("nobody may, and %s is a witness", p.Pods[got].Of)
 	}
 }

@@ -81,6 +81,20 @@ func sampleMigration() (*v1.MigrationRun, *v1.MigrationSummary) {
 	return run, &sum
 }
 
+func sampleAudit() *v1.AuditRun {
+	flow := v1.AuditFlow{Client: "shop/web", ClientCount: 3, Server: "shop/db", ServerCount: 1, ClientPod: "netassay-1-s1/web-1", ServerPod: "netassay-1-s1/db-2", Family: "IPv4", Protocol: "TCP", Port: 5432, Want: "Allow", Outcome: v1.Pass}
+	wrong, other, unproved := flow, flow, flow
+	wrong.Want, wrong.Outcome, wrong.Kind, wrong.Reason, wrong.Evidence = "Deny", v1.Fail, v1.Leak, "wants Deny, still Connected", "Connected in 0.3 ms"
+	other.Outcome, other.Reason = v1.Skipped, "between the probe pods it is Deny"
+	unproved.Outcome, unproved.Reason = v1.Inconclusive, "did not connect before the policies were there"
+	return &v1.AuditRun{
+		AuditConditions: v1.AuditConditions{Cluster: "prod", Engine: "none", Seed: 7, Pods: 2, Certainty: 0.95, Started: begun, Finished: begun.Add(time.Minute), Acked: begun.Add(time.Second)},
+		Flows:           []v1.AuditFlow{flow, wrong, other, unproved},
+		Strata:          []v1.AuditStratum{{Verdict: "Allow", Pairs: 20, Asked: 2, AtMost: 15}, {Verdict: "Deny", Asked: 1, Pairs: 9, Wrong: 1, AtMost: 9}, {Verdict: v1.AllPairs, Pairs: 29, Asked: 3, Wrong: 1, AtMost: 24}},
+		Gaps:            []v1.AuditGap{{What: "SCTP", Why: "raw packets"}}, Notes: []string{"slow"},
+	}
+}
+
 // experiments are a run of each kind, with its figures.
 func experiments() map[string]struct {
 	run v1.Experiment
@@ -101,7 +115,7 @@ func experiments() map[string]struct {
 			Found:          []v1.FoundCase{{Engine: "reference", Name: "7-2", File: "7-2.txtar", Wrong: "x/a reaches y/b", Confirmed: true, Plays: 9}},
 			Notes:          []string{"slow"},
 		}, nil},
-		"migration": {changed, measured},
+		"migration": {changed, measured}, "audit": {sampleAudit(), nil},
 		"check": {&v1.CheckRun{
 			CheckConditions: v1.CheckConditions{Engine: "none", Cluster: "lab", Started: begun, Finished: begun.Add(time.Minute)},
 			Steps:           []v1.CheckStep{{Title: "silent", Command: "/agnhost connect", OK: true, Attempts: 2, Seconds: 1}, {Title: "TIMEOUT", Command: "/agnhost connect", Output: "", Attempts: 20, Seconds: 20}},
@@ -137,7 +151,7 @@ func TestEveryExperimentHasAPage(t *testing.T) {
 			}
 		})
 	}
-	for _, empty := range []v1.Experiment{&v1.Run{}, &v1.ScaleData{}, &v1.ChaosRun{}, &v1.FuzzRun{}, &v1.CheckRun{}, &v1.MigrationRun{}} {
+	for _, empty := range []v1.Experiment{&v1.Run{}, &v1.ScaleData{}, &v1.ChaosRun{}, &v1.FuzzRun{}, &v1.CheckRun{}, &v1.MigrationRun{}, &v1.AuditRun{}} {
 		var b strings.Builder
 		if err := Write(&b, empty, nil, State{At: begun}); err != nil {
 			t.Errorf("%T that has seen nothing: %v", empty, err)

@@ -39,6 +39,8 @@ func Write(w io.Writer, run v1.Experiment, sum any, s State) error {
 	case *v1.MigrationRun:
 		figures, _ := sum.(*v1.MigrationSummary)
 		d = migration(r, figures, s)
+	case *v1.AuditRun:
+		d = audit(r, s)
 	case *v1.CheckRun:
 		d = check(r, s)
 	default:

@@ -42,6 +42,7 @@ var documents = map[Name]struct {
 	SummaryChaos:       {"summary.json of a chaos run", reflect.TypeFor[v1.ChaosSummary]()},
 	SummaryScale:       {"summary.json of a scale run", reflect.TypeFor[v1.ScaleSummary]()},
 	SummaryMigration:   {"summary.json of a change of engine", reflect.TypeFor[v1.MigrationSummary]()},
+	SummaryAudit:       {"summary.json of an audit", reflect.TypeFor[v1.AuditSummary]()},
 	SummaryFuzz:        {"summary.json of a run of drawn cases", reflect.TypeFor[v1.FuzzSummary]()},
 }
 

@@ -33,6 +33,7 @@ const (
 	SummaryScale       Name = "summary-scale"
 	SummaryFuzz        Name = "summary-fuzz"
 	SummaryMigration   Name = "summary-migration"
+	SummaryAudit       Name = "summary-audit"
 )
 
 func (n Name) file() string { return string(n) + ".schema.json" }
@@ -62,6 +63,8 @@ func Of(run v1.Experiment) (summary, conditions Name) {
 		return SummaryFuzz, ""
 	case *v1.MigrationRun:
 		return SummaryMigration, ""
+	case *v1.AuditRun:
+		return SummaryAudit, ""
 	}
 	return "", ""
 }

@@ -54,6 +54,8 @@ func (r *Run) Record(record v1.Record) {
 		r.begin(v.Started, (*Run).chaos)
 	case *v1.MigrationConditions:
 		r.begin(v.Started, (*Run).migration)
+	case *v1.AuditConditions:
+		r.begin(v.Started, (*Run).audit)
 	case *v1.ScaleConditions:
 		r.begin(v.Started, (*Run).scale)
 	case *v1.CheckConditions:
@@ -77,6 +79,11 @@ func (r *Run) count(record v1.Record) {
 	case *v1.FoundCase:
 		r.found++
 	case *v1.Cell:
+		r.cells++
+		if v.Outcome == v1.Fail {
+			r.wrong++
+		}
+	case *v1.AuditFlow:
 		r.cells++
 		if v.Outcome == v1.Fail {
 			r.wrong++
@@ -188,6 +195,14 @@ func (r *Run) migration(now time.Time) line {
 	var l line
 	l.count(v1.Fail, int(r.bad), "wrong packet+")
 	l.where(r.at)
+	l.add("", "%s", Clock(now.Sub(r.began)))
+	return l
+}
+
+func (r *Run) audit(now time.Time) line {
+	var l line
+	l.add("", "%s", number(r.cells, "flow+"))
+	l.count(v1.Fail, r.wrong, "wrong")
 	l.add("", "%s", Clock(now.Sub(r.began)))
 	return l
 }

@@ -94,6 +94,9 @@ func TestOtherExperiments(t *testing.T) {
 		{"migration", []v1.Record{
 			&v1.MigrationConditions{Started: start}, &v1.Fault{Phase: "stop a"}, &v1.Exposure{Count: 3},
 		}, "!3 wrong packets! · stop a · 1m00s"},
+		{"audit", []v1.Record{
+			&v1.AuditConditions{Started: start}, &v1.AuditFlow{Outcome: v1.Pass}, &v1.AuditFlow{Outcome: v1.Fail},
+		}, "2 flows · !1 wrong! · 1m00s"},
 		{"check", []v1.Record{
 			&v1.CheckConditions{Started: start}, &v1.CheckStep{OK: true}, &v1.CheckStep{},
 		}, "2 steps · !1 not as the page says! · 1m00s"},

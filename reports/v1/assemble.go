@@ -28,6 +28,8 @@ func Begin(r Record) Experiment {
 		return &FuzzRun{}
 	case *MigrationConditions, *Watch, *Exposure, *Leftover, *Watched:
 		return &MigrationRun{}
+	case *AuditConditions, *AuditFlow, *AuditStratum, *AuditGap:
+		return &AuditRun{}
 	}
 	return nil
 }

@@ -25,6 +25,7 @@ const (
 	KindScale       RecordKind = "scale-run"       // ScaleConditions
 	KindFuzz        RecordKind = "fuzz-run"        // FuzzConditions
 	KindMigration   RecordKind = "migration-run"   // MigrationConditions
+	KindAudit       RecordKind = "audit-run"       // AuditConditions
 	KindNight       RecordKind = "night"           // NightConditions, of a history's files
 
 	KindCase     RecordKind = "case"      // Case, its steps without cells
@@ -49,6 +50,9 @@ const (
 	KindExposure RecordKind = "exposure"  // Exposure
 	KindLeftover RecordKind = "leftover"  // Leftover
 	KindWatched  RecordKind = "watched"   // Watched, when it is over
+	KindFlow     RecordKind = "flow"      // AuditFlow
+	KindStratum  RecordKind = "stratum"   // AuditStratum, when all is judged
+	KindGap      RecordKind = "gap"       // AuditGap
 	KindNote     RecordKind = "note"      // Note
 	KindVerdict  RecordKind = "verdict"   // Conclusion, the last
 )
@@ -76,6 +80,10 @@ func (*ChaosConditions) recordKind() RecordKind     { return KindChaos }
 func (*ScaleConditions) recordKind() RecordKind     { return KindScale }
 func (*FuzzConditions) recordKind() RecordKind      { return KindFuzz }
 func (*MigrationConditions) recordKind() RecordKind { return KindMigration }
+func (*AuditConditions) recordKind() RecordKind     { return KindAudit }
+func (*AuditFlow) recordKind() RecordKind           { return KindFlow }
+func (*AuditStratum) recordKind() RecordKind        { return KindStratum }
+func (*AuditGap) recordKind() RecordKind            { return KindGap }
 func (*Watch) recordKind() RecordKind               { return KindWatch }
 func (*Exposure) recordKind() RecordKind            { return KindExposure }
 func (*Leftover) recordKind() RecordKind            { return KindLeftover }
@@ -106,7 +114,7 @@ func (*Conclusion) recordKind() RecordKind          { return KindVerdict }
 // kinds that hold something else.
 func (k RecordKind) Experiment() string {
 	switch k {
-	case KindConformance, KindCheck, KindChaos, KindScale, KindFuzz, KindMigration:
+	case KindConformance, KindCheck, KindChaos, KindScale, KindFuzz, KindMigration, KindAudit:
 		return strings.TrimSuffix(string(k), "-run")
 	default:
 		return ""
@@ -120,6 +128,7 @@ func Blanks() []Record {
 		&Reading{}, &Point{}, &Void{}, &Phase{}, &Fault{}, &Finding{}, &Sentinel{}, &Backend{}, &Note{}, &Conclusion{},
 		&FuzzConditions{}, &PlayedCase{}, &FoundCase{}, &NightConditions{}, &NightRun{}, &Metric{},
 		&MigrationConditions{}, &Watch{}, &Exposure{}, &Leftover{}, &Watched{},
+		&AuditConditions{}, &AuditFlow{}, &AuditStratum{}, &AuditGap{},
 	}
 }
 

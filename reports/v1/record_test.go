@@ -22,6 +22,7 @@ func each() []Record {
 		&Metric{Name: "netassay_nightly_cells", Labels: map[string]string{"engine": "none"}, Value: 0.5, N: 3},
 		&MigrationConditions{From: "a", To: "b", Rolling: true}, &Watch{Node: "n", Flows: 2}, &Exposure{Node: "n", What: Leaked, Count: 3, From: 1, To: 2},
 		&Leftover{Engine: "a", Kind: "set", Count: 11, Names: []string{"x"}}, &Watched{Seconds: 2},
+		&AuditConditions{Cluster: "c", Seed: 7}, &AuditFlow{Client: "a/b", Outcome: Fail, Kind: Leak}, &AuditStratum{Verdict: "Deny", Pairs: 9, AtMost: 3}, &AuditGap{What: "SCTP"},
 		&Note{Text: "two\nlines"}, &Conclusion{Verdict: VerdictVoid, Reasons: []string{"r"}},
 	}
 }
@@ -45,8 +46,8 @@ func TestRecordsRoundTrip(t *testing.T) {
 		}
 		kinds[want.recordKind()] = true
 	}
-	if len(kinds) != 31 {
-		t.Errorf("%d kinds of records, want 31: is one missing here, or used twice?", len(kinds))
+	if len(kinds) != 35 {
+		t.Errorf("%d kinds of records, want 35: is one missing here, or used twice?", len(kinds))
 	}
 }
 
@@ -58,7 +59,7 @@ func TestKindsNameTheirExperiment(t *testing.T) {
 			got[KindOf(r)] = name
 		}
 	}
-	want := map[RecordKind]string{KindConformance: "conformance", KindCheck: "aks-check", KindChaos: "chaos", KindScale: "scale", KindFuzz: "fuzz", KindMigration: "migration"}
+	want := map[RecordKind]string{KindConformance: "conformance", KindCheck: "aks-check", KindChaos: "chaos", KindScale: "scale", KindFuzz: "fuzz", KindMigration: "migration", KindAudit: "audit"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

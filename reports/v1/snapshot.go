@@ -26,6 +26,8 @@ func Snapshot(run Experiment) Experiment {
 		return new(*r)
 	case *MigrationRun:
 		return new(*r)
+	case *AuditRun:
+		return new(*r)
 	case *ScaleData:
 		s := *r
 		s.Samples = slices.Clone(r.Samples) // a record may make them void
