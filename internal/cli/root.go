@@ -61,6 +61,7 @@ into a cache; later ones start in seconds.`,
   netassay reach -f deploy/                # who can talk to whom by your own policies
   netassay assert -f manifests             # your own policies: do they say what you mean?
   netassay migrate check -f manifests --from azure-npm --to cilium # will they still?
+  netassay audit --context prod            # does your cluster do what they say?
   netassay lab up                          # a cluster to play with; kubectl works`,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
@@ -87,6 +88,7 @@ into a cache; later ones start in seconds.`,
 		newReach(stdio),
 		newExplain(stdio),
 		newAssert(stdio),
+		newAudit(stdio),
 		newCases(stdio),
 		newEngines(stdio),
 		newSonobuoy(stdio),

@@ -32,7 +32,7 @@ func pure() []string {
 		"./enforcer/plan", "./enforcer/render", "./enforcer/cidr", "./enforcer/match",
 		"./enforcer/hns", "./enforcer/hnssim", "./enforcer/iptsim", "./model/gen", "./reports/v1", "./reports/diff", "./reports/page", "./reports/published", "./reports/render", "./reports/schema", "./reports/status", "./reports/metrics", "./reports/trend", "./reports/trendpage", "./reports/trend/changepoint",
 		"./scale/profile", "./scale/load", "./scale/stats", "./scale/compare", "./scale/summary",
-		"./reach/assert", "./reach/assert/packets", "./reach/diff", "./reach/explain", "./reach/inventory", "./reach/matrix", "./reach/migrate", "./reach/mutate", "./reach/snapshot", "./reach/tell",
+		"./reach/assert", "./reach/assert/packets", "./reach/diff", "./reach/explain", "./reach/inventory", "./reach/matrix", "./reach/migrate", "./reach/mutate", "./reach/shadow", "./reach/snapshot", "./reach/tell",
 	}
 }
 

@@ -93,8 +93,8 @@ func experiments() []directory {
 		{name: "reach", sees: append(below, "suites"), rows: [][]string{
 			{"reach/inventory"},
 			{"reach/live", "reach/manifests", "reach/matrix", "reach/snapshot"},
-			{"reach/diff", "reach/explain", "reach/tell"},
-			{"reach/migrate"},
+			{"reach/diff", "reach/explain", "reach/shadow", "reach/tell"},
+			{"reach/audit", "reach/migrate"},
 			{"reach/assert"},
 			{"reach/assert/files", "reach/mutate"},
 			{"reach/assert/packets"},

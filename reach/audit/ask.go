@@ -101,9 +101,7 @@ func (k *asker) targets(calls []call) []probe.Target {
 // would say nothing.
 func (k *asker) before(ctx context.Context) error {
 	left, last, err := k.open(ctx, k.asked)
-	for _, a := range left {
-		a.outcome, a.reason = v1.Inconclusive, "did not connect before the policies were there: "+told(last[a.call()])
-	}
+	unopened(left, last, "before the policies were there", err)
 	return err
 }
 
@@ -114,10 +112,18 @@ func (k *asker) after(ctx context.Context) error {
 		return a.outcome != v1.Pass && a.outcome != v1.Fail || a.judgement.Seen == judge.Connected
 	})
 	left, last, err := k.open(ctx, silent)
-	for _, a := range left {
-		a.outcome, a.reason = v1.Inconclusive, "did not connect again once the policies were gone: "+told(last[a.call()])
-	}
+	unopened(left, last, "again once the policies were gone", err)
 	return err
+}
+
+// unopened says of flows that did not connect that nothing is proved of them.
+func unopened(left []*asked, last map[call]probe.Observation, when string, stopped error) {
+	for _, a := range left {
+		a.outcome, a.reason = v1.Inconclusive, "did not connect "+when+": "+told(last[a.call()])
+		if stopped != nil {
+			a.outcome, a.reason = v1.Unfinished, "the run was stopped before it had connected "+when
+		}
+	}
 }
 
 // open asks until all have connected, or the deadline is over, and gives those that have not.
