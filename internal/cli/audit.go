@@ -55,8 +55,8 @@ Without --yes it reads only, prints what it would do, and creates nothing. Packe
 own pods alone: yours are neither asked nor changed. docs/audit.md has what it can't say.
 
 Exit code 0: every flow is as the policies say. 1: some are not. 2: it could not be done, or of some
-flow nothing was proved. 130: interrupted; all is deleted then too. netassay clean --provider
-existing deletes what a killed run has left.`,
+flow nothing was proved. 130: interrupted; all is deleted then too. netassay clean
+--context deletes what a killed run has left.`,
 		Example: `  netassay audit --context prod                    # what it would do
   netassay audit --context prod --yes
   netassay audit -n shop,batch --max-pods 20 --yes

@@ -58,6 +58,14 @@ type theirs struct {
 
 func newCluster(t *testing.T) *theirs {
 	t.Helper()
+	f := bareCluster(t)
+	f.enforce(t)
+	return f
+}
+
+// bareCluster has no engine.
+func bareCluster(t *testing.T) *theirs {
+	t.Helper()
 	sandbox.Require(t)
 	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
 		if os.Getenv("CI") == "true" {
@@ -75,15 +83,20 @@ func newCluster(t *testing.T) *theirs {
 	})
 	must(t, err)
 	t.Cleanup(func() { must(t, l.Close()) })
+	admin, err := kubernetes.NewForConfig(l.REST())
+	must(t, err)
+	return &theirs{l, admin}
+}
+
+// enforce starts the reference engine on all nodes.
+func (f *theirs) enforce(t *testing.T) {
+	t.Helper()
 	entry, err := registry.Lookup("reference")
 	must(t, err)
 	engine, err := entry.Build(t.Context(), binaries.Own)
 	must(t, err)
-	must(t, engine.Start(t.Context(), l.EngineNodes()))
+	must(t, engine.Start(t.Context(), f.lab.EngineNodes()))
 	t.Cleanup(func() { must(t, engine.Stop(context.WithoutCancel(t.Context()))) })
-	admin, err := kubernetes.NewForConfig(l.REST())
-	must(t, err)
-	return &theirs{l, admin}
 }
 
 func must(t *testing.T, err error) {

@@ -1,10 +1,13 @@
 package audit
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
 
 	"github.com/netassay/netassay/clusters"
+	"github.com/netassay/netassay/probe/podspec"
 	"github.com/netassay/netassay/reach/shadow"
 	"github.com/netassay/netassay/suites/fixture"
 )
@@ -33,13 +36,21 @@ func Needs(p *shadow.Plan, o Objects) clusters.Needs {
 			{Name: "create", Why: "the credentials of --pull-secret, in those namespaces"},
 		}})
 	}
+	needs.Samples = samples(p, o)
+	return needs
+}
+
+// samples are a pod and its namespace for each standard of Pod Security that is asked for.
+func samples(p *shadow.Plan, o Objects) []clusters.Sample {
+	var out []clusters.Sample
+	tried := map[string]bool{}
 	for _, n := range p.Namespaces {
-		for i := range p.Pods {
-			if p.Pods[i].Namespace == n.Name {
-				needs.Samples = append(needs.Samples, clusters.Sample{Namespace: o.namespace(p.ID, n), Pod: o.pod(p.ID, &p.Pods[i])})
-				break
-			}
+		standard := n.Labels[podspec.EnforceLabel]
+		i := slices.IndexFunc(p.Pods, func(pod shadow.Pod) bool { return pod.Namespace == n.Name })
+		if i >= 0 && !tried[standard] {
+			tried[standard] = true
+			out = append(out, clusters.Sample{Namespace: o.namespace(p.ID, n), Pod: o.pod(p.ID, &p.Pods[i])})
 		}
 	}
-	return needs
+	return out
 }
