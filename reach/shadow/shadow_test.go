@@ -336,3 +336,17 @@ func TestBoundHoldsAsOftenAsItSays(t *testing.T) {
 		t.Errorf("nothing was asked, and at most %d of 300 are wrong", got)
 	}
 }
+
+// The plan says what stands for what, what is sent at most and what is left out.
+func TestTable(t *testing.T) {
+	p := planned(t, shop(), Options{MaxPods: 4, MaxFlows: 6, Seed: 1})
+	var b strings.Builder
+	if err := p.Table(&b, []string{"asks 6 flows"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"  shop/db-0  ", "app=web", "A run\n  asks 6 flows\n", "Deny: 1 of 1 pairs are drawn; if none is wrong, at most 0 % of them are (95 % certainty)", "  SCTP: "} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("the plan does not say %q:\n%s", want, b.String())
+		}
+	}
+}
