@@ -206,7 +206,10 @@ func (f *auditFlags) onBed(ctx context.Context, stdio IO, t *testbed.Testbed) er
 	}
 	ended := dir.Audit(&run)
 	if f.output == "json" {
-		return errors.Join(render.JSON(stdio.Out, run.Summary()), failed, ended, withCode(v1.ExitCode(run.Verdict())))
+		if err := errors.Join(render.JSON(stdio.Out, run.Summary()), failed, ended); err != nil {
+			return err
+		}
+		return withCode(v1.ExitCode(run.Verdict()))
 	}
 	return stdio.end(f.out, run.Verdict(), failed, render.AuditText(stdio.Out, &run), ended)
 }

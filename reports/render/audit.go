@@ -48,16 +48,29 @@ func (t *text) auditEvidence(f *v1.AuditFlow) {
 	t.line("")
 }
 
-// auditOthers are flows of which nothing is said, each reason with an example.
+// mostUnjudged is how many flows that were not judged are listed; the records have all.
+const mostUnjudged = 20
+
+// auditOthers are flows of which nothing is said.
 func (t *text) auditOthers(run *v1.AuditRun) {
+	listed, left := 0, 0
 	for i := range run.Flows {
-		switch f := &run.Flows[i]; f.Outcome {
-		case v1.Pass, v1.Fail:
-		case v1.Skipped:
-			t.line("not shadowed: %s: %s", f.InWords(), f.Reason)
-		default:
-			t.line("%s: %s: %s", t.paint.Doubtful("not proved"), f.InWords(), f.Reason)
+		f := &run.Flows[i]
+		if f.Outcome == v1.Pass || f.Outcome == v1.Fail {
+			continue
 		}
+		if listed++; listed > mostUnjudged {
+			left++
+			continue
+		}
+		what := t.paint.Doubtful("not proved")
+		if f.Outcome == v1.Skipped {
+			what = "not shadowed"
+		}
+		t.line("%s: %s: %s", what, f.InWords(), f.Reason)
+	}
+	if left > 0 {
+		t.line("%d more were not judged", left)
 	}
 }
 
