@@ -206,12 +206,9 @@ func (p *FakeCluster) Verdict(k Cell) (d oracle.Decision, ok bool) {
 			r.Destinations = append(r.Destinations, netip.AddrPortFrom(node, port))
 		}
 	}
-	front := p.front(k.Server)
-	switch {
-	case front != nil && front.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal:
-	case k.Path == PathNodePort: // the server's own node is an exception, whatever its address
-		r.Sources = []netip.Addr{own}
-	default:
+	// The server's own node may be the source, from which all is allowed; but what it only forwards
+	// was not sent by it, and engines that tell these apart see a stranger.
+	if front := p.front(k.Server); front == nil || front.ExternalTrafficPolicy != corev1.ServiceExternalTrafficPolicyLocal {
 		r.Sources = append(elsewhere[:len(elsewhere):len(elsewhere)], own)
 	}
 	return oracle.EvaluateRewritten(p.Snapshot, f, r), true
