@@ -19,6 +19,9 @@ type Profile struct {
 	Title string `json:"title"` // as people call it
 	// Recognise are the agents by which a live cluster shows that it has the engine.
 	Recognise []Trace `json:"recognise"`
+	// APIGroups are those of the resources that it brings along, and that stay when it is taken away
+	// without them.
+	APIGroups []string `json:"apiGroups,omitempty"`
 	// Unsupported is what its own documentation says that it lacks.
 	Unsupported []Lack `json:"unsupported,omitempty"`
 	// Undefined is what it does where the API leaves the choice.

@@ -69,6 +69,20 @@ func (r *roll) line(ctx context.Context) string {
 	return strings.Join(all, "; ")
 }
 
+// orphans records what is left in the API of engines that are no longer there.
+func (r *roll) orphans(ctx context.Context) {
+	if r.cluster == nil {
+		return
+	}
+	left, err := r.cluster.Orphans(ctx, registry.Profiles())
+	if err != nil {
+		r.record(&v1.Note{Text: "what engines left in the API is not known: " + err.Error()})
+	}
+	for _, o := range left {
+		r.record(&v1.Leftover{Engine: o.Engine, Kind: o.Kind, Count: len(o.Names), Names: o.Names[:min(mostNodes, len(o.Names))]})
+	}
+}
+
 // mostNodes are named in a line.
 const mostNodes = 10
 

@@ -186,6 +186,7 @@ func (f *watchFlags) onBed(ctx context.Context, stdio IO, t *testbed.Testbed) er
 	})
 	if run.Finished = time.Now().UTC(); f.bed.Provider == testbed.Existing {
 		run.To = agents.engines(context.WithoutCancel(ctx))
+		agents.orphans(context.WithoutCancel(ctx))
 	}
 	if failed != nil {
 		run.Trouble = failed.Error()

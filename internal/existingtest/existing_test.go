@@ -276,6 +276,7 @@ func TestExistingCluster(t *testing.T) {
 	t.Run("jobs", f.testJobs)
 	t.Run("rights in one namespace", f.testNamespaceAdmin)
 	t.Run("restricted pods alone", f.testRestrictedCluster)
+	t.Run("orphans", f.testOrphans)
 	t.Run("exec", f.testExec)
 	t.Run("run", f.testRun)
 	t.Run("restricted", f.testRestricted)

@@ -123,7 +123,7 @@ func exposures(run *v1.MigrationRun) Table {
 func leftovers(run *v1.MigrationRun) Table {
 	t := Table{Caption: "Left behind", Head: Columns("Node", "Engine", "What", "#How many", "Such as")}
 	for _, l := range run.Leftovers {
-		t.Rows = append(t.Rows, plain(l.Node, l.Engine, l.Kind+"s", count(l.Count), strings.Join(l.Names, ", ")))
+		t.Rows = append(t.Rows, plain(cmp.Or(l.Node, "the cluster"), l.Engine, l.Kind+"s", count(l.Count), strings.Join(l.Names, ", ")))
 	}
 	return t
 }

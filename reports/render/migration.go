@@ -25,7 +25,7 @@ func MigrationText(w io.Writer, run *v1.MigrationRun, s *v1.MigrationSummary) er
 		t.line("")
 	}
 	for _, l := range run.Leftovers {
-		t.line("%s left on %s: %d %ss (%s)", l.Engine, l.Node, l.Count, l.Kind, firstOf(l.Names[:min(3, len(l.Names))], l.Count))
+		t.line("%s left on %s: %d %ss (%s)", l.Engine, cmp.Or(l.Node, "the cluster"), l.Count, l.Kind, firstOf(l.Names[:min(3, len(l.Names))], l.Count))
 	}
 	for _, n := range run.Notes {
 		t.line("note: %s", n)

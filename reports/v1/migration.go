@@ -65,11 +65,11 @@ type Exposure struct {
 	To     time.Duration `json:"to_ns"`
 }
 
-// Leftover is what an engine that was stopped has left on a node, of one kind.
+// Leftover is what an engine that was taken away has left, of one kind: on a node, or in the API.
 type Leftover struct {
 	Engine string   `json:"engine"`
-	Node   string   `json:"node"`
-	Kind   string   `json:"kind"`  // "chain", "set" or "link"
+	Node   string   `json:"node"`  // "" in the API
+	Kind   string   `json:"kind"`  // "chain", "set" or "link"; "API resource", "held object" or "unanswered API group"
 	Count  int      `json:"count"` // of names
 	Names  []string `json:"names"` // the first of them
 }
