@@ -167,7 +167,7 @@ func (s *supervision) stop(reason string) {
 }
 
 // signal sends a signal to the process and all of its group. One that is over has no group.
-func (s *supervision) signal(sig syscall.Signal) { _ = syscall.Kill(-s.cmd.Process.Pid, sig) }
+func (s *supervision) signal(sig syscall.Signal) { _ = process.SignalGroup(s.cmd, sig) }
 
 // ending is how the process ended.
 func (s *supervision) ending() outcome.Ending {

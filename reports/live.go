@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/netassay/netassay/reports/page"
 	v1 "github.com/netassay/netassay/reports/v1"
 )
@@ -66,7 +64,7 @@ func (d *Directory) schedule() {
 func (d *Directory) nextPage() {
 	defer d.live.writing.Done()
 	runtime.LockOSThread() // for good: the thread ends with the goroutine, and its niceness with it
-	_ = unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), pageNice)
+	stepBack(pageNice)
 	d.mu.Lock()
 	run := v1.Snapshot(d.live.run)
 	d.live.news = false

@@ -8,8 +8,9 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/netassay/netassay/internal/process"
 )
 
 // docker runs one docker command to its end and returns its standard output.
@@ -19,7 +20,7 @@ type docker func(ctx context.Context, args ...string) (string, error)
 // a Ctrl-C at the terminal must not end the command that cleans up after it.
 func dockerCLI(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "docker", args...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	process.Separate(cmd)
 	cmd.WaitDelay = time.Second
 	var out, complaints bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &complaints

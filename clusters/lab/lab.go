@@ -1,3 +1,5 @@
+//go:build linux
+
 package lab
 
 import (
@@ -171,6 +173,9 @@ func (l *Lab) EngineNodes() []engines.Node {
 
 // Network gives tests the wires: pods' addresses and their reuse.
 func (l *Lab) Network() *network.Network { return l.network }
+
+// Pool hands out the addresses of the first node's pods.
+func (l *Lab) Pool() *network.Pool { return l.network.Nodes()[0].Pool() }
 
 // Died yields the error of the first of the lab's programs that ended by itself, with the
 // end of its log.

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"golang.org/x/sys/unix"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -105,21 +104,6 @@ func furnish(dir, binary string) ([]engines.Cover, error) {
 		covers = append(covers, own)
 	}
 	return covers, nil
-}
-
-// mountBPF mounts a BPF file system at dir, unless it is there already.
-func mountBPF(dir string) error {
-	var fs unix.Statfs_t
-	if err := unix.Statfs(dir, &fs); err != nil {
-		return fmt.Errorf("look at %s: %w", dir, err)
-	}
-	if fs.Type == unix.BPF_FS_MAGIC {
-		return nil
-	}
-	if err := unix.Mount("bpf", dir, "bpf", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "mode=0700"); err != nil {
-		return fmt.Errorf("mount BPF file system: %w", err)
-	}
-	return nil
 }
 
 // families are those of a node's pods.

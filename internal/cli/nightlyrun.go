@@ -12,9 +12,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
+	"github.com/netassay/netassay/internal/process"
 	"github.com/netassay/netassay/reports"
 	"github.com/netassay/netassay/reports/metrics"
 	v1 "github.com/netassay/netassay/reports/v1"
@@ -28,7 +28,7 @@ func again(ctx context.Context, stdio IO, args []string) (code int, said string,
 	cmd := exec.CommandContext(ctx, "/proc/self/exe", args...)
 	cmd.Args[0] = os.Args[0]
 	// A process group of its own: Ctrl-C reaches it once, through us, and it cleans up.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	process.Separate(cmd)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 2 * time.Minute
 	lines, w := io.Pipe()

@@ -59,7 +59,7 @@ func scaleOne(ctx context.Context, stdio IO, f scaleFlags, record func(...v1.Rec
 		cfg := f.cfg
 		cfg.Lab, cfg.Dir, cfg.Kwok = b.Cluster.(clusters.ByNode), logs, f.kwok
 		if b.Lab != nil {
-			cfg.Pool, cfg.Sandboxed = b.Lab.Network().Nodes()[0].Pool(), true
+			cfg.Pool, cfg.Sandboxed = b.Lab.Pool(), true
 		}
 		cfg.Engine, cfg.Name, cfg.Repeat = engine, t.Engine, t.Repeat
 		cfg.Judged = described.Limits != nil

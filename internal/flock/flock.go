@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // lockPoll is how often a waiting process looks whether a lock is free. flock can't wait
@@ -31,11 +29,11 @@ func Acquire(ctx context.Context, path string, done func() bool, waiting func(ho
 		return nil, fmt.Errorf("open lock: %w: set NETASSAY_CACHE to a directory that can be written", err)
 	}
 	for first := true; ; first = false {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		err := try(f, exclusive)
 		if err == nil {
 			return hold(f), nil
 		}
-		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+		if !errors.Is(err, ErrHeld) {
 			return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
 		}
 		if first {
@@ -105,13 +103,10 @@ func Take(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err == nil {
+	if err = try(f, exclusive); err == nil {
 		return f, nil
 	}
 	f.Close()
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		return nil, ErrHeld
-	}
 	return nil, err
 }
 
@@ -123,7 +118,7 @@ func Held(path string) (bool, error) {
 	}
 	defer f.Close()
 	// A shared lock, so that two commands that look don't see each other.
-	return errors.Is(unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK), nil
+	return errors.Is(try(f, shared), ErrHeld), nil
 }
 
 // StateDir is the directory for what outlives a command of this user and is of that name:

@@ -16,8 +16,9 @@ const killGrace = 5 * time.Second
 // Begin or Output starts it; the program itself is killed when this process dies.
 func Grouped(ctx context.Context, argv ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	Separate(cmd)
+	bind(cmd)
+	cmd.Cancel = func() error { return SignalGroup(cmd, syscall.SIGKILL) }
 	cmd.WaitDelay = killGrace
 	return cmd
 }

@@ -84,7 +84,7 @@ func (g *Group) Start(spec Spec) (*Process, error) {
 	p.cmd.Env = append(os.Environ(), spec.Env...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	// A terminal's Ctrl-C is for the lab, which ends its processes in order.
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	Separate(p.cmd)
 	if err := p.start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", spec.Name, err)
 	}
@@ -103,7 +103,7 @@ func (p *Process) start() error {
 	if !p.spec.Bound {
 		return do(p.cmd.Start)
 	}
-	p.cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	bind(p.cmd)
 	_, err := bound(func() error { return do(p.cmd.Start) }, func() error {
 		<-p.done
 		return nil

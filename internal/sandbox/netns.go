@@ -1,10 +1,10 @@
+//go:build linux
+
 package sandbox
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"net"
 	"runtime"
 
 	"github.com/vishvananda/netns"
@@ -66,18 +66,6 @@ func (n *NetNS) Do(fn func() error) error {
 		}
 		return fn()
 	})
-}
-
-// DialIn opens connections from the network namespace that do runs functions in. Addresses
-// must be literal: then the dialer stays on the calling thread.
-func DialIn(do func(func() error) error) func(ctx context.Context, network, addr string) (net.Conn, error) {
-	return func(ctx context.Context, network, addr string) (conn net.Conn, err error) {
-		err = do(func() (err error) {
-			conn, err = (&net.Dialer{}).DialContext(ctx, network, addr)
-			return err
-		})
-		return conn, err
-	}
 }
 
 // Restoring runs fn, which may change the thread's namespace of that kind ("net", "uts"), and

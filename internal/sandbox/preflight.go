@@ -1,3 +1,5 @@
+//go:build linux
+
 package sandbox
 
 import (
@@ -12,14 +14,6 @@ import (
 
 	"github.com/vishvananda/netlink"
 )
-
-// Problem is a missing prerequisite and its cure, one line each.
-type Problem struct {
-	What string
-	Cure string
-}
-
-func (p Problem) String() string { return p.What + ": " + p.Cure }
 
 // Preflight looks for everything that a sandbox with packet filters needs, by trying it
 // in throw-away namespaces. No problem means that Enter will work.

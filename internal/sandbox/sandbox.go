@@ -1,3 +1,5 @@
+//go:build linux
+
 package sandbox
 
 import (
@@ -30,17 +32,6 @@ const (
 // self names the running program even when its path can't be walked by the user that it
 // runs as (go test builds into a directory of mode 0700).
 const self = "/proc/self/exe"
-
-// Options says how a sandbox is entered. The zero value is right for most programs.
-type Options struct {
-	// Args are the arguments of the worker, argv[0] first; nil means os.Args.
-	Args []string
-	// Env is added to the environment of the worker, as KEY=VALUE.
-	Env []string
-	// ExtraFiles are inherited by the worker, which gets them from the function
-	// ExtraFiles in the same order.
-	ExtraFiles []*os.File
-}
 
 // Inside reports whether this process runs inside a sandbox.
 func Inside() bool { return os.Getenv(roleVar) == roleInside }

@@ -112,10 +112,10 @@ func (a *stopAPI) Execute(ctx context.Context) error {
 		return nil
 	}
 	a.journal.fault("API server stopped for %v", a.length)
-	if err := a.signal(syscall.SIGSTOP); err != nil {
+	if err := a.signal(sigStop); err != nil {
 		return fmt.Errorf("stop the API server: %w", err)
 	}
-	if err := errors.Join(a.meanwhile(ctx), a.signal(syscall.SIGCONT)); err != nil {
+	if err := errors.Join(a.meanwhile(ctx), a.signal(sigContinue)); err != nil {
 		return err
 	}
 	a.journal.result.Done.APIOutages++

@@ -124,7 +124,7 @@ func signalAPIServer(sig syscall.Signal) error {
 	}
 	for _, p := range all {
 		if comm, err := p.Comm(); err == nil && comm == "kube-apiserver" {
-			return syscall.Kill(p.PID, sig)
+			return signal(p.PID, sig)
 		}
 	}
 	return errors.New("no kube-apiserver runs here")

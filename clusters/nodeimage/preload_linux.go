@@ -99,7 +99,7 @@ func terminate(cmd *exec.Cmd, ended <-chan error) error {
 		}
 		return nil
 	case <-time.After(containerdStop):
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		_ = process.SignalGroup(cmd, syscall.SIGKILL)
 		return fmt.Errorf("stop containerd: it took more than %s: %w", containerdStop, <-ended)
 	}
 }
