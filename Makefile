@@ -120,6 +120,15 @@ build: go-version ## Build bin/netassay, bin/enforcer and bin/probe
 	@echo "building bin/netassay, bin/enforcer and bin/probe $(VERSION)"
 	@go build -v -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/ ./cmd/netassay ./cmd/enforcer ./cmd/probe 2>&1 | hack/progress.sh netassay
 
+# Where what is built for other systems is.
+CROSS := bin/cross
+.PHONY: cross
+cross: go-version ## Build netassay for Windows and macOS, and the prober for Windows: bin/cross (minutes the first time)
+	@for what in windows/netassay windows/probe darwin/netassay; do \
+		echo "building $${what#*/} for $${what%/*}"; \
+		GOOS=$${what%/*} GOARCH=amd64 go build -v -buildvcs=false -ldflags '$(LDFLAGS)' -o $(CROSS)/$${what%/*}/ ./cmd/$${what#*/} 2>&1 | hack/progress.sh "$${what#*/} for $${what%/*}"; \
+	done
+
 .PHONY: image
 image: build ## Build the enforcer's image without a registry: bin/enforcer-image.tar
 	go run ./hack/make image bin/enforcer '$(VERSION)' bin/enforcer-image.tar bin/enforcer-root.tar
