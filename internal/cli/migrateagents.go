@@ -2,13 +2,13 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
 	"github.com/netassay/netassay/clusters/existing"
 	"github.com/netassay/netassay/engines/registry"
 	"github.com/netassay/netassay/probe"
+	"github.com/netassay/netassay/reports/render"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/testbed"
 )
@@ -62,7 +62,7 @@ func (r *roll) line(ctx context.Context) string {
 		case err != nil:
 			text += ": " + err.Error()
 		case len(nodes) > 0:
-			text += ": no agent is ready on " + firstOf(nodes)
+			text += ": no agent is ready on " + render.FirstOf(nodes, mostNodes, len(nodes))
 		}
 		all = append(all, text)
 	}
@@ -85,13 +85,6 @@ func (r *roll) orphans(ctx context.Context) {
 
 // mostNodes are named in a line.
 const mostNodes = 10
-
-func firstOf(nodes []string) string {
-	if len(nodes) <= mostNodes {
-		return strings.Join(nodes, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(nodes[:mostNodes], ", "), len(nodes)-mostNodes)
-}
 
 // until calls the roll until over or ctx is done.
 func (r *roll) until(ctx context.Context, over <-chan time.Time) {

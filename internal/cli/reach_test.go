@@ -49,6 +49,7 @@ func TestReach(t *testing.T) {
 		{[]string{"snapshot", "diff", whole, exampleShop}, exitPass, "0 changes gained flows, 0 lost some"},
 		{[]string{"snapshot", "diff", whole, more}, exitFail, "shop/x"},
 		{[]string{"snapshot", "diff", more, whole}, exitFail, "lost"},
+		{[]string{"snapshot", "diff", whole, more, "-o", "html"}, exitFail, "<!doctype html>"},
 		{[]string{"snapshot", "diff", hidden, again}, exitBroken, "have no pods in common: redacted snapshots need the same --redact-key-file"},
 	} {
 		code, out, errs := run(t, tc.args...)
@@ -93,6 +94,9 @@ func TestReachBadInput(t *testing.T) {
 		{"snapshot -f x -o y --redact --redact-key-file " + junk, "read --redact-key-file: " + junk + " has 12 bytes: give at least 16, as head -c 32 /dev/urandom makes"},
 		{"snapshot diff x", "got 1 snapshots: give two, netassay snapshot diff BEFORE AFTER"},
 		{"snapshot diff /nonexistent x", "/nonexistent: there is no such file: give what netassay snapshot wrote, or manifests"},
+		{"snapshot diff x y -o page", `unknown output format "page": valid are text, html, json`},
+		{"snapshot diff x y --engine calico", "--engine is for packets: give --live too"},
+		{"snapshot diff x y --live -o html", "-o html is for what is judged on paper: the result directory of --live has a page and JSON"},
 		{"explain -f " + exampleShop + " a b", "got 2 arguments: give three, netassay explain FROM TO PORT"},
 		{"explain -f " + exampleShop + " shop/web shop/db 0", `port "0" is not like 8080 or 53/UDP, with a number from 1 to 65535`},
 		{"explain -f " + exampleShop + " shop/web shop/db sqll", `unknown port of shop/db "sqll": did you mean sql?`},

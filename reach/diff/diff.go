@@ -28,7 +28,7 @@ type Report struct {
 	Compared int      `json:"compared"`           // pairs that are in both
 	Changes  []Change `json:"changes,omitempty"`
 
-	after *matrix.Matrix
+	before, after *matrix.Matrix
 }
 
 // Policy is one that differs between the two.
@@ -70,7 +70,7 @@ func Between(before, after *inventory.Inventory) *Report {
 		old:    byName(before), new: byName(after), spaces: map[string][]string{},
 		r: &Report{Kind: "netassay-snapshot-diff", Version: Version},
 	}
-	d.r.after = d.after
+	d.r.before, d.r.after = d.before, d.after
 	d.policies()
 	d.classes()
 	for from := range d.after.Classes {

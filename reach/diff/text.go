@@ -7,20 +7,31 @@ import (
 	"text/tabwriter"
 
 	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/reports/render"
 )
 
 // mostRows is how many changes are told to people; JSON has all.
 const mostRows = 500
 
+// mostNames is how many groups of one state are named in a line.
+const mostNames = 10
+
+// What becomes of flows.
+const (
+	gained = "gained"
+	lost   = "lost"
+	other  = "other" // left open by the API on one side, and not allowed on the other
+)
+
 // Word is what became of the flows.
 func (c *Change) Word() string {
 	switch {
 	case c.After == model.Allow:
-		return "gained"
+		return gained
 	case c.Before == model.Allow:
-		return "lost"
+		return lost
 	}
-	return "other"
+	return other
 }
 
 // Count is how many changes have a word.
@@ -47,7 +58,7 @@ func (r *Report) Text(w io.Writer) error {
 		names []string
 	}{{"only before", r.Gone}, {"only after", r.New}} {
 		if len(side.names) > 0 {
-			fmt.Fprintf(w, "%s: %s\n", side.what, shortened(side.names))
+			fmt.Fprintf(w, "%s: %s\n", side.what, render.FirstOf(side.names, mostNames, len(side.names)))
 		}
 	}
 	if len(r.Changes) > 0 {
@@ -55,16 +66,16 @@ func (r *Report) Text(w io.Writer) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(w, "%d pairs compared: %d changes gained flows, %d lost some, %d other\n", r.Compared, r.Count("gained"), r.Count("lost"), r.Count("other"))
+	_, err := fmt.Fprintf(w, "%d pairs compared: %d changes gained flows, %d lost some, %d other\n", r.Compared, r.Count(gained), r.Count(lost), r.Count(other))
 	return err
 }
 
-func shortened(names []string) string {
-	const most = 10
-	if len(names) <= most {
-		return strings.Join(names, ", ")
+// by names the policies that make the difference.
+func (c *Change) by() string {
+	if len(c.By) == 0 {
+		return "several together, or labels"
 	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	return strings.Join(c.By, ", ")
 }
 
 func (r *Report) table(w io.Writer) error {
@@ -72,11 +83,7 @@ func (r *Report) table(w io.Writer) error {
 	fmt.Fprintln(tw, "CHANGE\tFROM\tTO\tPORTS\tBEFORE\tAFTER\tBY")
 	for i := range r.Changes[:min(len(r.Changes), mostRows)] {
 		c := &r.Changes[i]
-		by := strings.Join(c.By, ", ")
-		if by == "" {
-			by = "several together, or labels"
-		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Word(), c.From, c.To, c.Ports, c.Before, c.After, by)
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Word(), c.From, c.To, c.Ports, c.Before, c.After, c.by())
 	}
 	if err := tw.Flush(); err != nil {
 		return err

@@ -189,6 +189,27 @@ func (m *Matrix) AskOf(f Flow, policies []*netv1.NetworkPolicy) (egress, ingress
 	return egress, ingress, true
 }
 
+// Names are the ends of a flow as expectations call them: "shop/web-0", "world:203.0.113.7". ok is
+// false when there is no such flow, or an end is a node.
+func (m *Matrix) Names(f Flow) (client, server string, ok bool) {
+	a, b, ok := m.endsOf(f.From, f.To, f.Family)
+	client, server = a.name(m.Classes[f.From].Kind), b.name(m.Classes[f.To].Kind)
+	return client, server, ok && client != "" && server != ""
+}
+
+func (e end) name(k Kind) string {
+	switch k {
+	case Pods:
+		if e.pod == nil {
+			return ""
+		}
+		return e.pod.Key()
+	case World:
+		return "world:" + e.addr.String()
+	}
+	return ""
+}
+
 // ask asks the oracle in a state that has these two ends and policies, and nothing else.
 func (m *Matrix) ask(client, server end, f Flow, policies []*netv1.NetworkPolicy) (egress, ingress oracle.Decision) {
 	s := model.Snapshot{Policies: policies}

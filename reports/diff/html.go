@@ -95,11 +95,7 @@ func (r *Report) summary() []page.Block {
 		names []string
 	}{{"base", r.OnlyBase}, {"head", r.OnlyHead}} {
 		if n := len(only.names); n > 0 {
-			t := page.Table{Caption: fmt.Sprintf("Played in %s only: %s", only.side, plural(n, "case")), Head: page.Columns("Case"), Fold: n > 3}
-			for _, name := range only.names {
-				t.Rows = append(t.Rows, []page.Cell{{Text: name}})
-			}
-			blocks = append(blocks, t)
+			blocks = append(blocks, page.List(fmt.Sprintf("Played in %s only: %s", only.side, plural(n, "case")), "Case", only.names, true))
 		}
 	}
 	return blocks
@@ -173,9 +169,5 @@ func (r *Report) notes() []page.Block {
 	if len(r.Notes) == 0 {
 		return nil
 	}
-	t := page.Table{Caption: "Notes", Head: page.Columns("Note")}
-	for _, n := range r.Notes {
-		t.Rows = append(t.Rows, []page.Cell{{Text: n}})
-	}
-	return []page.Block{t}
+	return []page.Block{page.List("Notes", "Note", r.Notes, false)}
 }

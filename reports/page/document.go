@@ -98,6 +98,16 @@ func Columns(names ...string) []Column {
 	return out
 }
 
+// List is a table of one column; one of more than a few lines is folded where that is asked for.
+func List(caption, head string, lines []string, fold bool) Table {
+	const few = 3
+	t := Table{Caption: caption, Head: Columns(head), Fold: fold && len(lines) > few}
+	for _, l := range lines {
+		t.Rows = append(t.Rows, []Cell{{Text: l}})
+	}
+	return t
+}
+
 // Cell is what stands in a table.
 type Cell struct {
 	Text string

@@ -25,7 +25,7 @@ func MigrationText(w io.Writer, run *v1.MigrationRun, s *v1.MigrationSummary) er
 		t.line("")
 	}
 	for _, l := range run.Leftovers {
-		t.line("%s left on %s: %d %ss (%s)", l.Engine, cmp.Or(l.Node, "the cluster"), l.Count, l.Kind, firstOf(l.Names[:min(3, len(l.Names))], l.Count))
+		t.line("%s left on %s: %d %ss (%s)", l.Engine, cmp.Or(l.Node, "the cluster"), l.Count, l.Kind, FirstOf(l.Names, 3, l.Count))
 	}
 	for _, n := range run.Notes {
 		t.line("note: %s", n)
@@ -48,15 +48,6 @@ func changeOf(run *v1.MigrationRun) string {
 		return "watch"
 	}
 	return run.From + " to " + run.To
-}
-
-// firstOf lists names, of which there may be more.
-func firstOf(names []string, count int) string {
-	list := strings.Join(names, ", ")
-	if count > len(names) {
-		list += ", …"
-	}
-	return list
 }
 
 // migrationRows is a row for each watch, with times since the run started.

@@ -18,8 +18,8 @@ import (
 
 // What one case can have: more pods or ports take longer than anybody waits for.
 const (
-	mostPods  = 24
-	mostPorts = 24
+	MostPods  = 24
+	MostPorts = 24
 )
 
 // Name is that of the case.
@@ -50,8 +50,8 @@ func New(plan *assert.Plan) (*Play, error) {
 	}
 	p.surroundings()
 	pods := plan.Pods()
-	if len(pods) > mostPods || len(p.Case.Probes) > mostPorts {
-		return nil, fmt.Errorf("the expectations speak of %d pods and %d ports, and one lab plays %d and %d at most: give fewer, by -f or by narrower lines", len(pods), len(p.Case.Probes), mostPods, mostPorts)
+	if len(pods) > MostPods || len(p.Case.Probes) > MostPorts {
+		return nil, fmt.Errorf("the expectations speak of %d pods and %d ports, and one lab plays %d and %d at most: give fewer, by -f or by narrower lines", len(pods), len(p.Case.Probes), MostPods, MostPorts)
 	}
 	p.Case.Steps = []cases.Step{
 		{Name: "pods", Do: p.creations(plan, pods)},

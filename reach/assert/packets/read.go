@@ -38,14 +38,14 @@ type cellKey struct {
 	port                             uint16
 }
 
-// Read finds the flows in what a run saw of the case's last step.
+// Read finds the flows in what a run saw of the last step of the case, among others that it played.
 func (p *Play) Read(run *v1.Run) *Live {
 	l := &Live{Engine: strings.TrimSpace(run.Engine + " " + run.EngineVersion), Left: len(p.left), Wrong: []Flow{}}
 	seen := map[cellKey]*v1.Cell{}
 	for i := range run.Cases {
 		steps := run.Cases[i].Steps
 		for j := range steps {
-			if steps[j].Name != p.Case.Steps[len(p.Case.Steps)-1].Name {
+			if run.Cases[i].Name != p.Case.Name || steps[j].Name != p.Case.Steps[len(p.Case.Steps)-1].Name {
 				continue
 			}
 			for k := range steps[j].Cells {
