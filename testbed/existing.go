@@ -8,6 +8,7 @@ import (
 	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/clusters/existing"
 	"github.com/netassay/netassay/engines/registry"
+	"github.com/netassay/netassay/probe/podspec"
 )
 
 func openExisting(ctx context.Context, o Options, log Log, t *Testbed) error {
@@ -20,12 +21,16 @@ func openExisting(ctx context.Context, o Options, log Log, t *Testbed) error {
 	}
 	c, err := existing.Open(ctx, existing.Options{
 		Kubeconfig: o.Kubeconfig, Context: o.Context, Registry: o.Registry, Images: o.Images,
-		Families: o.Families, Tolerations: tolerated,
+		Families: o.Families, Tolerations: tolerated, NodeOS: o.NodeOS,
 	})
 	if err != nil {
 		return err
 	}
-	log.Say("engines: " + existing.Believed(c.Engines(ctx, registry.Profiles())))
+	profiles := registry.Profiles()
+	if o.NodeOS == podspec.Windows {
+		profiles = registry.OnWindows()
+	}
+	log.Say("engines: " + existing.Believed(c.Engines(ctx, profiles)))
 	t.Cluster, t.WasThere, t.Containers = c, true, true
 	t.Preflight = func(ctx context.Context, needs clusters.Needs) (lines []string, fatal bool) {
 		problems := c.Preflight(ctx, needs)

@@ -56,6 +56,7 @@ type Options struct {
 	Kubeconfig, Context string            // by kubectl's rules
 	Registry            string            // host[:port]/path with copies of the images
 	Images              map[string]string // what nodes pull, by the names agnhost, probe and enforcer
+	NodeOS              string            // of the nodes that are used: "linux", the default, or "windows"
 	Tolerate            []string          // taints of nodes that are used all the same, as kubectl writes them
 	PullSecret          string            // file in the form of .docker/config.json
 

@@ -31,6 +31,7 @@ type Cluster struct {
 	images   map[string]string
 
 	tolerations []corev1.Toleration // of taints of nodes
+	nodeOS      string              // of the nodes that are used, "" is linux
 	hasty       bool                // a request that the API server does not take is not tried again
 	inside      string              // the namespace of the pod that this runs in, "" outside of one
 }

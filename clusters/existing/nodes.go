@@ -1,6 +1,7 @@
 package existing
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -13,13 +14,14 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/probe/podspec"
 )
 
 // usable are the names of the nodes that a suite's pods can run on.
-func usable(nodes []corev1.Node, tolerations []corev1.Toleration) []string {
+func usable(nodes []corev1.Node, tolerations []corev1.Toleration, system string) []string {
 	var names []string
 	for i := range nodes {
-		if unusable(&nodes[i], tolerations) == "" {
+		if unusable(&nodes[i], tolerations, system) == "" {
 			names = append(names, nodes[i].Name)
 		}
 	}
@@ -27,11 +29,14 @@ func usable(nodes []corev1.Node, tolerations []corev1.Toleration) []string {
 	return names
 }
 
-// unusable is why a node can't hold the suite's pods, "" when it can.
-func unusable(n *corev1.Node, tolerations []corev1.Toleration) string {
-	switch {
-	case n.Status.NodeInfo.OperatingSystem != "" && n.Status.NodeInfo.OperatingSystem != "linux":
-		return "runs " + n.Status.NodeInfo.OperatingSystem + ", not linux: it is left out"
+// unusable is why a node can't hold pods of a suite for an operating system, "" when it can.
+func unusable(n *corev1.Node, tolerations []corev1.Toleration, system string) string {
+	want := cmp.Or(system, podspec.Linux)
+	switch runs := systemOf(n); {
+	case runs == podspec.Windows && want == podspec.Linux:
+		return "runs windows, not linux: it is left out; netassay verify --node-os windows looks at such nodes"
+	case runs != want:
+		return "runs " + runs + ", not " + want + ": it is left out"
 	case hollow(n):
 		return "is a hollow one of KWOK: it is left out"
 	case n.Spec.Unschedulable:
@@ -46,6 +51,9 @@ func unusable(n *corev1.Node, tolerations []corev1.Toleration) string {
 	}
 	return ""
 }
+
+// systemOf is the operating system of a node.
+func systemOf(n *corev1.Node) string { return cmp.Or(n.Status.NodeInfo.OperatingSystem, podspec.Linux) }
 
 // hollow reports whether a node only looks like one: KWOK plays its kubelet, and runs nothing.
 func hollow(n *corev1.Node) bool {

@@ -1,6 +1,7 @@
 package existing
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 
 	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/probe/podspec"
 )
 
 // node is a healthy linux node, changed by change.
@@ -78,7 +80,7 @@ func TestNodes(t *testing.T) {
 			if len(got) != lines || (lines == 1 && (!strings.HasPrefix(got[0].Line, tc.line) || got[0].Fatal)) {
 				t.Errorf("problems %v, want %q", got, tc.line)
 			}
-			if got := unusable(tc.node, tc.tolerations) == ""; got != tc.usable {
+			if got := unusable(tc.node, tc.tolerations, "") == ""; got != tc.usable {
 				t.Errorf("usable %v, want %v", got, tc.usable)
 			}
 		})
@@ -141,5 +143,38 @@ func TestFamilies(t *testing.T) {
 				t.Errorf("families (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// Where Windows nodes are asked for, these are all that is used, with the taint that they have by
+// Kubernetes' documentation; nobody wonders about the others.
+func TestWindowsNodes(t *testing.T) {
+	windows := func(n *corev1.Node) { n.Status.NodeInfo.OperatingSystem = podspec.Windows }
+	nodes := []corev1.Node{
+		*node("linux", nil), *node("plain", windows),
+		*node("kept", func(n *corev1.Node) {
+			windows(n)
+			n.Spec.Taints = []corev1.Taint{{Key: "os", Value: "windows", Effect: corev1.TaintEffectNoSchedule}}
+		}),
+		*node("other", func(n *corev1.Node) {
+			windows(n)
+			taint("team", corev1.TaintEffectNoSchedule)(n)
+		}),
+	}
+	tolerations := []corev1.Toleration{podspec.WindowsTaint()}
+	if got := usable(nodes, tolerations, podspec.Windows); !slices.Equal(got, []string{"kept", "plain"}) {
+		t.Errorf("usable are %v", got)
+	}
+	var objects []runtime.Object
+	for i := range nodes {
+		objects = append(objects, &nodes[i])
+	}
+	c := &Cluster{name: "theirs", tolerations: tolerations, nodeOS: podspec.Windows}
+	if got := c.nodeProblems(t.Context(), fake.NewClientset(objects...), 2); len(got) != 1 || !strings.HasPrefix(got[0].Line, "node other has the taint") {
+		t.Errorf("problems %v", got)
+	}
+	got := c.nodeProblems(t.Context(), fake.NewClientset(objects[0]), 2)
+	if len(got) != 1 || !got[0].Fatal || !strings.Contains(got[0].Line, "runs windows") {
+		t.Errorf("without a Windows node: %v", got)
 	}
 }

@@ -16,6 +16,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/netassay/netassay/probe/podspec"
 )
 
 // Options say which cluster, and what is special about it. The zero value is what kubectl
@@ -35,6 +37,8 @@ type Options struct {
 	Families string
 	// Tolerations allow nodes whose taints would keep pods away.
 	Tolerations []corev1.Toleration
+	// NodeOS is the operating system of the nodes that are used: "linux", the default, or "windows".
+	NodeOS string
 }
 
 // Open connects to a cluster and finds out its nodes and families. That is as far as it
@@ -59,8 +63,12 @@ func Open(ctx context.Context, o Options) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := FromREST(cfg, name, usable(nodes.Items, o.Tolerations), families, o.images())
-	c.tolerations = slices.Clone(o.Tolerations)
+	tolerations := slices.Clone(o.Tolerations)
+	if o.NodeOS == podspec.Windows {
+		tolerations = append(tolerations, podspec.WindowsTaint())
+	}
+	c := FromREST(cfg, name, usable(nodes.Items, tolerations, o.NodeOS), families, o.images())
+	c.tolerations, c.nodeOS = tolerations, o.NodeOS
 	if inside {
 		c.inside = ownNamespace()
 	}

@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/netassay/netassay/clusters"
+	"github.com/netassay/netassay/probe/podspec"
 )
 
 // Problem is one thing that keeps a suite from working as it should.
@@ -73,18 +74,18 @@ func (c *Cluster) nodeProblems(ctx context.Context, client kubernetes.Interface,
 	able := 0
 	for i := range list.Items {
 		n := &list.Items[i]
-		why := unusable(n, c.tolerations)
+		why := unusable(n, c.tolerations, c.nodeOS)
 		if why == "" {
 			able++
 			why = foreign(n)
 		}
-		if why != "" && !expected(n) {
+		if why != "" && !expected(n, c.nodeOS) {
 			problems = append(problems, lesser("node %s %s", n.Name, why))
 		}
 	}
 	switch {
 	case able == 0:
-		problems = append(problems, fatal("no node of %s can hold pods: the suite needs a node that is Ready, runs linux and has no taint, or name the taint by --tolerate", c.name))
+		problems = append(problems, fatal("no node of %s can hold pods: the suite needs a node that is Ready, runs %s and has no taint, or name the taint by --tolerate", c.name, cmp.Or(c.nodeOS, podspec.Linux)))
 	case able < want:
 		problems = append(problems, lesser("%d of %d nodes can hold pods: cases that need %d are skipped", able, len(list.Items), want))
 	}
@@ -92,9 +93,10 @@ func (c *Cluster) nodeProblems(ctx context.Context, client kubernetes.Interface,
 }
 
 // expected says that nobody wonders why the suite does not use this node: it is a healthy
-// one of the control plane, or a hollow one, of which there may be hundreds.
-func expected(n *corev1.Node) bool {
-	return hollow(n) || ready(n) && slices.ContainsFunc(n.Spec.Taints, func(t corev1.Taint) bool {
+// one of the control plane, or a hollow one, of which there may be hundreds, or one for Linux where
+// Windows was asked for.
+func expected(n *corev1.Node, system string) bool {
+	return hollow(n) || system == podspec.Windows && systemOf(n) != system || ready(n) && slices.ContainsFunc(n.Spec.Taints, func(t corev1.Taint) bool {
 		return t.Key == "node-role.kubernetes.io/control-plane" || t.Key == "node-role.kubernetes.io/master"
 	})
 }

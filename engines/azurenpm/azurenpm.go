@@ -2,10 +2,12 @@ package azurenpm
 
 import (
 	"context"
+	_ "embed" // what is known on Windows
 	"time"
 
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/engines/agents"
+	"github.com/netassay/netassay/engines/profile"
 	"github.com/netassay/netassay/model"
 )
 
@@ -15,6 +17,12 @@ const Name = "azure-npm"
 // readyDeadline is the three minutes of telemetry and then generous: NPM calls ipset once
 // for each pod that it finds.
 const readyDeadline = 15 * time.Minute
+
+//go:embed windows.yaml
+var knownOnWindows []byte
+
+// OnWindows is what is known of it on Windows nodes, which it was never run on here.
+func OnWindows() profile.Profile { return profile.Must(knownOnWindows) }
 
 // hint is the chain by which a kubelet shows which iptables it uses:
 // https://kubernetes.io/blog/2022/09/07/iptables-chains-not-api/#use-case-iptables-mode

@@ -40,6 +40,12 @@ var known []byte
 // Profile is what is known of Calico.
 func Profile() profile.Profile { return profile.Must(known) }
 
+//go:embed windows.yaml
+var knownOnWindows []byte
+
+// OnWindows is what is known of it on Windows nodes, which it was never run on here.
+func OnWindows() profile.Profile { return profile.Must(knownOnWindows) }
+
 // Engine is Felix on each node, and what it finds in the API server.
 type Engine struct {
 	agents.Engine

@@ -115,6 +115,9 @@ func ciliumAs(name, description string) Entry {
 // Profiles are those of the engines that have one.
 func Profiles() []profile.Profile { return []profile.Profile{calico.Profile(), cilium.Profile()} }
 
+// OnWindows are the profiles of engines on Windows nodes, none of which runs here.
+func OnWindows() []profile.Profile { return []profile.Profile{azurenpm.OnWindows(), calico.OnWindows()} }
+
 // controls are known to be wrong, each in its way.
 func controls() []Entry {
 	return []Entry{

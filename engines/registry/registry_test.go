@@ -6,7 +6,34 @@ import (
 	"testing"
 
 	"github.com/netassay/netassay/clusters/binaries"
+	"github.com/netassay/netassay/engines/azurenpm"
 )
+
+// What is known of engines on Windows is told with its sources, and by other agents than those of
+// Linux. What leaves a door open there is a failure, and no excuse.
+func TestOnWindows(t *testing.T) {
+	agents := map[string]string{}
+	for _, p := range Profiles() {
+		for _, r := range p.Recognise {
+			agents[r.DaemonSet] = p.Name
+		}
+	}
+	for _, p := range OnWindows() {
+		if len(p.Unsupported) == 0 {
+			t.Errorf("%s lacks nothing", p.Name)
+		}
+		for _, r := range p.Recognise {
+			if other := agents[r.DaemonSet]; other != "" {
+				t.Errorf("DaemonSet %s is of %s and of %s", r.DaemonSet, p.Name, other)
+			}
+			agents[r.DaemonSet] = p.Name
+		}
+		excuses := len(p.Lacks())
+		if open := p.Name == azurenpm.OnWindows().Name; open != (excuses == 0) {
+			t.Errorf("%s has %d excuses", p.Name, excuses)
+		}
+	}
+}
 
 // Names agree everywhere: with the engine's own, and with those of the programs that can
 // be built; each peer that can be built is an engine, with its version.

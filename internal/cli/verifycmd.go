@@ -2,11 +2,14 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/netassay/netassay/internal/suggest"
+	"github.com/netassay/netassay/probe/podspec"
 	"github.com/netassay/netassay/reports"
 	"github.com/netassay/netassay/reports/render"
 	v1 "github.com/netassay/netassay/reports/v1"
@@ -34,16 +37,24 @@ func newVerify(stdio IO) *cobra.Command {
 switching them on: a server pod, a client pod, /agnhost connect before the policy
 (silent), under it (TIMEOUT) and with the label that it asks for (silent again).
 
+--node-os windows does it on the Windows nodes of an existing cluster, whose pods pull agnhost's image
+for Windows. It was never run on one.
+
 Exit code 0: every step went as the page says. 1: one did not. 2: it could not be done.`,
 		Example: `  netassay verify
   netassay verify --engine none      # must end with exit code 1
-  netassay verify --provider kind    # on real kubelets and containers`,
+  netassay verify --provider kind    # on real kubelets and containers
+  netassay verify --provider existing --context my-cluster --node-os windows`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := f.bed.check(); err != nil {
+			if err := f.check(); err != nil {
 				return err
 			}
-			if f.bed.Provider != testbed.Lab && !c.Flags().Changed("timeout") {
+			switch f.opts.NodeOS = f.bed.NodeOS; {
+			case c.Flags().Changed("timeout"):
+			case f.bed.NodeOS == podspec.Windows:
+				f.opts.Deadline = windowsDeadline
+			case f.bed.Provider != testbed.Lab:
 				f.opts.Deadline = time.Minute // containers start more slowly than processes
 			}
 			return f.bed.inside(c.Context(), stdio, &f.out, "verify-"+f.bed.Label(), func(ctx context.Context) error {
@@ -57,10 +68,25 @@ Exit code 0: every step went as the page says. 1: one did not. 2: it could not b
 	return c
 }
 
+// windowsDeadline has room for pulling an image for Windows, which has some hundreds of megabytes.
+const windowsDeadline = 5 * time.Minute
+
+// check refuses what can't be done before anything starts.
+func (f *verifyFlags) check() error {
+	if err := f.bed.check(); err != nil || f.bed.NodeOS == "" {
+		return err
+	}
+	if f.bed.Provider != testbed.Existing {
+		return fmt.Errorf("--node-os is for --provider existing, not %s: all other nodes run linux", f.bed.Provider)
+	}
+	return suggest.OneOf("--node-os value", f.bed.NodeOS, podspec.Linux, podspec.Windows)
+}
+
 // register makes the flags.
 func (f *verifyFlags) register(c *cobra.Command) {
 	f.bed.register(c.Flags())
 	f.bed.scrape.register(c.Flags())
+	c.Flags().StringVar(&f.bed.NodeOS, "node-os", "", "existing: operating system of the nodes that are used: linux (default) or windows")
 	c.Flags().DurationVar(&f.opts.Deadline, "timeout", f.opts.Deadline, "how long each step may take to become true")
 	c.Flags().IntVar(&f.opts.Confirmations, "confirmations", f.opts.Confirmations, "how often in a row each answer must come")
 	c.Flags().StringVar(&f.out, "out", "", "result directory (default results/<time>-verify-<engine>)")

@@ -19,6 +19,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/netassay/netassay/clusters"
+	"github.com/netassay/netassay/probe/podspec"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/suites/fixture"
 )
@@ -29,6 +30,9 @@ type Options struct {
 	Deadline time.Duration
 	// Confirmations is how many times in a row the expected answer must come.
 	Confirmations int
+	// NodeOS is the operating system of the nodes that the two pods are for; "" is that of any node
+	// of the cluster.
+	NodeOS string
 	// Report is told each step as it ends.
 	Report func(v1.CheckStep)
 }
@@ -122,6 +126,7 @@ func (w *walk) createPods(ctx context.Context) error {
 	}
 	image := w.cluster.Image("agnhost")
 	for _, p := range []*corev1.Pod{server(image, nodes[0]), client(image, nodes[len(nodes)-1])} {
+		podspec.For(p, w.opts.NodeOS)
 		if _, err := w.api.CoreV1().Pods(Namespace).Create(ctx, p, metav1.CreateOptions{}); err != nil {
 			return err
 		}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/probe/podspec"
 	v1 "github.com/netassay/netassay/reports/v1"
 )
 
@@ -137,5 +138,29 @@ func TestRun(t *testing.T) {
 				t.Errorf("namespace gone = %v, ours = %v", gone, tc.objects == nil)
 			}
 		})
+	}
+}
+
+// On Windows nodes the same two pods say for whom they are.
+func TestPodsForWindows(t *testing.T) {
+	api := readyAPI()
+	c := fakeCluster{api: api, enforce: true, denyWith: "TIMEOUT"}
+	seen := map[string]corev1.PodSpec{}
+	api.(*fake.Clientset).PrependReactor("create", "pods", func(a ktesting.Action) (bool, runtime.Object, error) {
+		pod := a.(ktesting.CreateAction).GetObject().(*corev1.Pod)
+		seen[pod.Name] = pod.Spec
+		return false, nil, nil
+	})
+	w := &walk{cluster: &c, api: api, pass: true, opts: Options{
+		Deadline: 5 * time.Second, Confirmations: 1, NodeOS: podspec.Windows, Report: func(v1.CheckStep) {},
+	}}
+	if pass, err := run(t.Context(), w); err != nil || !pass {
+		t.Fatalf("pass %v: %v", pass, err)
+	}
+	for _, name := range []string{serverPod, clientPod} {
+		spec := seen[name]
+		if spec.OS == nil || spec.OS.Name != corev1.Windows || spec.NodeSelector[corev1.LabelOSStable] != podspec.Windows || len(spec.Tolerations) != 1 {
+			t.Errorf("pod %s: %+v", name, spec)
+		}
 	}
 }
