@@ -5,10 +5,11 @@ import (
 	"fmt"
 	"os"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/clusters/existing"
 	"github.com/netassay/netassay/engines/registry"
-	"github.com/netassay/netassay/probe/podspec"
 )
 
 func openExisting(ctx context.Context, o Options, log Log, t *Testbed) error {
@@ -27,7 +28,7 @@ func openExisting(ctx context.Context, o Options, log Log, t *Testbed) error {
 		return err
 	}
 	profiles := registry.Profiles()
-	if o.NodeOS == podspec.Windows {
+	if o.NodeOS == string(corev1.Windows) {
 		profiles = registry.OnWindows()
 	}
 	log.Say("engines: " + existing.Believed(c.Engines(ctx, profiles)))

@@ -43,7 +43,7 @@ func packages() []string {
 // steps are the sources of what is done with the inputs. They are an input as well, as are
 // those of internal/image: a step that changes makes another image.
 //
-//go:embed build.go debian.go kindfiles.go programs.go images.go preload.go
+//go:embed build.go debian.go kindfiles.go programs.go images.go preload_linux.go
 var steps embed.FS
 
 // Hash identifies all that goes into the image: the steps, Debian's packages by name (their

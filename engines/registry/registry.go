@@ -116,7 +116,9 @@ func ciliumAs(name, description string) Entry {
 func Profiles() []profile.Profile { return []profile.Profile{calico.Profile(), cilium.Profile()} }
 
 // OnWindows are the profiles of engines on Windows nodes, none of which runs here.
-func OnWindows() []profile.Profile { return []profile.Profile{azurenpm.OnWindows(), calico.OnWindows()} }
+func OnWindows() []profile.Profile {
+	return []profile.Profile{azurenpm.OnWindows(), calico.OnWindows()}
+}
 
 // controls are known to be wrong, each in its way.
 func controls() []Entry {

@@ -40,7 +40,8 @@ type sources struct {
 // of this module that were.
 func checkFor(t *testing.T, system string, programs ...string) (checked int) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-deps", "-json=ImportPath,Dir,GoFiles,ImportMap"}, programs...)...)
+	// Files to embed are not used here: go list looks for them only when they are asked for.
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-deps", "-json=ImportPath,Dir,GoFiles,EmbedFiles,ImportMap"}, programs...)...)
 	cmd.Dir = filepath.Join("..", "..")
 	cmd.Env = append(os.Environ(), "GOOS="+system, "GOARCH=amd64", "CGO_ENABLED=0")
 	cmd.Stderr = os.Stderr
