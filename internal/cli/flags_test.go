@@ -115,7 +115,7 @@ func TestCommandsTakeTheirTestbedsFlagsFromTheTable(t *testing.T) {
 		"conformance": testbed.BuiltIn(), "verify": testbed.BuiltIn(), "fuzz": testbed.BuiltIn(),
 		"scale": testbed.BuiltIn(), "footprint": {testbed.Lab, testbed.Kind}, "chaos": {testbed.Lab}, "lab up": {testbed.Lab},
 		"nightly": {testbed.Lab}, "clean": {testbed.Existing},
-		"snapshot": {testbed.Existing}, "reach": {testbed.Existing}, "explain": {testbed.Existing},
+		"snapshot": {testbed.Existing}, "snapshot diff": {testbed.Lab}, "reach": {testbed.Existing}, "explain": {testbed.Existing},
 		"assert": {testbed.Existing}, "audit": {testbed.Existing}, "migrate check": {testbed.Existing}, "migrate watch": {testbed.Lab, testbed.Existing},
 	}
 	for _, kind := range []string{"sonobuoy", "job"} {
