@@ -120,13 +120,14 @@ build: go-version ## Build bin/netassay, bin/enforcer and bin/probe
 	@echo "building bin/netassay, bin/enforcer and bin/probe $(VERSION)"
 	@go build -v -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/ ./cmd/netassay ./cmd/enforcer ./cmd/probe 2>&1 | hack/progress.sh netassay
 
-# Where what is built for other systems is.
+# Where what is built for other systems is, and for which.
 CROSS := bin/cross
+SYSTEMS := windows darwin
 .PHONY: cross
-cross: go-version ## Build netassay for Windows and macOS, and the prober for Windows: bin/cross (minutes the first time)
-	@for what in windows/netassay windows/probe darwin/netassay; do \
+cross: go-version ## Build netassay and the prober for Windows and macOS: bin/cross (minutes the first time): SYSTEMS=windows
+	@for what in $(foreach s,$(SYSTEMS),$(s)/netassay $(s)/probe); do \
 		echo "building $${what#*/} for $${what%/*}"; \
-		GOOS=$${what%/*} GOARCH=amd64 go build -v -buildvcs=false -ldflags '$(LDFLAGS)' -o $(CROSS)/$${what%/*}/ ./cmd/$${what#*/} 2>&1 | hack/progress.sh "$${what#*/} for $${what%/*}"; \
+		GOOS=$${what%/*} GOARCH=amd64 go build -v -buildvcs=false -ldflags '$(LDFLAGS)' -o $(CROSS)/$${what%/*}/ ./cmd/$${what#*/} 2>&1 | hack/progress.sh "$${what#*/} for $${what%/*}" || exit 1; \
 	done
 
 .PHONY: image

@@ -206,6 +206,7 @@ func (e end) name(k Kind) string {
 		return e.pod.Key()
 	case World:
 		return "world:" + e.addr.String()
+	case OwnNode, Nodes:
 	}
 	return ""
 }

@@ -65,14 +65,7 @@ func (p *planner) units() map[model.Verdict][]unit {
 			if !p.meet(i, j) {
 				continue
 			}
-			by := map[model.Verdict][]ranged{}
-			for _, f := range p.m.Families {
-				for _, r := range p.m.Flows(p.plan.Pods[i].class, p.plan.Pods[j].class, f) {
-					if r.Protocol != corev1.ProtocolSCTP {
-						by[r.Verdict] = append(by[r.Verdict], ranged{f, r})
-					}
-				}
-			}
+			by := p.ranges(i, j)
 			for _, verdict := range verdicts() {
 				if len(by[verdict]) > 0 {
 					out[verdict] = append(out[verdict], unit{i, j, by[verdict]})
@@ -81,6 +74,19 @@ func (p *planner) units() map[model.Verdict][]unit {
 		}
 	}
 	return out
+}
+
+// ranges are the ports between two pods that a probe pod can be asked about, by verdict.
+func (p *planner) ranges(client, server int) map[model.Verdict][]ranged {
+	by := map[model.Verdict][]ranged{}
+	for _, f := range p.m.Families {
+		for _, r := range p.m.Flows(p.plan.Pods[client].class, p.plan.Pods[server].class, f) {
+			if r.Protocol != corev1.ProtocolSCTP {
+				by[r.Verdict] = append(by[r.Verdict], ranged{f, r})
+			}
+		}
+	}
+	return by
 }
 
 // meet reports whether two pods are a pair: of two classes the first of each, of one class the
