@@ -165,7 +165,12 @@ func TestHeldFlows(t *testing.T) {
 			reset += " --reject-with tcp-reset"
 		}
 		server.iptables(family, "-A "+reset)
-		if o := n.probe(client, target); o.Result != Refused {
+		// The kernel limits the ICMP errors that it sends, so that a first probe may be met by silence.
+		o := n.probe(client, target)
+		for deadline := time.Now().Add(long); o.Result == Dropped && time.Now().Before(deadline); {
+			o = n.probe(client, target)
+		}
+		if o.Result != Refused {
 			t.Errorf("reset: %+v", o)
 		}
 		server.iptables(family, "-D "+reset)
