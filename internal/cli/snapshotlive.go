@@ -31,7 +31,6 @@ func (d *snapshotDiff) play(ctx context.Context, stdio IO, r *diff.Report, sides
 	if err != nil {
 		return err
 	}
-	stdio.say(fmt.Sprintf("playing %d changes and %d flows that did not change, before and after; changes left out: %d", sample.Changed, sample.Same, sample.Left))
 	var all []cases.Case
 	for _, p := range plays {
 		all = append(all, p.Case)
@@ -40,6 +39,7 @@ func (d *snapshotDiff) play(ctx context.Context, stdio IO, r *diff.Report, sides
 	f.settings.Paths, f.settings.FixtureSets = cases.CasePaths, 1
 	out := &f.settings.Out
 	return f.bed.inside(ctx, stdio, out, "snapshot-diff-"+f.bed.Label(), func(ctx context.Context) error {
+		stdio.say(fmt.Sprintf("playing %d changes and %d flows that did not change, before and after; changes left out: %d", sample.Changed, sample.Same, sample.Left))
 		return f.bed.run(ctx, stdio, filepath.Join(*out, "logs"), func(ctx context.Context, t *testbed.Testbed) error {
 			run, err := f.play(ctx, stdio, t, all, nil)
 			if run == nil {
