@@ -11,10 +11,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/netassay/netassay/clusters"
+	"github.com/netassay/netassay/probe/pods"
 )
 
 // Bounds of the dry runs, and of the removal of their namespaces when all was cancelled.
@@ -66,15 +66,9 @@ func unmade(namespace *corev1.Namespace, sample *corev1.Pod, err error) Problem 
 func tried(ctx context.Context, client kubernetes.Interface, in *corev1.Namespace, sample *corev1.Pod) []Problem {
 	pod := sample.DeepCopy()
 	pod.Namespace = in.Name
-	var got *corev1.Pod
-	err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, accountTimeout, true, func(ctx context.Context) (bool, error) {
-		var err error
-		got, err = client.CoreV1().Pods(in.Name).Create(ctx, pod, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
-		if apierrors.IsForbidden(err) && strings.Contains(err.Error(), "serviceaccount") {
-			return false, nil // which a new namespace gets a moment later
-		}
-		return err == nil, err
-	})
+	ctx, cancel := context.WithTimeout(ctx, accountTimeout)
+	defer cancel()
+	got, err := pods.Create(ctx, client, pod, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 	if err != nil {
 		return []Problem{refusal(sample, err)}
 	}

@@ -8,6 +8,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+
+	"github.com/netassay/netassay/probe/pods"
 )
 
 // Waiting are the nodes of the cluster on which no agent of an engine is ready: while it is
@@ -31,13 +33,7 @@ func (c *Cluster) Waiting(ctx context.Context, e Engine) ([]string, error) {
 func waiting(nodes []string, agents []corev1.Pod) []string {
 	served := map[string]bool{}
 	for i := range agents {
-		served[agents[i].Spec.NodeName] = served[agents[i].Spec.NodeName] || serves(&agents[i])
+		served[agents[i].Spec.NodeName] = served[agents[i].Spec.NodeName] || pods.Ready(&agents[i])
 	}
 	return slices.DeleteFunc(slices.Clone(nodes), func(n string) bool { return served[n] })
-}
-
-func serves(pod *corev1.Pod) bool {
-	return pod.DeletionTimestamp == nil && slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
-		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-	})
 }

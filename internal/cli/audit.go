@@ -146,7 +146,7 @@ func (f *auditFlags) only(ctx context.Context, stdio IO, t *testbed.Testbed) err
 	for _, n := range notes {
 		stdio.say("note: " + n)
 	}
-	lacks, err := t.Cluster.(*existing.Cluster).Lacks(ctx, audit.Needs(p, f.objects(t)).Permissions)
+	lacks, err := t.Cluster.(*existing.Cluster).Lacks(ctx, audit.Needs(p, objectsOf(t, p)).Permissions)
 	if err != nil {
 		return err
 	}
@@ -163,8 +163,8 @@ func (f *auditFlags) only(ctx context.Context, stdio IO, t *testbed.Testbed) err
 	return err
 }
 
-func (f *auditFlags) objects(t *testbed.Testbed) audit.Objects {
-	return audit.Objects{Image: t.Cluster.Image, PullSecret: t.PullSecret}
+func objectsOf(t *testbed.Testbed, p *shadow.Plan) fixture.Run {
+	return fixture.Run{ID: p.ID, Image: t.Cluster.Image, PullSecret: t.PullSecret}
 }
 
 // onBed does it, and leaves the results, whatever happens.
@@ -176,7 +176,7 @@ func (f *auditFlags) onBed(ctx context.Context, stdio IO, t *testbed.Testbed) er
 	for _, line := range audit.Touches(p, f.timing) {
 		stdio.say(line)
 	}
-	objects := f.objects(t)
+	objects := objectsOf(t, p)
 	if err := t.Fit(ctx, func() clusters.Needs { return audit.Needs(p, objects) }, stdio.say); err != nil {
 		return err
 	}

@@ -112,7 +112,7 @@ func (f *theirs) audit(t *testing.T) *v1.AuditRun {
 	timing := audit.DefaultTiming()
 	timing.Every, timing.Deadline = 400*time.Millisecond, 20*time.Second
 	run.Acked, run.Probes, err = audit.Run(t.Context(), audit.Config{
-		Plan: p, Objects: audit.Objects{Image: c.Image}, Client: f.admin, Exec: c, Timing: timing, Read: read,
+		Plan: p, Objects: fixture.Run{ID: p.ID, Image: c.Image}, Client: f.admin, Exec: c, Timing: timing, Read: read,
 		Record: func(all ...v1.Record) {
 			for _, r := range all {
 				must(t, run.Add(r))

@@ -45,6 +45,14 @@ type Starter struct {
 	Listen string // what each of them listens on ("80/tcp,80/udp")
 }
 
+// Create creates a pod, waits until it runs and adds its prober to the fleet.
+func (s Starter) Create(ctx context.Context, pod *corev1.Pod) (probe.Pod, error) {
+	if _, err := Create(ctx, s.Client, pod, metav1.CreateOptions{}); err != nil {
+		return probe.Pod{}, fmt.Errorf("create pod %s: %w", pod.Name, err)
+	}
+	return s.Attach(ctx, pod.Namespace, pod.Name)
+}
+
 // Attach waits until a pod runs and adds its prober to the fleet, under the pod's name.
 func (s Starter) Attach(ctx context.Context, namespace, name string) (probe.Pod, error) {
 	p, err := AwaitRunning(ctx, s.Client, namespace, name)

@@ -16,6 +16,7 @@ import (
 	"github.com/netassay/netassay/reach/inventory"
 	"github.com/netassay/netassay/reach/shadow"
 	v1 "github.com/netassay/netassay/reports/v1"
+	"github.com/netassay/netassay/suites/fixture"
 	"github.com/netassay/netassay/suites/oracle"
 )
 
@@ -220,9 +221,9 @@ func TestStopped(t *testing.T) {
 // What is made conforms to the restricted standard, has no label of a prober's, and can be found.
 func TestObjects(t *testing.T) {
 	plan, _ := planOf(t)
-	o := Objects{Image: func(name string) string { return name + ":1" }}
+	o := fixture.Run{ID: "t", Image: func(name string) string { return name + ":1" }}
 	for i := range plan.Pods {
-		pod := o.pod("t", &plan.Pods[i])
+		pod := podObject(o, &plan.Pods[i])
 		c := pod.Spec.Containers[0]
 		if pod.Spec.HostNetwork || *pod.Spec.AutomountServiceAccountToken || !*pod.Spec.SecurityContext.RunAsNonRoot || len(c.SecurityContext.Capabilities.Add) > 0 || *c.SecurityContext.AllowPrivilegeEscalation {
 			t.Errorf("pod %s: %+v", pod.Name, pod.Spec)

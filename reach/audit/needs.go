@@ -13,7 +13,7 @@ import (
 )
 
 // Needs are what Run asks of a cluster, beside what reading it takes.
-func Needs(p *shadow.Plan, o Objects) clusters.Needs {
+func Needs(p *shadow.Plan, o fixture.Run) clusters.Needs {
 	type verbs = []clusters.Verb
 	needs := clusters.Needs{RunLabel: fixture.RunLabel, RunID: p.ID, Nodes: 1, Permissions: []clusters.Permission{
 		{Resource: "namespaces", Verbs: verbs{
@@ -41,7 +41,7 @@ func Needs(p *shadow.Plan, o Objects) clusters.Needs {
 }
 
 // samples are a pod and its namespace for each standard of Pod Security that is asked for.
-func samples(p *shadow.Plan, o Objects) []clusters.Sample {
+func samples(p *shadow.Plan, o fixture.Run) []clusters.Sample {
 	var out []clusters.Sample
 	tried := map[string]bool{}
 	for _, n := range p.Namespaces {
@@ -49,7 +49,7 @@ func samples(p *shadow.Plan, o Objects) []clusters.Sample {
 		i := slices.IndexFunc(p.Pods, func(pod shadow.Pod) bool { return pod.Namespace == n.Name })
 		if i >= 0 && !tried[standard] {
 			tried[standard] = true
-			out = append(out, clusters.Sample{Namespace: o.namespace(p.ID, n), Pod: o.pod(p.ID, &p.Pods[i])})
+			out = append(out, clusters.Sample{Namespace: namespaceObject(p.ID, n), Pod: podObject(o, &p.Pods[i])})
 		}
 	}
 	return out

@@ -14,6 +14,7 @@ import (
 	"github.com/netassay/netassay/reach/inventory"
 	"github.com/netassay/netassay/reach/shadow"
 	v1 "github.com/netassay/netassay/reports/v1"
+	"github.com/netassay/netassay/suites/fixture"
 	"github.com/netassay/netassay/suites/judge"
 )
 
@@ -49,7 +50,7 @@ type Fleet interface {
 // Config is one run.
 type Config struct {
 	Plan    *shadow.Plan
-	Objects Objects
+	Objects fixture.Run // its nodes are the plan's affair
 	Client  kubernetes.Interface
 	Exec    pods.Execer
 	// Read reads the cluster as it is.

@@ -31,13 +31,8 @@ type place struct {
 // create makes namespace, policies and pods, and starts the probers.
 func (p *place) create(ctx context.Context) error {
 	ns := p.objects.WatchNamespaceObject()
-	if _, err := p.client.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{}); err != nil {
-		return fmt.Errorf("create namespace: %w", err)
-	}
-	if secret := p.objects.SecretObject(ns.Name); secret != nil {
-		if _, err := p.client.CoreV1().Secrets(ns.Name).Create(ctx, secret, metav1.CreateOptions{}); err != nil {
-			return fmt.Errorf("create pull secret: %w", err)
-		}
+	if err := pods.CreateNamespace(ctx, p.client, ns, p.objects.SecretObject(ns.Name)); err != nil {
+		return err
 	}
 	for _, policy := range p.objects.WatchPolicyObjects() {
 		if _, err := p.client.NetworkingV1().NetworkPolicies(ns.Name).Create(ctx, policy, metav1.CreateOptions{}); err != nil {
@@ -62,10 +57,7 @@ func (p *place) createPods(ctx context.Context) error {
 	for i := range made {
 		g.Go(func() (err error) {
 			object := p.objects.WatchPodObject(roles[i%len(roles)], i/len(roles)+1)
-			if _, err := p.client.CoreV1().Pods(object.Namespace).Create(gctx, object, metav1.CreateOptions{}); err != nil {
-				return fmt.Errorf("create pod %s: %w", object.Name, err)
-			}
-			made[i], err = starter.Attach(gctx, object.Namespace, object.Name)
+			made[i], err = starter.Create(gctx, object)
 			return err
 		})
 	}

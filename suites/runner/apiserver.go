@@ -2,11 +2,9 @@ package runner
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -69,42 +67,32 @@ func ignoreGone(err error) error {
 
 // createNamespace creates a namespace and in it what its pods need to be pulled.
 func (s *apiServer) createNamespace(ctx context.Context, namespace *corev1.Namespace) error {
-	client := s.client.CoreV1()
-	if _, err := client.Namespaces().Create(ctx, namespace, metav1.CreateOptions{}); err != nil {
-		return fmt.Errorf("create namespace %s: %w", namespace.Name, err)
-	}
-	if secret := s.objects.SecretObject(namespace.Name); secret != nil {
-		if _, err := client.Secrets(namespace.Name).Create(ctx, secret, metav1.CreateOptions{}); err != nil {
-			return fmt.Errorf("create secret %s/%s: %w", namespace.Name, secret.Name, err)
-		}
+	return pods.CreateNamespace(ctx, s.client, namespace, s.objects.SecretObject(namespace.Name))
+}
+
+// createPod creates a pod, in a namespace that may be a moment old.
+func (s *apiServer) createPod(ctx context.Context, object *corev1.Pod) error {
+	ctx, cancel := context.WithTimeout(ctx, s.patience)
+	defer cancel()
+	if _, err := pods.Create(ctx, s.client, object, metav1.CreateOptions{}); err != nil {
+		return fmt.Errorf("create pod %s/%s: %w", object.Namespace, object.Name, err)
 	}
 	return nil
 }
 
-// startPod creates a pod and waits until it runs. A namespace that is a moment old has no
-// service account yet, and the API server refuses pods until it has. known, when it is not
-// nil, is told of the pod's addresses as soon as there are some.
+// startPod creates a pod and waits until it runs. known, when it is not nil, is told of the pod's
+// addresses as soon as there are some.
 func (s *apiServer) startPod(ctx context.Context, object *corev1.Pod, known func([]netip.Addr)) (*corev1.Pod, error) {
-	client := s.client.CoreV1().Pods(object.Namespace)
-	var lastRefusal error
-	err := s.poll(ctx, func(ctx context.Context) (bool, error) {
-		_, err := client.Create(ctx, object, metav1.CreateOptions{})
-		if apierrors.IsForbidden(err) && strings.Contains(err.Error(), "serviceaccount") {
-			lastRefusal = err
-			return false, nil
-		}
-		return err == nil, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("create pod %s/%s: %w", object.Namespace, object.Name, errors.Join(err, lastRefusal))
+	if err := s.createPod(ctx, object); err != nil {
+		return nil, err
 	}
 	var running *corev1.Pod
 	pause := unhurried
 	if known != nil {
 		pause = hurried
 	}
-	err = s.pollFrom(ctx, pause, func(ctx context.Context) (bool, error) {
-		running, err = client.Get(ctx, object.Name, metav1.GetOptions{})
+	err := s.pollFrom(ctx, pause, func(ctx context.Context) (_ bool, err error) {
+		running, err = s.client.CoreV1().Pods(object.Namespace).Get(ctx, object.Name, metav1.GetOptions{})
 		if err == nil {
 			err = pods.Hopeless(running)
 		}

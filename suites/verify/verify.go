@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/netassay/netassay/clusters"
+	"github.com/netassay/netassay/probe/pods"
 	"github.com/netassay/netassay/probe/podspec"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/suites/fixture"
@@ -69,7 +69,7 @@ type walk struct {
 }
 
 func (w *walk) steps(ctx context.Context) error {
-	policies, pods := w.api.NetworkingV1().NetworkPolicies(Namespace), w.api.CoreV1().Pods(Namespace)
+	policies := w.api.NetworkingV1().NetworkPolicies(Namespace)
 	for _, s := range []struct {
 		write  string
 		do     func() error
@@ -90,7 +90,7 @@ func (w *walk) steps(ctx context.Context) error {
 		{
 			"label pod client app=client", func() error {
 				patch := []byte(`{"metadata":{"labels":{"app":"client"}}}`)
-				_, err := pods.Patch(ctx, clientPod, types.MergePatchType, patch, metav1.PatchOptions{})
+				_, err := w.api.CoreV1().Pods(Namespace).Patch(ctx, clientPod, types.MergePatchType, patch, metav1.PatchOptions{})
 				return err
 			},
 			"with the label the client connects again, silently", connected,
@@ -125,9 +125,11 @@ func (w *walk) createPods(ctx context.Context) error {
 		return errors.New("cluster has no node for pods")
 	}
 	image := w.cluster.Image("agnhost")
+	created, cancel := context.WithTimeout(ctx, w.opts.Deadline)
+	defer cancel()
 	for _, p := range []*corev1.Pod{server(image, nodes[0]), client(image, nodes[len(nodes)-1])} {
 		podspec.For(p, w.opts.NodeOS)
-		if _, err := w.api.CoreV1().Pods(Namespace).Create(ctx, p, metav1.CreateOptions{}); err != nil {
+		if _, err := pods.Create(created, w.api, p, metav1.CreateOptions{}); err != nil {
 			return err
 		}
 	}
@@ -149,9 +151,7 @@ func (w *walk) awaitReady(ctx context.Context, name string) (pod *corev1.Pod, er
 			return false, nil
 		}
 		last = "phase " + string(pod.Status.Phase)
-		return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
-			return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-		}), nil
+		return pods.Ready(pod), nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("wait for pod %s to be ready (%s): %w", name, last, err)
