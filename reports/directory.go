@@ -51,12 +51,13 @@ type Directory struct {
 }
 
 // Open begins the stream of records in dir, which is made when it is missing. Logs may be in
-// it already, results may not.
-func Open(dir string) (*Directory, error) {
+// it already, results may not. watch, where it is not nil, sees each record once it is written; it
+// must take no time.
+func Open(dir string, watch func(v1.Record)) (*Directory, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make result directory: %w", err)
 	}
-	d := &Directory{path: dir}
+	d := &Directory{path: dir, watch: watch}
 	for _, name := range []string{SummaryFile, PageFile} {
 		if err := d.vacant(name); err != nil {
 			return nil, err
@@ -116,13 +117,6 @@ func encode(records []v1.Record) ([]byte, error) {
 		lines = append(lines, line...)
 	}
 	return lines, nil
-}
-
-// Watch lets somebody see each record that is written from now on; it must take no time.
-func (d *Directory) Watch(watch func(v1.Record)) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.watch = watch
 }
 
 // Into is Append that also puts the run together from its records, so that it is as a reader

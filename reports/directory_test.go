@@ -21,7 +21,7 @@ func conformanceRun() *v1.Run {
 
 func open(t *testing.T, path string) *Directory {
 	t.Helper()
-	dir, err := Open(path)
+	dir, err := Open(path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,9 +110,11 @@ func TestCheckAndChaosDirectories(t *testing.T) {
 
 // What is counted while a run goes on is what a reader of its directory will find.
 func TestWatchSeesWhatIsWritten(t *testing.T) {
-	dir := open(t, t.TempDir())
 	var seen []v1.Record
-	dir.Watch(func(r v1.Record) { seen = append(seen, r) })
+	dir, err := Open(t.TempDir(), func(r v1.Record) { seen = append(seen, r) })
+	if err != nil {
+		t.Fatal(err)
+	}
 	one, two := &v1.Note{Text: "one"}, &v1.Note{Text: "two"}
 	dir.Append(one, two)
 	if err := dir.stream.Close(); err != nil {
@@ -148,7 +150,7 @@ func TestResultsAreNeverOverwritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := list(t, path)
-	if _, err := Open(path); err == nil || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), "\n") {
+	if _, err := Open(path, nil); err == nil || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), "\n") {
 		t.Errorf("error %v, want one line that names the directory", err)
 	}
 	if err := Claim(path); err == nil || !strings.Contains(err.Error(), "not empty") {
@@ -159,7 +161,7 @@ func TestResultsAreNeverOverwritten(t *testing.T) {
 	}
 	killed := t.TempDir()
 	open(t, killed)
-	if _, err := Open(killed); err == nil || !strings.Contains(err.Error(), "has a records.jsonl already") {
+	if _, err := Open(killed, nil); err == nil || !strings.Contains(err.Error(), "has a records.jsonl already") {
 		t.Errorf("opened beside another run: %v", err)
 	}
 }
@@ -172,7 +174,7 @@ func TestClaimOfAFile(t *testing.T) {
 	if err := Claim(path); err == nil {
 		t.Error("claimed a file")
 	}
-	if _, err := Open(path); err == nil {
+	if _, err := Open(path, nil); err == nil {
 		t.Error("opened a file")
 	}
 }

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 }
 
 func writeForEver(path string) {
-	dir, err := Open(path)
+	dir, err := Open(path, nil)
 	if err != nil {
 		panic(err)
 	}

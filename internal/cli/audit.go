@@ -184,11 +184,10 @@ func (f *auditFlags) onBed(ctx context.Context, stdio IO, t *testbed.Testbed) er
 	if err != nil {
 		return fmt.Errorf("make client: %w", err)
 	}
-	dir, err := reports.Open(f.out)
+	dir, err := reports.Open(f.out, f.bed.watch)
 	if err != nil {
 		return err
 	}
-	dir.Watch(f.bed.watch)
 	var run v1.AuditRun
 	record := dir.Into(&run)
 	record(f.conditions(stdio, t, p))

@@ -135,11 +135,10 @@ func (f *chaosFlags) inLab(ctx context.Context, stdio IO, t *testbed.Testbed) er
 	}
 	f.seed = runner.SeedOr(f.seed)
 	fmt.Fprintf(stdio.Err, "seed %d\n", f.seed)
-	dir, err := reports.Open(f.out)
+	dir, err := reports.Open(f.out, f.bed.watch)
 	if err != nil {
 		return err
 	}
-	dir.Watch(f.bed.watch)
 	var run v1.ChaosRun
 	record := dir.Into(&run)
 	record(&v1.ChaosConditions{

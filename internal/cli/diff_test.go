@@ -20,7 +20,7 @@ func suiteResults(t *testing.T, runs, turn int, engine string, outcome v1.Outcom
 	dir := t.TempDir()
 	for i := range runs {
 		started := time.Unix(1_800_000_000+int64(600*i+300*turn), 0).UTC()
-		d, err := reports.Open(filepath.Join(dir, fmt.Sprint(i)))
+		d, err := reports.Open(filepath.Join(dir, fmt.Sprint(i)), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,7 +88,7 @@ func TestDiff(t *testing.T) {
 func chaosResults(t *testing.T, verdict v1.Verdict, leaked uint64) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "run")
-	dir, err := reports.Open(path)
+	dir, err := reports.Open(path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

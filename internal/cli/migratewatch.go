@@ -169,11 +169,10 @@ func (f *watchFlags) onBed(ctx context.Context, stdio IO, t *testbed.Testbed) er
 	if err != nil {
 		return fmt.Errorf("make client: %w", err)
 	}
-	dir, err := reports.Open(f.out)
+	dir, err := reports.Open(f.out, f.bed.watch)
 	if err != nil {
 		return err
 	}
-	dir.Watch(f.bed.watch)
 	var run v1.MigrationRun
 	record := dir.Into(&run)
 	agents := rollOf(t, record, stdio.say)

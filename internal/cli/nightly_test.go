@@ -39,7 +39,7 @@ func playWell(t *testing.T, experiment, out string) {
 		}
 		return
 	}
-	dir, err := reports.Open(out)
+	dir, err := reports.Open(out, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +123,7 @@ func TestNightlyGoesOn(t *testing.T) {
 		{"could not be done", func(string) (int, string, error) { return 2, "no iptables", nil }, v1.NightRun{Verdict: v1.VerdictVoid, Trouble: "exit code 2: no iptables it did not come to its end"}, exitBroken},
 		{"could not be started", func(string) (int, string, error) { return 0, "", errors.New("no program\nat all") }, v1.NightRun{Verdict: v1.VerdictVoid, Trouble: "no program at all it did not come to its end"}, exitBroken},
 		{"failed", func(out string) (int, string, error) {
-			dir, err := reports.Open(out)
+			dir, err := reports.Open(out, nil)
 			if err == nil {
 				err = dir.Chaos(&v1.ChaosRun{}, &v1.ChaosSummary{Verdict: v1.VerdictFail, Reasons: []string{"2 packets leaked"}})
 			}

@@ -15,7 +15,7 @@ import (
 func publishable(t *testing.T, outcome v1.Outcome) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "run")
-	d, err := reports.Open(dir)
+	d, err := reports.Open(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -289,11 +289,10 @@ func runScale(ctx context.Context, stdio IO, f scaleFlags) error {
 
 // scaleAll measures all engines in turn and leaves the results, whatever happens.
 func scaleAll(ctx context.Context, stdio IO, f scaleFlags) error {
-	dir, err := reports.Open(f.out)
+	dir, err := reports.Open(f.out, f.bed.watch)
 	if err != nil {
 		return err
 	}
-	dir.Watch(f.bed.watch)
 	var d v1.ScaleData
 	record := dir.Into(&d)
 	record(f.conditions(stdio.command))

@@ -41,7 +41,7 @@ func scaleRuns(t *testing.T, seed uint64, turn int, slower float64) string {
 // writeRun writes a whole result directory.
 func writeRun(t *testing.T, path string, all ...v1.Record) {
 	t.Helper()
-	dir, err := reports.Open(path)
+	dir, err := reports.Open(path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

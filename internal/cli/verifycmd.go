@@ -97,11 +97,10 @@ func (f *verifyFlags) checkOn(ctx context.Context, stdio IO, t *testbed.Testbed)
 	if err := t.Fit(ctx, verify.Needs, stdio.say); err != nil {
 		return err
 	}
-	dir, err := reports.Open(f.out)
+	dir, err := reports.Open(f.out, f.bed.watch)
 	if err != nil {
 		return err
 	}
-	dir.Watch(f.bed.watch)
 	var run v1.CheckRun
 	record := dir.Into(&run)
 	record(&v1.CheckConditions{

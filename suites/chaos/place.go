@@ -46,8 +46,8 @@ func newPlace(cfg *Config) *place {
 // create makes the pods and starts their probers.
 func (p *place) create(ctx context.Context) error {
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: p.namespace}}
-	if _, err := p.cfg.Client.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{}); err != nil {
-		return fmt.Errorf("create namespace: %w", err)
+	if err := pods.CreateNamespace(ctx, p.cfg.Client, ns, nil); err != nil {
+		return err
 	}
 	nodes := p.cfg.Lab.Nodes()
 	if len(nodes) < 2 {
@@ -55,7 +55,7 @@ func (p *place) create(ctx context.Context) error {
 	}
 	for name, n := range placement() {
 		object := podspec.Pod(p.namespace, name, nodes[n], p.cfg.Lab.Image("probe"), nil)
-		if _, err := p.cfg.Client.CoreV1().Pods(p.namespace).Create(ctx, object, metav1.CreateOptions{}); err != nil {
+		if _, err := pods.Create(ctx, p.cfg.Client, object, metav1.CreateOptions{}); err != nil {
 			return fmt.Errorf("create pod %s: %w", name, err)
 		}
 	}

@@ -82,10 +82,9 @@ func Connect(cfg *runner.Config) (free func() error, err error) {
 
 // Record begins the result directory, in which cfg's run leaves what it finds as it goes on.
 func (r *Run) Record(dir string, cfg *runner.Config) (err error) {
-	if r.dir, err = reports.Open(dir); err != nil {
+	if r.dir, err = reports.Open(dir, r.Watch); err != nil {
 		return err
 	}
-	r.dir.Watch(r.Watch)
 	cfg.Record = r.dir.Append
 	return nil
 }

@@ -25,11 +25,10 @@ type Run struct {
 
 // Begin begins the result directory. watch sees each record; it must take no time.
 func Begin(path string, conditions v1.FuzzConditions, say func(string), watch func(v1.Record)) (*Run, error) {
-	dir, err := reports.Open(path)
+	dir, err := reports.Open(path, watch)
 	if err != nil {
 		return nil, err
 	}
-	dir.Watch(watch)
 	conditions.Schema, conditions.Started = v1.Schema, time.Now().UTC()
 	r := &Run{Report: v1.FuzzRun{FuzzConditions: conditions}, Say: say, path: path, dir: dir}
 	first := r.Report.FuzzConditions
