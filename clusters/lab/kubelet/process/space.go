@@ -72,18 +72,16 @@ func (s *Space) enter(fn func() error) error {
 	return s.Do(fn)
 }
 
-// KillAll kills every process in the space and returns when there is none left, or with
-// ctx's error. Nothing can be started in the space afterwards.
+// KillAll kills every process in the space and returns when each has ended and none is left, or
+// with ctx's error. Nothing can be started in the space afterwards.
 func (s *Space) KillAll(ctx context.Context) error {
 	s.mu.Lock()
 	s.ended = true
 	s.mu.Unlock()
 	var pids []int
-	err := wait.PollUntilContextCancel(ctx, 2*time.Millisecond, true, func(context.Context) (_ bool, err error) {
-		pids, err = s.members()
-		for _, pid := range pids {
-			// It may be gone by now, which is what is wanted.
-			_ = unix.Kill(pid, unix.SIGKILL)
+	err := wait.PollUntilContextCancel(ctx, 2*time.Millisecond, true, func(ctx context.Context) (_ bool, err error) {
+		if pids, err = s.members(); err == nil {
+			err = kill(ctx, pids)
 		}
 		return len(pids) == 0, err
 	})
@@ -93,7 +91,37 @@ func (s *Space) KillAll(ctx context.Context) error {
 	return nil
 }
 
-// members are the processes in the space. A zombie has left its namespaces already.
+// kill kills processes and waits until each has ended. A process on its way out has left its
+// namespaces before its files are closed, so that nobody finds it, and its sockets still answer.
+func kill(ctx context.Context, pids []int) error {
+	var killed []unix.PollFd
+	defer func() {
+		for _, k := range killed {
+			_ = unix.Close(int(k.Fd))
+		}
+	}()
+	for _, pid := range pids {
+		fd, err := unix.PidfdOpen(pid, 0)
+		if errors.Is(err, unix.ESRCH) {
+			continue // it is gone, which is what is wanted
+		}
+		if err != nil {
+			return fmt.Errorf("open process %d: %w", pid, err)
+		}
+		killed = append(killed, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}) // readable once it has ended
+		_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)                       // it may be gone by now
+	}
+	for i := range killed {
+		for killed[i].Revents == 0 && ctx.Err() == nil {
+			if _, err := unix.Poll(killed[i:i+1], 100); err != nil && !errors.Is(err, unix.EINTR) {
+				return fmt.Errorf("wait for process: %w", err)
+			}
+		}
+	}
+	return ctx.Err()
+}
+
+// members are the processes in the space. One that has ended has left its namespaces already.
 func (s *Space) members() ([]int, error) {
 	all, err := procfs.AllProcs()
 	if err != nil {
