@@ -47,8 +47,9 @@ type Process struct {
 }
 
 // drainTime is how long output is still read after the process ended, when something that
-// left the session holds on to its streams.
-const drainTime = 250 * time.Millisecond
+// left the session holds on to its streams. On a machine whose processors are all taken, reading what
+// is there takes its time too.
+const drainTime = 2 * time.Second
 
 // Start starts the command in the space. Errors are those of the start; everything later
 // is in Exit.
