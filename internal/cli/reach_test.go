@@ -144,7 +144,7 @@ func kubeconfigOf(t *testing.T, url string) string {
 
 func TestSnapshotOfAClusterThatRefuses(t *testing.T) {
 	code, _, errs := run(t, "snapshot", "-o", "-", "--kubeconfig", apiServer(t, "networkpolicies"))
-	if want := `netassay: no permission to list networkpolicies.networking.k8s.io: grant {apiGroups: ["networking.k8s.io"], resources: [networkpolicies], verbs: [list]}`; code != exitBroken || !strings.Contains(errs, want) {
+	if want := `netassay: no permission to list networkpolicies.networking.k8s.io: grant {apiGroups: ["networking.k8s.io"], resources: [networkpolicies], verbs: [list]}, as examples/existing/read.yaml does`; code != exitBroken || !strings.Contains(errs, want) {
 		t.Errorf("exit code %d, want %s:\n%s", code, want, errs)
 	}
 	gone := httptest.NewServer(http.NotFoundHandler())

@@ -8,10 +8,11 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/client-go/kubernetes"
 
-	"github.com/netassay/netassay/clusters/existing"
 	"github.com/netassay/netassay/reach/audit"
 	"github.com/netassay/netassay/reach/inventory"
 	"github.com/netassay/netassay/reach/live"
@@ -22,10 +23,14 @@ import (
 )
 
 // Without an engine what a policy denies is found open, with evidence; with the reference engine
-// every flow is as the policies say. Nothing is left either time.
+// every flow is as the policies say. Nothing is left either time. All of it is done with the rights of
+// rbac.yaml and read.yaml.
 func TestAudit(t *testing.T) {
 	f := bareCluster(t)
 	f.shop(t)
+	f.apply(t, manifest)
+	f.apply(t, readManifest)
+	f.bindReader(t)
 	none := f.audit(t)
 	if none.Verdict() != v1.VerdictFail || none.Trouble != "" {
 		t.Errorf("without an engine: %s %v %s", none.Verdict(), none.Reasons(), none.Trouble)
@@ -97,13 +102,25 @@ func (f *theirs) shop(t *testing.T) {
 	}
 }
 
+// bindReader lets the account of rbac.yaml read all that policies can see.
+func (f *theirs) bindReader(t *testing.T) {
+	t.Helper()
+	namespace, name, _ := strings.Cut(strings.TrimPrefix(theUser, "system:serviceaccount:"), ":")
+	_, err := f.admin.RbacV1().ClusterRoleBindings().Create(t.Context(), &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: "netassay-audit"},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "netassay-reader"},
+		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: name}},
+	}, metav1.CreateOptions{})
+	must(t, err)
+}
+
 // audit asks whatever engine there is.
 func (f *theirs) audit(t *testing.T) *v1.AuditRun {
 	t.Helper()
-	c := existing.FromREST(f.lab.REST(), "theirs", f.lab.Nodes(), f.lab.Families(), map[string]string{"probe": "probe"})
-	read := func(ctx context.Context) (*inventory.Inventory, error) {
-		return live.Read(ctx, c, func(string, int) {})
-	}
+	c := labImages{f.front(t, theUser).open()}
+	client, err := kubernetes.NewForConfig(c.REST())
+	must(t, err)
+	read := func(ctx context.Context) (*inventory.Inventory, error) { return live.Read(ctx, c.Cluster, nil) }
 	v, err := read(t.Context())
 	must(t, err)
 	p, err := shadow.New(v, shadow.Options{ID: runner.NewID(), MaxPods: 9, MaxFlows: 60, Seed: 5, Nodes: c.Nodes(), Skip: fixture.RunLabel, Namespaces: []string{"shop", "batch"}})
@@ -112,7 +129,7 @@ func (f *theirs) audit(t *testing.T) *v1.AuditRun {
 	timing := audit.DefaultTiming()
 	timing.Every, timing.Deadline = 400*time.Millisecond, 20*time.Second
 	run.Acked, run.Probes, err = audit.Run(t.Context(), audit.Config{
-		Plan: p, Objects: fixture.Run{ID: p.ID, Image: c.Image}, Client: f.admin, Exec: c, Timing: timing, Read: read,
+		Plan: p, Objects: fixture.Run{ID: p.ID, Image: c.Image}, Client: client, Exec: c, Timing: timing, Read: read,
 		Record: func(all ...v1.Record) {
 			for _, r := range all {
 				must(t, run.Add(r))

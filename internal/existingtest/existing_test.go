@@ -45,7 +45,10 @@ import (
 
 func TestMain(m *testing.M) { sandbox.TestMain(m) }
 
-const manifest = "../../examples/existing/rbac.yaml"
+const (
+	manifest     = "../../examples/existing/rbac.yaml"
+	readManifest = "../../examples/existing/read.yaml"
+)
 
 // theUser is the service account of the manifest.
 const theUser = "system:serviceaccount:netassay:netassay"
@@ -273,6 +276,7 @@ func TestExistingCluster(t *testing.T) {
 	f.apply(t, manifest)
 	t.Run("preflight", f.testPreflight)
 	t.Run("rights", f.testEachRight)
+	t.Run("reader", f.testReader)
 	t.Run("jobs", f.testJobs)
 	t.Run("rights in one namespace", f.testNamespaceAdmin)
 	t.Run("restricted pods alone", f.testRestrictedCluster)

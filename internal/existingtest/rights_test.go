@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/netassay/netassay/clusters"
+	"github.com/netassay/netassay/reach/live"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/suites/runner"
 	"github.com/netassay/netassay/suites/verify"
@@ -19,11 +20,33 @@ import (
 func (f *theirs) testEachRight(t *testing.T) {
 	c := f.front(t, theUser).open()
 	needs := clusters.Needs{Permissions: runner.Permissions(false)}
+	f.eachRight(t, "netassay", needs.Permissions, func() []string {
+		return slices.DeleteFunc(lines(t, c, needs), func(line string) bool { return !strings.HasPrefix(line, "no permission") })
+	})
+}
+
+// Who has the rights of read.yaml can read a cluster, and without any of them is told which.
+func (f *theirs) testReader(t *testing.T) {
+	f.apply(t, readManifest)
+	c := f.front(t, "system:serviceaccount:netassay:netassay-reader").open()
+	read := func() (lines []string) {
+		if _, err := live.Read(t.Context(), c, nil); err != nil {
+			return strings.Split(err.Error(), "\n")
+		}
+		return nil
+	}
+	eventually(t, "the cluster is read", func() bool { return len(read()) == 0 })
+	f.eachRight(t, "netassay-reader", live.Permissions(), read)
+}
+
+// eachRight takes each verb of a role away in turn: look must give the one line about it.
+func (f *theirs) eachRight(t *testing.T, role string, permissions []clusters.Permission, look func() []string) {
+	t.Helper()
 	roles := f.admin.RbacV1().ClusterRoles()
-	whole, err := roles.Get(t.Context(), "netassay", metav1.GetOptions{})
+	whole, err := roles.Get(t.Context(), role, metav1.GetOptions{})
 	must(t, err)
 	bind := func(rules []rbacv1.PolicyRule) {
-		role, err := roles.Get(t.Context(), "netassay", metav1.GetOptions{})
+		role, err := roles.Get(t.Context(), role, metav1.GetOptions{})
 		must(t, err)
 		role.Rules = rules
 		_, err = roles.Update(t.Context(), role, metav1.UpdateOptions{})
@@ -35,20 +58,20 @@ func (f *theirs) testEachRight(t *testing.T) {
 			t.Logf("the last lines: %q", got)
 		}
 	})
-	for _, p := range needs.Permissions {
+	for _, p := range permissions {
 		for _, verb := range p.Verbs {
 			// The API server takes each role in a moment later.
 			bind(without(whole.Rules, p, verb.Name))
 			name := p.Rule()
 			eventually(t, "the line about "+verb.Name+" "+name+", and no other", func() bool {
-				got = slices.DeleteFunc(lines(t, c, needs), func(line string) bool { return !strings.HasPrefix(line, "no permission") })
+				got = look()
 				return len(got) == 1 && strings.HasPrefix(got[0], "no permission to "+verb.Name+" ") &&
 					strings.Contains(got[0], "resources: ["+name+"], verbs: ["+verb.Name+"]}")
 			})
 		}
 	}
 	bind(whole.Rules)
-	eventually(t, "all rights are back", func() bool { return len(lines(t, c, needs)) == 0 })
+	eventually(t, "all rights are back", func() bool { return len(look()) == 0 })
 }
 
 // without are rules that lack one verb of one kind of object.

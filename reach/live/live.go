@@ -27,7 +27,10 @@ const pageSize = 500
 // Progress is told how many objects of a kind were read so far.
 type Progress func(kind string, n int)
 
-// Permissions are all that Read needs.
+// granted ends a line about a right that is missing.
+const granted = ", as examples/existing/read.yaml does"
+
+// Permissions are all that Read needs; examples/existing/read.yaml grants them.
 func Permissions() []clusters.Permission {
 	list := []clusters.Verb{{Name: "list", Why: "to read what policies can see"}}
 	var out []clusters.Permission
@@ -45,7 +48,7 @@ func Read(ctx context.Context, c *existing.Cluster, told Progress) (*inventory.I
 		return nil, fmt.Errorf("read cluster %s: %w: is the cluster up, and --context the right one?", c.Name(), err)
 	}
 	if len(lines) > 0 {
-		return nil, errors.New(strings.Join(lines, "\n"))
+		return nil, errors.New(strings.Join(lines, granted+"\n") + granted)
 	}
 	cfg := rest.CopyConfig(c.REST())
 	cfg.ContentType, cfg.AcceptContentTypes = runtime.ContentTypeProtobuf, runtime.ContentTypeProtobuf+","+runtime.ContentTypeJSON
