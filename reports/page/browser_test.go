@@ -299,10 +299,11 @@ func cost(p *tab, change string) float64 {
 	return p.processor() - before
 }
 
-// The bounds are those of 50,000 cells on 2 slow cores; faster ones take half of the time. Held against them is what the page's main thread
-// takes of a processor, which is the same on a machine that is busy with other work: for the first
-// paint all of it until the script is done, which is more than the paint. The best of some tries
-// counts, since caches are shared. The clock on the wall is told, and judged by nobody.
+// The bounds are those of 50,000 cells on 2 slow cores; faster ones take half of the time. Held
+// against them is what the page's main thread takes of a processor, which is the same on a machine
+// that is busy with other work: for the first paint all of it until the script is done, which is more
+// than the paint. The best of some tries counts, since caches are shared. The clock on the wall is
+// told, and judged by nobody.
 func TestLargePageIsFast(t *testing.T) {
 	const size, paint, filter = 1_500_000, 750.0, 150.0
 	path := filepath.Join(t.TempDir(), "report.html")
