@@ -230,7 +230,11 @@ func (f *watchFlags) watch(ctx context.Context, t *testbed.Testbed, agents *roll
 	if swap.Next, err = forEach(ctx, f.to, len(swap.Nodes)); err != nil {
 		return err
 	}
-	cfg.Before, cfg.Steps = swap.Begin, swap.Steps()
+	cfg.Before = func(ctx context.Context) error {
+		cfg.Say(fmt.Sprintf("starting %s on %d nodes", f.from, len(swap.Nodes)))
+		return swap.Begin(ctx)
+	}
+	cfg.Steps = swap.Steps()
 	return errors.Join(changeover.Run(ctx, cfg), swap.End(context.WithoutCancel(ctx)))
 }
 

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/probe"
@@ -30,6 +33,7 @@ type Swap struct {
 	Record func(...v1.Record)
 
 	before []belongings // by node
+	mu     sync.Mutex
 	atWork []engines.Engine
 }
 
@@ -41,16 +45,34 @@ func (s *Swap) Begin(ctx context.Context) error {
 		if s.before[i], err = look(ctx, n); err != nil {
 			return err
 		}
-		if err := s.put(ctx, s.Old[i], n); err != nil {
-			return err
-		}
 	}
-	return nil
+	return each(ctx, s.all(), func(ctx context.Context, i int) error { return s.put(ctx, s.Old[i], s.Nodes[i]) })
+}
+
+// all are the numbers of all nodes.
+func (s *Swap) all() []int {
+	all := make([]int, len(s.Nodes))
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
+// each does something on some nodes at the same time, as agents on nodes know nothing of each other:
+// what one node waits for is no part of another's gap.
+func each(ctx context.Context, nodes []int, do func(context.Context, int) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, i := range nodes {
+		g.Go(func() error { return do(ctx, i) })
+	}
+	return g.Wait()
 }
 
 // put starts an engine on its node.
 func (s *Swap) put(ctx context.Context, e engines.Engine, n engines.Node) error {
+	s.mu.Lock()
 	s.atWork = append(s.atWork, e)
+	s.mu.Unlock()
 	if err := e.Start(ctx, []engines.Node{n}); err != nil {
 		return fmt.Errorf("start %s on %s: %w", e.Name(), n.Name(), err)
 	}
@@ -59,15 +81,11 @@ func (s *Swap) put(ctx context.Context, e engines.Engine, n engines.Node) error 
 
 // Steps are those of the change: of all nodes at once, or of one after the other.
 func (s *Swap) Steps() []Step {
-	var all []int
-	for i := range s.Nodes {
-		all = append(all, i)
-	}
 	if !s.Rolling {
-		return s.change(all, "all nodes")
+		return s.change(s.all(), "all nodes")
 	}
 	var steps []Step
-	for _, i := range all {
+	for _, i := range s.all() {
 		steps = append(steps, s.change([]int{i}, s.Nodes[i].Name())...)
 	}
 	return steps
@@ -75,26 +93,19 @@ func (s *Swap) Steps() []Step {
 
 // change are the steps on some nodes.
 func (s *Swap) change(nodes []int, where string) []Step {
-	each := func(do func(context.Context, int) error) func(context.Context) error {
-		return func(ctx context.Context) error {
-			for _, i := range nodes {
-				if err := do(ctx, i); err != nil {
-					return err
-				}
-			}
-			return nil
-		}
+	on := func(do func(context.Context, int) error) func(context.Context) error {
+		return func(ctx context.Context) error { return each(ctx, nodes, do) }
 	}
 	old := s.Old[0].Name()
-	steps := []Step{{Name: fmt.Sprintf("stop %s on %s", old, where), Do: each(s.stop)}}
+	steps := []Step{{Name: fmt.Sprintf("stop %s on %s", old, where), Do: on(s.stop)}}
 	if s.Purge {
-		steps = append(steps, Step{Name: fmt.Sprintf("take away what %s left on %s", old, where), Do: each(s.purge)})
+		steps = append(steps, Step{Name: fmt.Sprintf("take away what %s left on %s", old, where), Do: on(s.purge)})
 	}
 	if s.Gap > 0 {
 		steps = append(steps, Step{Name: "no engine on " + where, Do: func(ctx context.Context) error { return flows.Pause(ctx, s.Gap) }})
 	}
 	if len(s.Next) > 0 {
-		steps = append(steps, Step{Name: fmt.Sprintf("start %s on %s", s.Next[0].Name(), where), Do: each(s.start), Settles: true})
+		steps = append(steps, Step{Name: fmt.Sprintf("start %s on %s", s.Next[0].Name(), where), Do: on(s.start), Settles: true})
 	}
 	return steps
 }
@@ -107,7 +118,9 @@ func (s *Swap) stop(ctx context.Context, i int) error {
 	if err := old.Stop(ctx); err != nil {
 		return fmt.Errorf("stop %s on %s: %w", old.Name(), n.Name(), err)
 	}
+	s.mu.Lock()
 	s.atWork = slices.DeleteFunc(s.atWork, func(e engines.Engine) bool { return e == old })
+	s.mu.Unlock()
 	has, err := look(ctx, n)
 	if err != nil {
 		return err
