@@ -64,16 +64,31 @@ type Coverer interface {
 }
 
 // Unsupported is what an engine declares that it lacks, and why: a feature or a family.
-// Cases of the feature are reported NotSupported, and so are cases that need two families
-// when one of them is; flows of the family are not judged in any case.
+// Where that is an excuse, cases of the feature are reported NotSupported, and so are cases that
+// need two families when one of them is; flows of the family are not judged in any case.
 type Unsupported struct {
 	Feature string       // as in suites/cases; "" when Family is set
 	Family  model.Family // "" when Feature is set
 	Reason  string       // one sentence with its source
+	Then    Disposition  // "" is not known, and no excuse
 }
 
 // String is what is lacked and why, in one line.
 func (u Unsupported) String() string { return u.Feature + string(u.Family) + ": " + u.Reason }
+
+// Excuse reports whether the engine is not to be judged by what it lacks: nobody is let through whom
+// a policy keeps out. What is silently open is a failure, whatever the engine declares.
+func (u Unsupported) Excuse() bool { return u.Then == Refused || u.Then == Closed }
+
+// Disposition is what becomes of a policy that asks for what an engine lacks.
+type Disposition string
+
+// The dispositions.
+const (
+	Refused Disposition = "refused" // the API server, or an event or status, says no
+	Closed  Disposition = "closed"  // what it would allow is not allowed
+	Open    Disposition = "open"    // silently, as if the policy were not there
+)
 
 // Engine is what enforces NetworkPolicies.
 type Engine interface {

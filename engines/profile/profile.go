@@ -22,7 +22,7 @@ type Profile struct {
 	// APIGroups are those of the resources that it brings along, and that stay when it is taken away
 	// without them.
 	APIGroups []string `json:"apiGroups,omitempty"`
-	// Unsupported is what its own documentation says that it lacks.
+	// Unsupported is what it lacks, by its own documentation or code.
 	Unsupported []Lack `json:"unsupported,omitempty"`
 	// Undefined is what it does where the API leaves the choice.
 	Undefined []Choice `json:"undefined,omitempty"`
@@ -49,19 +49,10 @@ type Lack struct {
 	Feature string       `json:"feature,omitempty"` // "" where Family is set
 	Family  model.Family `json:"family,omitempty"`  // "" where Feature is set
 	Reason  string       `json:"reason"`            // one sentence
-	Source  string       `json:"source"`            // where the engine's project says so
-	Then    Disposition  `json:"then"`
+	Source  string       `json:"source"`            // who says so, or shows it
+	// Then is what becomes of a policy that asks for it.
+	Then engines.Disposition `json:"then"`
 }
-
-// Disposition is what becomes of a policy that asks for what the engine lacks.
-type Disposition string
-
-// The dispositions.
-const (
-	Refused Disposition = "refused" // the API server, or an event or status, says no
-	Closed  Disposition = "closed"  // what it would allow is not allowed
-	Open    Disposition = "open"    // silently, as if the policy were not there
-)
 
 // Choice is what an engine does where the API leaves it open.
 type Choice struct {
@@ -132,14 +123,11 @@ func Must(text []byte) Profile {
 	return p
 }
 
-// Lacks is what the engine is not judged by: what it lacks, unless it leaves the door open then.
-// That is a failure, whatever the profile says of it.
+// Lacks is what the engine lacks, as engines declare it. Not all of it is an excuse.
 func (p Profile) Lacks() []engines.Unsupported {
 	var out []engines.Unsupported
 	for _, l := range p.Unsupported {
-		if l.Then != Open {
-			out = append(out, engines.Unsupported{Feature: l.Feature, Family: l.Family, Reason: l.Reason + " (" + l.Source + ")"})
-		}
+		out = append(out, engines.Unsupported{Feature: l.Feature, Family: l.Family, Reason: l.Reason + " (" + l.Source + ")", Then: l.Then})
 	}
 	return out
 }
@@ -223,8 +211,8 @@ func (l Lack) check(i int) error {
 		return fmt.Errorf("unsupported[%d]: give either feature or family", i)
 	case l.Family != "" && !slices.Contains(model.Dual.List(), l.Family):
 		return fmt.Errorf("unsupported[%d].family: %q is none of %v", i, l.Family, model.Dual.List())
-	case !slices.Contains([]Disposition{Refused, Closed, Open}, l.Then):
-		return fmt.Errorf("unsupported[%d].then: %q is none of %s, %s, %s", i, l.Then, Refused, Closed, Open)
+	case !slices.Contains([]engines.Disposition{engines.Refused, engines.Closed, engines.Open}, l.Then):
+		return fmt.Errorf("unsupported[%d].then: %q is none of %s, %s, %s", i, l.Then, engines.Refused, engines.Closed, engines.Open)
 	}
 	return cmp.Or(given(at("unsupported", i, "reason"), l.Reason), given(at("unsupported", i, "source"), l.Source))
 }

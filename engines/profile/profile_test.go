@@ -38,10 +38,10 @@ func TestParse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A feature whose lack opens is judged.
 	want := []engines.Unsupported{
-		{Feature: "SCTP", Reason: "it knows two protocols (https://a.b/c)"},
-		{Family: "IPv6", Reason: "it knows one family (https://a.b/e)"},
+		{Feature: "SCTP", Reason: "it knows two protocols (https://a.b/c)", Then: engines.Closed},
+		{Feature: "EndPort", Reason: "it reads one port (https://a.b/d)", Then: engines.Open},
+		{Family: "IPv6", Reason: "it knows one family (https://a.b/e)", Then: engines.Refused},
 	}
 	if diff := cmp.Diff(want, p.Lacks()); diff != "" {
 		t.Errorf("lacks (-want +got):\n%s", diff)
@@ -70,7 +70,7 @@ func TestVariant(t *testing.T) {
 	if diff := cmp.Diff([]string{"--A_B=1", "--wait=0s"}, v.Args()); diff != "" {
 		t.Errorf("arguments (-want +got):\n%s", diff)
 	}
-	if lacks := v.Lacks(); len(lacks) != 1 || lacks[0].Family != "IPv6" || len(p.Lacks()) != 2 {
+	if lacks := v.Lacks(); len(lacks) != 2 || lacks[0].Feature != "EndPort" || len(p.Lacks()) != 3 {
 		t.Errorf("lacks %v, the engine itself %v", lacks, p.Lacks())
 	}
 	if _, ok := p.Variant("thing-slow"); ok {

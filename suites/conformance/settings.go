@@ -58,7 +58,7 @@ func (s *Settings) RegisterPlaying(set *pflag.FlagSet, sets string) {
 	set.DurationVar(&s.Timing.Timeout, "probe-timeout", s.Timing.Timeout, "silence that counts as dropped (default 400ms; where pods are containers 1s, but 400ms where no answer is due)")
 	set.DurationVar(&s.Timing.Hold, "hold", s.Timing.Hold, "how long a verdict must stay right")
 	set.DurationVar(&s.Timing.Deadline, "deadline", s.Timing.Deadline, "how long a step's verdicts may take to become right (default 10s, where pods are containers 30s, for an engine that documents a longer time that)")
-	set.BoolVar(&s.RunUnsupported, "run-unsupported", s.RunUnsupported, "also judge features and IP families that the engine declares unsupported")
+	set.BoolVar(&s.RunUnsupported, "run-unsupported", s.RunUnsupported, "also judge features and IP families that the engine has an excuse for lacking")
 }
 
 // paths are what the user chose, else as many as the place bears: on a cluster that was there, no

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
@@ -74,7 +75,8 @@ type Config struct {
 	// where it can't be asked. A case that changed labels is over when those that it found count again:
 	// the next one would be judged by its delay.
 	Settle func(ctx context.Context, namespaces []string) error
-	// RunUnsupported judges what is unsupported all the same.
+	// RunUnsupported judges what is unsupported and an excuse all the same; what is none is judged in
+	// any case.
 	RunUnsupported bool
 
 	RunID    string           // lowercase letters and digits, at most 10: part of namespace names
@@ -148,9 +150,23 @@ func (c Config) conditions() conditions {
 	_, k.addresses = c.Cluster.(clusters.Addresser)
 	k.restarts = c.restarts()
 	if !c.RunUnsupported {
-		k.unsupported = c.Unsupported
+		k.unsupported = slices.DeleteFunc(slices.Clone(c.Unsupported), func(u engines.Unsupported) bool { return !u.Excuse() })
 	}
 	return k
+}
+
+// unexcused is what to say of what the engine lacks and is judged by here all the same.
+func (c Config) unexcused() (notes []string) {
+	for _, u := range c.Unsupported {
+		switch {
+		case u.Excuse() || u.Family != "" && !slices.Contains(c.Cluster.Families(), u.Family):
+		case u.Then == engines.Open:
+			notes = append(notes, "the engine lacks this and leaves it open, so that it is judged: "+u.String())
+		default:
+			notes = append(notes, "the engine lacks this and does not say what it does then, so that it is judged: "+u.String())
+		}
+	}
+	return notes
 }
 
 func (c Config) withDefaults() (Config, error) {

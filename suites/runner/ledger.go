@@ -43,6 +43,7 @@ func newLedger(cfg Config) *ledger {
 	for _, u := range k.unsupported {
 		l.report.Lacks = append(l.report.Lacks, u.String())
 	}
+	l.report.Notes = cfg.unexcused()
 	l.takeOver(cfg.Resumed)
 	before := judged(cfg.Resumed)
 	for _, c := range shuffled(cfg.Cases, cfg.Seed) {

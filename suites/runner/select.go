@@ -83,7 +83,7 @@ func shuffled(all []cases.Case, seed uint64) []cases.Case {
 type conditions struct {
 	nodes       int
 	families    []model.Family // that the cluster's pods have
-	unsupported []engines.Unsupported
+	unsupported []engines.Unsupported // what the engine lacks and has an excuse for
 	restricted  bool // what pods may do
 	outside     bool // there are hosts outside of the cluster
 	addresses   bool // pods get the addresses that they ask for
@@ -91,19 +91,19 @@ type conditions struct {
 	restarts    map[cases.Part]restart
 }
 
-// judged are the families that the engine does not declare unsupported.
+// judged are the families that the engine has no excuse for lacking.
 func (k conditions) judged() []model.Family {
 	return slices.DeleteFunc(slices.Clone(k.families), func(f model.Family) bool {
 		return slices.ContainsFunc(k.unsupported, func(u engines.Unsupported) bool { return u.Family == f })
 	})
 }
 
-// without reports whether the engine declares that it lacks a feature.
+// without reports whether the engine has an excuse for lacking a feature.
 func (k conditions) without(f cases.Feature) bool {
 	return slices.ContainsFunc(k.unsupported, func(u engines.Unsupported) bool { return u.Feature == string(f) })
 }
 
-// lacks finds what the engine declares that it lacks of what c needs.
+// lacks finds what the engine has an excuse for lacking of what c needs.
 func (k conditions) lacks(c cases.Case) (engines.Unsupported, bool) {
 	judged := k.judged()
 	for _, u := range k.unsupported {

@@ -155,7 +155,7 @@ func TestSessionThatIsNotAskedForAll(t *testing.T) {
 func TestSessionAnswersWithoutPlaying(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		cfg := w.config(loadCases(t, "sctp-port", "isolation-none")...)
-		cfg.Unsupported = []engines.Unsupported{{Feature: string(cases.SCTP), Reason: "no SCTP match"}}
+		cfg.Unsupported = []engines.Unsupported{{Feature: string(cases.SCTP), Reason: "no SCTP match", Then: engines.Refused}}
 		s := w.session(t, t.Context(), cfg)
 		if c := play(t, t.Context(), s, "sctp-port"); c.Outcome != v1.NotSupported {
 			t.Errorf("unsupported: %s (%s)", c.Outcome, c.Reason)
