@@ -25,37 +25,8 @@ type Engine struct {
 // NoEngine is what is said of a cluster without an engine that is known.
 const NoEngine = "no engine recognised"
 
-// trace is the DaemonSet that an engine's agents run in, by its name, and a container that
-// it must have, if other products have DaemonSets of that name.
-type trace struct {
-	engine, daemonSet, container string
-}
-
-// traces are the engines that can be recognised: those with a profile by it.
-func traces(profiles []profile.Profile) []trace {
-	var known []trace
-	for _, p := range profiles {
-		for _, t := range p.Recognise {
-			known = append(known, trace{engine: cmp.Or(t.Title, p.Title), daemonSet: t.DaemonSet, container: t.Container})
-		}
-	}
-	return append(known, []trace{
-		{engine: "netassay enforcer", daemonSet: "netassay-enforcer"},
-		{engine: "Cilium (GKE Dataplane V2)", daemonSet: "anetd"},
-		{engine: "Azure NPM", daemonSet: "azure-npm"},
-		{engine: "kube-router", daemonSet: "kube-router"},
-		{engine: "Antrea", daemonSet: "antrea-agent"},
-		{engine: "kindnet", daemonSet: "kindnet"},
-		{engine: "kube-network-policies", daemonSet: "kube-network-policies"},
-		{engine: "AWS VPC CNI's network policy agent", daemonSet: "aws-node", container: "aws-eks-nodeagent"},
-		{engine: "OVN-Kubernetes", daemonSet: "ovnkube-node"},
-		{engine: "Weave Net", daemonSet: "weave-net"},
-	}...)
-}
-
-// Engines tells by the agents that run which engines enforce policies, as far as they are known,
-// by their profiles where they have one. More than one is no mistake of this function: they may
-// fight.
+// Engines tells by the agents that run which engines of these profiles enforce policies. More than
+// one is no mistake of this function: they may fight.
 func (c *Cluster) Engines(ctx context.Context, profiles []profile.Profile) ([]Engine, error) {
 	client, err := kubernetes.NewForConfig(c.REST())
 	if err != nil {
@@ -73,25 +44,27 @@ func (c *Cluster) Engines(ctx context.Context, profiles []profile.Profile) ([]En
 
 func recognise(sets []appsv1.DaemonSet, profiles []profile.Profile) []Engine {
 	var found []Engine
-	for _, t := range traces(profiles) {
-		for i := range sets {
-			if image, ok := t.of(&sets[i]); ok {
-				s := &sets[i]
-				found = append(found, Engine{Name: t.engine, Namespace: s.Namespace, DaemonSet: s.Name, Evidence: fmt.Sprintf("DaemonSet %s/%s, image %s, %d of %d ready",
-					s.Namespace, s.Name, image, s.Status.NumberReady, s.Status.DesiredNumberScheduled)})
+	for _, p := range profiles {
+		for _, t := range p.Recognise {
+			for i := range sets {
+				if image, ok := imageOf(t, &sets[i]); ok {
+					s := &sets[i]
+					found = append(found, Engine{Name: cmp.Or(t.Title, p.Title), Namespace: s.Namespace, DaemonSet: s.Name, Evidence: fmt.Sprintf("DaemonSet %s/%s, image %s, %d of %d ready",
+						s.Namespace, s.Name, image, s.Status.NumberReady, s.Status.DesiredNumberScheduled)})
+				}
 			}
 		}
 	}
 	return found
 }
 
-// of reports whether the DaemonSet is the engine's, and by which image.
-func (t trace) of(s *appsv1.DaemonSet) (image string, ok bool) {
-	if s.Name != t.daemonSet {
+// imageOf is the image of an engine's agents; ok is false where the DaemonSet is not theirs.
+func imageOf(t profile.Trace, s *appsv1.DaemonSet) (image string, ok bool) {
+	if s.Name != t.DaemonSet {
 		return "", false
 	}
 	for _, c := range s.Spec.Template.Spec.Containers {
-		if t.container == "" || c.Name == t.container {
+		if t.Container == "" || c.Name == t.Container {
 			return c.Image, true
 		}
 	}

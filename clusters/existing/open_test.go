@@ -4,6 +4,7 @@ import (
 	stdcmp "cmp"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -103,6 +104,8 @@ func TestRecognise(t *testing.T) {
 	profiles := []profile.Profile{
 		{Title: "Calico", Recognise: []profile.Trace{{DaemonSet: "calico-node"}, {DaemonSet: "canal", Title: "Calico with flannel"}}},
 		{Title: "Cilium", Recognise: []profile.Trace{{DaemonSet: "cilium"}}},
+		{Title: "Azure NPM", Recognise: []profile.Trace{{DaemonSet: "azure-npm"}}},
+		{Title: "AWS' agent", Recognise: []profile.Trace{{DaemonSet: "aws-node", Container: "aws-eks-nodeagent"}}},
 	}
 	for _, tc := range []struct {
 		name string
@@ -124,7 +127,7 @@ func TestRecognise(t *testing.T) {
 		{
 			"aws with it",
 			[]appsv1.DaemonSet{set("kube-system", "aws-node", "aws-node", "aws-eks-nodeagent")},
-			"AWS VPC CNI's network policy agent (DaemonSet kube-system/aws-node, image reg/aws-eks-nodeagent:v1, 2 of 3 ready)",
+			"AWS' agent (DaemonSet kube-system/aws-node, image reg/aws-eks-nodeagent:v1, 2 of 3 ready)",
 		},
 		{
 			"two in the middle of a migration",
@@ -140,15 +143,33 @@ func TestRecognise(t *testing.T) {
 	}
 }
 
-// Agents that a profile knows are those of one engine, not of another of that name too.
+// The agents of each engine are taken for that engine, and for none on nodes of the other system.
 func TestRecognisedOnce(t *testing.T) {
-	profiles := registry.Profiles()
-	for _, p := range profiles {
+	linux, windows := registry.Profiles(), registry.OnWindows()
+	for _, p := range slices.Concat(linux, windows) {
 		for _, trace := range p.Recognise {
-			found := recognise([]appsv1.DaemonSet{set("kube-system", trace.DaemonSet, stdcmp.Or(trace.Container, "agent"))}, profiles)
+			sets := []appsv1.DaemonSet{set("kube-system", trace.DaemonSet, stdcmp.Or(trace.Container, "agent"))}
+			found := slices.Concat(recognise(sets, linux), recognise(sets, windows))
 			if want := stdcmp.Or(trace.Title, p.Title); len(found) != 1 || found[0].Name != want {
 				t.Errorf("DaemonSet %s is taken for %+v, want %s alone", trace.DaemonSet, found, want)
 			}
 		}
+	}
+}
+
+// What an engine leaves in the API is told of that engine alone, and only while it is not there.
+func TestOwnersOfAPIGroups(t *testing.T) {
+	profiles := registry.Profiles()
+	all := absent(nil, profiles)
+	for _, p := range profiles {
+		rest := absent([]Engine{{Name: p.Title}}, profiles)
+		for _, group := range p.APIGroups {
+			if all[group] != p.Title || rest[group] != "" {
+				t.Errorf("%s is taken for %q, want %s; where that is there, for %q", group, all[group], p.Title, rest[group])
+			}
+		}
+	}
+	if all["networking.k8s.io"]+all["policy.networking.k8s.io"] != "" {
+		t.Error("an engine owns what is Kubernetes'")
 	}
 }

@@ -2,13 +2,13 @@ package azurenpm
 
 import (
 	"context"
-	_ "embed" // what is known on Windows
+	_ "embed" // profiles
+	"slices"
 	"time"
 
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/engines/agents"
 	"github.com/netassay/netassay/engines/profile"
-	"github.com/netassay/netassay/model"
 )
 
 // Name is the engine's name, and that of its program.
@@ -17,6 +17,12 @@ const Name = "azure-npm"
 // readyDeadline is the three minutes of telemetry and then generous: NPM calls ipset once
 // for each pod that it finds.
 const readyDeadline = 15 * time.Minute
+
+//go:embed profile.yaml
+var known []byte
+
+// Profile is what is known of it on Linux nodes, which is what runs here.
+func Profile() profile.Profile { return profile.Must(known) }
 
 //go:embed windows.yaml
 var knownOnWindows []byte
@@ -39,19 +45,13 @@ func New(binary string) *agents.Engine {
 			Name: Name, Env: environment, Prepare: prepare, Ready: ready, Deadline: readyDeadline,
 			Argv: func(n engines.Node) []string { return []string{binary, "start", "--kubeconfig=" + n.Kubeconfig()} },
 		},
-		// What NPM lacks on Windows (named ports, SCTP, negative selectors, except) it has on
-		// Linux, which is what runs here.
-		Lacks: []engines.Unsupported{{
-			Family: model.IPv6,
-			Reason: "Azure NPM has no support for IPv6 (https://learn.microsoft.com/azure/aks/use-network-policies; ErrUnsupportedIPAddress in npm/pkg/controlplane/translation)",
-		}},
+		Lacks: Profile().Lacks(),
 	}
 }
 
-// environment names the node, and a configuration that does not exist: then NPM takes its
-// own defaults, which are those of its manifest, whatever this machine has in /etc.
+// environment names the node, and has the options.
 func environment(n engines.Node) []string {
-	return []string{"HOSTNAME=" + n.Name(), "NPM_CONFIG=/nonexistent/azure-npm.json"}
+	return slices.Concat([]string{"HOSTNAME=" + n.Name()}, Profile().Env())
 }
 
 // prepare makes the hint chain with the iptables that kube-proxy uses here too.

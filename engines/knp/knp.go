@@ -6,6 +6,7 @@ package knp
 
 import (
 	"context"
+	_ "embed" // profile
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/engines/agents"
+	"github.com/netassay/netassay/engines/profile"
 )
 
 // Names of the engines, and of their programs. XTables is for kernels without a queue
@@ -24,16 +26,20 @@ const (
 )
 
 const (
-	// queue is the number of the netfilter queue, the program's own default.
+	// queue is the number of the netfilter queue, as in the options.
 	queue = "100"
-	// metricsAddress is loopback: the default is a port on all of the node's addresses.
-	metricsAddress = "127.0.0.1:9080"
 	// queues lists the queues of the reading thread's network namespace that have a
 	// program listening.
 	queues        = "/proc/thread-self/net/netfilter/nfnetlink_queue"
 	table         = "kube-network-policies"
 	readyDeadline = 2 * time.Minute
 )
+
+//go:embed profile.yaml
+var known []byte
+
+// Profile is what is known of kube-network-policies.
+func Profile() profile.Profile { return profile.Must(known) }
 
 // trial is the one statement that all of the program's rules end in and that a kernel may
 // lack; nft only checks it, and the check leaves nothing.
@@ -46,22 +52,13 @@ add chain inet netassay-trial c { type filter hook postrouting priority 95; }
 `
 
 // New is kube-network-policies for the standard NetworkPolicy API, by the path of its program.
-// The project documents no part of the API that it leaves out. When an agent ends its rules
-// stay and, as the program's default is to fail open, let everything pass.
+// When an agent ends its rules stay and, as the program's default is to fail open, let everything
+// pass.
 func New(binary string) *agents.Engine {
-	return &agents.Engine{Spec: agents.Spec{
+	return &agents.Engine{Lacks: Profile().Lacks(), Spec: agents.Spec{
 		Name: Name, Prepare: prepare, Ready: ready, Deadline: readyDeadline,
-		// The program's own defaults, but for the container runtime's NRI socket, which a lab
-		// does not have.
 		Argv: func(n engines.Node) []string {
-			return []string{
-				binary,
-				"--kubeconfig=" + n.Kubeconfig(),
-				"--hostname-override=" + n.Name(),
-				"--metrics-bind-address=" + metricsAddress,
-				"--nfqueue-id=" + queue,
-				"--disable-nri=true",
-			}
+			return append([]string{binary, "--kubeconfig=" + n.Kubeconfig(), "--hostname-override=" + n.Name()}, Profile().Args()...)
 		},
 	}}
 }

@@ -6,60 +6,48 @@ package kuberouter
 
 import (
 	"context"
+	_ "embed" // profile
 	"fmt"
 	"time"
 
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/engines/agents"
-	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/engines/profile"
 )
 
 // Name is the engine's name, and that of its program.
 const Name = "kube-router"
 
+//go:embed profile.yaml
+var known []byte
+
+// Profile is what is known of kube-router.
+func Profile() profile.Profile { return profile.Must(known) }
+
 const (
-	// Ports on the node, away from those that pods' servers use there: cases take nodes
-	// as servers too.
-	healthPort  = "20244"
-	metricsPort = "20245"
-	metricsURL  = "http://127.0.0.1:" + metricsPort + "/metrics"
+	// metricsURL is at the metrics port of the options.
+	metricsURL = "http://127.0.0.1:20245/metrics"
 	// syncs counts the full syncs that have ended; the first begins when all informers
 	// are in sync.
 	syncs         = "kube_router_controller_iptables_sync_time_count"
 	readyDeadline = 2 * time.Minute
 )
 
-// New is kube-router with --run-firewall alone, by the path of its program. It declares that
-// it lacks IPv6: version 1 has one iptables and one ipset handler, both IPv4, and reads no pod
-// IP but the first.
+// New is kube-router with --run-firewall alone, by the path of its program.
 func New(binary string) *agents.Engine {
 	return &agents.Engine{
 		Spec: agents.Spec{
 			Name: Name, Ready: ready, Deadline: readyDeadline,
 			Argv: func(n engines.Node) []string { return command(binary, n) },
 		},
-		Lacks: []engines.Unsupported{{
-			Family: model.IPv6,
-			Reason: "version 1 of kube-router enforces on IPv4 alone, IPv6 belongs to the v2.0.0 release line (https://github.com/cloudnativelabs/kube-router/blob/v1.6.1/docs/ipv6.md)",
-		}},
+		Lacks: Profile().Lacks(),
 	}
 }
 
 // command is the command line of the agent on a node. The node's name comes from
 // NODE_NAME, which kube-router prefers, as much as from the flag.
 func command(binary string, n engines.Node) []string {
-	return []string{
-		binary,
-		"--kubeconfig=" + n.Kubeconfig(),
-		"--hostname-override=" + n.Name(),
-		"--run-firewall=true",
-		"--run-router=false",
-		"--run-service-proxy=false",
-		"--enable-cni=false",
-		"--health-port=" + healthPort,
-		"--metrics-port=" + metricsPort,
-		"--v=1",
-	}
+	return append([]string{binary, "--kubeconfig=" + n.Kubeconfig(), "--hostname-override=" + n.Name()}, Profile().Args()...)
 }
 
 // ready asks whether a full sync has ended. /healthz would say yes before the first one

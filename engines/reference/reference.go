@@ -4,12 +4,14 @@ package reference
 
 import (
 	"context"
+	_ "embed" // profile
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/engines/agents"
+	"github.com/netassay/netassay/engines/profile"
 )
 
 const (
@@ -18,6 +20,12 @@ const (
 	// readyDeadline is generous: a loaded machine starts three agents at once.
 	readyDeadline = 30 * time.Second
 )
+
+//go:embed profile.yaml
+var known []byte
+
+// Profile is what is known of the reference enforcer.
+func Profile() profile.Profile { return profile.Must(known) }
 
 // Engine is the reference enforcer.
 type Engine struct {

@@ -13,6 +13,7 @@ import (
 	"github.com/netassay/netassay/engines/calico"
 	"github.com/netassay/netassay/engines/cilium"
 	"github.com/netassay/netassay/engines/denyall"
+	"github.com/netassay/netassay/engines/elsewhere"
 	"github.com/netassay/netassay/engines/flawed"
 	"github.com/netassay/netassay/engines/knp"
 	"github.com/netassay/netassay/engines/kuberouter"
@@ -112,8 +113,13 @@ func ciliumAs(name, description string) Entry {
 	}
 }
 
-// Profiles are those of the engines that have one.
-func Profiles() []profile.Profile { return []profile.Profile{calico.Profile(), cilium.Profile()} }
+// Profiles are those of all engines that a cluster can have on its Linux nodes. By these alone it
+// is recognised.
+func Profiles() []profile.Profile {
+	return append([]profile.Profile{
+		reference.Profile(), azurenpm.Profile(), kuberouter.Profile(), calico.Profile(), cilium.Profile(), knp.Profile(),
+	}, elsewhere.Profiles()...)
+}
 
 // OnWindows are the profiles of engines on Windows nodes, none of which runs here.
 func OnWindows() []profile.Profile {

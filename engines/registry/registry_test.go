@@ -3,10 +3,14 @@ package registry
 import (
 	"context"
 	"maps"
+	"slices"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/netassay/netassay/clusters/binaries"
 	"github.com/netassay/netassay/engines/azurenpm"
+	"github.com/netassay/netassay/engines/profile"
 )
 
 // What is known of engines on Windows is told with its sources, and by other agents than those of
@@ -28,9 +32,41 @@ func TestOnWindows(t *testing.T) {
 			}
 			agents[r.DaemonSet] = p.Name
 		}
-		excuses := len(p.Lacks())
+		excuses := 0
+		for _, u := range p.Lacks() {
+			if u.Excuse() {
+				excuses++
+			}
+		}
 		if open := p.Name == azurenpm.OnWindows().Name; open != (excuses == 0) {
 			t.Errorf("%s has %d excuses", p.Name, excuses)
+		}
+	}
+}
+
+// Each engine of another project, and our own, has a profile by its name, and declares what that
+// says that it lacks, and nothing else.
+func TestProfiles(t *testing.T) {
+	known := map[string]profile.Profile{}
+	for _, p := range slices.Concat(Profiles(), OnWindows()) {
+		names := []string{p.Name}
+		for _, v := range p.Variants {
+			names = append(names, v.Name)
+		}
+		for _, name := range names {
+			if _, twice := known[name]; twice {
+				t.Errorf("two profiles of %s", name)
+			}
+			known[name], _ = p.Variant(name)
+		}
+	}
+	for _, entry := range slices.Concat(ours(), peers()) {
+		p, ok := known[entry.Name]
+		if !ok {
+			t.Errorf("%s has no profile", entry.Name)
+		}
+		if diff := cmp.Diff(p.Lacks(), entry.New("/bin/x").Unsupported()); diff != "" {
+			t.Errorf("%s lacks (-profile +engine):\n%s", entry.Name, diff)
 		}
 	}
 }
@@ -56,8 +92,8 @@ func TestEntries(t *testing.T) {
 		}
 		delete(unused, entry.Program)
 		for _, u := range e.Unsupported() {
-			if (u.Feature == "") == (u.Family == "") || u.Reason == "" {
-				t.Errorf("%s: %+v names not one thing and its reason", entry.Name, u)
+			if (u.Feature == "") == (u.Family == "") || u.Reason == "" || u.Then == "" {
+				t.Errorf("%s: %+v names not one thing, its reason and what becomes of it", entry.Name, u)
 			}
 		}
 	}

@@ -48,7 +48,7 @@ func places() []directory {
 		{name: "engines", sees: []string{"leaves", "model"}, rows: [][]string{
 			{"engines"},
 			{"engines/agents", "engines/objects", "engines/profile"},
-			{"engines/azurenpm", "engines/calico", "engines/cilium", "engines/command", "engines/denyall", "engines/flawed", "engines/knp", "engines/kuberouter", "engines/none", "engines/reference"},
+			{"engines/azurenpm", "engines/calico", "engines/cilium", "engines/command", "engines/denyall", "engines/elsewhere", "engines/flawed", "engines/knp", "engines/kuberouter", "engines/none", "engines/reference"},
 			{"engines/registry"},
 		}},
 		{name: "clusters", sees: []string{"leaves", "model", "probe", "engines"}, rows: [][]string{
