@@ -86,7 +86,7 @@ func Check(c Cluster, from, to Engine) *Report {
 	for _, rule := range Rules() {
 		was, is := rule.behaviour(from), rule.behaviour(to)
 		severity, ok := change(was.Effect, is.Effect)
-		if !ok || rule.From != "" && rule.From != from.Name {
+		if !ok || len(rule.From) > 0 && !slices.Contains(rule.From, from.Name) {
 			continue
 		}
 		for _, p := range rule.places(w) {

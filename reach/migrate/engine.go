@@ -28,6 +28,7 @@ const (
 	azureNPM        = "azure-npm"
 	azureNPMWindows = "azure-npm-windows"
 	calico          = "calico"
+	calicoWindows   = "calico-windows"
 	cilium          = "cilium"
 	kindnet         = "kindnet"
 	knp             = "kube-network-policies"
@@ -37,7 +38,7 @@ const (
 
 // EngineNames are the engines that rules speak of, sorted.
 func EngineNames() []string {
-	return []string{azureNPM, azureNPMWindows, calico, cilium, kindnet, knp, kubeRouter, reference}
+	return []string{azureNPM, azureNPMWindows, calico, calicoWindows, cilium, kindnet, knp, kubeRouter, reference}
 }
 
 // ParseEngine reads NAME or NAME@VERSION. The error names the nearest engines.

@@ -102,7 +102,7 @@ func TestPageHasEveryRule(t *testing.T) {
 			t.Errorf("docs/migrate.md has no row for %s", r.Name)
 		}
 		for name := range r.Engines {
-			if !strings.Contains(row, name) && r.From == "" && row != " the same " {
+			if !strings.Contains(row, name) && len(r.From) == 0 && row != " the same " {
 				t.Errorf("docs/migrate.md says nothing of %s in the row of %s: %s", name, r.Name, row)
 			}
 		}
@@ -138,7 +138,7 @@ func TestParseEngine(t *testing.T) {
 		{"cilium@1.16", "cilium@1.16", ""},
 		{"cilium@v1.16.3", "cilium@1.16.3", ""},
 		{"cillium", "", `unknown engine "cillium": did you mean cilium?`},
-		{"weave", "", `unknown engine "weave": valid are azure-npm, azure-npm-windows, calico, cilium, kindnet, kube-network-policies, kube-router, reference`},
+		{"weave", "", `unknown engine "weave": valid are azure-npm, azure-npm-windows, calico, calico-windows, cilium, kindnet, kube-network-policies, kube-router, reference`},
 		{"cilium@latest", "", `version "latest" of cilium is none: write it as cilium@1.16`},
 		{"cilium@", "", `version "" of cilium is none: write it as cilium@1.16`},
 	} {
@@ -206,6 +206,7 @@ func changes(t *testing.T, c Cluster, from, to string) (out []string) {
 }
 
 func TestCheck(t *testing.T) {
+	const windows = `{podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 203.0.113.0/24, except: [203.0.113.0/28]}}]}, {ports: [{port: web}, {port: 80, protocol: SCTP}]}]}`
 	const range32000 = `{podSelector: {}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: 198.51.100.0/24}}], ports: [{port: 32000, endPort: 32768}]}]}`
 	for _, tc := range []struct {
 		name, spec, from, to string
@@ -227,6 +228,13 @@ func TestCheck(t *testing.T) {
 			"closes sctp spec.ingress[0].ports[1]", "closes named-port-windows spec.ingress[0].ports[0]", "closes negative-selector-windows spec.podSelector.matchExpressions[0]",
 		}},
 		{"Windows, to an engine of Linux", `{podSelector: {}}`, "azure-npm-windows", "cilium", []string{"opens windows-nodes NetworkPolicy"}},
+		{"Windows, to the other engine there", windows, "azure-npm-windows", "calico-windows", []string{
+			"closes ipblock-except spec.ingress[0].from[0].ipBlock", "closes sctp spec.ingress[1].ports[1]", "closes named-port-windows spec.ingress[1].ports[0]",
+		}},
+		{"Windows, away from Calico", windows, "calico-windows", "reference", []string{
+			"opens windows-nodes NetworkPolicy", "opens ipblock-except spec.ingress[0].from[0].ipBlock", "opens named-port-windows spec.ingress[1].ports[0]",
+		}},
+		{"Windows, to Calico there, of what it has", `{podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 203.0.113.0/24}}], ports: [{port: 80}]}]}`, "calico", "calico-windows", nil},
 		{"two names for one engine", `{podSelector: {}, policyTypes: [Egress]}`, "kindnet", "kube-network-policies", nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

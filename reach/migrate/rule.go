@@ -39,8 +39,8 @@ type Rule struct {
 	// that the rule finds something in.
 	Cases    []string
 	Features []cases.Feature
-	// From is the one engine whose leaving the rule is about; "" for any.
-	From string
+	// From are the engines whose leaving the rule is about; none for any.
+	From []string
 	// Engines are those that do something else than Spec, by name.
 	Engines map[string]Behaviour
 

@@ -18,6 +18,9 @@ const (
 	ciliumDocs   = "https://docs.cilium.io/en/stable/network/kubernetes/policy/"
 )
 
+// felixWindows is where Calico writes rules for Windows, and leaves out what it can't.
+const felixWindows = "https://github.com/projectcalico/calico/blob/a0db560f0520/felix/dataplane/windows/policysets/policysets.go"
+
 // leftOut is what Azure NPM on Windows does with a policy that it can't translate.
 const leftOut = "leaves the whole policy out and logs an error, so that it isolates nobody"
 
@@ -58,6 +61,7 @@ func blockRules() []Rule {
 			Features: []cases.Feature{cases.Except},
 			Engines: map[string]Behaviour{
 				azureNPMWindows: {Effect: Open, Does: leftOut + ": it has no except", Source: aksPolicies + "#limitations-of-azure-network-policy-manager"},
+				calicoWindows:   {Effect: Closed, Does: "allows nothing of such a block, and logs a warning: it leaves out what says what must not match", Source: felixWindows + " (ruleHasNegativeMatches)"},
 			},
 			policy: func(_ *world, p *netv1.NetworkPolicy) []place {
 				return inBlocks(p, func(_ ruleAt, b block) string {

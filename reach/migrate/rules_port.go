@@ -66,6 +66,7 @@ func nameRules() []Rule {
 			Features: []cases.Feature{cases.NamedPort},
 			Engines: map[string]Behaviour{
 				azureNPMWindows: {Effect: Open, Does: leftOut + ": it has no named ports", Source: aksPolicies + "#limitations-of-azure-network-policy-manager"},
+				calicoWindows:   {Effect: Closed, Does: "leaves out the rule, the numbers of that protocol beside the name too, and logs a warning", Source: felixWindows + " (protoRuleToHnsRules)"},
 			},
 			policy: func(_ *world, p *netv1.NetworkPolicy) []place {
 				return inPorts(p, func(_ ruleAt, port netv1.NetworkPolicyPort) string { return portName(port) })

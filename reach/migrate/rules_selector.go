@@ -110,9 +110,9 @@ func wholeRules() []Rule {
 			whole: longLabels,
 		},
 		{
-			Name: "windows-nodes", Title: "policies hold on Windows nodes", From: azureNPMWindows,
+			Name: "windows-nodes", Title: "policies hold on Windows nodes", From: []string{azureNPMWindows, calicoWindows},
 			Spec: "enforces them there", Source: aksPolicies,
-			Instead:  "Calico, or network security groups on those nodes",
+			Instead:  "Calico on Windows, or network security groups on those nodes",
 			Cases:    []string{"isolation-deny-ingress"},
 			Features: []cases.Feature{cases.DefaultDeny},
 			Engines:  map[string]Behaviour{cilium: noWindows("Cilium"), kindnet: noWindows("kindnet"), kubeRouter: noWindows("kube-router"), reference: noWindows("the reference enforcer"), azureNPM: noWindows("this form of Azure NPM")},

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/engines/registry"
 	"github.com/netassay/netassay/model"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/suites/cases"
@@ -88,9 +89,20 @@ func TestShuffledBySeed(t *testing.T) {
 	}
 }
 
+// What a profile says that an engine lacks is what cases are sorted by.
+func TestProfilesNameFeatures(t *testing.T) {
+	for _, p := range slices.Concat(registry.Profiles(), registry.OnWindows()) {
+		for _, l := range p.Unsupported {
+			if l.Feature != "" && !slices.Contains(cases.FeatureNames(), l.Feature) {
+				t.Errorf("%s lacks %s, which is no feature", p.Name, l.Feature)
+			}
+		}
+	}
+}
+
 func TestTriage(t *testing.T) {
 	v4, dual := []model.Family{model.IPv4}, []model.Family{model.IPv4, model.IPv6}
-	no6 := []engines.Unsupported{{Family: model.IPv6, Reason: "IPv4 alone"}}
+	no6 := []engines.Unsupported{{Family: model.IPv6, Reason: "IPv4 alone", Then: engines.Closed}}
 	full := conditions{nodes: 3, families: dual}
 	tests := []struct {
 		name string
@@ -111,7 +123,7 @@ func TestTriage(t *testing.T) {
 		{"two families on one", conditions{nodes: 3, families: v4}, cases.Case{Features: []cases.Feature{cases.DualStack}}, v1.Skipped},
 		{
 			"unsupported",
-			conditions{nodes: 3, families: dual, unsupported: []engines.Unsupported{{Feature: "SCTP", Reason: "none"}}},
+			conditions{nodes: 3, families: dual, unsupported: []engines.Unsupported{{Feature: "SCTP", Reason: "none", Then: engines.Refused}}},
 			cases.Case{Features: []cases.Feature{cases.SCTP}},
 			v1.NotSupported,
 		},
