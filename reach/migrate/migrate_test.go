@@ -235,7 +235,8 @@ func TestCheck(t *testing.T) {
 			"opens windows-nodes NetworkPolicy", "opens ipblock-except spec.ingress[0].from[0].ipBlock", "opens named-port-windows spec.ingress[1].ports[0]",
 		}},
 		{"Windows, to Calico there, of what it has", `{podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 203.0.113.0/24}}], ports: [{port: 80}]}]}`, "calico", "calico-windows", nil},
-		{"two names for one engine", `{podSelector: {}, policyTypes: [Egress]}`, "kindnet", "kube-network-policies", nil},
+		{"two names for one engine", `{podSelector: {}, policyTypes: [Egress]}`, "kindnet", "kube-network-policies@1.0", nil},
+		{"which has learned something", `{podSelector: {}, policyTypes: [Egress]}`, "kindnet", "kube-network-policies", []string{"closes own-node-egress spec.policyTypes"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := Cluster{Inventory: inventory.Inventory{Snapshot: model.Snapshot{Policies: []*netv1.NetworkPolicy{policyOf(t, tc.spec)}}}}

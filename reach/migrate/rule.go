@@ -63,11 +63,10 @@ type place struct {
 
 // behaviour is what an engine does by a rule.
 func (r *Rule) behaviour(e Engine) Behaviour {
-	name := e.Name
-	if name == knp { // kindnet is kube-network-policies and a network
-		name = kindnet
+	b, ok := r.Engines[e.Name]
+	if !ok && e.Name == knp { // kindnet is kube-network-policies and a network
+		b, ok = r.Engines[kindnet]
 	}
-	b, ok := r.Engines[name]
 	if !ok || b.Before != "" && !e.before(b.Before) {
 		return Behaviour{Effect: Right, Does: r.Spec, Source: r.Source}
 	}

@@ -10,6 +10,10 @@ import (
 	"github.com/netassay/netassay/suites/cases"
 )
 
+// egressToNode is where kube-network-policies began to look at packets to the node itself. kindnet has
+// the version before it.
+const egressToNode = "https://github.com/kubernetes-sigs/kube-network-policies/pull/339"
+
 // nodeRules are about traffic between a pod and its own node.
 func nodeRules() []Rule {
 	return []Rule{{
@@ -20,7 +24,8 @@ func nodeRules() []Rule {
 		Features: []cases.Feature{cases.Egress, cases.NodeTraffic},
 		Engines: map[string]Behaviour{
 			azureNPM: {Effect: Open, Does: "lets pods reach their own node whatever egress rules say", Source: aksMigration + "#networkpolicy-with-egress-policies"},
-			kindnet:  {Effect: Open, Does: "lets pods reach their own node whatever egress rules say, DNS by UDP aside: it looks at packets that leave the node (the postrouting hook)", Source: "https://github.com/kubernetes-sigs/kube-network-policies pkg/dataplane/controller.go"},
+			kindnet:  {Effect: Open, Does: "lets pods reach their own node whatever egress rules say, DNS by UDP aside: it looks at packets that leave the node (the postrouting hook)", Source: egressToNode},
+			knp:      {Effect: Open, Before: "1.1", Does: "lets pods reach their own node whatever egress rules say, DNS by UDP aside: it looks at packets that leave the node", Source: egressToNode},
 		},
 		policy: func(_ *world, p *netv1.NetworkPolicy) []place {
 			if !isolates(p, netv1.PolicyTypeEgress) {
