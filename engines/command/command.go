@@ -29,7 +29,8 @@ type Engine struct {
 	Ready func(context.Context, engines.Node) error
 	// Patience bounds the waiting for Ready; 1 min when 0.
 	Patience time.Duration
-	// Lacks is what the engine can't do, with reasons.
+	// Lacks is what the engine can't do, with the reason and what becomes of a policy that asks for
+	// it: suites judge what stays open all the same, and what is not said.
 	Lacks []engines.Unsupported
 
 	agents agents.Engine

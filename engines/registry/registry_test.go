@@ -3,7 +3,9 @@ package registry
 import (
 	"context"
 	"maps"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -67,6 +69,25 @@ func TestProfiles(t *testing.T) {
 		}
 		if diff := cmp.Diff(p.Lacks(), entry.New("/bin/x").Unsupported()); diff != "" {
 			t.Errorf("%s lacks (-profile +engine):\n%s", entry.Name, diff)
+		}
+	}
+}
+
+// The page says of each engine that runs here what it lacks, and what becomes of it.
+func TestPageHasLacks(t *testing.T) {
+	page, err := os.ReadFile("../../docs/peers.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range peers() {
+		for _, u := range entry.New("/bin/x").Unsupported() {
+			told := slices.ContainsFunc(strings.Split(string(page), "\n"), func(row string) bool {
+				cells := strings.Split(row, "|")
+				return len(cells) > 4 && strings.Contains(cells[1], "`"+entry.Name+"`") && strings.Contains(cells[2], "`"+u.Feature+string(u.Family)+"`") && strings.TrimSpace(cells[3]) == string(u.Then)
+			})
+			if !told {
+				t.Errorf("docs/peers.md has no row that says that %s lacks %s%s, and then: %s", entry.Name, u.Feature, u.Family, u.Then)
+			}
 		}
 	}
 }
