@@ -82,12 +82,12 @@ func shuffled(all []cases.Case, seed uint64) []cases.Case {
 // conditions are what decides whether a case can run at all.
 type conditions struct {
 	nodes       int
-	families    []model.Family // that the cluster's pods have
+	families    []model.Family        // that the cluster's pods have
 	unsupported []engines.Unsupported // what the engine lacks and has an excuse for
-	restricted  bool // what pods may do
-	outside     bool // there are hosts outside of the cluster
-	addresses   bool // pods get the addresses that they ask for
-	ownPorts    bool // there are no node ports but of Services that a case creates
+	restricted  bool                  // what pods may do
+	outside     bool                  // there are hosts outside of the cluster
+	addresses   bool                  // pods get the addresses that they ask for
+	ownPorts    bool                  // there are no node ports but of Services that a case creates
 	restarts    map[cases.Part]restart
 }
 
