@@ -3,6 +3,7 @@ package clusters
 import (
 	"context"
 	"fmt"
+	"net/netip"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/rest"
@@ -54,6 +55,9 @@ type Addresser interface {
 type Outside interface {
 	// Outside runs commands on these hosts, all of which are one, whatever pod is named.
 	Outside() pods.Execer
+	// BalancerIPs are addresses beside the node's own by which these hosts reach it, of each family
+	// one, as those of load balancers are: others for each node port.
+	BalancerIPs(node string, nodePort uint16) []netip.Addr
 }
 
 // APIRestarter is a cluster whose API server can be killed and started again.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -245,6 +246,15 @@ var _ clusters.Outside = (*Lab)(nil)
 
 // Outside implements clusters.Outside: the only program there is the prober.
 func (l *Lab) Outside() pods.Execer { return outside{l} }
+
+// BalancerIPs implements clusters.Outside.
+func (l *Lab) BalancerIPs(name string, nodePort uint16) []netip.Addr {
+	i := slices.IndexFunc(l.nodes, func(n *node) bool { return n.Name() == name })
+	if i < 0 {
+		return nil
+	}
+	return l.nodes[i].net.BalancerIPs(nodePort)
+}
 
 type outside struct{ lab *Lab }
 

@@ -92,7 +92,11 @@ type state struct {
 	at       time.Duration
 	snapshot model.Snapshot
 	services map[netip.AddrPort]netip.AddrPort // cluster IP to pod IP
-	verdicts *sync.Map                         // by flow, so that the oracle is asked once
+	// entrances are the nodes that hosts outside come to by an address, and gates what is said of
+	// them by a Service.
+	entrances map[netip.Addr]string
+	gates     map[netip.AddrPort]gate
+	verdicts  *sync.Map // by flow, so that the oracle is asked once
 }
 
 func (s state) verdict(f model.Flow) model.Verdict {
@@ -175,7 +179,7 @@ func (w *world) lingers(a k8stesting.Action) bool {
 // complete adds to new objects what the API server and the kubelets would.
 func (w *world) complete(a k8stesting.Action) {
 	create, ok := a.(k8stesting.CreateAction)
-	if !ok {
+	if !ok || a.GetVerb() != "create" { // of an update too it can be said what to create
 		return
 	}
 	switch o := create.GetObject().(type) {
@@ -200,7 +204,7 @@ func (w *world) complete(a k8stesting.Action) {
 			o.Spec.ClusterIPs = []string{corev1.ClusterIPNone}
 		}
 		for i := range o.Spec.Ports {
-			if o.Spec.Type == corev1.ServiceTypeNodePort {
+			if o.Spec.Type == corev1.ServiceTypeNodePort || o.Spec.Type == corev1.ServiceTypeLoadBalancer {
 				w.mu.Lock()
 				w.serial++
 				o.Spec.Ports[i].NodePort = int32(30000 + w.serial)
@@ -226,7 +230,10 @@ func (w *world) record(a k8stesting.Action) {
 	if d, ok := a.(k8stesting.DeleteAction); ok && d.GetResource().Resource == "namespaces" {
 		w.empty(d.GetName())
 	}
-	s := state{at: w.now(), services: map[netip.AddrPort]netip.AddrPort{}, verdicts: &sync.Map{}}
+	s := state{
+		at: w.now(), services: map[netip.AddrPort]netip.AddrPort{}, verdicts: &sync.Map{},
+		entrances: map[netip.Addr]string{}, gates: map[netip.AddrPort]gate{},
+	}
 	each(w, "namespaces", "Namespace", func(l *corev1.NamespaceList) {
 		for i := range l.Items {
 			s.snapshot.Namespaces = append(s.snapshot.Namespaces, model.NamespaceFromAPI(&l.Items[i]))
@@ -248,7 +255,7 @@ func (w *world) record(a k8stesting.Action) {
 	})
 	each(w, "services", "Service", func(l *corev1.ServiceList) {
 		for i := range l.Items {
-			s.serve(&l.Items[i])
+			s.serve(w, &l.Items[i])
 		}
 	})
 	list, err := w.client.Tracker().List(netv1.SchemeGroupVersion.WithResource("networkpolicies"), netv1.SchemeGroupVersion.WithKind("NetworkPolicy"), "")
@@ -266,8 +273,15 @@ func (w *world) record(a k8stesting.Action) {
 	}
 }
 
+// gate is whom a Service keeps out: hosts outside that come to a node without its pod, or from
+// elsewhere than its ranges.
+type gate struct {
+	local  bool
+	ranges []string
+}
+
 // serve leads what clients may dial to the pod of a Service, once that is there.
-func (s *state) serve(o *corev1.Service) {
+func (s *state) serve(w *world, o *corev1.Service) {
 	i := slices.IndexFunc(s.snapshot.Pods, func(p model.Pod) bool {
 		return p.Key() == o.Namespace+"/"+o.Spec.Selector[fixture.PodLabel]
 	})
@@ -288,9 +302,23 @@ func (s *state) serve(o *corev1.Service) {
 			}
 		}
 		lead(parseIPs(o.Spec.ClusterIPs), p.Port)
+		local := o.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal
 		for _, n := range s.snapshot.Nodes {
 			lead(n.IPs, p.NodePort)
+			s.guard(n.Name, n.IPs, p.NodePort, gate{local: local})
+			if len(o.Status.LoadBalancer.Ingress) > 0 {
+				ips := w.BalancerIPs(n.Name, uint16(o.Spec.Ports[0].NodePort))
+				lead(ips, p.Port)
+				s.guard(n.Name, ips, p.Port, gate{local, o.Spec.LoadBalancerSourceRanges})
+			}
 		}
+	}
+}
+
+// guard puts a gate before what leads in by a node.
+func (s *state) guard(node string, ips []netip.Addr, port int32, g gate) {
+	for _, ip := range ips {
+		s.entrances[ip], s.gates[netip.AddrPortFrom(ip, uint16(port))] = node, g
 	}
 }
 

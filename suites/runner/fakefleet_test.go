@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,14 @@ func (w *world) Exec(context.Context, string, string, string, []string, clusters
 }
 
 func (w *world) Outside() pods.Execer { return w }
+
+// BalancerIPs implements clusters.Outside.
+func (w *world) BalancerIPs(node string, nodePort uint16) []netip.Addr {
+	return []netip.Addr{
+		netip.AddrFrom4([4]byte{10, 112, node[len(node)-1], byte(nodePort)}),
+		netip.AddrFrom16([16]byte{0xfd, 13: node[len(node)-1], 15: byte(nodePort)}),
+	}
+}
 
 // The fleet.
 
@@ -137,7 +146,7 @@ func (w *world) probe(client string, t probe.Target) probe.Observation {
 	}
 	to := t.Addr
 	if behind, ok := now.services[to]; ok {
-		if nodeOf(now.snapshot, client) == w.proxyless {
+		if proxy := cmp.Or(nodeOf(now.snapshot, client), now.entrances[to.Addr()]); proxy == w.proxyless || !now.lets(t.From, to, behind) {
 			return o
 		}
 		to = behind
@@ -156,9 +165,33 @@ func (w *world) probe(client string, t probe.Target) probe.Observation {
 	w.establish(t)
 	o.Result = probe.Connected
 	if !t.Bare {
-		o.Answered, o.Receiver = server, server
+		o.Answered, o.Receiver, o.Source = server, server, now.masked(t.Addr, from)
 	}
 	return o
+}
+
+// masked is the source that a pod sees of one who dials an address.
+func (s state) masked(dialed netip.AddrPort, source netip.Addr) netip.Addr {
+	if g, ok := s.gates[dialed]; ok && !g.local {
+		for _, n := range s.snapshot.Nodes {
+			if n.Name == s.entrances[dialed.Addr()] {
+				return model.FamilyOf(source).First(n.IPs)
+			}
+		}
+	}
+	return source
+}
+
+// lets reports whether the Service at an address takes a packet of a host outside to the pod.
+func (s state) lets(source netip.Addr, at, pod netip.AddrPort) bool {
+	if !source.IsValid() { // one of the cluster's own
+		return true
+	}
+	g := s.gates[at]
+	if g.local && s.entrances[at.Addr()] != nodeOf(s.snapshot, podAt(s.snapshot, pod.Addr())) {
+		return false
+	}
+	return len(g.ranges) == 0 || slices.ContainsFunc(g.ranges, func(r string) bool { return netip.MustParsePrefix(r).Contains(source) })
 }
 
 // established reports whether the probe goes over a flow that is open already, which the fake
@@ -198,6 +231,9 @@ func podAt(s model.Snapshot, ip netip.Addr) string {
 
 func nodeOf(s model.Snapshot, key string) string {
 	i := slices.IndexFunc(s.Pods, func(p model.Pod) bool { return p.Key() == key })
+	if i < 0 { // a host outside
+		return ""
+	}
 	return s.Pods[i].Node
 }
 

@@ -2,7 +2,9 @@ package network
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/netassay/netassay/model"
@@ -48,5 +50,29 @@ func TestPoolGivesBackLast(t *testing.T) {
 	}
 	if _, err := p.Claim(p.Addrs(17)[0]); !errors.Is(err, ErrNoAddress) {
 		t.Errorf("got %v for an address in use, want ErrNoAddress", err)
+	}
+}
+
+// Load balancers have networks of their own, and each node port its own address in them.
+func TestBalancerAddresses(t *testing.T) {
+	plan := Plan{Families: model.Dual}
+	others := slices.Concat(plan.ServiceCIDRs(), plan.PodCIDRs(), model.OutsideRanges())
+	given := map[netip.Addr]string{}
+	for _, n := range []int{1, 2, 15, 16, MaxNodes} {
+		node := &Node{number: n, addresses: plan}
+		for i, net := range plan.BalancerNets(n) {
+			if net != net.Masked() || slices.ContainsFunc(others, net.Overlaps) || net.Contains(plan.NodeIPs(n)[i]) {
+				t.Errorf("node %d: load balancers have %s, which others have too", n, net)
+			}
+		}
+		for port := uint16(30000); port <= 32767; port++ {
+			for i, addr := range node.BalancerIPs(port) {
+				what := fmt.Sprint("node ", n, ", port ", port)
+				if given[addr] != "" || !plan.BalancerNets(n)[i].Contains(addr) {
+					t.Fatalf("%s has %s, which is %s's, or in no network of its own", what, addr, given[addr])
+				}
+				given[addr] = what
+			}
+		}
 	}
 }

@@ -172,6 +172,31 @@ func TestWorldAnswersAtEveryAddressOfItsRanges(t *testing.T) {
 	}
 }
 
+// The addresses of load balancers lead to their node, which knows nothing of them.
+func TestWorldReachesNodesByLoadBalancers(t *testing.T) {
+	const nodePort = 31234
+	fresh(t, "dual", 2, func(n *network.Network) {
+		for _, node := range n.Nodes() {
+			port := serve(t, node)
+			for _, addr := range node.BalancerIPs(nodePort) {
+				err := node.Do(func() error {
+					lo, err := netlink.LinkByName("lo")
+					if err != nil {
+						return err
+					}
+					return netlink.AddrAdd(lo, &netlink.Addr{IPNet: netipx.PrefixIPNet(netip.PrefixFrom(addr, addr.BitLen()))})
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := ask(n.World(), netip.AddrPortFrom(addr, port), 5*time.Second); err != nil {
+					t.Errorf("%s by %s: %v", node.Name(), addr, err)
+				}
+			}
+		}
+	})
+}
+
 func TestPacketToForeignAddressDiesInside(t *testing.T) {
 	fresh(t, "dual", 2, func(n *network.Network) {
 		pod := attach(t, n.Nodes()[0], "lonely")

@@ -40,6 +40,21 @@ func (n *Node) IPs() []netip.Addr { return n.addresses.NodeIPs(n.number) }
 // PodCIDRs are the networks of the node's pods, one per family, as IPs.
 func (n *Node) PodCIDRs() []netip.Prefix { return n.addresses.NodePodCIDRs(n.number) }
 
+// BalancerIPs are the addresses by which load balancers outside lead to the node, one per family,
+// for the Service with that node port. No two node ports, which are from 30000 to 32767, are the
+// same in their last 12 bits.
+func (n *Node) BalancerIPs(nodePort uint16) []netip.Addr {
+	var ips []netip.Addr
+	for _, net := range n.addresses.BalancerNets(n.number) {
+		bytes := net.Addr().AsSlice()
+		bytes[len(bytes)-2] |= byte(nodePort>>8) & 0xf
+		bytes[len(bytes)-1] = byte(nodePort)
+		ip, _ := netip.AddrFromSlice(bytes)
+		ips = append(ips, ip)
+	}
+	return ips
+}
+
 // Pool hands out the addresses of the node's pods.
 func (n *Node) Pool() *Pool { return n.pool }
 

@@ -68,6 +68,17 @@ func (p Plan) NodePodCIDRs(n int) []netip.Prefix {
 	)
 }
 
+// BalancerNets are the networks of the addresses by which load balancers outside lead to node n,
+// from 1.
+func (p Plan) BalancerNets(n int) []netip.Prefix {
+	v6 := netip.MustParseAddr("fd00:10:112::").As16()
+	v6[7] = byte(n)
+	return p.prefixes(
+		netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 112 + byte(n>>4), byte(n << 4), 0}), 20),
+		netip.PrefixFrom(netip.AddrFrom16(v6), 64),
+	)
+}
+
 // host is the i-th address of p, i below 256.
 func host(p netip.Prefix, i int) netip.Addr {
 	bytes := p.Addr().AsSlice()

@@ -57,6 +57,9 @@ func (w *World) configure(n *Network) error {
 			}
 			for _, node := range n.nodes {
 				n.toNode(l, eth0, node)
+				for i, ip := range node.IPs() {
+					l.via(eth0, w.addresses.BalancerNets(node.number)[i], ip)
+				}
 			}
 			for _, r := range w.addresses.outside() {
 				l.local(lo, r)
