@@ -84,6 +84,7 @@ type Observation struct {
 	// (yet). Dropped with a Receiver: the packet got in, its answer did not get out.
 	Receiver   string
 	ReceivedAt time.Duration
+	Source     netip.Addr // of the probe, as that receiver saw it; not Local where it was rewritten on its way
 }
 
 // Receipt is a receiver's evidence of one probe.

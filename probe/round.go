@@ -193,7 +193,7 @@ func (f *Fleet) attach(r *round, waiting []int) []int {
 			left = append(left, i)
 			continue
 		}
-		o.Receiver, o.ReceivedAt = receipt.Receiver, receipt.At
+		o.Receiver, o.ReceivedAt, o.Source = receipt.Receiver, receipt.At, receipt.From.Addr().Unmap()
 		if r.targets[i].Form.Raw() && o.Result == Dropped { // which was never to be answered
 			o.Result, o.Answered, o.Done = Connected, receipt.Receiver, max(o.Sent, receipt.At)
 		}

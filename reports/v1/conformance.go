@@ -153,6 +153,9 @@ type Cell struct {
 	Kind     FailureKind `json:"kind,omitempty"`    // of a failure
 	Reason   string      `json:"reason,omitempty"`  // why the outcome is what it is
 	Because  string      `json:"because,omitempty"` // why the oracle wants it
+	// Arrived is the source address that the server saw last, where it is not the client's own: a
+	// Service has rewritten it.
+	Arrived string `json:"arrived,omitempty"`
 	// Addresses are those of both ends of a cell that did not pass, as "10.0.1.2 -> 10.0.2.3": of
 	// the server itself, also by a Service.
 	Addresses string `json:"addresses,omitempty"`

@@ -24,18 +24,27 @@ func (d Disagreement) String() string {
 
 // Disagreements holds every pinned cell after step (0 is the first) of case c against the
 // oracle, in the state s whose addresses b knows. A cell that either side leaves open is
-// no disagreement, nor is one whose pod has no address of the family.
+// no disagreement, nor is one whose pod has no address of the family. By a node the pins are held
+// against what a fake cluster's addresses give, as where they count there they count everywhere.
 func Disagreements(c Case, step int, s model.Snapshot, b Binding) []Disagreement {
 	var all []Disagreement
-	c.Paths, c.More = []Path{PathPod}, nil // all paths share their pins
-	for _, k := range c.Cells(step, b.Families()) {
-		flow, ok := k.Flow(b)
-		if !ok {
-			continue
-		}
-		got, pin := oracle.Evaluate(s, flow), c.Want(step, k)
+	hold := func(k Cell, got oracle.Decision) {
+		pin := c.Want(step, k)
 		if pin != got.Verdict && pin != model.Undefined && got.Verdict != model.Undefined {
 			all = append(all, Disagreement{c.Name, c.Steps[step].Name, k, pin, got.Verdict, got.Reason})
+		}
+	}
+	fake := c.after(step)
+	c.More = nil
+	for _, k := range c.Cells(step, b.Families()) {
+		if got, ok := fake.Verdict(k); ok && k.Path.ByNode() {
+			hold(k, got)
+		}
+	}
+	c.Paths = []Path{PathPod} // with which all others share their pins
+	for _, k := range c.Cells(step, b.Families()) {
+		if flow, ok := k.Flow(b); ok {
+			hold(k, oracle.Evaluate(s, flow))
 		}
 	}
 	return all

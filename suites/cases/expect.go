@@ -16,9 +16,9 @@ import (
 // parseExpect reads one line of expectations:
 //
 //	flow NAME  observe|keep|cut
-//	CLIENTS -> SERVERS  allow|deny|never|observe  [PORTS]  [FAMILY]  # comment
+//	CLIENTS -> SERVERS  allow|deny|never|observe  [PORTS]  [FAMILY]  [PATHS]  # comment
 //
-// A port may have a form, 80/TCP/options. CLIENTS, SERVERS and PORTS are lists with commas and no spaces. ok is false for a line
+// A port may have a form, 80/TCP/options. CLIENTS, SERVERS, PORTS and PATHS are lists with commas and no spaces. ok is false for a line
 // with nothing but a comment.
 func parseExpect(line string) (e Expect, ok bool, err error) {
 	if fields := strings.Fields(line); len(fields) > 0 && fields[0] == "flow" {
@@ -59,7 +59,7 @@ func parseExpect(line string) (e Expect, ok bool, err error) {
 type Line struct {
 	Clients, Servers string   // lists with commas
 	Verdict          string   // a word
-	Rest             []string // lists of ports, families
+	Rest             []string // lists of ports and paths, families
 }
 
 // SplitLine reads the words of a line that is not about a long-lived flow. ok is false for a line
@@ -71,7 +71,7 @@ func SplitLine(line string) (l Line, ok bool, err error) {
 		return Line{}, false, nil
 	}
 	if len(fields) < 4 || fields[1] != "->" {
-		return Line{}, true, errors.New(`an expectation is "CLIENTS -> SERVERS allow|deny|never|observe [PORTS] [FAMILY]"`)
+		return Line{}, true, errors.New(`an expectation is "CLIENTS -> SERVERS allow|deny|never|observe [PORTS] [FAMILY] [PATHS]"`)
 	}
 	return Line{Clients: fields[0], Servers: fields[2], Verdict: fields[3], Rest: fields[4:]}, true, nil
 }
@@ -88,10 +88,14 @@ func parseFlowExpect(fields []string) (e Expect, ok bool, err error) {
 	return Expect{}, true, errors.New(`an expectation of a flow is "flow NAME observe|keep|cut"`)
 }
 
-// restrict adds a list of ports or a family.
+// restrict adds a list of ports or paths, or a family.
 func (e *Expect) restrict(field string) error {
 	if f := model.Family(field); f == model.IPv4 || f == model.IPv6 {
 		e.Families = append(e.Families, f)
+		return nil
+	}
+	if paths, ok := parsePaths(field); ok {
+		e.Paths = append(e.Paths, paths...)
 		return nil
 	}
 	if len(e.Ports) > 0 {
@@ -105,6 +109,17 @@ func (e *Expect) restrict(field string) error {
 		e.Ports = append(e.Ports, pattern)
 	}
 	return nil
+}
+
+// parsePaths reads a list of paths; ok is false for a list of something else.
+func parsePaths(field string) (paths []Path, ok bool) {
+	for name := range strings.SplitSeq(field, ",") {
+		if !slices.Contains(Paths(), Path(name)) {
+			return nil, false
+		}
+		paths = append(paths, Path(name))
+	}
+	return paths, true
 }
 
 // parseFormPattern reads what parsePortPattern does, or 80/TCP/FORM or ICMP/FORM.
@@ -204,6 +219,7 @@ func (e Expect) matches(k Cell) bool {
 	}
 	return matchesAny(e.Clients, k.Client) && matchesAny(e.Servers, k.Server) &&
 		(len(e.Families) == 0 || slices.Contains(e.Families, k.Family)) &&
+		(len(e.Paths) == 0 || slices.Contains(e.Paths, k.Path)) &&
 		(len(e.Ports) == 0 && k.Probe.Form == "" || slices.ContainsFunc(e.Ports, func(pp PortPattern) bool { return pp.matches(k.Probe) }))
 }
 

@@ -71,7 +71,7 @@ func Features() []FeatureInfo {
 		{LabelChange, "labels of pods and namespaces changed while policies select by them"},
 		{Lifecycle, "pods and namespaces created and deleted under a policy"},
 		{Service, "servers reached by the cluster IP of a Service"},
-		{NodePorts, "servers reached by a node port of a Service; needs three nodes"},
+		{NodePorts, "servers reached by a node port or load balancer of a Service; needs three nodes"},
 		{NodeTraffic, "traffic from and to the nodes themselves; needs three nodes"},
 		{OutsideTraffic, "traffic from and to hosts outside of the cluster; needs such hosts"},
 		{RawPackets, "packets that a program can't send without NET_RAW, which probers need then"},

@@ -190,7 +190,10 @@ func (e Expect) String() string {
 	if len(e.Ports) > 0 {
 		fields = append(fields, joined(e.Ports))
 	}
-	return strings.Join(append(fields, list(e.Families)...), " ")
+	if fields = append(fields, list(e.Families)...); len(e.Paths) > 0 {
+		fields = append(fields, joined(e.Paths))
+	}
+	return strings.Join(fields, " ")
 }
 
 // flowWords are what a line says of a flow.

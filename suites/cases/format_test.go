@@ -35,7 +35,7 @@ func TestFormatRoundTrip(t *testing.T) {
 			t.Errorf("%v\n%s", err, text)
 			continue
 		}
-		opts := cmp.Options{cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.Addr{}), cmpopts.IgnoreFields(cases.Expect{}, "Line"), asValue}
+		opts := cmp.Options{cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{}), cmpopts.IgnoreFields(cases.Expect{}, "Line"), asValue}
 		if diff := cmp.Diff(c, again, opts); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.Name, diff)
 		}

@@ -94,4 +94,6 @@ type headerService struct {
 
 	ExternalTrafficPolicy string `json:"externalTrafficPolicy,omitempty"`
 	InternalTrafficPolicy string `json:"internalTrafficPolicy,omitempty"`
+
+	SourceRanges []string `json:"sourceRanges,omitempty"` // CIDRs
 }

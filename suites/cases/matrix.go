@@ -124,7 +124,7 @@ func (c Case) Wants(step int, families []model.Family) map[Cell]model.Verdict {
 // wanted is the verdict of a cell after a step, in whose state the fake cluster is.
 func (c Case) wanted(step int, k Cell, fake *FakeCluster) model.Verdict {
 	v := c.Want(step, k)
-	if k.Path == PathNodePort || k.Path == PathNodePortRemote {
+	if k.Path.ByNode() {
 		if d, ok := fake.Verdict(k); !ok || d.Verdict != v {
 			return model.Undefined
 		}

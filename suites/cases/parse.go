@@ -129,7 +129,7 @@ func (p *parser) required(field string, absent bool) {
 func (p *parser) places(h header) {
 	for i, s := range h.Paths {
 		if !slices.Contains(Paths(), Path(s)) {
-			p.fail(p.header.At("paths", i), "unknown path %q; valid are pod, service, nodeport, nodeport-remote", s)
+			p.fail(p.header.At("paths", i), "unknown path %q; valid are %s", s, strings.Join(list(Paths()), ", "))
 		}
 		p.kase.Paths = append(p.kase.Paths, Path(s))
 	}
@@ -144,7 +144,7 @@ func (p *parser) places(h header) {
 	}
 	for i, s := range h.World {
 		addr, err := netip.ParseAddr(s)
-		if err != nil || !slices.ContainsFunc(model.OutsideRanges(), func(r netip.Prefix) bool { return r.Contains(addr) }) {
+		if err != nil || !outside(addr) {
 			p.fail(p.header.At("world", i), "%q is no address outside of clusters; valid are those of %v", s, model.OutsideRanges())
 		}
 		p.kase.World = append(p.kase.World, addr)

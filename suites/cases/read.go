@@ -252,6 +252,11 @@ func (p *parser) meaning(e Expect) error {
 	if err := p.meansEndpoints(e.Servers, keys, NodeServer); err != nil {
 		return err
 	}
+	for _, path := range e.Paths {
+		if !slices.Contains(p.kase.Paths, path) {
+			return fmt.Errorf("nothing goes by the path %s; paths are %v", path, p.kase.Paths)
+		}
+	}
 	for _, pp := range e.Ports {
 		if pp.Protocol == ICMP && e.Verdict != model.Undefined {
 			return fmt.Errorf("no policy is about ICMP; only observe it")

@@ -25,6 +25,8 @@ const (
 	ClusterIP ServiceType = "ClusterIP"
 	NodePort  ServiceType = "NodePort"
 	Headless  ServiceType = "headless" // no cluster IP: its name stands for the pod's address
+
+	LoadBalancer ServiceType = "LoadBalancer" // with addresses outside of the cluster, by each node one
 )
 
 // Front is a Service that a case creates. It leads to one pod, and takes the place of the pod's
@@ -37,6 +39,8 @@ type Front struct {
 	// ExternalTrafficPolicy and InternalTrafficPolicy are Cluster, the default, or Local.
 	ExternalTrafficPolicy corev1.ServiceExternalTrafficPolicy
 	InternalTrafficPolicy corev1.ServiceInternalTrafficPolicy
+	// SourceRanges are whom a load balancer lets in; empty: everybody.
+	SourceRanges []netip.Prefix
 }
 
 // ServicePort is a port of a Service, and the pod's port behind it.
@@ -128,15 +132,18 @@ func (p *FakeCluster) front(key string) *Front {
 }
 
 // leads reports whether a path leads from client to server at all. What is no pod has no
-// Service, hosts outside know of none, and pods in the network of their node serve nothing, and
-// are asked for what concerns pods. Node ports are dialed by pods: what a node rewrites of its
-// own packets, no policy could see.
+// Service, hosts outside dial what a Service of the case opens to them, and pods in the network of
+// their node serve nothing, and are asked for what concerns pods. Node ports are not dialed by
+// nodes: what a node rewrites of its own packets, no policy could see.
 func (p *FakeCluster) leads(client, server string, k Kind) bool {
 	if p.onHost(server) || p.onHost(client) && (k.Path != PathPod || !IsPodKey(server)) {
 		return false
 	}
 	if k.Path == PathPod {
 		return true
+	}
+	if WorldAddr(client).IsValid() {
+		return IsPodKey(server) && p.admits(server, k)
 	}
 	if !p.mayDial(client, server, k) {
 		return false
@@ -152,10 +159,12 @@ func (p *FakeCluster) leads(client, server string, k Kind) bool {
 		if same || front.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal {
 			return false
 		}
+	case PathLoadBalancer, PathLoadBalancerRemote:
+		return false
 	default:
 		return front.port(k.Probe) != 0 && (same || front.InternalTrafficPolicy != corev1.ServiceInternalTrafficPolicyLocal)
 	}
-	return front.Type == NodePort && front.port(k.Probe) != 0
+	return front.External() && front.port(k.Probe) != 0
 }
 
 // mayDial reports whether a client may dial a Service of the server, whatever that is like. A
@@ -189,17 +198,17 @@ func (p *FakeCluster) nodeOf(key string) string {
 
 // Verdict is the oracle's for a cell in the cluster's state. ok is false when a pod has no
 // address of the family. By a node port it is the one on which all agree who rewrite
-// addresses, sooner or later than they judge them, and is else undefined.
+// addresses, sooner or later than they judge them, and is else undefined; what the Service drops
+// is denied.
 func (p *FakeCluster) Verdict(k Cell) (d oracle.Decision, ok bool) {
 	f, ok := k.Flow(p)
-	if !ok || k.Path != PathNodePort && k.Path != PathNodePortRemote {
+	if !ok || !k.Path.ByNode() {
 		return oracle.Evaluate(p.Snapshot, f), ok
 	}
-	dialed, elsewhere := p.nodeOf(k.Server), anyNode[k.Family]
-	if k.Path == PathNodePortRemote {
-		dialed = p.nodeOf(k.Client)
+	if why := p.Drops(k); why != "" {
+		return oracle.Decision{Verdict: model.Deny, Reason: why}, true
 	}
-	own := k.Family.First(p.PodIPs(NodeKey(int(dialed[len(dialed)-1] - '0'))))
+	own, elsewhere := k.Family.First(p.PodIPs(p.dialed(k))), anyNode[k.Family]
 	var r oracle.Rewriting
 	for _, node := range append(elsewhere[:len(elsewhere):len(elsewhere)], own) {
 		for _, port := range nodePorts {
@@ -214,6 +223,18 @@ func (p *FakeCluster) Verdict(k Cell) (d oracle.Decision, ok bool) {
 	return oracle.EvaluateRewritten(p.Snapshot, f, r), true
 }
 
+// dialed is the key of the node that a cell's packets come to first.
+func (p *FakeCluster) dialed(k Cell) string {
+	own := NodeKey(numberOf(p.nodeOf(k.Server)))
+	switch {
+	case !k.Path.Remote():
+		return own
+	case WorldAddr(k.Client).IsValid():
+		return RemoteNode(own)
+	}
+	return NodeKey(numberOf(p.nodeOf(k.Client)))
+}
+
 // Addresses that nodes may have, and the ends of the range of node ports: a verdict that
 // would differ between them is none.
 var (
@@ -225,25 +246,22 @@ var (
 )
 
 // DialsNodePorts reports whether the case needs node ports, of the pods' own Services too.
-func (c Case) DialsNodePorts() bool {
-	return slices.Contains(c.Paths, PathNodePort) || slices.Contains(c.Paths, PathNodePortRemote)
-}
+func (c Case) DialsNodePorts() bool { return slices.ContainsFunc(c.Paths, Path.ByNode) }
 
 // OpensNodePorts reports whether the case creates a Service that has node ports.
 func (c Case) OpensNodePorts() bool {
-	return does(c, func(a CreateService) bool { return a.Type == NodePort })
+	return does(c, func(a CreateService) bool { return a.External() })
 }
 
 // newService reads a Service.
 func (p *parser) newService(at *yaml.Node, h headerService) Front {
 	pod := p.ref(at, h.Pod)
 	s := Front{Ref: p.ref(at, h.Service), Pod: pod.Name, Type: ServiceType(h.Type)}
-	s.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicy(h.ExternalTrafficPolicy)
 	s.InternalTrafficPolicy = corev1.ServiceInternalTrafficPolicy(h.InternalTrafficPolicy)
 	if s.Type == "" {
 		s.Type = ClusterIP
 	}
-	if types := []string{string(ClusterIP), string(NodePort), string(Headless)}; !slices.Contains(types, string(s.Type)) {
+	if types := []string{string(ClusterIP), string(NodePort), string(LoadBalancer), string(Headless)}; !slices.Contains(types, string(s.Type)) {
 		p.fail(at, "unknown type %q of a Service%s", s.Type, strictyaml.Nearest(h.Type, types))
 	}
 	for _, policy := range []string{h.ExternalTrafficPolicy, h.InternalTrafficPolicy} {
@@ -251,9 +269,7 @@ func (p *parser) newService(at *yaml.Node, h headerService) Front {
 			p.fail(at, "unknown traffic policy %q; valid are Cluster, Local", policy)
 		}
 	}
-	if h.ExternalTrafficPolicy != "" && s.Type != NodePort {
-		p.fail(at, "only a Service of type NodePort has an externalTrafficPolicy")
-	}
+	p.opened(at, h, &s)
 	if s.Namespace != pod.Namespace {
 		p.fail(at, "a Service leads to pods of its own namespace only; %s is in another", h.Pod)
 	}
@@ -274,6 +290,7 @@ func (s Front) header() *headerService {
 	h := &headerService{
 		Service: s.Key(), Pod: s.PodKey(), Type: string(s.Type), Ports: map[string]string{},
 		ExternalTrafficPolicy: string(s.ExternalTrafficPolicy), InternalTrafficPolicy: string(s.InternalTrafficPolicy),
+		SourceRanges: list(s.SourceRanges),
 	}
 	for _, p := range s.Ports {
 		h.Ports[strconv.Itoa(int(p.Port))] = cmp.Or(p.Name, p.Target.String())

@@ -75,11 +75,26 @@ const (
 	PathPod            Path = "pod"             // the pod's own address
 	PathService        Path = "service"         // the cluster IP of the pod's Service
 	PathNodePort       Path = "nodeport"        // its node port at the server's own node
-	PathNodePortRemote Path = "nodeport-remote" // its node port at the client's node, when the server is on another
+	PathNodePortRemote Path = "nodeport-remote" // its node port at the client's node, when the server is on another; see RemoteNode
+
+	PathLoadBalancer       Path = "loadbalancer"        // its load balancer, which takes packets to the server's own node
+	PathLoadBalancerRemote Path = "loadbalancer-remote" // its load balancer, which takes them to another node
 )
 
 // Paths are all of them.
-func Paths() []Path { return []Path{PathPod, PathService, PathNodePort, PathNodePortRemote} }
+func Paths() []Path {
+	return []Path{PathPod, PathService, PathNodePort, PathNodePortRemote, PathLoadBalancer, PathLoadBalancerRemote}
+}
+
+// ByNode reports whether packets come to a node by this path, and are taken on from there: then
+// their addresses are rewritten.
+func (p Path) ByNode() bool { return p != PathPod && p != PathService }
+
+// Remote reports whether that is another node than the server's own.
+func (p Path) Remote() bool { return p == PathNodePortRemote || p == PathLoadBalancerRemote }
+
+// Balanced reports whether a load balancer outside of the cluster takes them there.
+func (p Path) Balanced() bool { return p == PathLoadBalancer || p == PathLoadBalancerRemote }
 
 // NodeRole is a role that nodes play in the matrix of a case.
 type NodeRole string
@@ -145,6 +160,7 @@ type Expect struct {
 	Never    bool           // denied from the first instant of the pod that the step creates
 	Ports    []PortPattern  // empty: every probe
 	Families []model.Family // empty: every family
+	Paths    []Path         // empty: every path
 	Line     int            // in the case file, 1 is the first
 }
 

@@ -38,7 +38,7 @@ func NewExam(c cases.Case) (Exam, error) {
 		}
 		for k, want := range c.Wants(i, cluster.Families()) {
 			flow, ok := k.Flow(cluster)
-			if ok && want != model.Undefined {
+			if ok && want != model.Undefined && cluster.Drops(k) == "" { // of which no policy hears
 				client, server := ends(&cluster.Snapshot, flow)
 				exam.questions = append(exam.questions, question{client, server, want == model.Allow})
 			}

@@ -19,6 +19,9 @@ type front struct {
 	ips       []netip.Addr           // cluster IPs; none: the name stands for the pod's own
 	ports     map[cases.Probe]uint16 // by port of the pod; nil: the same
 	nodePorts map[cases.Probe]uint16 // by port of the pod
+	// balanced are the addresses of the load balancer before it, by the key of the node that each
+	// leads to.
+	balanced map[string][]netip.Addr
 }
 
 // frontOf is the pod's own Service.
@@ -63,16 +66,27 @@ func dial(podOf func(key string) *pod, clientNode string, server *pod, k cases.C
 			}
 		}
 	case cases.PathNodePort, cases.PathNodePortRemote:
-		node := podOf(server.node)
-		if k.Path == cases.PathNodePortRemote {
-			node = podOf(clientNode)
-		}
+		node := podOf(dialedNode(clientNode, server, k.Path))
 		if port = server.by.nodePorts[served]; node == nil || port == 0 {
 			return netip.AddrPort{}
 		}
 		ips = node.ips
+	case cases.PathLoadBalancer, cases.PathLoadBalancerRemote:
+		ips, port = server.by.balanced[dialedNode("", server, k.Path)], server.by.ports[served]
 	}
 	return netip.AddrPortFrom(k.Family.First(ips), port)
+}
+
+// dialedNode is the key of the node that a client's packets come to first. A host outside has none
+// of its own.
+func dialedNode(clientNode string, server *pod, path cases.Path) string {
+	switch {
+	case !path.Remote():
+		return server.node
+	case clientNode == "":
+		return cases.RemoteNode(server.node)
+	}
+	return clientNode
 }
 
 // CreateService creates a Service and puts it before the pod that it leads to.
@@ -90,6 +104,11 @@ func (a *fixtureSet) CreateService(ctx context.Context, f cases.Front) error {
 	for i, p := range f.Ports {
 		by.nodePorts[p.Target] = uint16(made.Spec.Ports[i].NodePort)
 	}
+	if f.Type == cases.LoadBalancer {
+		if by.balanced, err = a.balance(ctx, made); err != nil {
+			return err
+		}
+	}
 	now := *led
 	now.own, now.by = &led.by, by
 	a.awaitFront(ctx, &now, f)
@@ -104,7 +123,7 @@ func (a *fixtureSet) awaitFront(ctx context.Context, p *pod, f cases.Front) {
 	for _, family := range a.Families() {
 		for _, port := range f.Ports {
 			k := cases.Cell{Family: family, Kind: cases.Kind{Probe: port.Target, Path: cases.PathService}}
-			if f.Type == cases.NodePort {
+			if f.External() {
 				k.Path = cases.PathNodePort
 			}
 			if to := dial(a.pod, p.node, p, k); to.IsValid() {
@@ -113,6 +132,9 @@ func (a *fixtureSet) awaitFront(ctx context.Context, p *pod, f cases.Front) {
 		}
 	}
 	a.await(ctx, p.control, missing.targets)
+	if f.Type == cases.LoadBalancer {
+		a.awaitBalanced(ctx, p, f)
+	}
 }
 
 // DeleteService deletes a Service of a case. Its pod has its own one again.

@@ -48,8 +48,8 @@ func (w *watch) receive(ctx context.Context, b batch) {
 // connected notes what an answer proves: the networks of both ends, and who is alive.
 func (w *watch) connected(r *round, k cases.Cell, got arrival) {
 	r.up[from(k)], r.up[to(k)] = true, true
-	if proxiedAtHome(k) {
-		r.proxies[proxyOf(w.nodeOf(k.Client), k)] = true
+	if proxiedElsewhere(k) {
+		r.proxies[proxyOf(w.proxyNode(k), k)] = true
 	}
 	if got.obs.Answered == "" || got.obs.Answered == got.ends.server {
 		r.live[serverOf(k)] = true
@@ -117,7 +117,7 @@ func (w *watch) take(r *round, got arrival) {
 	if n := slices.Index(c.pending, got.handed); n >= 0 {
 		c.pending = slices.Delete(c.pending, n, n+1)
 	}
-	w.add(got, r.state(serverOf(c.key)), r.clientState(c.key, w.nodeOf(c.key.Client)))
+	w.add(got, r.state(serverOf(c.key)), r.clientState(c.key, w.proxyNode(c.key)))
 }
 
 // add adds an observation with these controls to its cell.
@@ -173,14 +173,13 @@ func observation(b batch, i int) probe.Observation {
 
 func (r *round) state(k controlKey) judge.Control { return stateOf(r.live[k], r.asked[k]) }
 
-// clientState is whether the client's network was up, and for a Service its node's
-// kube-proxy. A node's own prober is as alive as the observation that it gave: nothing
+// clientState is whether the client's network was up, and for a Service the kube-proxy of node. A node's own prober is as alive as the observation that it gave: nothing
 // stands between it and the network of its node.
 func (r *round) clientState(k cases.Cell, node string) judge.Control {
 	if cases.IsNodeKey(k.Client) {
 		return judge.ControlLive
 	}
-	return stateOf(r.up[from(k)] && (!proxiedAtHome(k) || r.proxies[proxyOf(node, k)]), r.servers[from(k)])
+	return stateOf(r.up[from(k)] && (!proxiedElsewhere(k) || r.proxies[proxyOf(node, k)]), r.servers[from(k)])
 }
 
 // nodeOf is the key of a pod's node, "" of one that is gone.

@@ -33,7 +33,7 @@ type controlKey cases.Cell
 // serverOf is the control of a cell's server.
 func serverOf(k cases.Cell) controlKey {
 	k.Client, k.Held, k.Probe = "", "", k.Probe.Plain()
-	if k.Path == cases.PathNodePortRemote {
+	if k.Path.ByNode() {
 		k.Path = cases.PathNodePort // from its own node, at its own node
 	}
 	return controlKey(k)
@@ -47,15 +47,34 @@ func upOf(pod string, k cases.Cell) controlKey {
 
 // proxyOf is the control that shows a node's kube-proxy at work for cells of this kind: its
 // Server is the node. A client's silence through a Service means little unless that of its
-// own node is, whatever the server's node says.
+// own node is, whatever the server's node says. A host outside has no node: the kube-proxy of the
+// one that it dials is shown by the cluster IP of some pod there.
 func proxyOf(node string, k cases.Cell) controlKey {
-	return controlKey{Server: node, Family: k.Family, Kind: cases.Kind{Path: serverOf(k).Path}}
+	path := serverOf(k).Path
+	if isOutside(k.Client) {
+		path = cases.PathService
+	}
+	return controlKey{Server: node, Family: k.Family, Kind: cases.Kind{Path: path}}
 }
 
-// proxiedAtHome reports whether a cell goes by the kube-proxy of its client's node. A node
-// port of the server's node goes by that one, as the server's own control does.
-func proxiedAtHome(k cases.Cell) bool {
-	return !cases.IsNodeKey(k.Client) && (k.Path == cases.PathService || k.Path == cases.PathNodePortRemote)
+// proxiedElsewhere reports whether a cell goes by the kube-proxy of another node than the server's:
+// of its client's, or of one that a host outside dials. A node port of the server's node goes by
+// that one, as the server's own control does.
+func proxiedElsewhere(k cases.Cell) bool {
+	return !cases.IsNodeKey(k.Client) && (k.Path == cases.PathService || k.Path.Remote())
+}
+
+func isOutside(key string) bool { return cases.WorldAddr(key).IsValid() }
+
+// proxyNode is the key of the node by whose kube-proxy such a cell goes, "" when its pod is gone.
+func (w *watch) proxyNode(k cases.Cell) string {
+	if !isOutside(k.Client) {
+		return w.nodeOf(k.Client)
+	}
+	if own := w.nodeOf(k.Server); own != "" {
+		return cases.RemoteNode(own)
+	}
+	return ""
 }
 
 // endpoint is a pod or node in one family.
@@ -216,10 +235,29 @@ func (w *watch) controlsOf(r *round, controls map[string]*batch, k cases.Cell, c
 		r.servers[from(k)] = true
 		w.control(r, controls, client, upOf(k.Client, k))
 	}
-	if proxiedAtHome(k) {
+	switch {
+	case !proxiedElsewhere(k):
+	case isOutside(k.Client):
+		w.witness(r, controls, k)
+	default:
 		own := k
 		own.Server = k.Client
 		w.control(r, controls, client, serverOf(own))
+	}
+}
+
+// witness adds a control for the kube-proxy of the node that a host outside dials: the first pod
+// there that has its own Service.
+func (w *watch) witness(r *round, controls map[string]*batch, k cases.Cell) {
+	node := w.proxyNode(k)
+	for _, fixed := range cases.FixturePods() {
+		p := w.pod(fixed.Key())
+		if p == nil || p.node != node || p.own != nil {
+			continue
+		}
+		k.Server, k.Path = p.key, cases.PathService
+		w.control(r, controls, p, serverOf(k))
+		return
 	}
 }
 

@@ -215,6 +215,9 @@ func (w *stepWatch) report(c *cell) v1.Cell {
 		FirstRight: asMillis(j.FirstRight), Stable: asMillis(j.Stable), Resolution: asMillis(j.Resolution),
 		Course: judge.Course(&c.judge, w.window),
 	}
+	if source := c.arrived(); source.IsValid() {
+		r.Arrived = source.String()
+	}
 	if r.Outcome == v1.Inconclusive {
 		r.Reason += w.excuse()
 	}
@@ -223,6 +226,9 @@ func (w *stepWatch) report(c *cell) v1.Cell {
 		if len(w.snapshot.Pods) > 0 {
 			r.Because = oracle.Evaluate(w.snapshot, c.flow).Reason
 		}
+	}
+	if r.Outcome != v1.Pass && isOutside(c.key.Client) && c.key.Path.ByNode() {
+		r.Because = w.c.Because(w.step, c.key) // which knows of the Service too
 	}
 	return r
 }
