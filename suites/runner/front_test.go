@@ -15,8 +15,8 @@ func TestServicesOfCases(t *testing.T) {
 		want  v1.Outcome
 		cases []string
 	}{
-		{v1.Pass, []string{"service-*", "nodeport-*"}},
-		{v1.Fail, []string{"service-target-port*", "service-own-port", "service-headless", "service-after-policy", "nodeport-deny-*", "nodeport-local-*"}},
+		{v1.Pass, []string{"service-*", "nodeport-*", "outside-nodeport-*", "outside-balancer-*"}},
+		{v1.Fail, []string{"service-target-port*", "service-own-port", "service-headless", "service-after-policy", "nodeport-deny-*", "nodeport-local-*", "outside-nodeport-local-*", "outside-nodeport-deny", "outside-balancer-[!h]*"}},
 	} {
 		t.Run(string(tc.want), func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
