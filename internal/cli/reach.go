@@ -73,7 +73,11 @@ func runReach(ctx context.Context, stdio IO, f reachFlags) error {
 	if err != nil {
 		return err
 	}
-	return write(tell.Reach(m, tell.Question{From: from, To: to, Namespace: f.namespace}, tell.Notes(v)))
+	q := tell.Question{From: from, To: to, Namespace: f.namespace}
+	if f.output == "table" {
+		q.Most = tell.MostRows + 1 // the one more has the last row know whether it is of one family alone
+	}
+	return write(tell.Reach(m, q, tell.Notes(v)))
 }
 
 // chosen are the classes that texts mean, nil when there is none.

@@ -104,10 +104,10 @@ func (m *Matrix) half(subject, peer int, direction netv1.PolicyType, client, ser
 		other = client
 	}
 	var s *side
-	var key string
+	var key [2]string
 	if m.Classes[subject].Kind == Pods {
 		s = m.sideOf(subject, direction)
-		key = s.sees(m, peer, other, f) + "|" + s.named(server.pod)
+		key = [2]string{s.sees(m, peer, other, f), s.named(server.pod)}
 	} else { // whom no policy selects
 		s = m.sides[sideID{direction, "nobody"}]
 		if s == nil {

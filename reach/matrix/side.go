@@ -32,7 +32,7 @@ type side struct {
 	portNames  []string
 	ports      []netv1.NetworkPolicyPort
 	seen       map[seenKey]string // what the policies see of a class
-	halves     map[string]*half
+	halves     map[[2]string]*half // by that, and by what names of ports mean at the server
 	restricted bool // it has policies at all
 }
 
@@ -132,7 +132,7 @@ func (m *Matrix) isolation(subject *model.Pod, direction netv1.PolicyType, polic
 }
 
 func newSide(namespace string, direction netv1.PolicyType, policies []*netv1.NetworkPolicy) *side {
-	s := &side{direction: direction, policies: policies, namespace: namespace, seen: map[seenKey]string{}, halves: map[string]*half{}, restricted: len(policies) > 0}
+	s := &side{direction: direction, policies: policies, namespace: namespace, seen: map[seenKey]string{}, halves: map[[2]string]*half{}, restricted: len(policies) > 0}
 	s.pods, s.spaces = values{}, values{}
 	names := map[string]bool{}
 	var peers []*netv1.NetworkPolicyPeer

@@ -19,8 +19,10 @@ type Report struct {
 	Kind    string   `json:"kind"` // "netassay-reach"
 	Version int      `json:"version"`
 	Notes   []string `json:"notes,omitempty"`
-	Classes []Class  `json:"classes"`
+	Classes []Class  `json:"classes"` // those that a flow is of
 	Flows   []Flow   `json:"flows"`
+	// More is of how many pairs of classes nobody was asked, as Question.Most flows were found before.
+	More int `json:"-"`
 }
 
 // Class is pods, nodes or addresses that no policy tells apart.
@@ -51,6 +53,8 @@ type Question struct {
 	From, To []int
 	// Namespace is one that an end is in, where neither From nor To names any; "" is any.
 	Namespace string
+	// Most is how many flows are told; 0 is all. Of the pairs that come after, nobody is asked.
+	Most int
 }
 
 // Reach asks a matrix.
@@ -64,14 +68,21 @@ func Reach(m *matrix.Matrix, q Question, notes []string) *Report {
 	in := func(i int) bool { return anywhere || m.Classes[i].Pod.Namespace == q.Namespace }
 	from, to := orAll(q.From, all), orAll(q.To, all)
 	used := make([]bool, len(all))
+	if q.Most == 0 && anywhere {
+		r.Flows = make([]Flow, 0, len(from)*len(to)) // of a million, copies would cost more than answers
+	}
+	said := words{}
 	for _, a := range from {
 		for _, b := range to {
-			if !in(a) && !in(b) {
-				continue
+			switch {
+			case !in(a) && !in(b):
+			case q.Most > 0 && len(r.Flows) >= q.Most:
+				r.More++
+			default:
+				n := len(r.Flows)
+				r.Flows = said.flows(r.Flows, m, a, b)
+				used[a], used[b] = used[a] || len(r.Flows) > n, used[b] || len(r.Flows) > n
 			}
-			flows := flowsOf(m, a, b)
-			r.Flows = append(r.Flows, flows...)
-			used[a], used[b] = used[a] || len(flows) > 0, used[b] || len(flows) > 0
 		}
 	}
 	for i := range m.Classes {
@@ -101,23 +112,37 @@ func classOf(c *matrix.Class) Class {
 	return out
 }
 
-// flowsOf has one Flow for all families, or one of each where they differ.
-func flowsOf(m *matrix.Matrix, from, to int) []Flow {
-	var out []Flow
-	for _, family := range m.Families {
+// words are the ranges of flows as texts. Flows are shared by many pairs, and so are these.
+type words map[*matrix.Range]Flow
+
+// of has the ranges of a flow, and nothing else.
+func (w words) of(flows matrix.Flows) Flow {
+	if len(flows) == 0 {
+		return Flow{}
+	}
+	f, ok := w[&flows[0]]
+	if !ok {
+		f = Flow{Allow: texts(flows.Only(model.Allow)), Deny: texts(flows.Only(model.Deny)), Undefined: texts(flows.Only(model.Undefined))}
+		w[&flows[0]] = f
+	}
+	return f
+}
+
+// flows adds one Flow for all families, or one of each where they differ.
+func (w words) flows(out []Flow, m *matrix.Matrix, from, to int) []Flow {
+	n, begin := len(out), 0 // the last flow is for m.Families[begin:]
+	for i, family := range m.Families {
 		flows := m.Flows(from, to, family)
 		if flows == nil {
 			continue
 		}
-		f := Flow{
-			From: m.Classes[from].Name, To: m.Classes[to].Name, Families: []model.Family{family},
-			Allow: texts(flows.Only(model.Allow)), Deny: texts(flows.Only(model.Deny)), Undefined: texts(flows.Only(model.Undefined)),
+		f := w.of(flows)
+		if len(out) == n || !out[len(out)-1].same(f) || begin+len(out[len(out)-1].Families) != i {
+			begin = i
+			f.From, f.To = m.Classes[from].Name, m.Classes[to].Name
+			out = append(out, f)
 		}
-		if n := len(out); n > 0 && out[n-1].same(f) {
-			out[n-1].Families = append(out[n-1].Families, family)
-			continue
-		}
-		out = append(out, f)
+		out[len(out)-1].Families = m.Families[begin : i+1 : i+1] // a part of the one list, which a million share
 	}
 	return out
 }

@@ -102,9 +102,33 @@ func TestNotes(t *testing.T) {
 	}
 }
 
+// A report that is not asked for all is the beginning of the one that is, and says how much more
+// there may be.
+func TestMost(t *testing.T) {
+	v := &inventory.Inventory{Snapshot: gen.Large(1, gen.Size{Nodes: 3, Namespaces: 4, Workloads: 12, Pods: 60, Policies: 20})}
+	m := matrix.Of(v, matrix.Options{})
+	all := Reach(m, Question{}, nil)
+	for _, most := range []int{1, 10, len(all.Flows), len(all.Flows) + 1} {
+		some := Reach(m, Question{Most: most}, nil)
+		n := len(some.Flows)
+		if n < min(most, len(all.Flows)) || n > most+len(m.Families) {
+			t.Fatalf("%d flows of %d at most, and of %d", n, most, len(all.Flows))
+		}
+		if diff := cmp.Diff(all.Flows[:n], some.Flows); diff != "" {
+			t.Errorf("%d at most (-all +some):\n%s", most, diff)
+		}
+		if left := len(all.Flows) - n; some.More*len(m.Families) < left {
+			t.Errorf("%d at most: %d pairs more, of which %d flows are left", most, some.More, left)
+		}
+	}
+	if len(all.Flows) < 100 || all.More != 0 {
+		t.Errorf("%d flows in all, and %d pairs more", len(all.Flows), all.More)
+	}
+}
+
 // What is too much for eyes is cut, and said; JSON has all.
 func TestLargeTableIsCut(t *testing.T) {
-	r := &Report{Flows: make([]Flow, mostRows+7)}
+	r := &Report{Flows: make([]Flow, MostRows+7)}
 	var b bytes.Buffer
 	if err := r.Table(&b); err != nil || !strings.HasSuffix(b.String(), "and 7 rows more: narrow it by --from, --to or -n, or take -o json\n") {
 		t.Errorf("%v\n%s", err, b.String()[max(0, b.Len()-200):])
@@ -114,9 +138,9 @@ func TestLargeTableIsCut(t *testing.T) {
 	if err := r.HTML(&page); err != nil || !strings.Contains(page.String(), "3 pairs more than a page has room for") || strings.Count(page.String(), "<tr>") > mostPageRows+10 {
 		t.Errorf("%v, a page of %d bytes", err, page.Len())
 	}
-	r.Flows = r.Flows[:mostRows+7]
+	r.Flows = r.Flows[:MostRows+7]
 	text, err := json.Marshal(r)
-	if err != nil || strings.Count(string(text), `"from"`) != mostRows+7 {
+	if err != nil || strings.Count(string(text), `"from"`) != MostRows+7 {
 		t.Errorf("JSON has %d flows: %v", strings.Count(string(text), `"from"`), err)
 	}
 }

@@ -10,28 +10,32 @@ import (
 	"github.com/netassay/netassay/reach/matrix"
 )
 
-// mostRows is how many rows a table for eyes has; JSON has all.
-const mostRows = 1000
+// MostRows is how many rows a table for eyes has; JSON has all.
+const MostRows = 1000
 
-// Table writes a row for each flow.
+// Table writes a row for each flow, MostRows at most, which is all that a report for it needs.
 func (r *Report) Table(w io.Writer) error {
 	if err := r.notes(w); err != nil {
 		return err
 	}
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "FROM\tTO\tMAY REACH")
-	for i := range r.Flows[:min(len(r.Flows), mostRows)] {
+	for i := range r.Flows[:min(len(r.Flows), MostRows)] {
 		f := &r.Flows[i]
 		fmt.Fprintf(tw, "%s\t%s\t%s%s\n", f.From, f.To, f.Verdict(), r.only(i))
 	}
 	if err := tw.Flush(); err != nil {
 		return err
 	}
-	if left := len(r.Flows) - mostRows; left > 0 {
-		_, err := fmt.Fprintf(w, "and %d rows more: narrow it by --from, --to or -n, or take -o json\n", left)
-		return err
+	left, about := max(0, len(r.Flows)-MostRows), ""
+	if r.More > 0 {
+		left, about = left+r.More, "some "
 	}
-	return nil
+	if left == 0 {
+		return nil
+	}
+	_, err := fmt.Fprintf(w, "and %s%d rows more: narrow it by --from, --to or -n, or take -o json\n", about, left)
+	return err
 }
 
 func (r *Report) notes(w io.Writer) error {
