@@ -61,7 +61,7 @@ const ready = "ready"
 // experiment is one that ends in a certain way.
 func experiment(how, out string) int {
 	run := v1.Run{RunConditions: v1.RunConditions{Schema: v1.Schema, ID: "r", Engine: "e", Order: []string{"one", "two"}, Started: time.Now(), Finished: time.Now()}}
-	dir, err := reports.Open(out)
+	dir, err := reports.Open(out, nil)
 	if err != nil {
 		return 2
 	}

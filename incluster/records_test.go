@@ -12,7 +12,7 @@ import (
 func TestPartialJUnitOfOthers(t *testing.T) {
 	begin := func(run v1.Experiment, records ...v1.Record) string {
 		path := t.TempDir()
-		dir, err := reports.Open(path)
+		dir, err := reports.Open(path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -31,9 +31,9 @@ type side struct {
 	blocks     *prefixes
 	portNames  []string
 	ports      []netv1.NetworkPolicyPort
-	seen       map[seenKey]string // what the policies see of a class
+	seen       map[seenKey]string  // what the policies see of a class
 	halves     map[[2]string]*half // by that, and by what names of ports mean at the server
-	restricted bool // it has policies at all
+	restricted bool                // it has policies at all
 }
 
 // values are those that selectors name, by the label's key: all that they can tell apart.
