@@ -173,8 +173,9 @@ func observation(b batch, i int) probe.Observation {
 
 func (r *round) state(k controlKey) judge.Control { return stateOf(r.live[k], r.asked[k]) }
 
-// clientState is whether the client's network was up, and for a Service the kube-proxy of node. A node's own prober is as alive as the observation that it gave: nothing
-// stands between it and the network of its node.
+// clientState is whether the client's network was up, and for a Service the kube-proxy of node. A
+// node's own prober is as alive as the observation that it gave: nothing stands between it and the
+// network of its node.
 func (r *round) clientState(k cases.Cell, node string) judge.Control {
 	if cases.IsNodeKey(k.Client) {
 		return judge.ControlLive
