@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"github.com/netassay/netassay/model"
@@ -113,7 +112,7 @@ func playable(name string) bool {
 		return true
 	}
 	addr, err := netip.ParseAddr(host)
-	return err == nil && slices.ContainsFunc(model.OutsideRanges(), func(r netip.Prefix) bool { return r.Contains(addr) })
+	return err == nil && model.IsOutside(addr)
 }
 
 // room reports whether the bounds allow for these ends and the port.

@@ -91,7 +91,7 @@ func (p *parser) opened(at *yaml.Node, h headerService, s *Front) {
 	families := map[model.Family]bool{}
 	for _, text := range h.SourceRanges {
 		r, err := netip.ParsePrefix(text)
-		if err != nil || r != r.Masked() || !outside(r.Addr()) {
+		if err != nil || r != r.Masked() || !model.IsOutside(r.Addr()) {
 			p.fail(at, "%q is no block of addresses outside of clusters; valid are those in %v", text, model.OutsideRanges())
 			continue
 		}
@@ -101,9 +101,4 @@ func (p *parser) opened(at *yaml.Node, h headerService, s *Front) {
 	if len(families) == 1 {
 		p.fail(at, "sourceRanges of one family leave the other open; name a block of each")
 	}
-}
-
-// outside reports whether an address is that of a host outside of clusters.
-func outside(addr netip.Addr) bool {
-	return slices.ContainsFunc(model.OutsideRanges(), func(r netip.Prefix) bool { return r.Contains(addr) })
 }

@@ -144,7 +144,7 @@ func (p *parser) places(h header) {
 	}
 	for i, s := range h.World {
 		addr, err := netip.ParseAddr(s)
-		if err != nil || !outside(addr) {
+		if err != nil || !model.IsOutside(addr) {
 			p.fail(p.header.At("world", i), "%q is no address outside of clusters; valid are those of %v", s, model.OutsideRanges())
 		}
 		p.kase.World = append(p.kase.World, addr)

@@ -63,8 +63,7 @@ func New(plan *assert.Plan) (*Play, error) {
 // playable reports whether a lab can have an end: pods, and hosts with addresses that are set aside
 // for such use.
 func playable(key string, addr netip.Addr) bool {
-	return cases.IsPodKey(slashed(key)) && !cases.IsNodeKey(key) ||
-		slices.ContainsFunc(model.OutsideRanges(), func(r netip.Prefix) bool { return !cases.IsNodeKey(key) && r.Contains(addr) })
+	return !cases.IsNodeKey(key) && (cases.IsPodKey(slashed(key)) || model.IsOutside(addr))
 }
 
 // slashed is an end's key as cases spell it: expectations have world:ADDRESS.
