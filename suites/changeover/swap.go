@@ -32,14 +32,15 @@ type Swap struct {
 	Gap    time.Duration
 	Record func(...v1.Record)
 
-	before []belongings // by node
+	before []belongings          // by node
+	left   []map[string][]string // by node: what the old engine has left, once it is stopped
 	mu     sync.Mutex
 	atWork []engines.Engine
 }
 
 // Begin notes what is on the nodes and starts the old engine on them.
 func (s *Swap) Begin(ctx context.Context) error {
-	s.before = make([]belongings, len(s.Nodes))
+	s.before, s.left = make([]belongings, len(s.Nodes)), make([]map[string][]string, len(s.Nodes))
 	for i, n := range s.Nodes {
 		var err error
 		if s.before[i], err = look(ctx, n); err != nil {
@@ -97,7 +98,10 @@ func (s *Swap) change(nodes []int, where string) []Step {
 		return func(ctx context.Context) error { return each(ctx, nodes, do) }
 	}
 	old := s.Old[0].Name()
-	steps := []Step{{Name: fmt.Sprintf("stop %s on %s", old, where), Do: on(s.stop)}}
+	steps := []Step{{Name: fmt.Sprintf("stop %s on %s", old, where), Do: func(ctx context.Context) error {
+		defer s.tellLeft(nodes) // in their order, whoever ends first; also when one can't be stopped
+		return each(ctx, nodes, s.stop)
+	}}}
 	if s.Purge {
 		steps = append(steps, Step{Name: fmt.Sprintf("take away what %s left on %s", old, where), Do: on(s.purge)})
 	}
@@ -125,12 +129,18 @@ func (s *Swap) stop(ctx context.Context, i int) error {
 	if err != nil {
 		return err
 	}
-	left := has.since(s.before[i])
-	for _, kind := range slices.Sorted(maps.Keys(left)) {
-		names := left[kind]
-		s.Record(&v1.Leftover{Engine: old.Name(), Node: n.Name(), Kind: kind, Count: len(names), Names: names[:min(most, len(names))]})
-	}
+	s.left[i] = has.since(s.before[i])
 	return nil
+}
+
+// tellLeft records what the old engine has left on nodes.
+func (s *Swap) tellLeft(nodes []int) {
+	for _, i := range nodes {
+		for _, kind := range slices.Sorted(maps.Keys(s.left[i])) {
+			names := s.left[i][kind]
+			s.Record(&v1.Leftover{Engine: s.Old[i].Name(), Node: s.Nodes[i].Name(), Kind: kind, Count: len(names), Names: names[:min(most, len(names))]})
+		}
+	}
 }
 
 func (s *Swap) purge(ctx context.Context, i int) error { return s.before[i].restore(ctx, s.Nodes[i]) }
