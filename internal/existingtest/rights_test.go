@@ -40,13 +40,13 @@ func (f *theirs) testReader(t *testing.T) {
 }
 
 // eachRight takes each verb of a role away in turn: look must give the one line about it.
-func (f *theirs) eachRight(t *testing.T, role string, permissions []clusters.Permission, look func() []string) {
+func (f *theirs) eachRight(t *testing.T, roleName string, permissions []clusters.Permission, look func() []string) {
 	t.Helper()
 	roles := f.admin.RbacV1().ClusterRoles()
-	whole, err := roles.Get(t.Context(), role, metav1.GetOptions{})
+	whole, err := roles.Get(t.Context(), roleName, metav1.GetOptions{})
 	must(t, err)
 	bind := func(rules []rbacv1.PolicyRule) {
-		role, err := roles.Get(t.Context(), role, metav1.GetOptions{})
+		role, err := roles.Get(t.Context(), roleName, metav1.GetOptions{})
 		must(t, err)
 		role.Rules = rules
 		_, err = roles.Update(t.Context(), role, metav1.UpdateOptions{})

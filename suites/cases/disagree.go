@@ -34,11 +34,13 @@ func Disagreements(c Case, step int, s model.Snapshot, b Binding) []Disagreement
 			all = append(all, Disagreement{c.Name, c.Steps[step].Name, k, pin, got.Verdict, got.Reason})
 		}
 	}
-	fake := c.after(step)
 	c.More = nil
-	for _, k := range c.Cells(step, b.Families()) {
-		if got, ok := fake.Verdict(k); ok && k.Path.ByNode() {
-			hold(k, got)
+	if c.DialsNodePorts() {
+		fake := c.after(step)
+		for _, k := range c.Cells(step, b.Families()) {
+			if got, ok := fake.Verdict(k); ok && k.Path.ByNode() {
+				hold(k, got)
+			}
 		}
 	}
 	c.Paths = []Path{PathPod} // with which all others share their pins

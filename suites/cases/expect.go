@@ -18,8 +18,8 @@ import (
 //	flow NAME  observe|keep|cut
 //	CLIENTS -> SERVERS  allow|deny|never|observe  [PORTS]  [FAMILY]  [PATHS]  # comment
 //
-// A port may have a form, 80/TCP/options. CLIENTS, SERVERS, PORTS and PATHS are lists with commas and no spaces. ok is false for a line
-// with nothing but a comment.
+// A port may have a form, 80/TCP/options. CLIENTS, SERVERS, PORTS and PATHS are lists with commas and
+// no spaces. ok is false for a line with nothing but a comment.
 func parseExpect(line string) (e Expect, ok bool, err error) {
 	if fields := strings.Fields(line); len(fields) > 0 && fields[0] == "flow" {
 		line, _, _ = strings.Cut(line, "#")

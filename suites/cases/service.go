@@ -188,7 +188,7 @@ func (p *FakeCluster) onHost(key string) bool {
 // nodeOf is the node of a pod, or of a node's control prober.
 func (p *FakeCluster) nodeOf(key string) string {
 	if IsNodeKey(key) {
-		return nodeName(int(key[len(key)-1] - '0'))
+		return nodeName(numberOf(key))
 	}
 	if i := p.pod(refOf(key)); i >= 0 {
 		return p.Snapshot.Pods[i].Node
