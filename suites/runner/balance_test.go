@@ -21,7 +21,7 @@ func TestSourceThatArrivesIsRecorded(t *testing.T) {
 		met := map[string]int{}
 		for _, c := range run.Cases {
 			for _, k := range c.Steps[len(c.Steps)-1].Cells {
-				if !isOutside(k.Client) || k.Seen != string(judge.Connected) {
+				if !isOutside(k.Client) || !cases.Path(k.Path).ByNode() || k.Seen != string(judge.Connected) {
 					continue
 				}
 				met[c.Name+" "+k.Path]++
