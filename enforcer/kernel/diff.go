@@ -368,9 +368,18 @@ func (d *differ) commit() *transaction {
 	return tx
 }
 
-// check says what of the transaction the kernel does not show, nil when all is there.
-func (tx *transaction) check(t *family) error {
-	for _, name := range sortedKeys(tx.want) {
+// shows is the chain that shows whether a transaction took place: of those that it changes, the one
+// that is read fastest; "" when it only removes.
+func (tx *transaction) shows() plan.ChainName {
+	if len(tx.Chains) == 0 {
+		return ""
+	}
+	return slices.MinFunc(tx.Chains, func(a, b plan.Chain) int { return len(a.Rules) - len(b.Rules) }).Name
+}
+
+// check says what of the transaction these chains and the hooks do not show, nil when all is there.
+func (tx *transaction) check(t *family, chains []plan.ChainName) error {
+	for _, name := range chains {
 		want := tx.want[name]
 		if have, ok := t.chains[name]; !ok || have.content != want {
 			return fmt.Errorf("check commit: chain %s has %d rules with hash %q, want %d with %q", name, have.Rules, have.Hash, want.Rules, want.Hash)

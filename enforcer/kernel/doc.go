@@ -10,15 +10,16 @@
 //
 // # One sync
 //
-// Of each family, both at the same time if that is asked for, since no flow is of two:
+// Of each family, both at the same time if that is asked for, since no flow is of two; one after
+// the other, both commit before either reads back:
 //
 //  1. restrict: in-place changes that can only forbid (isolation members added, others
 //     removed): what closes does not wait for what opens;
 //  2. create: new sets are filled under a temporary name and renamed when full, so that a
 //     set of a final name is never half full;
 //  3. commit: one iptables-restore --noflush with the chains that differ, those that are
-//     obsolete, and missing hooks. It is atomic, and what it wrote is read back, because
-//     the nft build of iptables is known to answer 0 having done nothing;
+//     obsolete, and missing hooks. It is atomic, and one chain that it wrote is read back,
+//     because the nft build of iptables is known to answer 0 having done nothing;
 //  4. loosen: in-place changes that can only permit;
 //  5. collect: sets that no rule refers to any more are destroyed.
 //

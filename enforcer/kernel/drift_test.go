@@ -61,6 +61,29 @@ func TestDriftIsFoundAndRepaired(t *testing.T) {
 	}
 }
 
+// TestDriftBeforeTheFirstLook: a chain that was written, and that nobody has read yet, is known
+// well enough to tell when another program changes it.
+func TestDriftBeforeTheFirstLook(t *testing.T) {
+	onAll(t, func(w *world) {
+		k, p := w.agent(), cluster([]string{"10.9.0.0/16"}, "10.0.1.2")
+		w.sync(k, cluster(nil, "10.0.1.2"))
+		w.sync(k, p)
+		written := w.state()
+		for chain := range written.Chains {
+			if strings.HasPrefix(chain, "NPE-") {
+				w.rules("-I " + chain + " -j RETURN")
+			}
+		}
+		if d := w.verify(k); d.Chains < 2 || d.Jumps+d.Sets > 0 {
+			w.t.Errorf("drift %+v, want that of all chains", d)
+		}
+		w.sync(k, p)
+		if diff := cmp.Diff(written.Chains, w.state().Chains); diff != "" {
+			w.t.Errorf("rules after the repair (-before +after):\n%s", diff)
+		}
+	})
+}
+
 // contents are the members by the plan's name of a set.
 func contents(s state) map[string][]string {
 	out := map[string][]string{}

@@ -210,6 +210,40 @@ func TestTransientPodsStayInPlace(t *testing.T) {
 	})
 }
 
+// TestCommitsComeBeforeReading: of two families neither is in force later because the other is
+// read back, and one chain is read of each, of policies that come, change and go.
+func TestCommitsComeBeforeReading(t *testing.T) {
+	f := fake.New()
+	w := &world{t: t, run: &counting{Runner: f}, backend: kernel.Auto}
+	k := w.agent()
+	w.sync(k, cluster(nil, "10.0.1.2", "fd00::1:2"))
+	for i, p := range []plan.Plan{
+		cluster([]string{"10.9.0.0/16", "fd00:9::/64"}, "10.0.1.2", "fd00::1:2"),
+		cluster([]string{"10.9.0.0/16", "fd00:9::/64", "10.11.0.0/16", "fd00:11::/64"}, "10.0.1.2", "fd00::1:2"),
+		plan.Compile(model.Snapshot{}, "n"),
+	} {
+		w.run.commands = nil
+		w.sync(k, p)
+		var got []string
+		for _, c := range w.run.commands {
+			if words := strings.Fields(c); words[0] != "ipset" {
+				got = append(got, strings.Join(slices.DeleteFunc(words, func(s string) bool { return strings.HasPrefix(s, plan.ChainPrefix) }), " "))
+			}
+		}
+		want := []string{
+			"iptables-restore -w 5 --noflush", "ip6tables-restore -w 5 --noflush",
+			"iptables -w 5 -t mangle -S", "ip6tables -w 5 -t mangle -S",
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("plan %d (-want +got):\n%s", i, diff)
+		}
+		wantOwn(w, p)
+		if d := w.verify(k); d.Any() {
+			t.Errorf("drift after plan %d: %+v", i, d)
+		}
+	}
+}
+
 func TestEditOfBlocksWritesOneChain(t *testing.T) {
 	onAll(t, func(w *world) {
 		k := w.agent()

@@ -32,7 +32,7 @@ type content struct {
 // chain is what one chain of ours holds, as far as a sync needs to know.
 type chain struct {
 	content
-	Print uint64   // of the text that the kernel gives back, to notice foreign edits
+	Print uint64   // of the text that the kernel gives back, to notice foreign edits; 0: not seen yet
 	Sets  []string // that its rules refer to
 }
 
@@ -106,6 +106,39 @@ func (f *family) take(after map[string][]plan.Member) {
 // adopt replaces what is known of rules by what the kernel has been seen to hold.
 func (f *family) adopt(t table) {
 	f.table, f.settled = t, nil
+}
+
+// wrote takes note of what a transaction that took place has made of our chains.
+func (f *family) wrote(tx *transaction) {
+	for _, c := range tx.Chains {
+		f.chains[c.Name] = chain{content: tx.want[c.Name], Sets: setsIn(c, tx.Names)}
+	}
+	for _, name := range tx.Delete {
+		delete(f.chains, name)
+	}
+	f.settled = nil
+}
+
+// setsIn are the sets that a chain's rules refer to, by their names in the kernel.
+func setsIn(c plan.Chain, names render.Names) []string {
+	var sets []string
+	for _, r := range c.Rules {
+		for _, condition := range r.Match {
+			if in, ok := condition.(plan.InSet); ok && !slices.Contains(sets, names[in.Set]) {
+				sets = append(sets, names[in.Set])
+			}
+		}
+	}
+	return sets
+}
+
+// same reports whether a chain is seen to hold what was written. Until it was seen once, its
+// content tells.
+func (c chain) same(seen chain) bool {
+	if c.Print == 0 {
+		return c.content == seen.content
+	}
+	return c.Print == seen.Print
 }
 
 // table is what the mangle table of one family holds that is ours or refers to ours.

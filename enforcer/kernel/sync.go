@@ -16,60 +16,109 @@ import (
 	"github.com/netassay/netassay/model"
 )
 
+// work is the sync of one family.
+type work struct {
+	family model.Family
+	want   plan.FamilyPlan
+	have   *family
+	change *change
+	result Result
+	err    error
+}
+
+// stages are what a sync does to a family, one after the other. Both families are through one
+// before either begins the next, so that neither is enforced later because the other is read
+// back.
+func (k *Kernel) stages(transient func(netip.Addr) bool) []func(context.Context, *work) error {
+	return []func(context.Context, *work) error{
+		func(ctx context.Context, w *work) error { return k.replace(ctx, w, transient) },
+		k.confirm,
+		k.finish,
+	}
+}
+
 // syncFamilies brings each family to its plan; one that fails does not keep the other from it.
 func (k *Kernel) syncFamilies(ctx context.Context, want []plan.FamilyPlan, transient func(netip.Addr) bool, r *Result) error {
-	errs, results := make([]error, len(want)), make([]Result, len(want))
-	one := func(i int) {
-		if err := k.syncFamily(ctx, want[i], transient, &results[i]); err != nil {
-			errs[i] = fmt.Errorf("sync %s: %w", want[i].Family, err)
-		}
+	families, errs := make([]work, len(want)), make([]error, len(want))
+	for i, p := range want {
+		families[i] = work{family: p.Family, want: p, have: k.known[p.Family]}
 	}
-	var wg sync.WaitGroup
-	for i := range want {
-		if k.parallel {
-			wg.Go(func() { one(i) })
-		} else {
-			one(i)
-		}
+	for _, stage := range k.stages(transient) {
+		k.each(families, func(w *work) {
+			if w.err == nil {
+				w.err = stage(ctx, w)
+			}
+		})
 	}
-	wg.Wait()
-	for _, of := range results {
-		r.add(of)
+	for i, w := range families {
+		r.add(w.result)
+		if w.err != nil {
+			errs[i] = fmt.Errorf("sync %s: %w", w.family, w.err)
+		}
 	}
 	return errors.Join(errs...)
 }
 
-// syncFamily runs the steps of the package's documentation for one family. What is known
-// of the family is brought up to date as each step succeeds.
-func (k *Kernel) syncFamily(ctx context.Context, want plan.FamilyPlan, transient func(netip.Addr) bool, r *Result) error {
-	have := k.known[want.Family]
-	c, err := diff(have, want, transient)
-	if err != nil || c.empty() {
+// each does one thing to each family, at the same time if that is asked for.
+func (k *Kernel) each(families []work, do func(*work)) {
+	var wg sync.WaitGroup
+	for i := range families {
+		if k.parallel {
+			wg.Go(func() { do(&families[i]) })
+		} else {
+			do(&families[i])
+		}
+	}
+	wg.Wait()
+}
+
+// replace does steps 1 to 3 of the package's documentation.
+func (k *Kernel) replace(ctx context.Context, w *work, transient func(netip.Addr) bool) (err error) {
+	if w.change, err = diff(w.have, w.want, transient); err != nil || w.change.empty() {
 		return err
 	}
+	c := w.change
 	if c.commit == nil { // nothing comes between them: one tool does both
 		c.restrict, c.loosen = append(c.restrict, c.loosen...), nil
 	}
-	r.Changed = true
-	have.touch(c)
+	w.result.Changed = true
+	w.have.touch(c)
 	start := time.Now()
-	if err := k.before(ctx, have, c, r); err != nil {
+	if err := k.before(ctx, w.have, c, &w.result); err != nil || c.commit == nil {
+		w.result.SetsTime += time.Since(start)
 		return err
 	}
 	committing := time.Now()
-	if err := k.commit(ctx, want.Family, have, c.commit, r); err != nil {
+	w.result.SetsTime += committing.Sub(start)
+	defer func() { w.result.RulesTime += time.Since(committing) }()
+	return k.restoreRules(ctx, w.family, c.commit.Transaction)
+}
+
+// confirm ends step 3: it reads back what the commit wrote.
+func (k *Kernel) confirm(ctx context.Context, w *work) error {
+	tx := w.change.commit
+	if tx == nil {
+		return nil
+	}
+	defer func(start time.Time) { w.result.RulesTime += time.Since(start) }(time.Now())
+	if err := k.readBack(ctx, w.family, w.have, tx); err != nil {
 		return err
 	}
-	committed := time.Now()
-	if err := k.edit(ctx, c.loosen, r); err != nil {
+	w.result.ChainWrites += len(tx.Chains)
+	return nil
+}
+
+// finish does steps 4 and 5. What is known of the sets is brought up to date as each succeeds.
+func (k *Kernel) finish(ctx context.Context, w *work) error {
+	start := time.Now()
+	if err := k.edit(ctx, w.change.loosen, &w.result); err != nil {
 		return err
 	}
-	have.take(c.after)
+	w.have.take(w.change.after)
 	collecting := time.Now()
-	r.SetsTime += committing.Sub(start) + collecting.Sub(committed)
-	r.RulesTime += committed.Sub(committing)
-	defer func() { r.CollectTime += time.Since(collecting) }()
-	return k.collect(ctx, have, c.collect, r)
+	w.result.SetsTime += collecting.Sub(start)
+	defer func() { w.result.CollectTime += time.Since(collecting) }()
+	return k.collect(ctx, w.have, w.change.collect, &w.result)
 }
 
 // before is what happens to sets ahead of the commit.
@@ -123,21 +172,6 @@ func (k *Kernel) edit(ctx context.Context, lines []line, r *Result) error {
 	})
 }
 
-// commit replaces the chains that differ, in one step, and reads them back.
-func (k *Kernel) commit(ctx context.Context, f model.Family, have *family, tx *transaction, r *Result) error {
-	if tx == nil {
-		return nil
-	}
-	if err := k.restoreRules(ctx, f, tx.Transaction); err != nil {
-		return err
-	}
-	if err := k.readBack(ctx, f, have, tx); err != nil {
-		return err
-	}
-	r.ChainWrites += len(tx.Chains)
-	return tx.check(have)
-}
-
 // restoreRules changes rules in one step.
 func (k *Kernel) restoreRules(ctx context.Context, f model.Family, tx render.Transaction) error {
 	_, err := k.run.Run(ctx, Command{
@@ -147,29 +181,27 @@ func (k *Kernel) restoreRules(ctx context.Context, f model.Family, tx render.Tra
 	return explain(err)
 }
 
-// oneByOne is how many chains are read one by one, rather than with the whole table.
-const oneByOne = 8
-
-// readBack learns what a transaction has made of the table. A table of two thousand rules
-// takes as long to read as an edit of ten thousand CIDRs takes in all, so that only the
-// chains that were written are, if they are few.
+// readBack learns what a transaction has made of the table. A commit is all or nothing, so one
+// of the chains that it changed shows whether there was any: the whole table takes as long to
+// read as an edit of ten thousand CIDRs takes in all, and is read only when there is no such
+// chain, or jumps were made. What else was written is known from its text until the next look.
 func (k *Kernel) readBack(ctx context.Context, f model.Family, have *family, tx *transaction) error {
-	if len(tx.Chains) > oneByOne || len(tx.Delete)+len(tx.Hook) > 0 {
+	shown := tx.shows()
+	if shown == "" || len(tx.Hook) > 0 {
 		t, err := k.readTable(ctx, f)
-		if err == nil {
-			have.adopt(t)
-		}
-		return err
-	}
-	for _, c := range tx.Chains {
-		read, err := k.readChain(ctx, f, c.Name)
 		if err != nil {
 			return err
 		}
-		have.chains[c.Name] = read
+		have.adopt(t)
+		return tx.check(have, sortedKeys(tx.want))
 	}
-	have.settled = nil
-	return nil
+	read, err := k.readChain(ctx, f, shown)
+	if err != nil {
+		return err
+	}
+	have.wrote(tx)
+	have.chains[shown] = read
+	return tx.check(have, []plan.ChainName{shown})
 }
 
 // collect destroys sets. One that is still referred to stays and is counted: the nft

@@ -148,7 +148,7 @@ func (f *family) compareRules(t table, d *Drift) {
 	}
 	for name, was := range f.chains {
 		now, ok := t.chains[name]
-		if ok && now.Print == was.Print {
+		if ok && was.same(now) {
 			continue
 		}
 		d.Chains++
