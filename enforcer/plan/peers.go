@@ -89,7 +89,7 @@ func (c *compiler) parseSelectors(field string, p *netv1.NetworkPolicyPeer) (sco
 	pods := match.Everything()
 	if p.PodSelector != nil {
 		var err error
-		if pods, err = match.ParseSelector(p.PodSelector); err != nil {
+		if pods, err = c.kept.selectors.Parse(p.PodSelector); err != nil {
 			c.problem(field+".podSelector", "%v", err)
 			return scopedPeer{}, false
 		}
@@ -99,7 +99,7 @@ func (c *compiler) parseSelectors(field string, p *netv1.NetworkPolicyPeer) (sco
 		pods:  c.cluster.InNamespace(c.policy.Namespace, pods),
 	}
 	if p.NamespaceSelector != nil {
-		namespaces, err := match.ParseSelector(p.NamespaceSelector)
+		namespaces, err := c.kept.selectors.Parse(p.NamespaceSelector)
 		if err != nil {
 			c.problem(field+".namespaceSelector", "%v", err)
 			return scopedPeer{}, false

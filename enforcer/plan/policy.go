@@ -16,7 +16,7 @@ import (
 // addPolicy compiles one policy if it selects a pod of the node.
 func (c *compiler) addPolicy(p *netv1.NetworkPolicy) {
 	c.policy = p
-	selector, err := match.ParseSelector(&p.Spec.PodSelector)
+	selector, err := c.kept.selectors.Parse(&p.Spec.PodSelector)
 	readable := err == nil
 	if !readable {
 		selector = match.Everything() // nobody knows whom it protects: protect all
