@@ -197,7 +197,7 @@ test-rootless: deps binaries ## Run the lab's tests as an unprivileged user, whe
 .PHONY: test-peers
 test-peers: deps binaries ## Build other projects' engines and run each on a lab (not part of test; many minutes)
 	@hack/deps.sh clang-19:clang-19 bpftool:bpftool
-	KUBEBUILDER_ASSETS=$(ASSETS) NETASSAY_TEST_PEERS=1 go test ./internal/cli ./suites/e2e -run '^TestPeer' -v -timeout 3h $(ARGS)
+	KUBEBUILDER_ASSETS=$(ASSETS) NETASSAY_TEST_PEERS=1 go test -p 1 ./internal/cli ./suites/e2e -run '^TestPeer' -v -timeout 3h $(ARGS)
 
 .PHONY: test-kind
 test-kind: deps docker-up ## Run the tests that make clusters of kind (minutes; the first time more)
