@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"maps"
 	"net/netip"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/netassay/netassay/enforcer/host"
+	"github.com/netassay/netassay/enforcer/plan"
 	"github.com/netassay/netassay/model"
 )
 
@@ -149,7 +151,7 @@ const settleLinks = 5 * time.Second
 // tellLinks logs whether the addresses of pods are tied to them.
 func (a *Agent) tellLinks() {
 	l := a.links
-	shared, unknown, outside := 0, 0, 0
+	shared, unknown, outside, links := 0, 0, 0, map[string]bool{}
 	for _, p := range l.pods {
 		for _, ip := range p.IPs {
 			if a.cfg.DenyUnknown && len(a.host.prefixes) > 0 && !slices.ContainsFunc(a.host.prefixes, func(p netip.Prefix) bool { return p.Contains(ip) }) {
@@ -158,13 +160,19 @@ func (a *Agent) tellLinks() {
 			switch {
 			case l.bridges[ip] != "":
 				shared++
+				links[l.bridges[ip]] = true
 			case l.names[ip] == "":
 				unknown++
+			default:
+				links[l.names[ip]] = true
 			}
 		}
 	}
 	trouble := ""
 	switch {
+	case len(links) > plan.MostLinks:
+		trouble = fmt.Sprintf("pods of this node have more than %d interfaces: what the rest of them send is judged by the source that they give, and can be forged", plan.MostLinks)
+		unknown = len(links) - plan.MostLinks
 	case outside > 0:
 		trouble = "pods of this node have addresses that are not of its podCIDRs: such pods are open until they are known"
 	case unknown > 0:

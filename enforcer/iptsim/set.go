@@ -15,7 +15,8 @@ type set struct {
 	family  Family
 	maxelem int
 	members map[member]struct{}
-	lengths [129]int // number of members per prefix length
+	lengths [129]int             // number of members per prefix length
+	links   map[netip.Prefix]int // of hash:net,iface, number of members per prefix
 }
 
 // member is one element in canonical form.
@@ -26,12 +27,15 @@ type member struct {
 	link     string
 }
 
+// mostLinks is how many interfaces the kernel takes with one prefix.
+const mostLinks = 64
+
 // dimension is how many of src and dst a match on the set must name.
 func (s *set) dimension() int { return 1 + strings.Count(s.kind, ",") }
 
 func (s *set) clone() *set {
 	out := *s
-	out.members = maps.Clone(s.members)
+	out.members, out.links = maps.Clone(s.members), maps.Clone(s.links)
 	return &out
 }
 
@@ -112,6 +116,11 @@ func (s *set) add(text string, exist bool) error {
 		return errors.New("it is already in the set")
 	case len(s.members) >= s.maxelem:
 		return fmt.Errorf("the set is full: maxelem is %d", s.maxelem)
+	case s.links[m.prefix] >= mostLinks:
+		return fmt.Errorf("the set is full: it has %d interfaces with %s", mostLinks, m.prefix)
+	}
+	if m.link != "" {
+		s.links[m.prefix]++
 	}
 	s.members[m] = struct{}{}
 	s.lengths[m.prefix.Bits()]++
@@ -128,6 +137,9 @@ func (s *set) del(text string, exist bool) error {
 		return nil
 	case !has:
 		return errors.New("it is not in the set")
+	}
+	if m.link != "" {
+		s.links[m.prefix]--
 	}
 	delete(s.members, m)
 	s.lengths[m.prefix.Bits()]--

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"regexp"
 	"strconv"
 	"strings"
@@ -56,6 +57,7 @@ func (m *Machine) setLine(line string, exist bool) error {
 		return s.del(w[2], exist)
 	case w[0] == "flush" && len(w) == 2:
 		clear(s.members)
+		clear(s.links)
 		s.lengths = [129]int{}
 		return nil
 	case w[0] == "destroy" && len(w) == 2:
@@ -76,7 +78,7 @@ func (m *Machine) create(name string, args []string, exist bool) error {
 	if p == nil {
 		return errors.New("unknown set type or option")
 	}
-	s := &set{kind: p[1], family: cmp.Or(Family(p[2]), IPv4), maxelem: 65536, members: map[member]struct{}{}}
+	s := &set{kind: p[1], family: cmp.Or(Family(p[2]), IPv4), maxelem: 65536, members: map[member]struct{}{}, links: map[netip.Prefix]int{}}
 	if p[3] != "" {
 		s.maxelem, _ = strconv.Atoi(p[3])
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -131,6 +132,44 @@ func TestChurnIsOneCommandOfEachFamily(t *testing.T) {
 			w.t.Errorf("drift after a sync: %+v", d)
 		}
 	})
+}
+
+// TestManyPodsOnANode: as many pods with interfaces of their own as a node can have come, change
+// all at once, and go. The kernel takes 64 interfaces with one prefix.
+func TestManyPodsOnANode(t *testing.T) {
+	onAll(t, func(w *world) {
+		k := w.agent()
+		for _, pods := range []struct{ from, to int }{{0, 60}, {0, 110}, {110, 220}, {0, plan.MostLinks}, {60, plan.MostLinks + 60}, {200, 230}} {
+			p := plugged(pods.from, pods.to)
+			w.sync(k, p)
+			wantOwn(w, p)
+			if d := w.verify(k); d.Any() {
+				w.t.Errorf("pods %v: drift %+v", pods, d)
+			}
+			s := w.state()
+			for _, set := range p.IPv4.Sets {
+				if got := s.Sets[s.set(w.t, string(set.Name))]; len(got) != len(set.Members) {
+					w.t.Errorf("pods %v: set %s has %d members, want %d", pods, set.Name, len(got), len(set.Members))
+				}
+			}
+		}
+	})
+}
+
+// plugged is the plan of a node with pods that are isolated and have interfaces of their own.
+func plugged(from, to int) plan.Plan {
+	s := model.Snapshot{Namespaces: []model.Namespace{{Name: "x"}}, Nodes: []model.Node{{Name: "n"}}}
+	opts := plan.Options{Node: "n", Existing: plan.Keep, Links: map[netip.Addr]string{}}
+	for i := from; i < to; i++ {
+		ip := netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})
+		s.Pods = append(s.Pods, pod(fmt.Sprint("p", i), "server", "n", ip.String()))
+		opts.Links[ip] = fmt.Sprintf("veth%d", i)
+	}
+	s.Policies = []*netv1.NetworkPolicy{{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "x", Name: "closed"},
+		Spec:       netv1.NetworkPolicySpec{PolicyTypes: []netv1.PolicyType{netv1.PolicyTypeIngress, netv1.PolicyTypeEgress}},
+	}}
+	return plan.CompileWith(s, opts)
 }
 
 // TestOneFamilyFails: the other is brought to the plan all the same.

@@ -1,7 +1,10 @@
 package plan
 
 import (
+	"encoding/binary"
+	"maps"
 	"net/netip"
+	"slices"
 
 	"github.com/netassay/netassay/model"
 )
@@ -32,32 +35,76 @@ func (c *compiler) bindLinks() {
 		single: c.sets.get(RoleLink, Links, "single", nil),
 		own:    c.sets.get(RoleOwn, Addresses, "all", nil),
 	}
+	all, single := linkNames{}, linkNames{}
 	for p := range c.local.All().Pods() {
 		c.links.own.addPod(p)
-		c.addLinks(c.links.all, p, c.opts.Links, c.opts.Bridges)
-		c.addLinks(c.links.single, p, c.opts.Links)
+		all.add(p, c.opts.Links, c.opts.Bridges)
+		single.add(p, c.opts.Links)
 	}
+	c.links.all.addLinks(all)
+	c.links.single.addLinks(single)
 	for _, d := range []direction{ingress, egress} {
 		c.links.closed[d] = c.sets.get(RoleClosed, Links, d.String(), nil)
+		c.links.closed[d].addLinks(c.closedLinks(d))
 	}
+}
+
+// closedLinks are the interfaces of pods that are isolated in a direction, and that no rule opens
+// to everything.
+func (c *compiler) closedLinks(d direction) linkNames {
+	closed := linkNames{}
 	for key, ch := range c.chains {
+		if key.direction != d {
+			continue
+		}
 		for p := range ch.seen {
-			if !c.open[openPod{p, key.direction}] {
-				c.addLinks(c.links.closed[key.direction], p, c.opts.Links, c.opts.Bridges)
+			if !c.open[openPod{p, d}] {
+				closed.add(p, c.opts.Links, c.opts.Bridges)
+			}
+		}
+	}
+	return closed
+}
+
+// linkNames are names of interfaces.
+type linkNames map[string]struct{}
+
+// add adds the interfaces that lead to a pod.
+func (l linkNames) add(p *model.Pod, of ...map[netip.Addr]string) {
+	for _, ip := range p.IPs {
+		for _, links := range of {
+			if name := links[ip]; name != "" && len(name) <= longestLink {
+				l[name] = struct{}{}
 			}
 		}
 	}
 }
 
-// addLinks adds the interfaces that lead to a pod, for both families: an address of another
-// family than the API knows of is still the pod's.
-func (c *compiler) addLinks(to *set, p *model.Pod, of ...map[netip.Addr]string) {
-	for _, ip := range p.IPs {
-		for _, links := range of {
-			if name := links[ip]; name != "" && len(name) <= longestLink {
-				to.add(LinkMember(model.IPv4, name))
-				to.add(LinkMember(model.IPv6, name))
-			}
+// The kernel keeps interfaces that have one prefix in one bucket, and takes no more of anything
+// once there are 64 (AHASH_MAX_TUNED in net/netfilter/ipset/ip_set_hash_gen.h). So the first
+// linksPerLevel have all addresses as one prefix, the next ones as two halves, then as four
+// quarters, and so on. During a change there are the old ones and the new ones.
+const (
+	linksPerLevel = 28
+	linkLevels    = 10
+	// MostLinks is how many interfaces a set can have. Pods beyond that are treated as if nobody
+	// could tell which is theirs.
+	MostLinks = linksPerLevel * linkLevels
+)
+
+// addLinks adds interfaces with all addresses of both families: one of another family than the
+// API knows of is still the pod's.
+func (s *set) addLinks(names linkNames) {
+	for i, name := range slices.Sorted(maps.Keys(names)) {
+		if i == MostLinks {
+			return
+		}
+		level := i / linksPerLevel
+		for part := range 1 << level {
+			var first [16]byte
+			binary.BigEndian.PutUint16(first[:], uint16(part<<(16-level)))
+			s.add(LinkMember(netip.PrefixFrom(netip.AddrFrom4([4]byte(first[:4])), level), name))
+			s.add(LinkMember(netip.PrefixFrom(netip.AddrFrom16(first), level), name))
 		}
 	}
 }
