@@ -19,6 +19,7 @@ import (
 	"github.com/netassay/netassay/enforcer/kernel/fake"
 	"github.com/netassay/netassay/enforcer/plan"
 	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/model/gen"
 )
 
 // cluster is a small cluster: x/server on node n is isolated by x/p, which lets pods with
@@ -247,6 +248,24 @@ func TestTransientPodsStayInPlace(t *testing.T) {
 			w.t.Errorf("one pod for another took %+v (%v), want two lines", r, err)
 		}
 	})
+}
+
+// TestNothingIsLeftToDo: after each sync to the next plan of one compiler, whose plans share what
+// stays as it is, an agent that knows nothing of what came before has nothing to change.
+func TestNothingIsLeftToDo(t *testing.T) {
+	for seed := range uint64(40) {
+		w := &world{t: t, run: &counting{Runner: fake.New()}, backend: kernel.Auto}
+		k := w.agent()
+		var c plan.Compiler
+		s := gen.New(seed, 0).Snapshot
+		for step := range uint64(12) {
+			w.sync(k, c.Compile(s, plan.Options{Node: "n1", Existing: plan.Keep}))
+			if r := w.sync(w.agent(), plan.Compile(s, "n1")); r.Changed {
+				t.Fatalf("seed %d step %d: %+v is left to do", seed, step, r)
+			}
+			s = gen.Edit(s, seed<<20|step)
+		}
+	}
 }
 
 // TestCommitsComeBeforeReading: of two families neither is in force later because the other is

@@ -17,7 +17,7 @@ func (x *Index) Update(namespaces []model.Namespace, pods []model.Pod) {
 	x.begin()
 	x.split()
 	for i := range min(len(x.pods), len(pods)) {
-		if !same(&x.pods[i], &pods[i]) {
+		if !Same(&x.pods[i], &pods[i]) {
 			x.drop(int32(i))
 			x.pods[i] = pods[i]
 			x.place(int32(i))
@@ -280,12 +280,16 @@ func (x *Index) Double(ip netip.Addr) bool {
 	return ok
 }
 
+// Doubles reports whether there is such an address.
+func (x *Index) Doubles() bool { return len(x.double) > 0 }
+
 func (x *Index) isTouched(ip netip.Addr) bool {
 	_, ok := x.change.touched[ip]
 	return ok
 }
 
-func same(a, b *model.Pod) bool {
+// Same reports whether two records of a pod say the same.
+func Same(a, b *model.Pod) bool {
 	return a.UID == b.UID && a.Name == b.Name && a.Namespace == b.Namespace && a.Node == b.Node &&
 		a.HostNetwork == b.HostNetwork && sameSlice(a.IPs, b.IPs) && sameSlice(a.Ports, b.Ports) &&
 		sameLabels(a.Labels, b.Labels)

@@ -57,6 +57,7 @@ func (c *compiler) affordSet(key string, k *clusterSet, count func() int) bool {
 	}
 	if b := c.budgets[c.policy.Namespace]; !slices.Contains(k.payers, b) {
 		k.payers = append(k.payers, b)
+		c.at.paid = append(c.at.paid, k)
 	}
 	return true
 }

@@ -87,6 +87,9 @@ type compiler struct {
 	known    *set
 	links    links
 	open     map[openPod]bool
+	tenants  map[string]*tenant
+	at       *tenant                // the one at hand
+	pods     map[string][]model.Pod // of the node, by namespace
 }
 
 // chainKey names the flat chain of a namespace and direction.
@@ -102,6 +105,7 @@ type namespaceChain struct {
 	isolated *set
 	seen     map[*model.Pod]bool
 	allows   []allow
+	written  [2]*writtenChain // by family; nil: not yet
 }
 
 // begin begins a compilation of the snapshot that the index is of.
@@ -115,16 +119,22 @@ func (c *Compiler) begin(s model.Snapshot, opts Options, hash func(string) strin
 			local = append(local, s.Pods[i])
 		}
 	}
+	subjects := slices.Concat(local, opts.Gone)
 	b := &compiler{
 		opts:    opts,
 		kept:    c,
 		cluster: &c.cluster,
-		local:   match.NewIndex(s.Namespaces, slices.Concat(local, opts.Gone)),
+		local:   match.NewIndex(s.Namespaces, subjects),
 		sets:    newRegistry(),
 		names:   newNamer(hash),
 		chains:  map[chainKey]*namespaceChain{},
 		open:    map[openPod]bool{},
+		tenants: map[string]*tenant{},
+		pods:    map[string][]model.Pod{},
 		budgets: map[string]*budget{},
+	}
+	for _, p := range subjects {
+		b.pods[p.Namespace] = append(b.pods[p.Namespace], p)
 	}
 	if opts.DenyUnknown {
 		b.close(s.Nodes, local)
@@ -137,9 +147,15 @@ func (c *compiler) compile(policies []*netv1.NetworkPolicy) Plan {
 	slices.SortStableFunc(ordered, func(a, b *netv1.NetworkPolicy) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
-	for _, p := range ordered {
-		c.addPolicy(p)
+	for len(ordered) > 0 {
+		n := slices.IndexFunc(ordered, func(p *netv1.NetworkPolicy) bool { return p.Namespace != ordered[0].Namespace })
+		if n < 0 {
+			n = len(ordered)
+		}
+		c.addTenant(ordered[0].Namespace, ordered[:n:n])
+		ordered = ordered[n:]
 	}
+	c.kept.tenants = c.tenants
 	c.bindLinks()
 	c.fill()
 	for _, s := range c.sets.order {

@@ -157,6 +157,22 @@ func TestCompileSurvivesCollisions(t *testing.T) {
 	}
 }
 
+// Names that collide are given in the same order by a compiler that takes over what it has.
+func TestCollisionsAfterEdits(t *testing.T) {
+	short := func(s string) string { return hash(s)[:2] }
+	for seed := range uint64(60) {
+		var c Compiler
+		s := gen.New(seed, 0).Snapshot
+		for step := range uint64(10) {
+			want := new(Compiler).compile(s, Options{Node: "n1"}, short)
+			if diff := cmp.Diff(want, c.compile(s, Options{Node: "n1"}, short), compareNetip); diff != "" {
+				t.Fatalf("seed %d step %d (-from scratch +incremental):\n%s", seed, step, diff)
+			}
+			s = gen.Edit(s, seed<<20|step)
+		}
+	}
+}
+
 // A mutable set that outgrows the usual capacity changes its name, one that does not keeps
 // it whatever its members are.
 func TestNameFollowsCapacity(t *testing.T) {

@@ -14,24 +14,24 @@ import (
 )
 
 // Compiler compiles one snapshot after another and keeps between them what does not change:
-// the index of pods, the members of sets that pods of the whole cluster are in, the selectors
-// of policies, and what the ipBlocks of each rule cover. Its plans are those of CompileWith, byte for byte,
-// whatever came before (but that a policy that is too large is looked at again only when more
-// changes than pods elsewhere); they share memory and must not be changed, and neither must what
-// snapshots refer to.
+// the index of pods, the members of sets that pods of the whole cluster are in, what the ipBlocks
+// of each rule cover, and what the policies of each namespace make. Its plans are those of
+// CompileWith, byte for byte, whatever came before (but that a policy that is too large is looked
+// at again only when more changes than pods elsewhere); they share memory and must not be
+// changed, and neither must what snapshots refer to.
 //
 // The zero value is ready to use. It is not safe for concurrent use.
 type Compiler struct {
-	cluster   match.Index
-	sets      map[string]*clusterSet
-	in        map[match.Group][]*clusterSet // the sets that pods are in, as far as it was asked
-	unions    map[peerList]*blockUnion
-	selectors match.Parsed
-	scratch   set // where members are gathered, so that sets have no more room than they need
-	last      Plan
-	opts      Options
-	nodes     []model.Node
-	policies  []*netv1.NetworkPolicy // that last was made of; nil: there is no last
+	cluster  match.Index
+	sets     map[string]*clusterSet
+	in       map[match.Group][]*clusterSet // the sets that pods are in, as far as it was asked
+	unions   map[peerList]*blockUnion
+	tenants  map[string]*tenant // by namespace
+	scratch  set                // where members are gathered, so that sets have no more room than they need
+	last     Plan
+	opts     Options
+	nodes    []model.Node
+	policies []*netv1.NetworkPolicy // that last was made of; nil: there is no last
 }
 
 // clusterSet is a set whose members are pods of the whole cluster, or ports of theirs. An
@@ -72,7 +72,6 @@ func (c *Compiler) compile(s model.Snapshot, opts Options, hash func(string) str
 	maps.DeleteFunc(c.sets, func(_ string, k *clusterSet) bool { return !k.used })
 	c.in = map[match.Group][]*clusterSet{}
 	maps.DeleteFunc(c.unions, func(_ peerList, u *blockUnion) bool { return !u.used })
-	c.selectors.Sweep()
 	c.scratch = set{}
 	c.opts, c.nodes = opts, slices.Clone(s.Nodes)
 	c.opts.Own = slices.Clone(opts.Own)
@@ -189,7 +188,7 @@ func (c *compiler) fill() {
 	for _, ch := range c.chains {
 		for _, a := range ch.allows {
 			for _, s := range []*set{a.peer.set, a.ports.named} {
-				if s == nil || s.cluster == nil || s.cluster.used {
+				if s == nil || s.cluster == nil {
 					continue
 				}
 				s.cluster.used = true

@@ -90,24 +90,46 @@ func (c *compiler) shortcuts(f model.Family) []Rule {
 // goes on to the others: while pods of two namespaces have one address, both must allow.
 func (a *assembly) addChain(ch *namespaceChain) (lead Rule) {
 	name := a.names.chain(ch.direction.dispatch(), ch.direction.String()+" "+ch.namespace)
-	a.rules = a.rules[:0]
-	seen := map[[mostConditions]Condition]bool{}
-	for _, w := range ch.allows {
-		var key [mostConditions]Condition
-		conditions, ok := w.conditions(key[:0], ch.direction, a.family)
-		if !ok || seen[key] {
-			continue
-		}
-		seen[key] = true
-		a.rules = append(a.rules, Rule{slices.Concat(Match{w.note}, conditions), Return{}})
-		a.use(w.subjects, w.peer.set, w.peer.excepts, w.ports.named)
+	w := ch.written[index(a.family)]
+	if w == nil || w.Name != name || slices.ContainsFunc(w.sets, (*set).renamed) {
+		w = a.write(ch, name)
+		ch.written[index(a.family)] = w
 	}
-	a.chains = append(a.chains, Chain{Name: name, Rules: slices.Concat(a.rules, []Rule{{Verdict: Drop{}}})})
-	a.use(ch.isolated)
+	a.chains = append(a.chains, w.Chain)
+	a.use(w.sets...)
 	return Rule{
 		Match{Note{About: ch.namespace}, ch.isolated.holds(a.family, ch.direction.subject())},
 		Jump{name},
 	}
+}
+
+// writtenChain is a namespace's chain, and the sets that it takes.
+type writtenChain struct {
+	Chain
+	sets []*set
+}
+
+func (a *assembly) write(ch *namespaceChain, name ChainName) *writtenChain {
+	w := &writtenChain{sets: []*set{ch.isolated}}
+	a.rules = a.rules[:0]
+	seen := map[[mostConditions]Condition]bool{}
+	for _, l := range ch.allows {
+		var key [mostConditions]Condition
+		conditions, ok := l.conditions(key[:0], ch.direction, a.family)
+		if !ok || seen[key] {
+			continue
+		}
+		seen[key] = true
+		a.rules = append(a.rules, Rule{slices.Concat(Match{l.note}, conditions), Return{}})
+		for _, s := range []*set{l.subjects, l.peer.set, l.peer.excepts, l.ports.named} {
+			if s != nil {
+				w.sets = append(w.sets, s)
+			}
+		}
+	}
+	w.Chain = Chain{Name: name, Rules: slices.Concat(a.rules, []Rule{{Verdict: Drop{}}})}
+	w.sets = once(w.sets)
+	return w
 }
 
 // use makes the sets part of the plan. An empty set of excepts is not matched against and

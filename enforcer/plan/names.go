@@ -70,11 +70,14 @@ func (n namer) chain(from ChainName, key string) ChainName {
 
 // name returns prefix and hash for a key. The key must start with whatever tells it from
 // other kinds of keys.
-func (n namer) name(prefix, key string) string {
+func (n namer) name(prefix, key string) string { return n.assign(prefix, key, n.hash(key)) }
+
+// assign is name for a key whose hash is known.
+func (n namer) assign(prefix, key, hash string) string {
 	if name, ok := n.names[key]; ok {
 		return name
 	}
-	name := prefix + n.hash(key)
+	name := prefix + hash
 	for i := 1; n.taken[name]; i++ {
 		name = prefix + n.hash(key+"\x00"+strconv.Itoa(i))
 	}

@@ -30,6 +30,7 @@ func (c *compiler) parsePeers(field string, list []netv1.NetworkPolicyPeer) []sc
 	}
 	var pods []scopedPeer
 	blocks := ruleBlocks{union: c.kept.union(listOf(list))}
+	defer func() { c.at.unions = append(c.at.unions, blocks.union) }()
 	for i := range list {
 		p, at := &list[i], func() string { return fmt.Sprintf("%s[%d]", field, i) }
 		switch {
@@ -89,7 +90,7 @@ func (c *compiler) parseSelectors(field string, p *netv1.NetworkPolicyPeer) (sco
 	pods := match.Everything()
 	if p.PodSelector != nil {
 		var err error
-		if pods, err = c.kept.selectors.Parse(p.PodSelector); err != nil {
+		if pods, err = match.ParseSelector(p.PodSelector); err != nil {
 			c.problem(field+".podSelector", "%v", err)
 			return scopedPeer{}, false
 		}
@@ -99,7 +100,7 @@ func (c *compiler) parseSelectors(field string, p *netv1.NetworkPolicyPeer) (sco
 		pods:  c.cluster.InNamespace(c.policy.Namespace, pods),
 	}
 	if p.NamespaceSelector != nil {
-		namespaces, err := c.kept.selectors.Parse(p.NamespaceSelector)
+		namespaces, err := match.ParseSelector(p.NamespaceSelector)
 		if err != nil {
 			c.problem(field+".namespaceSelector", "%v", err)
 			return scopedPeer{}, false

@@ -16,7 +16,7 @@ import (
 // addPolicy compiles one policy if it selects a pod of the node.
 func (c *compiler) addPolicy(p *netv1.NetworkPolicy) {
 	c.policy = p
-	selector, err := c.kept.selectors.Parse(&p.Spec.PodSelector)
+	selector, err := match.ParseSelector(&p.Spec.PodSelector)
 	readable := err == nil
 	if !readable {
 		selector = match.Everything() // nobody knows whom it protects: protect all
@@ -25,7 +25,7 @@ func (c *compiler) addPolicy(p *netv1.NetworkPolicy) {
 	if none(subjects.Pods()) {
 		return
 	}
-	c.policies++
+	c.at.selecting++
 	if !readable {
 		c.problem("spec.podSelector", "%v; every pod of the namespace is isolated and this policy allows nothing", err)
 	}
@@ -63,6 +63,7 @@ func (c *compiler) allow(ds []direction, subj subject, spec *netv1.NetworkPolicy
 		if opensAll(spec, d) {
 			for pod := range c.local.InNamespace(subj.namespace, subj.selector).Pods() {
 				c.open[openPod{pod, d}] = true
+				c.at.open = append(c.at.open, openPod{pod, d})
 			}
 		}
 	}

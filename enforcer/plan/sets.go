@@ -46,6 +46,9 @@ type set struct {
 	key     string // what it is for, in words that are equal for equal purposes
 	members [2][]Member
 	names   [2]SetName
+	sealed  bool // the members are sorted
+	renewed bool // a name is not that of the compilation before
+	named   [2]named
 	digests [2]string   // the content of members that are sorted already; "": they are not
 	cluster *clusterSet // whose members these are, sorted; nil: its own
 }
@@ -69,16 +72,34 @@ func (s *set) empty(f model.Family) bool {
 
 // seal sorts the members and names the sets. Nothing may be added afterwards.
 func (s *set) seal(n namer) {
+	s.renewed = false
 	for i := range families {
-		if s.cluster == nil && s.digests[i] == "" {
+		if s.cluster == nil && s.digests[i] == "" && !s.sealed {
 			s.members[i] = sortMembers(s.members[i])
 		}
-		s.names[i] = SetName(n.name(SetPrefix+s.role.letter()+familyDigits[i]+"-", s.nameKey(i)))
+		prefix := SetPrefix + s.role.letter() + familyDigits[i] + "-"
+		if room := maxElem(len(s.members[i])); s.named[i].key == "" || s.named[i].room != room {
+			key := s.nameKey(i)
+			s.named[i] = named{key: key, hash: n.hash(key), room: room}
+		}
+		name := SetName(n.assign(prefix, s.named[i].key, s.named[i].hash))
+		s.renewed = s.renewed || s.names[i] != name
+		s.names[i] = name
 	}
+	s.sealed = true
 	if s.cluster != nil {
 		s.cluster.names = s.names
 	}
 }
+
+// named is what a name was made of.
+type named struct {
+	key, hash string
+	room      int
+}
+
+// renamed reports whether the set has another name than in the compilation before.
+func (s *set) renamed() bool { return s.renewed }
 
 // nameKey includes the capacity of a set that has outgrown the usual one, so that such a
 // set gets a new name, and its rules with it.
@@ -116,6 +137,7 @@ func content(members []Member) string {
 type registry struct {
 	byKey map[string]*set
 	order []*set
+	asked []*set // by the tenant at hand, some several times
 }
 
 func newRegistry() registry { return registry{byKey: map[string]*set{}} }
@@ -123,16 +145,29 @@ func newRegistry() registry { return registry{byKey: map[string]*set{}} }
 // get returns the set, filled at its first use.
 func (r *registry) get(role Role, kind SetKind, key string, fill func(*set)) *set {
 	id := string(role) + " " + key
-	if s, ok := r.byKey[id]; ok {
-		return s
+	s, ok := r.byKey[id]
+	if !ok {
+		s = &set{role: role, kind: kind, key: key}
+		if fill != nil {
+			fill(s)
+		}
+		r.byKey[id] = s
+		r.order = append(r.order, s)
 	}
-	s := &set{role: role, kind: kind, key: key}
-	if fill != nil {
-		fill(s)
-	}
-	r.byKey[id] = s
-	r.order = append(r.order, s)
+	r.asked = append(r.asked, s)
 	return s
+}
+
+// adopt takes in a set of an earlier compilation. There may be another one for the same purpose
+// already: both get its name.
+func (r *registry) adopt(s *set) {
+	id := string(s.role) + " " + s.key
+	if was, ok := r.byKey[id]; !ok {
+		r.byKey[id] = s
+	} else if was == s {
+		return
+	}
+	r.order = append(r.order, s)
 }
 
 // addPorts adds what named ports resolve to on one pod.
