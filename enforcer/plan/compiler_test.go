@@ -217,6 +217,39 @@ func TestCompilerKeepsBlocks(t *testing.T) {
 	}
 }
 
+// TestCompilerRenamesForAll: a set that outgrows its capacity while a policy is edited has its new
+// name in the chains of all namespaces, also in those whose policies have not changed.
+func TestCompilerRenamesForAll(t *testing.T) {
+	var s model.Snapshot
+	pods := func(n int) {
+		for len(s.Pods) < n {
+			i := len(s.Pods)
+			s.Pods = append(s.Pods, model.Pod{Namespace: string(rune('a' + i%3)), Name: fmt.Sprint("p", i), Node: fmt.Sprint("n", 1+min(i/6, 1)), IPs: []netip.Addr{netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})}})
+		}
+		s.Pods = slices.Clone(s.Pods[:n])
+	}
+	edited := 0
+	edit := func(namespace int) {
+		edited++
+		s.Policies = slices.Clone(s.Policies)
+		s.Policies[namespace] = &netv1.NetworkPolicy{
+			ObjectMeta: metav1.ObjectMeta{Namespace: string(rune('a' + namespace)), Name: "p"},
+			Spec:       netv1.NetworkPolicySpec{Ingress: slices.Repeat([]netv1.NetworkPolicyIngressRule{{From: []netv1.NetworkPolicyPeer{{NamespaceSelector: &metav1.LabelSelector{}}}}}, edited)},
+		}
+	}
+	for i := range 3 {
+		s.Namespaces = append(s.Namespaces, model.Namespace{Name: string(rune('a' + i))})
+		s.Policies = append(s.Policies, nil)
+		edit(i)
+	}
+	var c plan.Compiler
+	for step, n := range []int{32_760, 32_760, 32_780, 32_780, 32_760} {
+		pods(n)
+		edit([]int{0, 2, 0, 1, 2}[step])
+		equal(t, &c, s, plan.Options{Node: "n1", Existing: plan.Keep}, fmt.Sprint("step ", step))
+	}
+}
+
 // Lists that share memory are different lists if their lengths differ.
 func TestCompilerTellsListsApart(t *testing.T) {
 	peers := []netv1.NetworkPolicyPeer{{IPBlock: &netv1.IPBlock{CIDR: "10.1.0.0/16"}}, {IPBlock: &netv1.IPBlock{CIDR: "10.2.0.0/16"}}}

@@ -91,7 +91,7 @@ func (c *compiler) shortcuts(f model.Family) []Rule {
 func (a *assembly) addChain(ch *namespaceChain) (lead Rule) {
 	name := a.names.chain(ch.direction.dispatch(), ch.direction.String()+" "+ch.namespace)
 	w := ch.written[index(a.family)]
-	if w == nil || w.Name != name || slices.ContainsFunc(w.sets, (*set).renamed) {
+	if w == nil || w.Name != name || !w.current(a.family) {
 		w = a.write(ch, name)
 		ch.written[index(a.family)] = w
 	}
@@ -103,25 +103,36 @@ func (a *assembly) addChain(ch *namespaceChain) (lead Rule) {
 	}
 }
 
-// writtenChain is a namespace's chain, and the sets that it takes.
+// writtenChain is a namespace's chain, and the sets that it takes by the names that they had.
 type writtenChain struct {
 	Chain
-	sets []*set
+	sets  []*set
+	names []SetName
+}
+
+// current reports whether all sets still have their names.
+func (w *writtenChain) current(f model.Family) bool {
+	for i, s := range w.sets {
+		if s.names[index(f)] != w.names[i] {
+			return false
+		}
+	}
+	return true
 }
 
 func (a *assembly) write(ch *namespaceChain, name ChainName) *writtenChain {
 	w := &writtenChain{sets: []*set{ch.isolated}}
 	a.rules = a.rules[:0]
 	seen := map[[mostConditions]Condition]bool{}
-	for _, l := range ch.allows {
+	for _, line := range ch.allows {
 		var key [mostConditions]Condition
-		conditions, ok := l.conditions(key[:0], ch.direction, a.family)
+		conditions, ok := line.conditions(key[:0], ch.direction, a.family)
 		if !ok || seen[key] {
 			continue
 		}
 		seen[key] = true
-		a.rules = append(a.rules, Rule{slices.Concat(Match{l.note}, conditions), Return{}})
-		for _, s := range []*set{l.subjects, l.peer.set, l.peer.excepts, l.ports.named} {
+		a.rules = append(a.rules, Rule{slices.Concat(Match{line.note}, conditions), Return{}})
+		for _, s := range []*set{line.subjects, line.peer.set, line.peer.excepts, line.ports.named} {
 			if s != nil {
 				w.sets = append(w.sets, s)
 			}
@@ -129,6 +140,9 @@ func (a *assembly) write(ch *namespaceChain, name ChainName) *writtenChain {
 	}
 	w.Chain = Chain{Name: name, Rules: slices.Concat(a.rules, []Rule{{Verdict: Drop{}}})}
 	w.sets = once(w.sets)
+	for _, s := range w.sets {
+		w.names = append(w.names, s.names[index(a.family)])
+	}
 	return w
 }
 

@@ -47,7 +47,6 @@ type set struct {
 	members [2][]Member
 	names   [2]SetName
 	sealed  bool // the members are sorted
-	renewed bool // a name is not that of the compilation before
 	named   [2]named
 	digests [2]string   // the content of members that are sorted already; "": they are not
 	cluster *clusterSet // whose members these are, sorted; nil: its own
@@ -72,7 +71,6 @@ func (s *set) empty(f model.Family) bool {
 
 // seal sorts the members and names the sets. Nothing may be added afterwards.
 func (s *set) seal(n namer) {
-	s.renewed = false
 	for i := range families {
 		if s.cluster == nil && s.digests[i] == "" && !s.sealed {
 			s.members[i] = sortMembers(s.members[i])
@@ -82,9 +80,7 @@ func (s *set) seal(n namer) {
 			key := s.nameKey(i)
 			s.named[i] = named{key: key, hash: n.hash(key), room: room}
 		}
-		name := SetName(n.assign(prefix, s.named[i].key, s.named[i].hash))
-		s.renewed = s.renewed || s.names[i] != name
-		s.names[i] = name
+		s.names[i] = SetName(n.assign(prefix, s.named[i].key, s.named[i].hash))
 	}
 	s.sealed = true
 	if s.cluster != nil {
@@ -97,9 +93,6 @@ type named struct {
 	key, hash string
 	room      int
 }
-
-// renamed reports whether the set has another name than in the compilation before.
-func (s *set) renamed() bool { return s.renewed }
 
 // nameKey includes the capacity of a set that has outgrown the usual one, so that such a
 // set gets a new name, and its rules with it.
