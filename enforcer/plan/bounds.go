@@ -21,7 +21,7 @@ const (
 // has taken: what is tried for a namespace is bounded too.
 type budget struct {
 	members int
-	counted map[string]bool // sets, which policies share
+	counted map[string]bool // sets, which policies share; nil once all are compiled
 }
 
 // afford reports whether there is room for a set of so many members, and takes it. If there

@@ -86,9 +86,9 @@ type compiler struct {
 	closed   []netip.Prefix       // where addresses that are not in known are dropped
 	known    *set
 	links    links
-	open     map[openPod]bool
 	tenants  map[string]*tenant
 	at       *tenant                // the one at hand
+	open     map[openPod]bool       // by its policies
 	pods     map[string][]model.Pod // of the node, by namespace
 }
 
@@ -103,7 +103,7 @@ type chainKey struct {
 type namespaceChain struct {
 	chainKey
 	isolated *set
-	seen     map[*model.Pod]bool
+	seen     map[*model.Pod]bool // while its policies are compiled
 	allows   []allow
 	written  [2]*writtenChain // by family; nil: not yet
 }
@@ -128,7 +128,6 @@ func (c *Compiler) begin(s model.Snapshot, opts Options, hash func(string) strin
 		sets:    newRegistry(),
 		names:   newNamer(hash),
 		chains:  map[chainKey]*namespaceChain{},
-		open:    map[openPod]bool{},
 		tenants: map[string]*tenant{},
 		pods:    map[string][]model.Pod{},
 		budgets: map[string]*budget{},

@@ -86,7 +86,7 @@ func (c *compiler) shortcuts(f model.Family) []Rule {
 	return rules
 }
 
-// addChain writes a namespace's chain and returns the rule that leads there. What it returns
+// addChain adds a namespace's chain, written anew if need be, and returns the rule that leads there. What it returns
 // goes on to the others: while pods of two namespaces have one address, both must allow.
 func (a *assembly) addChain(ch *namespaceChain) (lead Rule) {
 	name := a.names.chain(ch.direction.dispatch(), ch.direction.String()+" "+ch.namespace)
@@ -120,6 +120,7 @@ func (w *writtenChain) current(f model.Family) bool {
 	return true
 }
 
+// write writes a namespace's chain.
 func (a *assembly) write(ch *namespaceChain, name ChainName) *writtenChain {
 	w := &writtenChain{sets: []*set{ch.isolated}}
 	a.rules = a.rules[:0]

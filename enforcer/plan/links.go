@@ -38,40 +38,27 @@ func (c *compiler) bindLinks() {
 	all, single := linkNames{}, linkNames{}
 	for p := range c.local.All().Pods() {
 		c.links.own.addPod(p)
-		all.add(p, c.opts.Links, c.opts.Bridges)
-		single.add(p, c.opts.Links)
+		all.add(p.IPs, c.opts.Links, c.opts.Bridges)
+		single.add(p.IPs, c.opts.Links)
 	}
 	c.links.all.addLinks(all)
 	c.links.single.addLinks(single)
 	for _, d := range []direction{ingress, egress} {
+		closed := linkNames{}
+		for _, t := range c.tenants {
+			closed.add(t.closed[d], c.opts.Links, c.opts.Bridges)
+		}
 		c.links.closed[d] = c.sets.get(RoleClosed, Links, d.String(), nil)
-		c.links.closed[d].addLinks(c.closedLinks(d))
+		c.links.closed[d].addLinks(closed)
 	}
-}
-
-// closedLinks are the interfaces of pods that are isolated in a direction, and that no rule opens
-// to everything.
-func (c *compiler) closedLinks(d direction) linkNames {
-	closed := linkNames{}
-	for key, ch := range c.chains {
-		if key.direction != d {
-			continue
-		}
-		for p := range ch.seen {
-			if !c.open[openPod{p, d}] {
-				closed.add(p, c.opts.Links, c.opts.Bridges)
-			}
-		}
-	}
-	return closed
 }
 
 // linkNames are names of interfaces.
 type linkNames map[string]struct{}
 
-// add adds the interfaces that lead to a pod.
-func (l linkNames) add(p *model.Pod, of ...map[netip.Addr]string) {
-	for _, ip := range p.IPs {
+// add adds the interfaces that lead to addresses.
+func (l linkNames) add(ips []netip.Addr, of ...map[netip.Addr]string) {
+	for _, ip := range ips {
 		for _, links := range of {
 			if name := links[ip]; name != "" && len(name) <= longestLink {
 				l[name] = struct{}{}

@@ -10,7 +10,7 @@ import (
 
 // Member is one element of a set: a prefix, which is a single address in sets of Addresses
 // and AddressPorts, and in the latter a protocol and a port. It is comparable. Those of
-// plans are canonical (masked, unmapped), and never a /0.
+// plans are canonical (masked, unmapped), and never a /0 but of interfaces.
 //
 // A large cluster's plan has hundreds of thousands of them. So they are small, and have no
 // pointers that a garbage collector would have to follow.

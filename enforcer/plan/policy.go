@@ -63,7 +63,6 @@ func (c *compiler) allow(ds []direction, subj subject, spec *netv1.NetworkPolicy
 		if opensAll(spec, d) {
 			for pod := range c.local.InNamespace(subj.namespace, subj.selector).Pods() {
 				c.open[openPod{pod, d}] = true
-				c.at.open = append(c.at.open, openPod{pod, d})
 			}
 		}
 	}

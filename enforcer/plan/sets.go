@@ -46,8 +46,7 @@ type set struct {
 	key     string // what it is for, in words that are equal for equal purposes
 	members [2][]Member
 	names   [2]SetName
-	sealed  bool // the members are sorted
-	named   [2]named
+	named   [2]named    // when they were last named; a key means that the members are sorted
 	digests [2]string   // the content of members that are sorted already; "": they are not
 	cluster *clusterSet // whose members these are, sorted; nil: its own
 }
@@ -72,17 +71,17 @@ func (s *set) empty(f model.Family) bool {
 // seal sorts the members and names the sets. Nothing may be added afterwards.
 func (s *set) seal(n namer) {
 	for i := range families {
-		if s.cluster == nil && s.digests[i] == "" && !s.sealed {
+		was := s.named[i]
+		if s.cluster == nil && s.digests[i] == "" && was.key == "" {
 			s.members[i] = sortMembers(s.members[i])
 		}
 		prefix := SetPrefix + s.role.letter() + familyDigits[i] + "-"
-		if room := maxElem(len(s.members[i])); s.named[i].key == "" || s.named[i].room != room {
+		if room := maxElem(len(s.members[i])); was.key == "" || was.room != room {
 			key := s.nameKey(i)
 			s.named[i] = named{key: key, hash: n.hash(key), room: room}
 		}
 		s.names[i] = SetName(n.assign(prefix, s.named[i].key, s.named[i].hash))
 	}
-	s.sealed = true
 	if s.cluster != nil {
 		s.cluster.names = s.names
 	}
@@ -128,16 +127,22 @@ func content(members []Member) string {
 
 // registry holds every logical set of a compilation, one per role and key.
 type registry struct {
-	byKey map[string]*set
+	byKey map[setKey]*set
 	order []*set
 	asked []*set // by the tenant at hand, some several times
 }
 
-func newRegistry() registry { return registry{byKey: map[string]*set{}} }
+// setKey is what a set is for.
+type setKey struct {
+	role Role
+	key  string
+}
+
+func newRegistry() registry { return registry{byKey: map[setKey]*set{}} }
 
 // get returns the set, filled at its first use.
 func (r *registry) get(role Role, kind SetKind, key string, fill func(*set)) *set {
-	id := string(role) + " " + key
+	id := setKey{role, key}
 	s, ok := r.byKey[id]
 	if !ok {
 		s = &set{role: role, kind: kind, key: key}
@@ -154,7 +159,7 @@ func (r *registry) get(role Role, kind SetKind, key string, fill func(*set)) *se
 // adopt takes in a set of an earlier compilation. There may be another one for the same purpose
 // already: both get its name.
 func (r *registry) adopt(s *set) {
-	id := string(s.role) + " " + s.key
+	id := setKey{s.role, s.key}
 	if was, ok := r.byKey[id]; !ok {
 		r.byKey[id] = s
 	} else if was == s {

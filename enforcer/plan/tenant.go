@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"net/netip"
 	"slices"
 
 	netv1 "k8s.io/api/networking/v1"
@@ -17,8 +18,8 @@ type tenant struct {
 	pods      []model.Pod            // of the node, in the namespace
 	labelSets int                    // that selectors were tried on
 	chains    []*namespaceChain
-	sets      []*set // in the order in which they were asked for
-	open      []openPod
+	sets      []*set          // in the order in which they were asked for
+	closed    [2][]netip.Addr // by direction: of pods that are isolated, and that no rule opens to everything
 	unions    []*blockUnion
 	budget    *budget
 	paid      []*clusterSet
@@ -46,21 +47,37 @@ func (c *compiler) current(namespace string, t *tenant, policies []*netv1.Networ
 		slices.EqualFunc(t.pods, c.pods[namespace], func(a, b model.Pod) bool { return match.Same(&a, &b) })
 }
 
+// compileTenant compiles policies. What is kept of it holds on to nothing else of this compilation.
 func (c *compiler) compileTenant(namespace string, policies []*netv1.NetworkPolicy) *tenant {
 	problems := len(c.problems)
-	t := &tenant{policies: policies, pods: c.pods[namespace], labelSets: c.cluster.LabelSets()}
-	c.at, c.sets.asked = t, nil
+	t := &tenant{policies: slices.Clone(policies), pods: c.pods[namespace], labelSets: c.cluster.LabelSets()}
+	c.at, c.sets.asked, c.open = t, nil, map[openPod]bool{}
 	for _, p := range policies {
 		c.addPolicy(p)
 	}
 	for _, d := range []direction{ingress, egress} {
 		if ch := c.chains[chainKey{namespace, d}]; ch != nil {
 			t.chains = append(t.chains, ch)
+			t.closed[d] = c.closedBy(ch)
+			ch.seen = nil
 		}
 	}
-	t.sets, t.budget = once(c.sets.asked), c.budgets[namespace]
+	t.sets = once(c.sets.asked)
+	if t.budget = c.budgets[namespace]; t.budget != nil {
+		t.budget.counted = nil
+	}
 	t.plain = len(c.problems) == problems && !c.local.Doubles()
 	return t
+}
+
+// closedBy are the addresses of pods that a chain isolates, and that no rule opens to everything.
+func (c *compiler) closedBy(ch *namespaceChain) (ips []netip.Addr) {
+	for p := range ch.seen {
+		if !c.open[openPod{p, ch.direction}] {
+			ips = append(ips, p.IPs...)
+		}
+	}
+	return ips
 }
 
 // adopt takes over a tenant.
@@ -70,9 +87,6 @@ func (c *compiler) adopt(namespace string, t *tenant) {
 	}
 	for _, ch := range t.chains {
 		c.chains[ch.chainKey] = ch
-	}
-	for _, o := range t.open {
-		c.open[o] = true
 	}
 	for _, u := range t.unions {
 		u.used = true
