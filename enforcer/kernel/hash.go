@@ -10,7 +10,6 @@ import (
 // edited.
 type hashed struct {
 	hash  string
-	rules int
 	sets  []plan.SetName
 	names []string // of these, in the kernel
 }
@@ -22,8 +21,8 @@ func (d *differ) hash(c plan.Chain) string {
 	if !ok {
 		h, ok = d.have.hashes[first]
 	}
-	if !ok || h.rules != len(c.Rules) || !h.by(d.names) {
-		h = hashed{rules: len(c.Rules), hash: render.ChainHash(c, d.names), sets: logicalSets(c)}
+	if !ok || !h.by(d.names) {
+		h = hashed{hash: render.ChainHash(c, d.names), sets: logicalSets(c)}
 		for _, s := range h.sets {
 			h.names = append(h.names, d.names[s])
 		}

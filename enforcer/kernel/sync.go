@@ -39,18 +39,18 @@ func (k *Kernel) stages(transient func(netip.Addr) bool) []func(context.Context,
 
 // syncFamilies brings each family to its plan; one that fails does not keep the other from it.
 func (k *Kernel) syncFamilies(ctx context.Context, want []plan.FamilyPlan, transient func(netip.Addr) bool, r *Result) error {
-	families, errs := make([]work, len(want)), make([]error, len(want))
+	all, errs := make([]work, len(want)), make([]error, len(want))
 	for i, p := range want {
-		families[i] = work{family: p.Family, want: p, have: k.known[p.Family]}
+		all[i] = work{family: p.Family, want: p, have: k.known[p.Family]}
 	}
 	for _, stage := range k.stages(transient) {
-		k.each(families, func(w *work) {
+		k.each(all, func(w *work) {
 			if w.err == nil {
 				w.err = stage(ctx, w)
 			}
 		})
 	}
-	for i, w := range families {
+	for i, w := range all {
 		r.add(w.result)
 		if w.err != nil {
 			errs[i] = fmt.Errorf("sync %s: %w", w.family, w.err)
@@ -60,13 +60,13 @@ func (k *Kernel) syncFamilies(ctx context.Context, want []plan.FamilyPlan, trans
 }
 
 // each does one thing to each family, at the same time if that is asked for.
-func (k *Kernel) each(families []work, do func(*work)) {
+func (k *Kernel) each(all []work, do func(*work)) {
 	var wg sync.WaitGroup
-	for i := range families {
+	for i := range all {
 		if k.parallel {
-			wg.Go(func() { do(&families[i]) })
+			wg.Go(func() { do(&all[i]) })
 		} else {
-			do(&families[i])
+			do(&all[i])
 		}
 	}
 	wg.Wait()
@@ -193,7 +193,7 @@ func (k *Kernel) readBack(ctx context.Context, f model.Family, have *family, tx 
 			return err
 		}
 		have.adopt(t)
-		return tx.check(have, sortedKeys(tx.want))
+		return tx.check(have)
 	}
 	read, err := k.readChain(ctx, f, shown)
 	if err != nil {
@@ -201,7 +201,7 @@ func (k *Kernel) readBack(ctx context.Context, f model.Family, have *family, tx 
 	}
 	have.wrote(tx)
 	have.chains[shown] = read
-	return tx.check(have, []plan.ChainName{shown})
+	return tx.checkChain(have, shown)
 }
 
 // collect destroys sets. One that is still referred to stays and is counted: the nft

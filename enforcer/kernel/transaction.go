@@ -23,12 +23,20 @@ func (tx *transaction) shows() plan.ChainName {
 	return slices.MinFunc(tx.Chains, func(a, b plan.Chain) int { return len(a.Rules) - len(b.Rules) }).Name
 }
 
-// check says what of the transaction these chains and the hooks do not show, nil when all is there.
-func (tx *transaction) check(t *family, chains []plan.ChainName) error {
-	for _, name := range chains {
-		want := tx.want[name]
-		if have, ok := t.chains[name]; !ok || have.content != want {
-			return fmt.Errorf("check commit: chain %s has %d rules with hash %q, want %d with %q", name, have.Rules, have.Hash, want.Rules, want.Hash)
+// checkChain says what of the transaction a chain does not show, nil when all is there.
+func (tx *transaction) checkChain(t *family, name plan.ChainName) error {
+	want := tx.want[name]
+	if have, ok := t.chains[name]; !ok || have.content != want {
+		return fmt.Errorf("check commit: chain %s has %d rules with hash %q, want %d with %q", name, have.Rules, have.Hash, want.Rules, want.Hash)
+	}
+	return nil
+}
+
+// check says the same of the whole table.
+func (tx *transaction) check(t *family) error {
+	for _, name := range sortedKeys(tx.want) {
+		if err := tx.checkChain(t, name); err != nil {
+			return err
 		}
 	}
 	for _, name := range tx.Delete {
