@@ -172,7 +172,6 @@ func (a *Agent) tellLinks() {
 	switch {
 	case len(links) > plan.MostLinks:
 		trouble = fmt.Sprintf("pods of this node have more than %d interfaces: what the rest of them send is judged by the source that they give, and can be forged", plan.MostLinks)
-		unknown = len(links) - plan.MostLinks
 	case outside > 0:
 		trouble = "pods of this node have addresses that are not of its podCIDRs: such pods are open until they are known"
 	case unknown > 0:
@@ -184,7 +183,7 @@ func (a *Agent) tellLinks() {
 		l.trouble, l.since = trouble, time.Now()
 	}
 	if trouble != "" && trouble != l.told && time.Since(l.since) >= settleLinks {
-		a.log.Warn(trouble, "addresses", shared+unknown+outside)
+		a.log.Warn(trouble, "addresses", shared+unknown+outside, "interfaces", len(links))
 		l.told = trouble
 	}
 }
