@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,6 +28,23 @@ type Engine struct {
 
 	proxies []*proxy
 	dirs    []string
+	ended   []Opening // of leaks of nodes that are no longer behind a proxy
+}
+
+// Opening is a time in which a node let everything pass.
+type Opening struct {
+	Opened time.Time // before the first packet could pass
+	Closed time.Time // after the last could
+}
+
+// Openings is when each node was open until now: at least Leak at a time, longer while changes
+// follow each other. What is open still is not among them.
+func (e *Engine) Openings() []Opening {
+	out := slices.Clone(e.ended)
+	for _, p := range e.proxies {
+		out = append(out, p.leak.openings()...)
+	}
+	return out
 }
 
 // Name is the name that the flaw was given.
@@ -80,6 +98,7 @@ func (e *Engine) Stop(ctx context.Context) error {
 	errs := []error{e.Inner.Stop(ctx)}
 	for _, p := range e.proxies {
 		errs = append(errs, p.close(ctx))
+		e.ended = append(e.ended, p.leak.openings()...)
 	}
 	for _, d := range e.dirs {
 		errs = append(errs, os.RemoveAll(d))
@@ -138,8 +157,20 @@ type leak struct {
 
 	mu     sync.Mutex
 	isOpen bool
+	since  time.Time
 	until  time.Time
+	ended  []Opening
 	err    error // the first
+}
+
+// openings are those that have ended; a node without a leak has none.
+func (l *leak) openings() []Opening {
+	if l == nil {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.ended)
 }
 
 // open lets everything pass, and has it closed again in time; one that is open stays so
@@ -147,9 +178,10 @@ type leak struct {
 func (l *leak) open() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.until = time.Now().Add(l.lasts)
+	now := time.Now()
+	l.until = now.Add(l.lasts)
 	if !l.isOpen {
-		l.isOpen = true
+		l.isOpen, l.since = true, now
 		l.run("-I")
 		time.AfterFunc(l.lasts, l.shut)
 	}
@@ -168,6 +200,7 @@ func (l *leak) shut() {
 	}
 	l.isOpen = false
 	l.run("-D")
+	l.ended = append(l.ended, Opening{l.since, time.Now()})
 }
 
 // end closes at once.
