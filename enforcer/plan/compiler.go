@@ -195,7 +195,6 @@ func (c *compiler) fill() {
 				if !s.cluster.filled {
 					s.cluster.refresh(&c.kept.cluster, &c.kept.scratch)
 				}
-				s.members = s.cluster.members
 			}
 		}
 	}

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"runtime"
 	"slices"
 	"testing"
+	"weak"
 
 	"github.com/google/go-cmp/cmp"
 	netv1 "k8s.io/api/networking/v1"
@@ -248,6 +250,52 @@ func TestCompilerRenamesForAll(t *testing.T) {
 		edit([]int{0, 2, 0, 1, 2}[step])
 		equal(t, &c, s, plan.Options{Node: "n1", Existing: plan.Keep}, fmt.Sprint("step ", step))
 	}
+}
+
+// TestCompilerLetsMembersGo: after a change of pods, nothing holds on to the members that sets had
+// before it, neither after an edit of a policy of another namespace.
+func TestCompilerLetsMembersGo(t *testing.T) {
+	everyone := func(namespace string) *netv1.NetworkPolicy {
+		return &netv1.NetworkPolicy{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "p"},
+			Spec:       netv1.NetworkPolicySpec{Ingress: []netv1.NetworkPolicyIngressRule{{From: []netv1.NetworkPolicyPeer{{PodSelector: &metav1.LabelSelector{}}}}}},
+		}
+	}
+	s := model.Snapshot{
+		Namespaces: []model.Namespace{{Name: "x"}, {Name: "y"}},
+		Policies:   []*netv1.NetworkPolicy{everyone("x"), everyone("y")},
+	}
+	pod := func(i int) model.Pod {
+		return model.Pod{Namespace: []string{"x", "y"}[i%2], Name: fmt.Sprint("p", i), Node: fmt.Sprint("n", 1+i/2), IPs: []netip.Addr{netip.AddrFrom4([4]byte{10, 0, 0, byte(i)})}}
+	}
+	for i := range 8 {
+		s.Pods = append(s.Pods, pod(i))
+	}
+	var c plan.Compiler
+	var before []weak.Pointer[plan.Member]
+	for i := range 4 {
+		if i == 2 {
+			s.Policies = []*netv1.NetworkPolicy{everyone("x"), s.Policies[1]}
+		}
+		s.Pods = append(slices.Clone(s.Pods), pod(8+2*i), pod(9+2*i))
+		p := c.Compile(s, plan.Options{Node: "n1", Existing: plan.Keep})
+		runtime.GC()
+		for _, b := range before {
+			if m := b.Value(); m != nil {
+				t.Errorf("step %d: something has members of the step before, among them %v", i, m.Prefix())
+			}
+		}
+		before = nil
+		for _, set := range p.IPv4.Sets {
+			if set.Role == plan.RolePeer {
+				before = append(before, weak.Make(&set.Members[0]))
+			}
+		}
+		if len(before) != 2 {
+			t.Fatalf("%d sets of peers, want 2", len(before))
+		}
+	}
+	runtime.KeepAlive(&c)
 }
 
 // Lists that share memory are different lists if their lengths differ.

@@ -155,7 +155,7 @@ func (a *assembly) use(sets ...*set) {
 			continue
 		}
 		i := index(a.family)
-		a.sets[s.names[i]] = Set{Name: s.names[i], Role: s.role, Kind: s.kind, Family: a.family, Members: s.members[i]}
+		a.sets[s.names[i]] = Set{Name: s.names[i], Role: s.role, Kind: s.kind, Family: a.family, Members: s.held(i)}
 	}
 }
 

@@ -44,11 +44,20 @@ type set struct {
 	role    Role
 	kind    SetKind
 	key     string // what it is for, in words that are equal for equal purposes
-	members [2][]Member
+	members [2][]Member // its own, not those of cluster
 	names   [2]SetName
 	named   [2]named    // when they were last named; a key means that the members are sorted
 	digests [2]string   // the content of members that are sorted already; "": they are not
-	cluster *clusterSet // whose members these are, sorted; nil: its own
+	cluster *clusterSet // whose members it has, sorted; nil: its own
+}
+
+// held are the members of a family. Those of a cluster set are not kept here: they are other ones
+// after each change of a pod, and a tenant that is taken over would hold on to those before.
+func (s *set) held(i int) []Member {
+	if s.cluster != nil {
+		return s.cluster.members[i]
+	}
+	return s.members[i]
 }
 
 func (s *set) addPod(p *model.Pod) {
@@ -76,7 +85,7 @@ func (s *set) seal(n namer) {
 			s.members[i] = sortMembers(s.members[i])
 		}
 		prefix := SetPrefix + s.role.letter() + familyDigits[i] + "-"
-		if room := maxElem(len(s.members[i])); was.key == "" || was.room != room {
+		if room := maxElem(len(s.held(i))); was.key == "" || was.room != room {
 			key := s.nameKey(i)
 			s.named[i] = named{key: key, hash: n.hash(key), room: room}
 		}
@@ -96,7 +105,7 @@ type named struct {
 // nameKey includes the capacity of a set that has outgrown the usual one, so that such a
 // set gets a new name, and its rules with it.
 func (s *set) nameKey(family int) string {
-	members := s.members[family]
+	members := s.held(family)
 	key := "set " + string(s.role) + " " + familyKeys[family] + " "
 	if digest := s.digests[family]; digest != "" {
 		return key + digest
