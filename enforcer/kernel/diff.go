@@ -53,7 +53,6 @@ type differ struct {
 	peers    bool         // of addresses that live on, only the sets of peers change that they are in
 	renewed  []newSet
 	allNames map[string]*set // taken in the kernel, of both families
-	hashes   map[*plan.Rule]hashed
 }
 
 // edit is the in-place change of one set, whose members are sorted.
@@ -63,10 +62,9 @@ type edit struct {
 	del, add []plan.Member
 }
 
-// diff finds the change that brings a family to the plan. It changes nothing but what is remembered
-// of hashes.
+// diff finds the change that brings a family to the plan. It changes nothing.
 func diff(have *family, want plan.FamilyPlan, transient func(netip.Addr) bool) (*change, error) {
-	d := &differ{have: have, want: want, transient: transient, settled: have.settled.by(want), names: render.Names{}, hashes: map[*plan.Rule]hashed{}}
+	d := &differ{have: have, want: want, transient: transient, settled: have.settled.by(want), names: render.Names{}}
 	if err := d.compareSets(); err != nil {
 		return nil, err
 	}
@@ -79,9 +77,6 @@ func diff(have *family, want plan.FamilyPlan, transient func(netip.Addr) bool) (
 			return nil, err
 		}
 		d.tx = d.commit()
-	}
-	if len(d.hashes) > 0 {
-		have.hashes = d.hashes
 	}
 	return d.change(), nil
 }
@@ -243,7 +238,7 @@ func (d *differ) content(c plan.Chain) content {
 	if len(c.Rules) == 0 {
 		return content{}
 	}
-	return content{Hash: d.hash(c), Rules: len(c.Rules)}
+	return content{Hash: render.ChainHash(c, d.names), Rules: len(c.Rules)}
 }
 
 // obsolete are the chains of ours that the plan does not have: those that must stay,

@@ -40,9 +40,8 @@ type chain struct {
 type family struct {
 	table
 	sets    map[string]*set
-	settled *settled              // nil: what is there must be compared anew
-	touched map[string]bool       // chains and sets that were written since somebody looks; nil: nobody does
-	hashes  map[*plan.Rule]hashed // of the last plan's chains, by their first rule
+	settled *settled        // nil: what is there must be compared anew
+	touched map[string]bool // chains and sets that were written since somebody looks; nil: nobody does
 }
 
 // settled is what a plan needs no more than members of sets to change from, as the kernel
@@ -123,21 +122,12 @@ func (f *family) wrote(tx *transaction) {
 // setsIn are the sets that a chain's rules refer to, by their names in the kernel.
 func setsIn(c plan.Chain, names render.Names) []string {
 	var sets []string
-	for _, s := range logicalSets(c) {
-		sets = append(sets, names[s])
-	}
-	return sets
-}
-
-// logicalSets are the same by their names in the plan.
-func logicalSets(c plan.Chain) []plan.SetName {
-	var sets []plan.SetName
 	seen := map[plan.SetName]bool{}
 	for _, r := range c.Rules {
 		for _, condition := range r.Match {
 			if in, ok := condition.(plan.InSet); ok && !seen[in.Set] {
 				seen[in.Set] = true
-				sets = append(sets, in.Set)
+				sets = append(sets, names[in.Set])
 			}
 		}
 	}

@@ -43,7 +43,7 @@ func (r Role) mutable() bool { return r != RoleBlock }
 type set struct {
 	role    Role
 	kind    SetKind
-	key     string // what it is for, in words that are equal for equal purposes
+	key     string      // what it is for, in words that are equal for equal purposes
 	members [2][]Member // its own, not those of cluster
 	names   [2]SetName
 	named   [2]named    // when they were last named; a key means that the members are sorted

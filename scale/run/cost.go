@@ -159,20 +159,32 @@ func (m *meter) process() ([]figure, error) {
 	}, nil
 }
 
-// settled waits until the agent has used next to no processor time for a while, so that
-// what is read then is a state and not a moment. It gives up after a minute, and says so.
+// settled waits until the agent has been idle for a while, so that what is read then is a state
+// and not a moment. It gives up after a minute, and says so.
 func (m *meter) settled(ctx context.Context, quiet time.Duration) (bool, error) {
 	const poll, patience = 200 * time.Millisecond, time.Minute
-	since, last := time.Now(), measure.CPU{}
+	agent := idleness{allowed: max(quiet/50, 10*time.Millisecond)}
 	err := wait.PollUntilContextTimeout(ctx, poll, patience, true, func(context.Context) (bool, error) {
 		now, ok := m.cpu()
-		if ok && now.Total()-last.Total() > poll/20 {
-			since = time.Now()
-		}
-		last = now
-		return !ok || time.Since(since) >= quiet, nil
+		return !ok || agent.lasts(time.Now(), now.Total()) >= quiet, nil
 	})
 	return err == nil, ctx.Err()
+}
+
+// idleness tells for how long a process has been idle. What it looks after now and then takes
+// some processor time at rest too, more on a slow machine: so much is allowed in all.
+type idleness struct {
+	allowed time.Duration
+	since   time.Time
+	used    time.Duration // until since
+}
+
+// lasts is for how long the process has been idle, which until now has used so much.
+func (i *idleness) lasts(now time.Time, used time.Duration) time.Duration {
+	if used-i.used > i.allowed || i.since.IsZero() {
+		i.since, i.used = now, used
+	}
+	return now.Sub(i.since)
 }
 
 // telling is an engine whose agents tell when they saw and enforced the last change. A
