@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"maps"
 	"net/netip"
@@ -10,7 +9,6 @@ import (
 	"time"
 
 	"github.com/netassay/netassay/enforcer/host"
-	"github.com/netassay/netassay/enforcer/plan"
 	"github.com/netassay/netassay/model"
 )
 
@@ -151,7 +149,7 @@ const settleLinks = 5 * time.Second
 // tellLinks logs whether the addresses of pods are tied to them.
 func (a *Agent) tellLinks() {
 	l := a.links
-	shared, unknown, outside, links := 0, 0, 0, map[string]bool{}
+	shared, unknown, outside := 0, 0, 0
 	for _, p := range l.pods {
 		for _, ip := range p.IPs {
 			if a.cfg.DenyUnknown && len(a.host.prefixes) > 0 && !slices.ContainsFunc(a.host.prefixes, func(p netip.Prefix) bool { return p.Contains(ip) }) {
@@ -160,18 +158,13 @@ func (a *Agent) tellLinks() {
 			switch {
 			case l.bridges[ip] != "":
 				shared++
-				links[l.bridges[ip]] = true
 			case l.names[ip] == "":
 				unknown++
-			default:
-				links[l.names[ip]] = true
 			}
 		}
 	}
 	trouble := ""
 	switch {
-	case len(links) > plan.MostLinks:
-		trouble = fmt.Sprintf("pods of this node have more than %d interfaces: what the rest of them send is judged by the source that they give, and can be forged", plan.MostLinks)
 	case outside > 0:
 		trouble = "pods of this node have addresses that are not of its podCIDRs: such pods are open until they are known"
 	case unknown > 0:
@@ -183,7 +176,7 @@ func (a *Agent) tellLinks() {
 		l.trouble, l.since = trouble, time.Now()
 	}
 	if trouble != "" && trouble != l.told && time.Since(l.since) >= settleLinks {
-		a.log.Warn(trouble, "addresses", shared+unknown+outside, "interfaces", len(links))
+		a.log.Warn(trouble, "addresses", shared+unknown+outside)
 		l.told = trouble
 	}
 }

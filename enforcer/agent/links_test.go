@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/netassay/netassay/enforcer/iptsim"
-	"github.com/netassay/netassay/enforcer/plan"
 	"github.com/netassay/netassay/enforcer/simnet"
 )
 
@@ -55,23 +54,6 @@ func TestIsolationEndsWithThePod(t *testing.T) {
 		b.Until("open", func() bool { return !closed() })
 		b.Stop()
 	}
-}
-
-// TestMoreInterfacesThanASetTakes: the agent enforces policies all the same, and says whose packets
-// are believed.
-func TestMoreInterfacesThanASetTakes(t *testing.T) {
-	b := newBench(t)
-	fill(b.API)
-	b.API.Set(policy(1))
-	for i := range plan.MostLinks {
-		p := podWith("x", fmt.Sprint("p", i), fmt.Sprint("uid", i))
-		p.Status.PodIPs = []corev1.PodIP{{IP: fmt.Sprintf("10.0.1%d.%d", i/200, i%200)}}
-		b.API.Set(p)
-	}
-	b.start()
-	b.Until("isolated", func() bool { return b.walk("FORWARD", "10.9.9.9", "10.0.0.1") == iptsim.Drop })
-	b.Until("it says so", func() bool { return strings.Contains(b.Log.String(), "more than 280 interfaces") })
-	b.Stop()
 }
 
 // TestRouteComesLate: a pod whose interface is not known yet is believed, and the agent says

@@ -116,6 +116,34 @@ func editedPlugged(seed uint64, flows int) (before, after plan.Plan, h history) 
 	return compile(from), compile(to), h
 }
 
+// crowded is a node with more pods than a set of interfaces takes, or nearly so, of which all are
+// isolated, some come and some go.
+func crowded(seed uint64, _ int) (before, after plan.Plan, h history) {
+	r := rand.New(rand.NewPCG(seed, 9))
+	from := model.Snapshot{Namespaces: []model.Namespace{{Name: "x"}}, Policies: []*netv1.NetworkPolicy{{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "x", Name: "closed"},
+		Spec:       netv1.NetworkPolicySpec{PolicyTypes: []netv1.PolicyType{netv1.PolicyTypeEgress}},
+	}}}
+	to := from
+	n := 25 + r.IntN(40)
+	for i := range n {
+		p := pod(fmt.Sprint(i), "a", "n", fmt.Sprint("10.0.0.", i))
+		stays, comes := r.IntN(8) > 0, r.IntN(2) == 0
+		if stays || !comes {
+			from.Pods = append(from.Pods, p)
+		}
+		if stays || comes {
+			to.Pods = append(to.Pods, p)
+		}
+		h.flows = append(h.flows, model.Flow{Client: p.IPs[0], Server: netip.MustParseAddr("192.0.2.1"), Protocol: "TCP", Port: 80})
+	}
+	h.transient = began(from, to)
+	compile := func(s model.Snapshot) plan.Plan {
+		return plan.CompileWith(s, plan.Options{Node: "n", Links: simnet.Links(s, "n")})
+	}
+	return compile(from), compile(to), h
+}
+
 // relabelled is a node of few pods and kinds of them, where up to three get the label of others
 // and may be other pods by then. Nothing else changes.
 func relabelled(seed uint64, _ int) (before, after plan.Plan, h history) {
@@ -186,6 +214,10 @@ func TestEveryPrefixOfEverySync(t *testing.T) { everyPrefix(t, 150, edited) }
 
 // TestEveryPrefixWithLinks is the same where sources are held against interfaces.
 func TestEveryPrefixWithLinks(t *testing.T) { everyPrefix(t, 150, editedPlugged) }
+
+// TestEveryPrefixWithManyLinks is the same where interfaces move from set to set, and sets get more
+// or fewer.
+func TestEveryPrefixWithManyLinks(t *testing.T) { everyPrefix(t, 100, crowded) }
 
 // TestEveryPrefixOfRelabelling is the same for pods that move from peer to peer.
 func TestEveryPrefixOfRelabelling(t *testing.T) { everyPrefix(t, 500, relabelled) }

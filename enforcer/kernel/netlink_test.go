@@ -228,7 +228,7 @@ func member(kind plan.SetKind, family model.Family, r *rand.Rand) plan.Member {
 	case plan.AddressPorts:
 		return plan.PortMember(netip.PrefixFrom(ip, ip.BitLen()), []plan.Protocol{plan.SCTP, plan.TCP, plan.UDP}[r.IntN(3)], uint16(r.IntN(3)*300))
 	case plan.Links:
-		return plan.LinkMember(netip.PrefixFrom(ip, r.IntN(17)).Masked(), []string{"eth0", "veth0123456789a", "x"}[r.IntN(3)])
+		return plan.LinkMember(family, []string{"eth0", "veth0123456789a", "x"}[r.IntN(3)])
 	case plan.Addresses:
 	}
 	return plan.HostMember(ip)

@@ -59,13 +59,14 @@ func (c *compiler) family(f model.Family, chains []*namespaceChain) FamilyPlan {
 	}
 	toEgress, toIngress := Rule{Verdict: Jump{ChainEgress}}, Rule{Verdict: Jump{ChainIngress}}
 	a.chains = append(a.chains,
-		Chain{Name: ChainEntry, Rules: []Rule{c.forged(f)}},
+		Chain{Name: ChainEntry, Rules: c.forged(f)},
 		Chain{Name: ChainForward, Rules: slices.Concat(entry, c.toItself(f), from, to, []Rule{toEgress, toIngress})},
 		Chain{Name: ChainHost, Rules: slices.Concat(entry, from, []Rule{toEgress})},
 		Chain{Name: ChainEgress, Rules: slices.Concat(c.foreign(f, egress), dispatch[egress], []Rule{{Verdict: Return{}}})},
 		Chain{Name: ChainIngress, Rules: slices.Concat(c.foreign(f, ingress), dispatch[ingress], []Rule{{Verdict: Return{}}})},
 	)
-	a.use(c.links.all, c.links.single, c.links.own, c.links.closed[egress], c.links.closed[ingress])
+	a.use(c.links.own)
+	a.use(slices.Concat(c.links.all, c.links.single, c.links.closed[egress], c.links.closed[ingress])...)
 	return a.finish()
 }
 

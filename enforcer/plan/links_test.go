@@ -5,53 +5,58 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/netassay/netassay/model"
 )
 
-// However many interfaces there are, each is in the sets with all addresses of both families, and
-// there are never more with one prefix than the kernel takes while a set changes.
+// However many interfaces there are, each is in one set of its purpose with all addresses of its
+// family, no set has more than the kernel takes while all of them change, and every set has a rule.
 func TestLinksHaveAllAddresses(t *testing.T) {
-	const atOnce = 56 // old and new ones
-	for _, n := range []int{0, 1, linksPerLevel, linksPerLevel + 1, 80, 110, 250, MostLinks, MostLinks + 5} {
+	for _, n := range []int{0, 1, linksPerSet, linksPerSet + 1, 80, 110, 250, 1000} {
 		s, opts := model.Snapshot{}, Options{Node: "n", Links: map[netip.Addr]string{}}
+		want := map[string]int{}
 		for i := range n {
 			ip := netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})
 			s.Pods = append(s.Pods, model.Pod{Namespace: "x", Name: fmt.Sprint("p", i), Node: "n", IPs: []netip.Addr{ip}})
 			opts.Links[ip] = fmt.Sprintf("veth%03d", i)
+			want[opts.Links[ip]] = 2 // that lead to pods, and to one pod each
 		}
 		p := CompileWith(s, opts)
 		for _, f := range p.Families() {
-			for _, set := range f.Sets {
-				if set.Role == RoleLink {
-					checkLinks(t, f.Family, set.Members, min(n, MostLinks), atOnce/2)
-				}
+			if diff := cmp.Diff(want, linksOf(t, f)); diff != "" {
+				t.Errorf("%d interfaces, %s (-want +got):\n%s", n, f.Family, diff)
 			}
 		}
 	}
 }
 
-// checkLinks checks the members of a set: shares are parts of all addresses, in 1<<16 of them.
-func checkLinks(t *testing.T, f model.Family, members []Member, n, most int) {
+// linksOf counts the sets that interfaces are in.
+func linksOf(t *testing.T, f FamilyPlan) map[string]int {
 	t.Helper()
-	shares, with := map[string]int{}, map[netip.Prefix]int{}
-	for i, m := range members {
-		if i > 0 && members[i-1].Compare(m) >= 0 || m.Prefix() != m.Prefix().Masked() || model.FamilyOf(m.Addr()) != f {
-			t.Errorf("%s is not in order, or no prefix of %s", m, f)
-		}
-		shares[m.Link()] += 1 << (16 - m.Prefix().Bits())
-		with[m.Prefix()]++
-	}
-	if len(shares) != n {
-		t.Errorf("%s: %d interfaces, want %d", f, len(shares), n)
-	}
-	for link, share := range shares {
-		if share != 1<<16 {
-			t.Errorf("%s of %d: %s has %d of %d parts of all addresses", f, n, link, share, 1<<16)
+	got, ruled := map[string]int{}, map[SetName]bool{}
+	for _, c := range f.Chains {
+		for _, r := range c.Rules {
+			for _, condition := range r.Match {
+				if in, ok := condition.(InSet); ok {
+					ruled[in.Set] = true
+				}
+			}
 		}
 	}
-	for prefix, links := range with {
-		if links > most {
-			t.Errorf("%d interfaces have %s, more than %d", links, prefix, most)
+	for _, set := range f.Sets {
+		if set.Role != RoleLink {
+			continue
+		}
+		if len(set.Members) > linksPerSet || !ruled[set.Name] {
+			t.Errorf("%s has %d members, at most %d; in a rule: %t", set.Name, len(set.Members), linksPerSet, ruled[set.Name])
+		}
+		for _, m := range set.Members {
+			if m.Prefix().Bits() != 0 || model.FamilyOf(m.Addr()) != f.Family {
+				t.Errorf("%s is not all addresses of %s", m, f.Family)
+			}
+			got[m.Link()]++
 		}
 	}
+	return got
 }

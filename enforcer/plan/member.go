@@ -3,9 +3,10 @@ package plan
 import (
 	"bytes"
 	"cmp"
-	"encoding/binary"
 	"net/netip"
 	"strconv"
+
+	"github.com/netassay/netassay/model"
 )
 
 // Member is one element of a set: a prefix, which is a single address in sets of Addresses
@@ -17,8 +18,8 @@ import (
 type Member struct {
 	ip   [16]byte // IPv4 as mapped into IPv6
 	bits uint8
-	kind uint8  // isIPv4, isLink and a Protocol
-	port uint16 // of a link the first bits of the prefix
+	kind uint8 // isIPv4, isLink and a Protocol
+	port uint16
 }
 
 // isIPv4 tells an IPv4 address from one that is mapped into IPv6, isLink a network interface,
@@ -40,13 +41,13 @@ func HostMember(ip netip.Addr) Member { return AddressMember(netip.PrefixFrom(ip
 // longestLink is the longest name that an interface can have.
 const longestLink = 15
 
-// LinkMember is a network interface, with the addresses of a prefix that has at most 16 bits. The
-// name has at most longestLink bytes.
-func LinkMember(p netip.Prefix, name string) Member {
-	m := AddressMember(p)
-	m.kind |= isLink
-	m.port = binary.BigEndian.Uint16(p.Addr().AsSlice())
-	m.ip = [16]byte{}
+// LinkMember is a network interface, with all addresses of a family. The name has at most
+// longestLink bytes.
+func LinkMember(f model.Family, name string) Member {
+	m := Member{kind: isLink}
+	if f == model.IPv4 {
+		m.kind |= isIPv4
+	}
 	copy(m.ip[:longestLink], name)
 	return m
 }
@@ -69,19 +70,18 @@ func PortMember(p netip.Prefix, protocol Protocol, port uint16) Member {
 
 // Addr is the address, or the first of the prefix.
 func (m Member) Addr() netip.Addr {
-	ip := m.ip
-	if m.kind&isLink != 0 {
-		ip = [16]byte{}
-		binary.BigEndian.PutUint16(ip[:], m.port)
-		if m.kind&isIPv4 != 0 {
-			return netip.AddrFrom4([4]byte(ip[:4]))
-		}
+	switch {
+	case m.kind&isLink == 0:
+	case m.kind&isIPv4 != 0:
+		return netip.IPv4Unspecified()
+	default:
+		return netip.IPv6Unspecified()
 	}
-	addr := netip.AddrFrom16(ip)
+	ip := netip.AddrFrom16(m.ip)
 	if m.kind&isIPv4 != 0 {
-		return addr.Unmap()
+		return ip.Unmap()
 	}
-	return addr
+	return ip
 }
 
 // Prefix is the prefix; that of a single address has its full length.

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/netassay/netassay/enforcer/plan"
+	"github.com/netassay/netassay/model"
 )
 
 // SetWriter is told of changes of sets, in the order in which they are to be made.
@@ -124,11 +125,11 @@ func ParseMember(kind plan.SetKind, text string) (plan.Member, error) {
 	return plan.PortMember(prefix, protocol, uint16(n)), nil
 }
 
-// parseLink reads an interface with the addresses of a prefix. One that no plan could have is none
+// parseLink reads an interface with all addresses of a family. One with some of them is none
 // of ours.
 func parseLink(prefix netip.Prefix, name string) (plan.Member, error) {
-	m := plan.LinkMember(prefix, name)
-	if m.Prefix() != prefix || m.Link() != name {
+	m := plan.LinkMember(model.FamilyOf(prefix.Addr()), name)
+	if prefix.Bits() != 0 || m.Link() != name {
 		return plan.Member{}, fmt.Errorf("parse interface %q of %s: %w", name, prefix, ErrForeign)
 	}
 	return m, nil
