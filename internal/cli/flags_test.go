@@ -100,20 +100,22 @@ func TestGoTestHasTheFlagsOfTheCommandLine(t *testing.T) {
 // is here, with its reason.
 func TestCommandsTakeTheirTestbedsFlagsFromTheTable(t *testing.T) {
 	others := map[string]string{
-		"scale engine":      "several, one after the other",
-		"scale nodes":       "hollow ones",
-		"footprint nodes":   "hollow ones",
-		"footprint engine":  "several, one after the other",
-		"chaos nodes":       "two are enough",
-		"nightly engine":    "several, one after the other",
-		"assert proxy-mode": "the same",
+		"scale engine":        "several, one after the other",
+		"scale nodes":         "hollow ones",
+		"scale claims engine": "several, one after the other",
+		"scale claims nodes":  "hollow ones",
+		"footprint nodes":     "hollow ones",
+		"footprint engine":    "several, one after the other",
+		"chaos nodes":         "two are enough",
+		"nightly engine":      "several, one after the other",
+		"assert proxy-mode":   "the same",
 	}
 	for _, kind := range []string{"sonobuoy", "job"} {
 		others[kind+" gen scale engine"], others[kind+" gen scale nodes"] = "refused", "refused"
 	}
 	offers := map[string][]string{
 		"conformance": testbed.BuiltIn(), "verify": testbed.BuiltIn(), "fuzz": testbed.BuiltIn(),
-		"scale": testbed.BuiltIn(), "footprint": {testbed.Lab, testbed.Kind}, "chaos": {testbed.Lab}, "lab up": {testbed.Lab},
+		"scale": testbed.BuiltIn(), "scale claims": {testbed.Lab}, "footprint": {testbed.Lab, testbed.Kind}, "chaos": {testbed.Lab}, "lab up": {testbed.Lab},
 		"nightly": {testbed.Lab}, "clean": {testbed.Existing},
 		"snapshot": {testbed.Existing}, "snapshot diff": {testbed.Lab}, "reach": {testbed.Existing}, "explain": {testbed.Existing},
 		"assert": {testbed.Existing}, "audit": {testbed.Existing}, "migrate check": {testbed.Existing}, "migrate watch": {testbed.Lab, testbed.Existing},

@@ -32,7 +32,7 @@ docs/records.md describes them. Nothing is run, and no cluster is needed.`,
 		Args: knownCommand,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newReportPage(stdio), newReportCompare(stdio), newReportValidate(stdio), newReportPublish(stdio), newReportTable(stdio))
+	c.AddCommand(newReportPage(stdio), newReportCompare(stdio), newReportValidate(stdio), newReportPublish(stdio), newReportTable(stdio), newReportClaims(stdio))
 	return c
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"k8s.io/utils/ptr"
 
 	"github.com/netassay/netassay/clusters/binaries"
 	"github.com/netassay/netassay/engines/registry"
@@ -100,9 +101,10 @@ seen until then is kept and marked unfinished.`,
 	f.registerLoad(c.Flags())
 	f.registerChanges(c.Flags())
 	f.registerLimits(c.Flags())
+	c.Flags().StringVar(&f.bounds, "bounds", f.bounds, "what an engine is judged by: headline, smoke, none; auto is headline for the reference enforcer at that size, else none")
 	f.registerGuest(c.Flags())
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "existing: print what would be made, changed and sent, and how long it takes, and stop")
-	c.AddCommand(newScaleCompare(stdio), newScaleGrowth(stdio))
+	c.AddCommand(newScaleCompare(stdio), newScaleGrowth(stdio), newScaleClaims(stdio))
 	return c
 }
 
@@ -148,20 +150,22 @@ func (f *scaleFlags) registerChanges(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&f.cfg.Skip, "skip", nil, "phases to leave out: "+strings.Join(scalerun.Optional(), ", "))
 }
 
-// registerLimits adds what a run, and then an engine, is judged by.
+// registerLimits adds what a run must stay within.
 func (f *scaleFlags) registerLimits(flags *pflag.FlagSet) {
 	l := &f.cfg.Limits
 	flags.Float64Var(&l.MaxForeign, "max-foreign", l.MaxForeign, "share of the processors that other work on the host may take")
 	flags.Float64Var(&l.MaxMissed, "max-missed", l.MaxMissed, "share of packets that senders may be too late for")
 	flags.DurationVar(&l.MaxBlind, "max-blind", l.MaxBlind, "how long a sender may be silent when a verdict changes")
 	flags.Float64Var(&l.MaxVoid, "max-void", l.MaxVoid, "share of samples that may be void")
-	flags.StringVar(&f.bounds, "bounds", f.bounds, "what an engine is judged by: headline, smoke, none; auto is headline for the reference enforcer at that size, else none")
 }
 
 // label tells result directories apart.
 func (f *scaleFlags) label() string {
-	if f.cfg.Footprint {
+	switch {
+	case f.cfg.Footprint:
 		return "footprint"
+	case f.cfg.Edits != nil:
+		return "claims"
 	}
 	return "scale"
 }
@@ -255,7 +259,9 @@ func (f *scaleFlags) limitsOf(engine string) *v1.Limits {
 	switch {
 	case f.cfg.Footprint && engine == "reference":
 		return f.footprint
-	case f.cfg.Footprint:
+	case f.cfg.Edits != nil && engine == "reference":
+		return &v1.Limits{LeakPackets: ptr.To[uint64](0)}
+	case f.cfg.Footprint, f.cfg.Edits != nil:
 	case f.bounds == "headline", f.bounds == "auto" && engine == "reference" && p.Pods <= 20000 && p.Policies <= 1000:
 		return scalerun.HeadlineLimits()
 	case f.bounds == "smoke":
@@ -344,6 +350,9 @@ func (f *scaleFlags) changes() string {
 	pods := fmt.Sprintf("%g pod events/s for %v", f.cfg.PodChurn.Rate, f.cfg.PodChurn.For)
 	if f.cfg.Footprint {
 		return pods
+	}
+	if e := f.cfg.Edits; e != nil {
+		return fmt.Sprintf("%d edits, deletions and creations of a policy of %v ipBlocks, the next %v after each; %d restarts", e.N, e.Blocks, e.Pace, e.Restarts)
 	}
 	line := fmt.Sprintf("rate=1 burst=0 quiet=0s for=%v mix=replace:1,except:1,unexcept:1,rotate:1,recreate:1,podlabel:1,nslabel:1,restart:1 replace=0.1 seed=%d",
 		f.cfg.Churn.For, f.cfg.Profile.Seed)

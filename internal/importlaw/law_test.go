@@ -31,7 +31,7 @@ func pure() []string {
 		"./model", "./suites/oracle", "./suites/judge", "./suites/cases", "./suites/fixture", "./suites/misread", "./suites/fuzz", "./probe/podspec",
 		"./enforcer/plan", "./enforcer/render", "./enforcer/cidr", "./enforcer/match",
 		"./enforcer/hns", "./enforcer/hnssim", "./enforcer/iptsim", "./model/gen", "./reports/v1", "./reports/diff", "./reports/page", "./reports/published", "./reports/render", "./reports/schema", "./reports/status", "./reports/metrics", "./reports/trend", "./reports/trendpage", "./reports/trend/changepoint",
-		"./scale/profile", "./scale/load", "./scale/stats", "./scale/compare", "./scale/summary",
+		"./scale/profile", "./scale/load", "./scale/stats", "./scale/compare", "./scale/summary", "./scale/claims",
 		"./reach/assert", "./reach/assert/packets", "./reach/diff", "./reach/explain", "./reach/inventory", "./reach/matrix", "./reach/migrate", "./reach/mutate", "./reach/shadow", "./reach/snapshot", "./reach/tell",
 	}
 }
@@ -129,7 +129,7 @@ func purity() []rule {
 		},
 		{
 			why:    "loads and figures are the same for every engine: they know neither enforcer nor suite",
-			from:   []string{"./scale/profile", "./scale/load", "./scale/stats", "./scale/compare", "./scale/summary"},
+			from:   []string{"./scale/profile", "./scale/load", "./scale/stats", "./scale/compare", "./scale/summary", "./scale/claims"},
 			forbid: []string{"./suites/...", "./enforcer/..."},
 		},
 		{

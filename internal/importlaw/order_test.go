@@ -88,6 +88,7 @@ func experiments() []directory {
 			{"scale/measure", "scale/profile", "scale/stats"},
 			{"scale/compare", "scale/load"},
 			{"scale/hollow", "scale/summary"},
+			{"scale/claims"},
 			{"scale/run"},
 		}},
 		{name: "reach", sees: append(below, "suites"), rows: [][]string{

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -16,7 +17,7 @@ import (
 func ScaleText(w io.Writer, d *v1.ScaleData, s *v1.ScaleSummary) error {
 	var b strings.Builder
 	scaleConditions(&b, &d.Run, s)
-	for _, table := range []func(io.Writer, *v1.ScaleSummary){convergence, memoryTable, slopesTable, costsTable} {
+	for _, table := range []func(io.Writer, *v1.ScaleSummary){editsTable, convergence, memoryTable, slopesTable, costsTable} {
 		var rows strings.Builder
 		t := tabwriter.NewWriter(&rows, 0, 0, 2, ' ', 0)
 		table(t, s)
@@ -33,6 +34,25 @@ func ScaleText(w io.Writer, d *v1.ScaleData, s *v1.ScaleSummary) error {
 	scaleNotes(&b, &d.Run, s)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// editsTable is a line per engine, number of ipBlocks and kind of change: at how many changes flows
+// that no policy spoke differently of met a wrong verdict, and for how long at most.
+func editsTable(w io.Writer, s *v1.ScaleSummary) {
+	fmt.Fprintln(w, "engine\tipBlocks\tchange\tnew, opened\tlongest\tnew, shut\tlongest\testablished, cut\tlongest\tvoid")
+	for i := range s.Engines {
+		for _, r := range s.Engines[i].Edits {
+			blocks := "-"
+			if r.Blocks > 0 {
+				blocks = strconv.Itoa(r.Blocks)
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s", s.Engines[i].Engine, blocks, r.Change)
+			for _, of := range []v1.Wronged{r.Opened, r.Shut, r.Cut} {
+				fmt.Fprintf(w, "\t%s\t%s", of, of.Lasted())
+			}
+			fmt.Fprintf(w, "\t%d\n", r.Opened.Void+r.Shut.Void+r.Cut.Void)
+		}
+	}
 }
 
 func scaleConditions(w io.Writer, r *v1.ScaleRun, s *v1.ScaleSummary) {

@@ -24,6 +24,7 @@ type EngineSummary struct {
 	Lacks       []Lack       `json:"lacks,omitempty"`
 	Floor       *Transition  `json:"floor"`
 	Transitions []Transition `json:"transitions"`
+	Edits       []EditRow    `json:"edits,omitempty"` // of runs that measure nothing else
 	LeakPackets uint64       `json:"leak_packets"`
 	LostPackets uint64       `json:"lost_packets"`
 	Memory      []MemoryRow  `json:"memory"`

@@ -49,6 +49,8 @@ type Config struct {
 	// Footprint leaves only what tells what an agent costs: its start on the loaded cluster,
 	// and pods that come and go. No packet is sent.
 	Footprint bool
+	// Edits, if given, leaves only what claims about edits of policies are held against.
+	Edits *Edits
 
 	Timing Timing
 	Limits Limits
@@ -160,6 +162,11 @@ func (c *Config) Check() error {
 	}
 	for _, name := range c.Skip {
 		if err := suggest.OneOf("phase to --skip", name, Optional()...); err != nil {
+			return err
+		}
+	}
+	if c.Edits != nil {
+		if err := c.Edits.Check(); err != nil {
 			return err
 		}
 	}

@@ -14,7 +14,7 @@ const (
 	PodDelete   = "pod-delete"   // a pod that a policy's peer selects, its address now nobody's: deny
 	NewPod      = "new-pod"      // a pod that a policy isolates from its first instant: how long it was open
 	Beside      = "beside"       // flows that no change was about: how long they were wrong, by phase
-	Restart     = "restart"      // such flows while the engine is started again
+	Restart     = v1.EditRestart // such flows while the engine is started again
 	StateCreate = "state-create" // many hollow pods: until the kernel's sets hold exactly them
 	StateDelete = "state-delete"
 )

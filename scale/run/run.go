@@ -167,6 +167,9 @@ func phases(e *env) []phase {
 	if c.Footprint {
 		return []phase{begin, fill, {"cold start", coldStart{e.engine}}, replace}
 	}
+	if c.Edits != nil {
+		return editPhases(e, begin, fill)
+	}
 	return []phase{
 		begin,
 		{"control: no engine", nullControl{e.traffic, e.births, c.NewPods}},

@@ -66,10 +66,13 @@ func (d data) engine(e *v1.Engine) v1.EngineSummary {
 			sum.Floor = &t
 			continue
 		}
-		sum.Transitions = append(sum.Transitions, t)
 		sum.LeakPackets += t.LeakPackets
 		sum.LostPackets += t.LostPackets
+		if _, _, ok := v1.ParseEdit(name); !ok {
+			sum.Transitions = append(sum.Transitions, t)
+		}
 	}
+	sum.Edits = d.edits(e.Name, counts)
 	sum.Memory, sum.Slopes = d.memory(e.Name, counts), d.slopes(e.Name, counts)
 	sum.Costs, sum.Growth = d.costs(e.Name), d.growth(e.Name)
 	return sum

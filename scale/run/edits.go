@@ -1,0 +1,248 @@
+package run
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	netv1 "k8s.io/api/networking/v1"
+
+	"github.com/netassay/netassay/model"
+	"github.com/netassay/netassay/probe"
+	"github.com/netassay/netassay/probe/flows"
+	"github.com/netassay/netassay/probe/wire"
+	v1 "github.com/netassay/netassay/reports/v1"
+	"github.com/netassay/netassay/scale/load"
+)
+
+// Edits has a run do nothing but edit, delete and make again a policy of ipBlocks, and start the
+// engine again: what the documentation of AKS says of Azure NPM, "Editing/deleting network
+// policies".
+type Edits struct {
+	Blocks   []int         // ipBlocks of the policy, one size after the other
+	N        int           // edits, deletions and creations of each size
+	Pace     time.Duration // from the answer to a change to the next change
+	Restarts int
+}
+
+// Check refuses wrong values, naming the flag.
+func (e *Edits) Check() error {
+	for _, k := range e.Blocks {
+		if k < 1 || k > 10000 {
+			return fmt.Errorf("--blocks %d: give 1 to 10000", k)
+		}
+	}
+	switch {
+	case len(e.Blocks) == 0:
+		return errors.New("--blocks is empty: give one size or more")
+	case e.N < 1 || e.N > 100000:
+		return fmt.Errorf("--edits %d: give 1 to 100000", e.N)
+	case e.Pace < 10*time.Millisecond || e.Pace > 10*time.Second:
+		return fmt.Errorf("--pace %v: give 10ms to 10s", e.Pace)
+	case e.Restarts < 0 || e.Restarts > 100:
+		return fmt.Errorf("--restarts %d: give 0 to 100", e.Restarts)
+	}
+	return nil
+}
+
+// editPhases are those of a run that has Edits.
+func editPhases(e *env, begin, fill phase) []phase {
+	c := e.cfg
+	all := []phase{
+		begin,
+		{"control: no engine", nullControl{e.traffic, e.births, 0}},
+		{"floor", floor{e.traffic, min(c.Samples, 30)}},
+		{"baseline", baseline{e.traffic}},
+		fill,
+	}
+	for _, k := range c.Edits.Blocks {
+		all = append(all, phase{fmt.Sprintf("%d ipBlocks", k), blockPolicy{e.traffic, k, c.Edits}})
+	}
+	for i := range c.Edits.Restarts {
+		all = append(all, phase{fmt.Sprintf("restart %d", i+1), restart{e.traffic}})
+	}
+	return all
+}
+
+// blockPolicy changes a policy of ipBlocks that selects the witness. The blocks hold nobody, and
+// another policy isolates the witness all the time: no change makes any flow right or wrong.
+type blockPolicy struct {
+	*traffic
+	blocks int
+	edits  *Edits
+}
+
+func (p blockPolicy) Execute(ctx context.Context) error {
+	if !p.enforced {
+		p.note("%d ipBlocks: the policy of the witness is not enforced: nothing can be measured", p.blocks)
+		return nil
+	}
+	streams, err := p.watchNew(ctx)
+	if err != nil {
+		return err
+	}
+	err = flows.Pause(ctx, flows.PreCheck)
+	var changes []edit
+	if err == nil {
+		changes, err = p.change(ctx)
+	}
+	if _, restErr := p.meter.settled(ctx, pointSettle); err == nil { // what comes late is of the last change
+		err = restErr
+	}
+	watched, stopErr := p.stop(context.WithoutCancel(ctx), streams)
+	for _, samples := range blame(p.blocks, changes, watched, p.maxBlind) {
+		p.keep(samples...)
+	}
+	return errors.Join(err, stopErr)
+}
+
+// watchNew starts streams whose every packet is judged as one of a new connection, to be denied and
+// allowed, and streams that are answered, whose connections are old.
+func (p blockPolicy) watchNew(ctx context.Context) (*flows.Streams, error) {
+	like := probe.Stream{Interval: p.timing.Interval}
+	denied := like
+	denied.Blocked = true
+	streams, err := flows.Start(ctx, p.fleet, p.to(witness, stranger), denied)
+	if err != nil {
+		return nil, err
+	}
+	all, old := p.to(witness, near, far), p.to(witness, near, far)
+	for i := range old {
+		old[i].Established = true
+	}
+	return streams, streams.Start(ctx, append(all, old...), like)
+}
+
+// edit is a change of the policy.
+type edit struct {
+	what      string
+	call, ack time.Duration
+}
+
+// change makes the policy, then edits, deletes and makes it again N times, and deletes it.
+func (p blockPolicy) change(ctx context.Context) (done []edit, err error) {
+	began, versions := probe.Now(), p.versions()
+	at := 0
+	do := func(what string, verb load.Verb) error {
+		e := edit{what: what, call: probe.Now()}
+		err := persistent(func(ctx context.Context) error { return p.write(ctx, verb, versions[at]) })(ctx)
+		e.ack = probe.Now()
+		if err == nil {
+			done = append(done, e)
+			err = flows.Pause(ctx, p.edits.Pace)
+		}
+		return err
+	}
+	if err := do(v1.EditCreate, load.Create); err != nil {
+		return nil, err
+	}
+	for i := range p.edits.N {
+		if probe.Now()-began > p.timing.Phase {
+			p.note("%d ipBlocks: %d of %d rounds of changes were made in %v", p.blocks, i, p.edits.N, p.timing.Phase)
+			break
+		}
+		at = 1 - at
+		if err := errors.Join(do(v1.EditUpdate, load.Update), do(v1.EditDelete, load.Delete), do(v1.EditCreate, load.Create)); err != nil {
+			return done, err
+		}
+		if (i+1)%50 == 0 {
+			p.log(fmt.Sprintf("%d ipBlocks: %d of %d rounds of changes", p.blocks, i+1, p.edits.N))
+		}
+	}
+	return done, do(v1.EditDelete, load.Delete)
+}
+
+// versions are what edits make of the policy in turn.
+func (p blockPolicy) versions() (out [2]*netv1.NetworkPolicy) {
+	for i := range out {
+		out[i] = p.ingress("edited", witness, blocks(p.blocks, []model.Family{p.families[0]}, i == 1))
+	}
+	return out
+}
+
+// blame says of each change what became of flows from it until the next: a sample of each kind of
+// them. A sender that was silent for longer than maxBlind makes it void.
+func blame(blocks int, changes []edit, watched []flows.Watched, maxBlind time.Duration) [][]v1.Sample {
+	out := make([][]v1.Sample, len(changes))
+	for i, c := range changes {
+		during := flows.Interval{From: c.call, To: math.MaxInt64}
+		if i+1 < len(changes) {
+			during.To = changes[i+1].call
+		}
+		for _, kind := range v1.EditFlows() {
+			s := outcome(watched, kind, during, maxBlind)
+			s.Transition, s.Ack = v1.EditOf(blocks, c.what), ms(c.ack)
+			out[i] = append(out[i], s)
+		}
+	}
+	return out
+}
+
+// outcome is what became of flows of a kind within a time. Of several the one counts that was wrong
+// for the longest.
+func outcome(watched []flows.Watched, kind string, during flows.Interval, maxBlind time.Duration) v1.Sample {
+	var packets uint64
+	var longest time.Duration
+	void := ""
+	for _, w := range watched {
+		if flowKind(w) != kind {
+			continue
+		}
+		void = cmp.Or(void, unlisted(w.Report), blind(w.Report.Sender, during, maxBlind))
+		n := uint64(0)
+		for _, s := range flows.Wrong(w.Report) {
+			if s.From >= during.From && s.From < during.To {
+				n += s.Count
+			}
+		}
+		packets, longest = packets+n, max(longest, time.Duration(n)*w.Report.Stream.Interval)
+	}
+	s := lasted("", kind != v1.EditDenied, during.From, longest)
+	s.Pair, s.Void = kind, void
+	if kind == v1.EditDenied {
+		s.Leaked = packets
+	} else {
+		s.Lost = packets
+	}
+	return s
+}
+
+// unlisted is why a report does not list every packet that did not do as it must, and no other.
+func unlisted(r probe.StreamReport) string {
+	switch {
+	case r.Sender.Sent == 0:
+		return "the sender sent nothing"
+	case len(r.Unasked) > 0:
+		return "a receiver could not be asked"
+	case !r.Stream.Blocked && r.Overflow > 0:
+		return "a receiver may have lost packets itself"
+	case slices.ContainsFunc(r.Receivers, func(r probe.Received) bool { return r.SpansBeyond > 0 }):
+		return "the flow was interrupted too often to be listed"
+	}
+	return ""
+}
+
+// blind is why a sender can't have shown all that happened within a time.
+func blind(s wire.SenderReport, during flows.Interval, most time.Duration) string {
+	for _, o := range s.Outages {
+		if o.To > during.From && o.From < during.To && o.To-o.From > most {
+			return "the sender was silent meanwhile"
+		}
+	}
+	return ""
+}
+
+func flowKind(w flows.Watched) string {
+	switch {
+	case w.Report.Stream.Blocked:
+		return v1.EditDenied
+	case w.Flow.Established:
+		return v1.EditEstablished
+	default:
+		return v1.EditAllowed
+	}
+}
