@@ -80,6 +80,10 @@ scale-kind: deps docker-up build ## The same on a cluster of kind, with KWOK's h
 		--samples 10 --cycles 0 --churn-rates 10 --churn-for 5s --pod-churn-for 5s --bounds smoke \
 		--max-missed 0.5 --max-blind 500ms --max-void 0.5 $(ARGS)
 
+.PHONY: scale-claims
+scale-claims: deps build ## Measure what AKS documents of edits of policies with ipBlocks (15 minutes an engine, quiet machine)
+	bin/netassay scale claims $(ARGS)
+
 .PHONY: scale-engines
 scale-engines: deps build ## Measure the reference enforcer and its peers on one load, IPv4 (90 minutes, quiet machine)
 	bin/netassay scale --engine all --profile "headline families=ipv4" --ip-family ipv4 --samples 30 --new-pods 10 \
