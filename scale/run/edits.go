@@ -68,8 +68,10 @@ func editPhases(e *env, begin, fill phase) []phase {
 	return all
 }
 
-// blockPolicy changes a policy of ipBlocks that selects the witness. The blocks hold nobody, and
-// another policy isolates the witness all the time: no change makes any flow right or wrong.
+// blockPolicy changes a policy of ipBlocks, in which nobody is, so that no verdict should change.
+// Edits are of a policy that alone isolates the server, and lets its clients in by a selector
+// beside the blocks. Deletions and creations are of one that selects the witness, which another
+// policy isolates all the time; the witness is watched at edits too.
 type blockPolicy struct {
 	*traffic
 	blocks int
@@ -81,14 +83,54 @@ func (p blockPolicy) Execute(ctx context.Context) error {
 		p.note("%d ipBlocks: the policy of the witness is not enforced: nothing can be measured", p.blocks)
 		return nil
 	}
-	streams, err := p.watchNew(ctx)
+	versions := p.versions(server, withLabel(p.space(clientsNS), friend, "yes"))
+	err := p.under(ctx, versions[0], func() error {
+		err := p.await(ctx, p.to(server, stranger), false, p.timing.Deadline)
+		if err == nil {
+			err = p.await(ctx, p.to(server, near, far), true, p.timing.Deadline)
+		}
+		if err != nil {
+			p.note("%d ipBlocks: edits can't be measured: the policy is not enforced: %v", p.blocks, err)
+			return ctx.Err()
+		}
+		return p.watched(ctx, []string{server, witness}, func(i int) []step {
+			return []step{{v1.EditUpdate, load.Update, versions[(i+1)%2]}}
+		})
+	})
+	if err != nil {
+		return err
+	}
+	versions = p.versions(witness)
+	return p.watched(ctx, []string{witness}, func(i int) []step {
+		return []step{{v1.EditCreate, load.Create, versions[i%2]}, {v1.EditDelete, load.Delete, versions[i%2]}}
+	})
+}
+
+// versions are what edits make of the policy in turn.
+func (p blockPolicy) versions(subject string, more ...netv1.NetworkPolicyPeer) (out [2]*netv1.NetworkPolicy) {
+	for i := range out {
+		out[i] = p.ingress("edited", subject, append(blocks(p.blocks, []model.Family{p.families[0]}, i == 1), more...))
+	}
+	return out
+}
+
+// step is a change that is to be made.
+type step struct {
+	what   string
+	verb   load.Verb
+	policy *netv1.NetworkPolicy
+}
+
+// watched makes changes, N times those of a round, and keeps what became of flows to some pods.
+func (p blockPolicy) watched(ctx context.Context, to []string, round func(i int) []step) error {
+	streams, err := p.watchNew(ctx, to)
 	if err != nil {
 		return err
 	}
 	err = flows.Pause(ctx, flows.PreCheck)
 	var changes []edit
 	if err == nil {
-		changes, err = p.change(ctx)
+		changes, err = p.change(ctx, round)
 	}
 	if _, restErr := p.meter.settled(ctx, pointSettle); err == nil { // what comes late is of the last change
 		err = restErr
@@ -102,19 +144,21 @@ func (p blockPolicy) Execute(ctx context.Context) error {
 
 // watchNew starts streams whose every packet is judged as one of a new connection, to be denied and
 // allowed, and streams that are answered, whose connections are old.
-func (p blockPolicy) watchNew(ctx context.Context) (*flows.Streams, error) {
-	like := probe.Stream{Interval: p.timing.Interval}
-	denied := like
-	denied.Blocked = true
-	streams, err := flows.Start(ctx, p.fleet, p.to(witness, stranger), denied)
+func (p blockPolicy) watchNew(ctx context.Context, to []string) (*flows.Streams, error) {
+	var closed, open []flows.Flow
+	for _, pod := range to {
+		closed = append(closed, p.to(pod, stranger)...)
+		open = append(open, p.to(pod, near, far)...)
+		for _, f := range p.to(pod, near, far) {
+			f.Established = true
+			open = append(open, f)
+		}
+	}
+	streams, err := flows.Start(ctx, p.fleet, closed, probe.Stream{Interval: p.timing.Interval, Blocked: true})
 	if err != nil {
 		return nil, err
 	}
-	all, old := p.to(witness, near, far), p.to(witness, near, far)
-	for i := range old {
-		old[i].Established = true
-	}
-	return streams, streams.Start(ctx, append(all, old...), like)
+	return streams, streams.Start(ctx, open, probe.Stream{Interval: p.timing.Interval})
 }
 
 // edit is a change of the policy.
@@ -123,45 +167,30 @@ type edit struct {
 	call, ack time.Duration
 }
 
-// change makes the policy, then edits, deletes and makes it again N times, and deletes it.
-func (p blockPolicy) change(ctx context.Context) (done []edit, err error) {
-	began, versions := probe.Now(), p.versions()
-	at := 0
-	do := func(what string, verb load.Verb) error {
-		e := edit{what: what, call: probe.Now()}
-		err := persistent(func(ctx context.Context) error { return p.write(ctx, verb, versions[at]) })(ctx)
-		e.ack = probe.Now()
-		if err == nil {
-			done = append(done, e)
-			err = flows.Pause(ctx, p.edits.Pace)
-		}
-		return err
-	}
-	if err := do(v1.EditCreate, load.Create); err != nil {
-		return nil, err
-	}
+// change makes the changes of N rounds, or of as many as there is time for.
+func (p blockPolicy) change(ctx context.Context, round func(i int) []step) (done []edit, err error) {
+	began := probe.Now()
 	for i := range p.edits.N {
 		if probe.Now()-began > p.timing.Phase {
 			p.note("%d ipBlocks: %d of %d rounds of changes were made in %v", p.blocks, i, p.edits.N, p.timing.Phase)
 			break
 		}
-		at = 1 - at
-		if err := errors.Join(do(v1.EditUpdate, load.Update), do(v1.EditDelete, load.Delete), do(v1.EditCreate, load.Create)); err != nil {
-			return done, err
+		for _, s := range round(i) {
+			e := edit{what: s.what, call: probe.Now()}
+			if err := persistent(func(ctx context.Context) error { return p.write(ctx, s.verb, s.policy) })(ctx); err != nil {
+				return done, err
+			}
+			e.ack = probe.Now()
+			done = append(done, e)
+			if err := flows.Pause(ctx, p.edits.Pace); err != nil {
+				return done, err
+			}
 		}
 		if (i+1)%50 == 0 {
 			p.log(fmt.Sprintf("%d ipBlocks: %d of %d rounds of changes", p.blocks, i+1, p.edits.N))
 		}
 	}
-	return done, do(v1.EditDelete, load.Delete)
-}
-
-// versions are what edits make of the policy in turn.
-func (p blockPolicy) versions() (out [2]*netv1.NetworkPolicy) {
-	for i := range out {
-		out[i] = p.ingress("edited", witness, blocks(p.blocks, []model.Family{p.families[0]}, i == 1))
-	}
-	return out
+	return done, nil
 }
 
 // blame says of each change what became of flows from it until the next: a sample of each kind of

@@ -101,12 +101,8 @@ func TestEditsAreMeasured(t *testing.T) {
 				t.Fatalf("void for %v, rows %+v: want edit, delete, create and restart", sum.Void, sum.Edits)
 			}
 			for _, row := range sum.Edits[:3] {
-				want := rounds
-				if row.Change != v1.EditUpdate { // one more before the first round, and after the last
-					want++
-				}
-				if row.Opened.N != want {
-					t.Errorf("%s: %d changes count, want %d", row.Change, row.Opened.N, want)
+				if row.Opened.N != rounds || row.Shut.N != rounds || row.Cut.N != rounds {
+					t.Errorf("%s: %d, %d and %d changes count, want %d", row.Change, row.Opened.N, row.Shut.N, row.Cut.N, rounds)
 				}
 				if !tc.opened(row.Opened) {
 					t.Errorf("%s: new connections were opened at %s, for %s", row.Change, row.Opened, row.Opened.Lasted())
