@@ -81,7 +81,7 @@ scale-kind: deps docker-up build ## The same on a cluster of kind, with KWOK's h
 		--max-missed 0.5 --max-blind 500ms --max-void 0.5 $(ARGS)
 
 .PHONY: scale-claims
-scale-claims: deps build ## Measure what AKS documents of edits of policies with ipBlocks (15 minutes an engine, quiet machine)
+scale-claims: deps build ## Measure what AKS documents of edits of policies with ipBlocks (25 minutes an engine, quiet machine)
 	bin/netassay scale claims $(ARGS)
 
 .PHONY: scale-engines

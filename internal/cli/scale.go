@@ -352,7 +352,7 @@ func (f *scaleFlags) changes() string {
 		return pods
 	}
 	if e := f.cfg.Edits; e != nil {
-		return fmt.Sprintf("%d edits, deletions and creations of a policy of %v ipBlocks, the next %v after each; %d restarts", e.N, e.Blocks, e.Pace, e.Restarts)
+		return fmt.Sprintf("%d edits, %d deletions and creations of a policy of each of %v ipBlocks, the next %v after each; %d restarts", e.N, e.Deletions, e.Blocks, e.Pace, e.Restarts)
 	}
 	line := fmt.Sprintf("rate=1 burst=0 quiet=0s for=%v mix=replace:1,except:1,unexcept:1,rotate:1,recreate:1,podlabel:1,nslabel:1,restart:1 replace=0.1 seed=%d",
 		f.cfg.Churn.For, f.cfg.Profile.Seed)

@@ -25,7 +25,7 @@ func Page(w io.Writer, runs []Run) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, `# What AKS documents of its engines, and what was measured
 
-The page of AKS on [network policies](%s) warns of edits and deletions under Azure NPM ("Editing/deleting network policies"). Its sentences, as numbers. This page is made by `+"`netassay report claims`"+` from result directories of `+"`netassay scale claims`"+`, which does the same to every engine: a policy of so many ipBlocks, none of which holds a pod, selects a pod that another policy isolates all the time. It is edited, deleted and made again, so that no verdict should ever change. A packet each %s shows what becomes of new connections that must be denied, of new ones that must pass, and of established ones.
+The page of AKS on [network policies](%s) warns of edits and deletions under Azure NPM ("Editing/deleting network policies"). Its sentences, as numbers. This page is made by `+"`netassay report claims`"+` from result directories of `+"`netassay scale claims`"+`, which does the same to every engine. A policy that alone isolates a pod, and lets its clients in by a selector beside so many ipBlocks in which nobody is, is edited: other blocks, the same meaning. A policy of such blocks for a pod that another policy isolates all the time is deleted and made again. No verdict should ever change. A packet each %s shows what becomes of new connections that must be denied, of new ones that must pass, and of established ones.
 
 A share is given as *changes with a wrong verdict* of *changes*, with its 95 %% interval (Clopper and Pearson). "0 of 200" means that it was not seen, and that it happens at most so often; not that it can't happen.
 

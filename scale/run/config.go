@@ -1,6 +1,7 @@
 package run
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -135,7 +136,7 @@ func SmokeLimits() *v1.Limits {
 
 // Check refuses wrong values, naming the flag.
 func (c *Config) Check() error {
-	if err := c.Profile.Check(); err != nil {
+	if err := errors.Join(c.Profile.Check(), c.Edits.Check()); err != nil {
 		return err
 	}
 	least, local := 1, 200
@@ -162,11 +163,6 @@ func (c *Config) Check() error {
 	}
 	for _, name := range c.Skip {
 		if err := suggest.OneOf("phase to --skip", name, Optional()...); err != nil {
-			return err
-		}
-	}
-	if c.Edits != nil {
-		if err := c.Edits.Check(); err != nil {
 			return err
 		}
 	}

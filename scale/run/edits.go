@@ -23,14 +23,18 @@ import (
 // engine again: what the documentation of AKS says of Azure NPM, "Editing/deleting network
 // policies".
 type Edits struct {
-	Blocks   []int         // ipBlocks of the policy, one size after the other
-	N        int           // edits, deletions and creations of each size
-	Pace     time.Duration // from the answer to a change to the next change
-	Restarts int
+	Blocks    []int         // ipBlocks of the policy, one size after the other
+	N         int           // edits of each size
+	Deletions int           // and creations, of each size
+	Pace      time.Duration // from the answer to a change to the next change
+	Restarts  int
 }
 
 // Check refuses wrong values, naming the flag.
 func (e *Edits) Check() error {
+	if e == nil {
+		return nil
+	}
 	for _, k := range e.Blocks {
 		if k < 1 || k > 10000 {
 			return fmt.Errorf("--blocks %d: give 1 to 10000", k)
@@ -41,6 +45,8 @@ func (e *Edits) Check() error {
 		return errors.New("--blocks is empty: give one size or more")
 	case e.N < 1 || e.N > 100000:
 		return fmt.Errorf("--edits %d: give 1 to 100000", e.N)
+	case e.Deletions < 0 || e.Deletions > 100000:
+		return fmt.Errorf("--deletions %d: give 0 to 100000", e.Deletions)
 	case e.Pace < 10*time.Millisecond || e.Pace > 10*time.Second:
 		return fmt.Errorf("--pace %v: give 10ms to 10s", e.Pace)
 	case e.Restarts < 0 || e.Restarts > 100:
@@ -93,7 +99,7 @@ func (p blockPolicy) Execute(ctx context.Context) error {
 			p.note("%d ipBlocks: edits can't be measured: the policy is not enforced: %v", p.blocks, err)
 			return ctx.Err()
 		}
-		return p.watched(ctx, []string{server, witness}, func(i int) []step {
+		return p.watched(ctx, p.edits.N, []string{server, witness}, func(i int) []step {
 			return []step{{v1.EditUpdate, load.Update, versions[(i+1)%2]}}
 		})
 	})
@@ -101,7 +107,7 @@ func (p blockPolicy) Execute(ctx context.Context) error {
 		return err
 	}
 	versions = p.versions(witness)
-	return p.watched(ctx, []string{witness}, func(i int) []step {
+	return p.watched(ctx, p.edits.Deletions, []string{witness}, func(i int) []step {
 		return []step{{v1.EditCreate, load.Create, versions[i%2]}, {v1.EditDelete, load.Delete, versions[i%2]}}
 	})
 }
@@ -121,8 +127,8 @@ type step struct {
 	policy *netv1.NetworkPolicy
 }
 
-// watched makes changes, N times those of a round, and keeps what became of flows to some pods.
-func (p blockPolicy) watched(ctx context.Context, to []string, round func(i int) []step) error {
+// watched makes the changes of n rounds, and keeps what became of flows to some pods.
+func (p blockPolicy) watched(ctx context.Context, n int, to []string, round func(i int) []step) error {
 	streams, err := p.watchNew(ctx, to)
 	if err != nil {
 		return err
@@ -130,7 +136,7 @@ func (p blockPolicy) watched(ctx context.Context, to []string, round func(i int)
 	err = flows.Pause(ctx, flows.PreCheck)
 	var changes []edit
 	if err == nil {
-		changes, err = p.change(ctx, round)
+		changes, err = p.change(ctx, n, round)
 	}
 	if _, restErr := p.meter.settled(ctx, pointSettle); err == nil { // what comes late is of the last change
 		err = restErr
@@ -167,12 +173,12 @@ type edit struct {
 	call, ack time.Duration
 }
 
-// change makes the changes of N rounds, or of as many as there is time for.
-func (p blockPolicy) change(ctx context.Context, round func(i int) []step) (done []edit, err error) {
+// change makes the changes of n rounds, or of as many as there is time for.
+func (p blockPolicy) change(ctx context.Context, n int, round func(i int) []step) (done []edit, err error) {
 	began := probe.Now()
-	for i := range p.edits.N {
+	for i := range n {
 		if probe.Now()-began > p.timing.Phase {
-			p.note("%d ipBlocks: %d of %d rounds of changes were made in %v", p.blocks, i, p.edits.N, p.timing.Phase)
+			p.note("%d ipBlocks: %d of %d rounds of changes were made in %v", p.blocks, i, n, p.timing.Phase)
 			break
 		}
 		for _, s := range round(i) {
@@ -187,7 +193,7 @@ func (p blockPolicy) change(ctx context.Context, round func(i int) []step) (done
 			}
 		}
 		if (i+1)%50 == 0 {
-			p.log(fmt.Sprintf("%d ipBlocks: %d of %d rounds of changes", p.blocks, i+1, p.edits.N))
+			p.log(fmt.Sprintf("%d ipBlocks: %d of %d rounds of changes", p.blocks, i+1, n))
 		}
 	}
 	return done, nil
@@ -224,9 +230,7 @@ func outcome(watched []flows.Watched, kind string, during flows.Interval, maxBli
 		void = cmp.Or(void, unlisted(w.Report), blind(w.Report.Sender, during, maxBlind))
 		n := uint64(0)
 		for _, s := range flows.Wrong(w.Report) {
-			if s.From >= during.From && s.From < during.To {
-				n += s.Count
-			}
+			n += within(s, during, w.Report.Stream)
 		}
 		packets, longest = packets+n, max(longest, time.Duration(n)*w.Report.Stream.Interval)
 	}
@@ -238,6 +242,19 @@ func outcome(watched []flows.Watched, kind string, during flows.Interval, maxBli
 		s.Lost = packets
 	}
 	return s
+}
+
+// within is how many packets of a span met their fate within a time. Those that did not arrive did
+// so between the arrivals around them.
+func within(s flows.Span, during flows.Interval, stream probe.Stream) uint64 {
+	if !stream.Blocked {
+		s.From, s.To = s.From+stream.Interval, max(s.From, s.To-stream.Interval)
+	}
+	from, to := max(s.From, during.From), min(max(s.From, s.To), during.To-1)
+	if to < from {
+		return 0
+	}
+	return min(s.Count, uint64((to-from)/stream.Interval)+1)
 }
 
 // unlisted is why a report does not list every packet that did not do as it must, and no other.

@@ -18,7 +18,7 @@ import (
 // counts, and where a receiver may have lost packets itself, or a sender was silent, nothing is known.
 func TestBlame(t *testing.T) {
 	changes := []edit{{v1.EditUpdate, at(100), at(110)}, {v1.EditDelete, at(500), at(505)}}
-	denied := streamOf([2]int{50, 60}, [2]int{200, 230}, [2]int{700, 705})
+	denied := streamOf([2]int{50, 60}, [2]int{200, 230}, [2]int{495, 505}, [2]int{700, 705})
 	denied.Stream.Blocked = true
 	short := streamOf([2]int{210, 215})
 	short.Stream.Blocked = true
@@ -43,10 +43,10 @@ func TestBlame(t *testing.T) {
 		}
 	}
 	want := []line{
-		{"blocks-4-edit", v1.EditDenied, "deny", 35, 30, false},
+		{"blocks-4-edit", v1.EditDenied, "deny", 40, 35, false},
 		{"blocks-4-edit", v1.EditAllowed, "allow", 0, 0, false},
 		{"blocks-4-edit", v1.EditEstablished, "allow", 0, 0, true},
-		{"blocks-4-delete", v1.EditDenied, "deny", 5, 5, true},
+		{"blocks-4-delete", v1.EditDenied, "deny", 10, 10, true},
 		{"blocks-4-delete", v1.EditAllowed, "allow", 3, 3, false},
 		{"blocks-4-delete", v1.EditEstablished, "allow", 3, 3, true},
 	}
@@ -89,7 +89,7 @@ func TestEditsAreMeasured(t *testing.T) {
 			if tc.leak > 0 {
 				cfg.Engine = &flawed.Engine{Label: name, Inner: enforcer(t), Leak: tc.leak}
 			}
-			cfg.Edits = &Edits{Blocks: []int{3}, N: rounds, Pace: 400 * time.Millisecond, Restarts: 1}
+			cfg.Edits = &Edits{Blocks: []int{3}, N: rounds, Deletions: rounds, Pace: 400 * time.Millisecond, Restarts: 1}
 			var d v1.ScaleData
 			r, err := Run(t.Context(), inLab(t, cfg))
 			if err != nil {
