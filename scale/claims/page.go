@@ -25,7 +25,7 @@ func Page(w io.Writer, runs []Run) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, `# What AKS documents of its engines, and what was measured
 
-The page of AKS on [network policies](%s) warns of edits and deletions under Azure NPM ("Editing/deleting network policies"). Its sentences, as numbers. This page is made by `+"`netassay report claims`"+` from result directories of `+"`netassay scale claims`"+`, which does the same to every engine. A policy that alone isolates a pod, and lets its clients in by a selector beside so many ipBlocks in which nobody is, is edited: other blocks, the same meaning. A policy of such blocks for a pod that another policy isolates all the time is deleted and made again. No verdict should ever change. A packet each %s shows what becomes of new connections that must be denied, of new ones that must pass, and of established ones.
+The page of AKS on [network policies](%s) warns of edits and deletions under Azure NPM ("Editing/deleting network policies"). Its sentences, as numbers. This page is made by `+"`netassay report claims`"+` from result directories of `+"`netassay scale claims`"+`, which does the same to every engine. A policy that alone isolates a pod, and lets its clients in by a selector beside so many ipBlocks in which nobody is, is edited: other blocks, the same meaning. A policy of such blocks for a pod that another policy isolates all the time is deleted and made again. No verdict should ever change. A packet of each flow every %s shows what becomes of new connections that must be denied, of new ones that must pass, and of established ones.
 
 A share is given as *changes with a wrong verdict* of *changes*, with its 95 %% interval (Clopper and Pearson). "0 of 200" means that it was not seen, and that it happens at most so often; not that it can't happen.
 
@@ -84,7 +84,7 @@ func sections() []section {
 		{
 			"New connections while a policy is edited or deleted",
 			"a race condition that might result in temporary, unexpected connectivity for new connections",
-			"New connections that passed and had to be denied. The longest is of one flow at one change.",
+			"New connections that passed and had to be denied: at edits those to the pod that the edited policy isolates, and to another one. The longest is of one flow at one change; an opening that lasts over several changes counts at each.",
 			[]string{" engine ", " ipBlocks ", " edits ", " longest ", " deletions ", " longest ", " creations ", " longest "},
 			func(b *strings.Builder, e *v1.EngineSummary) { bySize(b, e, opened) },
 		},
