@@ -67,5 +67,8 @@ func (w Wronged) Lasted() string {
 	if w.Changes == 0 {
 		return "-"
 	}
+	if w.Longest >= 10_000 {
+		return Quantity(w.Longest/1000, "s")
+	}
 	return Quantity(w.Longest, "ms")
 }

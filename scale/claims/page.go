@@ -25,7 +25,7 @@ func Page(w io.Writer, runs []Run) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, `# What AKS documents of its engines, and what was measured
 
-The page of AKS on [network policies](%s) warns of edits and deletions under Azure NPM ("Editing/deleting network policies"). Its sentences, as numbers. This page is made by `+"`netassay report claims`"+` from result directories of `+"`netassay scale claims`"+`, which does the same to every engine. A policy that alone isolates a pod, and lets its clients in by a selector beside so many ipBlocks in which nobody is, is edited: other blocks, the same meaning. A policy of such blocks for a pod that another policy isolates all the time is deleted and made again. No verdict should ever change. A packet of each flow every %s shows what becomes of new connections that must be denied, of new ones that must pass, and of established ones.
+The page of AKS on [network policies](%s) warns of edits and deletions under Azure NPM ("Editing/deleting network policies"). Its sentences, as numbers. This page is made by `+"`netassay report claims`"+` from result directories of `+"`netassay scale claims`"+`, which does the same to every engine. A policy that alone isolates a pod, and lets its clients in by a selector beside so many ipBlocks in which nobody is, is edited: other blocks, the same meaning. A policy of such blocks for a pod that another policy isolates all the time is deleted and made again. No verdict should ever change; one that does is counted whatever the cause, which need not be the race that the page means. A packet of each flow every %s shows what becomes of new connections that must be denied, of new ones that must pass, and of established ones.
 
 A share is given as *changes with a wrong verdict* of *changes*, with its 95 %% interval (Clopper and Pearson). "0 of 200" means that it was not seen, and that it happens at most so often; not that it can't happen.
 
@@ -98,7 +98,7 @@ func sections() []section {
 		{
 			"Four ipBlocks or fewer",
 			"A network policy with *four or less* ipBlock sections is less likely to hit the issue.",
-			"Edits and deletions together, at which new connections were opened.",
+			"Edits at which new connections were opened.",
 			[]string{" engine ", " 1 to 4 ipBlocks ", " 5 or more "},
 			fourOrLess,
 		},
@@ -160,7 +160,7 @@ const mostLikely = 5
 func fourOrLess(b *strings.Builder, e *v1.EngineSummary) {
 	pool := func(many bool) v1.Wronged {
 		return summary.Pool(e.Edits, opened, func(r *v1.EditRow) bool {
-			return (r.Change == v1.EditUpdate || r.Change == v1.EditDelete) && (r.Blocks >= mostLikely) == many
+			return r.Change == v1.EditUpdate && (r.Blocks >= mostLikely) == many
 		})
 	}
 	fmt.Fprintf(b, "| %s | %s | %s |\n", e.Engine, pool(false), pool(true))
