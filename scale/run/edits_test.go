@@ -1,6 +1,7 @@
 package run
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -70,6 +71,27 @@ func TestUnlisted(t *testing.T) {
 	}
 	if why := unlisted(streamOf([2]int{0, 10})); why != "" {
 		t.Errorf("a whole report: %s", why)
+	}
+}
+
+// TestCheckOfEdits: each wrong value gets a line that names its flag.
+func TestCheckOfEdits(t *testing.T) {
+	for flag, change := range map[string]func(*Edits){
+		"--blocks 0":     func(e *Edits) { e.Blocks = []int{4, 0} },
+		"--blocks is":    func(e *Edits) { e.Blocks = nil },
+		"--edits 0":      func(e *Edits) { e.N = 0 },
+		"--deletions -1": func(e *Edits) { e.Deletions = -1 },
+		"--pace 1ms":     func(e *Edits) { e.Pace = time.Millisecond },
+		"--restarts -1":  func(e *Edits) { e.Restarts = -1 },
+	} {
+		e := Edits{Blocks: []int{4}, N: 1, Pace: time.Second}
+		if err := e.Check(); err != nil {
+			t.Fatal(err)
+		}
+		change(&e)
+		if err := e.Check(); err == nil || !strings.HasPrefix(err.Error(), flag) {
+			t.Errorf("%s: %v", flag, err)
+		}
 	}
 }
 
