@@ -2,10 +2,12 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/netassay/netassay/reports"
+	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/scale/claims"
 	"github.com/netassay/netassay/scale/summary"
 )
@@ -33,11 +35,7 @@ func reportClaims(stdio IO, dirs []string) error {
 			return err
 		}
 		sum := summary.Of(d)
-		measured := 0
-		for _, e := range sum.Engines {
-			measured += len(e.Edits) + len(e.Void)
-		}
-		if measured == 0 {
+		if !slices.ContainsFunc(sum.Engines, func(e v1.EngineSummary) bool { return len(e.Edits)+len(e.Void) > 0 }) {
 			return fmt.Errorf("%s has no edits of policies of ipBlocks: give a result of netassay scale claims", dir)
 		}
 		runs = append(runs, claims.Run{Of: &d.Run, Summary: &sum})

@@ -122,18 +122,21 @@ func denied(c Change, s probe.StreamReport, passed stretches) Seen {
 
 // unfit says why a stream can't tell of a change.
 func unfit(c Change, s probe.StreamReport) string {
+	if s.Sender.Sent > 0 && (s.Sender.Start > c.Call-PreCheck || s.Sender.End < c.Until-slack-s.Stream.Interval) {
+		return "the stream did not run all the time"
+	}
+	return Unlisted(s)
+}
+
+// Unlisted is why a report does not list every packet that arrived; "" when it does.
+func Unlisted(s probe.StreamReport) string {
 	switch {
 	case s.Sender.Sent == 0:
 		return "the sender sent nothing"
-	case s.Sender.Start > c.Call-PreCheck || s.Sender.End < c.Until-slack-s.Stream.Interval:
-		return "the stream did not run all the time"
 	case len(s.Unasked) > 0:
 		return "a receiver could not be asked"
-	}
-	for _, r := range s.Receivers {
-		if r.SpansBeyond > 0 {
-			return "the flow was interrupted too often to be listed"
-		}
+	case slices.ContainsFunc(s.Receivers, func(r probe.Received) bool { return r.SpansBeyond > 0 }):
+		return "the flow was interrupted too often to be listed"
 	}
 	return ""
 }

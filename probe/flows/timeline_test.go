@@ -98,3 +98,19 @@ func TestTimeline(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// TestUnlisted: a report that leaves something out says so.
+func TestUnlisted(t *testing.T) {
+	cut := streamOf([2]int{0, 10})
+	cut.Receivers[0].SpansBeyond = 1
+	unasked := streamOf([2]int{0, 10})
+	unasked.Unasked = []string{"far"}
+	for name, r := range map[string]probe.StreamReport{"nothing sent": {}, "spans beyond": cut, "not asked": unasked} {
+		if Unlisted(r) == "" {
+			t.Errorf("%s: all that was wrong is taken for known", name)
+		}
+	}
+	if why := Unlisted(streamOf([2]int{0, 10})); why != "" {
+		t.Errorf("a whole report: %s", why)
+	}
+}

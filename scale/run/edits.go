@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	netv1 "k8s.io/api/networking/v1"
@@ -160,11 +159,7 @@ func (p blockPolicy) watchNew(ctx context.Context, to []string) (*flows.Streams,
 			open = append(open, f)
 		}
 	}
-	streams, err := flows.Start(ctx, p.fleet, closed, probe.Stream{Interval: p.timing.Interval, Blocked: true})
-	if err != nil {
-		return nil, err
-	}
-	return streams, streams.Start(ctx, open, probe.Stream{Interval: p.timing.Interval})
+	return p.watchFixed(ctx, closed, open, p.timing.Interval)
 }
 
 // edit is a change of the policy.
@@ -202,14 +197,14 @@ func (p blockPolicy) change(ctx context.Context, n int, round func(i int) []step
 // blame says of each change what became of flows from it until the next: a sample of each kind of
 // them. A sender that was silent for longer than maxBlind makes it void.
 func blame(blocks int, changes []edit, watched []flows.Watched, maxBlind time.Duration) [][]v1.Sample {
-	out := make([][]v1.Sample, len(changes))
+	kinds, out := tracesOf(watched), make([][]v1.Sample, len(changes))
 	for i, c := range changes {
 		during := flows.Interval{From: c.call, To: math.MaxInt64}
 		if i+1 < len(changes) {
 			during.To = changes[i+1].call
 		}
 		for _, kind := range v1.EditFlows() {
-			s := outcome(watched, kind, during, maxBlind)
+			s := outcome(kinds[kind], kind, during, maxBlind)
 			s.Transition, s.Ack = v1.EditOf(blocks, c.what), ms(c.ack)
 			out[i] = append(out[i], s)
 		}
@@ -217,22 +212,45 @@ func blame(blocks int, changes []edit, watched []flows.Watched, maxBlind time.Du
 	return out
 }
 
-// outcome is what became of flows of a kind within a time. Of several the one counts that was wrong
-// for the longest.
-func outcome(watched []flows.Watched, kind string, during flows.Interval, maxBlind time.Duration) v1.Sample {
+// trace is a stream, its packets that did not do as they must, and why these may not be all.
+type trace struct {
+	probe.StreamReport
+	wrong []flows.Span
+	void  string
+}
+
+// tracesOf are the streams of each kind of flows.
+func tracesOf(watched []flows.Watched) map[string][]trace {
+	out := map[string][]trace{}
+	for _, w := range watched {
+		kind, t := v1.EditAllowed, trace{w.Report, flows.Wrong(w.Report), flows.Unlisted(w.Report)}
+		switch {
+		case w.Report.Stream.Blocked:
+			kind = v1.EditDenied
+		case w.Flow.Established:
+			kind = v1.EditEstablished
+		}
+		if kind != v1.EditDenied && w.Report.Overflow > 0 {
+			t.void = "a receiver may have lost packets itself"
+		}
+		out[kind] = append(out[kind], t)
+	}
+	return out
+}
+
+// outcome is what became of the flows of a kind within a time. Of several the one counts that was
+// wrong for the longest.
+func outcome(all []trace, kind string, during flows.Interval, maxBlind time.Duration) v1.Sample {
 	var packets uint64
 	var longest time.Duration
 	void := ""
-	for _, w := range watched {
-		if flowKind(w) != kind {
-			continue
-		}
-		void = cmp.Or(void, unlisted(w.Report), blind(w.Report.Sender, during, maxBlind))
+	for _, t := range all {
+		void = cmp.Or(void, t.void, blind(t.Sender, during, maxBlind))
 		n := uint64(0)
-		for _, s := range flows.Wrong(w.Report) {
-			n += within(s, during, w.Report.Stream)
+		for _, s := range t.wrong {
+			n += within(s, during, t.Stream)
 		}
-		packets, longest = packets+n, max(longest, time.Duration(n)*w.Report.Stream.Interval)
+		packets, longest = packets+n, max(longest, time.Duration(n)*t.Stream.Interval)
 	}
 	s := lasted("", kind != v1.EditDenied, during.From, longest)
 	s.Pair, s.Void = kind, void
@@ -257,21 +275,6 @@ func within(s flows.Span, during flows.Interval, stream probe.Stream) uint64 {
 	return min(s.Count, uint64((to-from)/stream.Interval)+1)
 }
 
-// unlisted is why a report does not list every packet that did not do as it must, and no other.
-func unlisted(r probe.StreamReport) string {
-	switch {
-	case r.Sender.Sent == 0:
-		return "the sender sent nothing"
-	case len(r.Unasked) > 0:
-		return "a receiver could not be asked"
-	case !r.Stream.Blocked && r.Overflow > 0:
-		return "a receiver may have lost packets itself"
-	case slices.ContainsFunc(r.Receivers, func(r probe.Received) bool { return r.SpansBeyond > 0 }):
-		return "the flow was interrupted too often to be listed"
-	}
-	return ""
-}
-
 // blind is why a sender can't have shown all that happened within a time.
 func blind(s wire.SenderReport, during flows.Interval, most time.Duration) string {
 	for _, o := range s.Outages {
@@ -280,15 +283,4 @@ func blind(s wire.SenderReport, during flows.Interval, most time.Duration) strin
 		}
 	}
 	return ""
-}
-
-func flowKind(w flows.Watched) string {
-	switch {
-	case w.Report.Stream.Blocked:
-		return v1.EditDenied
-	case w.Flow.Established:
-		return v1.EditEstablished
-	default:
-		return v1.EditAllowed
-	}
 }

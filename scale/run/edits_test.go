@@ -8,7 +8,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/netassay/netassay/engines/flawed"
-	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/probe/flows"
 	"github.com/netassay/netassay/probe/wire"
 	v1 "github.com/netassay/netassay/reports/v1"
@@ -56,21 +55,6 @@ func TestBlame(t *testing.T) {
 	}
 	if blocks, change, ok := v1.ParseEdit(got[3].Transition); blocks != 4 || change != v1.EditDelete || !ok {
 		t.Errorf("%s is read as %d, %q, %t", got[3].Transition, blocks, change, ok)
-	}
-}
-
-func TestUnlisted(t *testing.T) {
-	cut := streamOf([2]int{0, 10})
-	cut.Receivers[0].SpansBeyond = 1
-	unasked := streamOf([2]int{0, 10})
-	unasked.Unasked = []string{"far"}
-	for name, r := range map[string]probe.StreamReport{"nothing sent": {}, "spans beyond": cut, "not asked": unasked} {
-		if unlisted(r) == "" {
-			t.Errorf("%s: all that was wrong is taken for known", name)
-		}
-	}
-	if why := unlisted(streamOf([2]int{0, 10})); why != "" {
-		t.Errorf("a whole report: %s", why)
 	}
 }
 

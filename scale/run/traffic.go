@@ -140,11 +140,18 @@ func (t *traffic) watchBystanders(ctx context.Context) (*bystanders, error) {
 		return nil, nil
 	}
 	since := probe.Now()
-	streams, err := flows.Start(ctx, t.fleet, t.to(witness, stranger), probe.Stream{Interval: bystanderPace, Blocked: true})
-	if err == nil {
-		err = streams.Start(ctx, t.to(witness, near, far), probe.Stream{Interval: bystanderPace})
-	}
+	streams, err := t.watchFixed(ctx, t.to(witness, stranger), t.to(witness, near, far), bystanderPace)
 	return &bystanders{t, since, streams}, err
+}
+
+// watchFixed starts streams of flows that have to be denied, and of flows that have to pass, all the
+// time, with a packet each interval.
+func (t *traffic) watchFixed(ctx context.Context, closed, open []flows.Flow, interval time.Duration) (*flows.Streams, error) {
+	streams, err := flows.Start(ctx, t.fleet, closed, probe.Stream{Interval: interval, Blocked: true})
+	if err == nil {
+		err = streams.Start(ctx, open, probe.Stream{Interval: interval})
+	}
+	return streams, err
 }
 
 // end stops the streams and keeps what became of them: a sample per flow, of a flow that was

@@ -28,6 +28,10 @@ func (d data) edits(engine string, counts map[int]bool) []v1.EditRow {
 	if len(rows) == 0 {
 		return nil
 	}
+	order := []string{v1.EditUpdate, v1.EditDelete, v1.EditCreate}
+	slices.SortFunc(rows, func(a, b v1.EditRow) int {
+		return cmp.Or(cmp.Compare(a.Blocks, b.Blocks), cmp.Compare(slices.Index(order, a.Change), slices.Index(order, b.Change)))
+	})
 	if r := d.restarts(engine, counts); r.Opened.N > 0 {
 		rows = append(rows, r)
 	}
@@ -37,19 +41,7 @@ func (d data) edits(engine string, counts map[int]bool) []v1.EditRow {
 			w.Lo, w.Hi = stats.Share(w.Changes, w.N)
 		}
 	}
-	order := []string{v1.EditUpdate, v1.EditDelete, v1.EditCreate, v1.EditRestart}
-	slices.SortFunc(rows, func(a, b v1.EditRow) int {
-		return cmp.Or(cmp.Compare(last(a), last(b)), cmp.Compare(a.Blocks, b.Blocks), cmp.Compare(slices.Index(order, a.Change), slices.Index(order, b.Change)))
-	})
 	return rows
-}
-
-// last sorts restarts behind all else.
-func last(r v1.EditRow) int {
-	if r.Change == v1.EditRestart {
-		return 1
-	}
-	return 0
 }
 
 // restarts are the restarts of an engine: of each the flow counts that was wrong for the longest.
