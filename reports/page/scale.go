@@ -42,6 +42,9 @@ func scale(data *v1.ScaleData, sum *v1.ScaleSummary, s State) *Document {
 	}
 	groups := transitions(data)
 	d.section("summary", "Summary", "", scaleTiles(data, sum, groups), sideBySide(sum), reasons(sum))
+	if blocks := edits(sum); len(blocks) > 0 {
+		d.section("edits", "Edits and restarts", editsNote, blocks...)
+	}
 	if len(groups) > 0 {
 		d.section("latency", "Latency by transition", latencyNote, latency(data, sum, groups)...)
 	}
@@ -69,7 +72,7 @@ func void(r *v1.ScaleRun, engine string, repeat int) bool {
 	return slices.ContainsFunc(r.Turns, func(t v1.Turn) bool { return t.Engine == engine && t.Repeat == repeat && len(t.Void) > 0 })
 }
 
-// transitions groups samples, the floor last.
+// transitions groups samples, the floor last. Changes that no flow had to follow have no time.
 func transitions(d *v1.ScaleData) []transition {
 	type change struct {
 		transition, engine string
@@ -79,7 +82,7 @@ func transitions(d *v1.ScaleData) []transition {
 	slowest := map[change]float64{}
 	for i := range d.Samples {
 		s := &d.Samples[i]
-		if s.Void != "" || void(&d.Run, s.Engine, s.Repeat) {
+		if _, _, edit := v1.ParseEdit(s.Transition); edit || s.Void != "" || void(&d.Run, s.Engine, s.Repeat) {
 			continue
 		}
 		c := change{s.Transition, s.Engine, s.Repeat, s.Change}
