@@ -65,6 +65,7 @@ footprint: deps build ## Measure an agent at 250 nodes and 20,000 pods (3 minute
 
 .PHONY: scale
 scale: deps build ## Measure the reference enforcer at 250 nodes, 20,000 pods (15 minutes, quiet machine)
+	@$(ENGINE_DEPS)
 	bin/netassay scale $(ARGS)
 
 .PHONY: scale-smoke
@@ -82,10 +83,12 @@ scale-kind: deps docker-up build ## The same on a cluster of kind, with KWOK's h
 
 .PHONY: scale-claims
 scale-claims: deps build ## Measure what AKS documents of edits of policies with ipBlocks (25 minutes an engine, quiet machine)
+	@$(ENGINE_DEPS)
 	bin/netassay scale claims $(ARGS)
 
 .PHONY: scale-engines
 scale-engines: deps build ## Measure the reference enforcer and its peers on one load, IPv4 (90 minutes, quiet machine)
+	@hack/deps.sh clang-19:clang-19
 	bin/netassay scale --engine all --profile "headline families=ipv4" --ip-family ipv4 --samples 30 --new-pods 10 \
 		--skip cycles --deadline 30s --phase-time 2m --max-missed 0.5 --bounds none $(ARGS)
 

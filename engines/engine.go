@@ -63,6 +63,20 @@ type Coverer interface {
 	Cover(covers ...Cover)
 }
 
+// As finds a node that is a T, which n is or stands for.
+func As[T any](n Node) (found T, ok bool) {
+	for {
+		if found, ok = n.(T); ok {
+			return found, true
+		}
+		inner, stands := n.(interface{ Unwrap() Node })
+		if !stands {
+			return found, false
+		}
+		n = inner.Unwrap()
+	}
+}
+
 // Unsupported is what an engine declares that it lacks, and why: a feature or a family.
 // Where that is an excuse, cases of the feature are reported NotSupported, and so are cases that
 // need two families when one of them is; flows of the family are not judged in any case.
@@ -115,6 +129,38 @@ type Settler interface {
 	// Settle returns when agents go by the labels that the pods of these namespaces have now; the
 	// error says which do not, when ctx ends before.
 	Settle(ctx context.Context, cfg *rest.Config, namespaces []string) error
+}
+
+// Plugged is an engine that serves only pods that its plugin was called for: none that are older than
+// its agents' first start.
+type Plugged interface {
+	Engine
+	Chained() Plugin
+}
+
+// OnLinks is an engine that judges packets on the pods' own links, where they have passed all of
+// netfilter's hooks: what these let pass says nothing.
+type OnLinks interface {
+	Engine
+	JudgesOnLinks()
+}
+
+// Publisher is an engine whose agents learn of pods of other nodes by objects that the agents there
+// make. Of pods whose node has no agent somebody else has to make them.
+type Publisher interface {
+	Engine
+	// Publish makes these objects of all pods but those of the served nodes, and keeps them as the
+	// pods are until ctx ends. It comes after Start.
+	Publish(ctx context.Context, cfg *rest.Config, served []string) (Publication, error)
+}
+
+// Publication is what a Publisher keeps.
+type Publication interface {
+	// Await returns when all pods that run by now are published, or with the last error when ctx
+	// ends before.
+	Await(ctx context.Context) error
+	// Made says how many of which objects there are.
+	Made() string
 }
 
 // Killable is an engine whose agents can be killed, each with SIGKILL. Start starts them again.

@@ -49,18 +49,26 @@ func (o Options) prepareLab(ctx context.Context, progress io.Writer) error {
 	if entry.Preflight != nil {
 		problems = append(problems, entry.Preflight()...)
 	}
-	if len(problems) > 0 {
-		unfit := &UnfitError{}
-		for _, p := range problems {
-			unfit.Lines = append(unfit.Lines, p.String())
-		}
-		return unfit
+	if err := Unfit(problems); err != nil {
+		return err
 	}
 	if _, err := o.labConfig(ctx, Log{}, progress); err != nil || !named {
 		return err
 	}
 	_, err = entry.Build(ctx, binaries.Finder(progress))
 	return err
+}
+
+// Unfit is an *UnfitError of what a machine lacks, nil when that is nothing.
+func Unfit(problems []sandbox.Problem) error {
+	if len(problems) == 0 {
+		return nil
+	}
+	unfit := &UnfitError{}
+	for _, p := range problems {
+		unfit.Lines = append(unfit.Lines, p.String())
+	}
+	return unfit
 }
 
 // named is the engine that goes by a name; none when it is the caller's own.

@@ -99,8 +99,12 @@ func (e *Engine) command(n engines.Node) []string {
 	}, e.profile.Args()...)
 }
 
-// chained is the configuration of the plugin, as Cilium's documentation of chaining has it.
-func (e *Engine) chained() engines.Plugin {
+// JudgesOnLinks implements engines.OnLinks: its programs hang on the pods' links.
+func (*Engine) JudgesOnLinks() {}
+
+// Chained implements engines.Plugged: the configuration of the plugin is as Cilium's documentation of
+// chaining has it.
+func (e *Engine) Chained() engines.Plugin {
 	return engines.Plugin{Path: e.beside(plugin), Config: map[string]any{
 		"cniVersion": "0.3.1", "name": "generic-veth", "type": plugin, "chaining-mode": "generic-veth",
 	}}

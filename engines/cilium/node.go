@@ -52,8 +52,8 @@ func environment(n engines.Node) []string {
 
 // prepare makes the agent's rooms on a node, once, and has its plugin called.
 func (e *Engine) prepare(_ context.Context, n engines.Node) error {
-	coverer, ok := n.(engines.Coverer)
-	chainer, both := n.(engines.Chainer)
+	coverer, ok := engines.As[engines.Coverer](n)
+	chainer, both := engines.As[engines.Chainer](n)
 	if !ok || !both {
 		return errors.New("it is no node of a lab, where files can be the node's own and plugins be chained")
 	}
@@ -62,7 +62,7 @@ func (e *Engine) prepare(_ context.Context, n engines.Node) error {
 		return err
 	}
 	coverer.Cover(covers...)
-	chainer.Chain(e.chained())
+	chainer.Chain(e.Chained())
 	return nil
 }
 

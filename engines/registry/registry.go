@@ -34,10 +34,11 @@ type Entry struct {
 	// Version is that of another project's program, as clusters/binaries builds it; "" when
 	// the engine is ours.
 	Version string
+	// Variant says that it is another entry's program with other options: it is not compared unless
+	// asked for by name.
+	Variant bool
 	// Unfit says why suites can't judge the engine; "" when they can.
 	Unfit string
-	// Unmeasured says why netassay scale can't measure the engine; "" when it can.
-	Unmeasured string
 	// Program is the binary that it runs, "" for none.
 	Program string
 	// Preflight is what the machine lacks for the engine, beside what every lab needs; may be nil.
@@ -108,8 +109,8 @@ func peers() []Entry {
 func ciliumAs(name, description string) Entry {
 	return Entry{
 		Name: name, Description: description, Version: "v1.20.2", Program: cilium.Name, Preflight: cilium.Preflight,
-		Unmeasured: "its agents look up pods in CiliumIdentity and CiliumEndpoint objects, which hollow pods don't have yet",
-		New:        func(path string) engines.Engine { return cilium.New(name, path) },
+		Variant: name != cilium.Name,
+		New:     func(path string) engines.Engine { return cilium.New(name, path) },
 	}
 }
 
@@ -173,7 +174,7 @@ func Compared(ctx context.Context) []string {
 		without = knp.Name
 	}
 	for _, e := range slices.Concat(ours(), peers()) {
-		if e.Name != without && e.Unmeasured == "" {
+		if e.Name != without && !e.Variant {
 			names = append(names, e.Name)
 		}
 	}
@@ -208,13 +209,10 @@ func Judged(name string) (Entry, error) {
 	return e, err
 }
 
-// Measured finds an engine that netassay scale can measure.
-func Measured(name string) (Entry, error) {
-	e, err := Lookup(name)
-	if err == nil && e.Unmeasured != "" {
-		err = fmt.Errorf("engine %s can't be measured: %s", name, e.Unmeasured)
-	}
-	return e, err
+// Plugged reports whether the engine serves no pod that is older than its agents.
+func (e Entry) Plugged() bool {
+	_, ok := e.New("").(engines.Plugged)
+	return ok
 }
 
 // Build makes the engine with the program that find gives.

@@ -118,11 +118,12 @@ func (f *watchFlags) check(changed func(string) bool) error {
 		return errors.New("--from none: flows must be right before the change, so give an engine that enforces")
 	}
 	for _, name := range []string{f.from, f.to} {
-		if name == "cilium" {
-			return errors.New("cilium serves no pod that is older than its agent, and this watches pods that stay: choose another engine")
-		}
-		if _, err := registry.Judged(name); err != nil {
+		entry, err := registry.Judged(name)
+		if err != nil {
 			return err
+		}
+		if entry.Plugged() {
+			return fmt.Errorf("%s serves no pod that is older than its agent, and this watches pods that stay: choose another engine", name)
 		}
 	}
 	return nil

@@ -229,9 +229,12 @@ func (f *scaleFlags) check() error {
 		if f.onGuest() {
 			break // nobody has named it
 		}
-		entry, err := registry.Measured(e)
+		entry, err := registry.Lookup(e)
 		if err != nil {
 			return err
+		}
+		if f.cfg.Footprint && entry.Plugged() {
+			return fmt.Errorf("engine %s serves no pod that is older than its agent, and a footprint is that of a start beside 80: measure it by netassay scale", e)
 		}
 		if f.bed.Provider == testbed.Kind && entry.Version != "" {
 			return fmt.Errorf("engine %s is measured on --provider %s only: on %s it would run as root among this machine's files", e, testbed.Lab, testbed.Kind)
@@ -277,6 +280,9 @@ func runScale(ctx context.Context, stdio IO, f scaleFlags) error {
 	// Found, or built, while there still is a network.
 	for _, name := range f.engines {
 		entry, err := registry.Lookup(name)
+		if err == nil && entry.Preflight != nil {
+			err = testbed.Unfit(entry.Preflight())
+		}
 		if err == nil {
 			_, err = entry.Build(ctx, binaries.Finder(stdio.Err))
 		}
