@@ -9,9 +9,12 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/utils/ptr"
 
 	"github.com/netassay/netassay/clusters"
 	"github.com/netassay/netassay/engines"
@@ -143,6 +146,38 @@ func (c *cluster) attach(ctx context.Context, namespace, name string) error {
 	p.Addrs = c.measured(p.Addrs)
 	c.pods[name] = p
 	return err
+}
+
+// remove deletes a pod and waits until it is gone.
+func (c *cluster) remove(ctx context.Context, namespace, name string) error {
+	all := c.client.CoreV1().Pods(namespace)
+	if err := all.Delete(ctx, name, metav1.DeleteOptions{GracePeriodSeconds: ptr.To[int64](1)}); err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("delete pod %s: %w", name, err)
+	}
+	return wait.PollUntilContextCancel(ctx, 50*time.Millisecond, true, func(ctx context.Context) (bool, error) {
+		_, err := all.Get(ctx, name, metav1.GetOptions{})
+		return apierrors.IsNotFound(err), nil
+	})
+}
+
+// bring creates watched pods, waits until they run, and starts their probers.
+func (c *cluster) bring(ctx context.Context, names []string) error {
+	all := c.places()
+	err := c.writer.Each(ctx, "create watched pods", len(names), func(ctx context.Context, i int) error {
+		at := all[names[i]]
+		in := c.space(at.namespace)
+		_, err := c.client.CoreV1().Pods(in).Create(ctx, c.proberPod(in, names[i], at.node, at.labels), metav1.CreateOptions{})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := c.attach(ctx, c.space(all[name].namespace), name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // to are the flows of clients to a watched pod, in each family that is measured.

@@ -97,16 +97,11 @@ func (m *meter) read(ctx context.Context) ([]figure, error) {
 		}
 		out = append(out, bytesOf("cgroup-working-set", usage.WorkingSet), bytesOf("cgroup-kernel", usage.Kernel), bytesOf("cgroup-peak", peak))
 	}
-	sets, err := measure.ReadSets(ctx, m.node.Do)
+	kernel, err := m.kernel(ctx)
 	if err != nil {
 		return nil, err
 	}
-	rules, err := measure.ReadRules(ctx, m.node.Do)
-	if err != nil {
-		return nil, err
-	}
-	out = append(out, bytesOf("ipset", sets.Bytes), figure{"ipsets", "", float64(sets.Sets)}, figure{"ipset-entries", "", float64(sets.Entries)},
-		figure{"iptables-rules", "", float64(rules.Rules - m.bare.Rules)}, bytesOf("iptables-text", int64(rules.Bytes-m.bare.Bytes)), figure{"nft-lines", "", float64(rules.NFT - m.bare.NFT)})
+	out = append(out, kernel...)
 	m.look(ctx)
 	m.mu.Lock()
 	bytes, _ := m.traffic.Total()
@@ -123,6 +118,29 @@ func (m *meter) read(ctx context.Context) ([]figure, error) {
 		out = append(out, figure{"api-requests", "", n})
 	}
 	return out, nil
+}
+
+// kernel is what the engine has the kernel keep.
+func (m *meter) kernel(ctx context.Context) (out []figure, err error) {
+	var maps measure.Maps
+	if p := m.node.agent(); p != nil {
+		if maps, err = measure.ReadMaps(p.Pid()); err != nil {
+			return nil, err
+		}
+	}
+	sets, err := measure.ReadSets(ctx, m.node.Do)
+	if err != nil {
+		return nil, err
+	}
+	rules, err := measure.ReadRules(ctx, m.node.Do)
+	if err != nil {
+		return nil, err
+	}
+	if maps.Maps > 0 {
+		out = append(out, bytesOf("bpf-maps", maps.Bytes), figure{"bpf-maps-open", "", float64(maps.Maps)})
+	}
+	return append(out, bytesOf("ipset", sets.Bytes), figure{"ipsets", "", float64(sets.Sets)}, figure{"ipset-entries", "", float64(sets.Entries)},
+		figure{"iptables-rules", "", float64(rules.Rules - m.bare.Rules)}, bytesOf("iptables-text", int64(rules.Bytes-m.bare.Bytes)), figure{"nft-lines", "", float64(rules.NFT - m.bare.NFT)}), nil
 }
 
 // page is the engine's own page of metrics, empty when it has none.

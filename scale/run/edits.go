@@ -61,7 +61,7 @@ func editPhases(e *env, begin, fill phase) []phase {
 		begin,
 		{"control: no engine", nullControl{e.traffic, e.births, 0}},
 		{"floor", floor{e.traffic, min(c.Samples, 30)}},
-		{"baseline", baseline{e.traffic}},
+		{"baseline", baseline{e.traffic, e.life}},
 		fill,
 	}
 	for _, k := range c.Edits.Blocks {
@@ -90,11 +90,7 @@ func (p blockPolicy) Execute(ctx context.Context) error {
 	}
 	versions := p.versions(server, withLabel(p.space(clientsNS), friend, "yes"))
 	err := p.under(ctx, versions[0], func() error {
-		err := p.await(ctx, p.to(server, stranger), false, p.timing.Deadline)
-		if err == nil {
-			err = p.await(ctx, p.to(server, near, far), true, p.timing.Deadline)
-		}
-		if err != nil {
+		if err := p.enforces(ctx, p.to(server, stranger), p.to(server, near, far)); err != nil {
 			p.note("%d ipBlocks: edits can't be measured: the policy is not enforced: %v", p.blocks, err)
 			return ctx.Err()
 		}
@@ -104,6 +100,10 @@ func (p blockPolicy) Execute(ctx context.Context) error {
 	})
 	if err != nil {
 		return err
+	}
+	if err := p.enforces(ctx, p.to(witness, stranger), p.to(witness, near, far)); err != nil {
+		p.note("%d ipBlocks: deletions can't be measured: the policy of the witness is not enforced any more: %v", p.blocks, err)
+		return ctx.Err()
 	}
 	versions = p.versions(witness)
 	return p.watched(ctx, p.edits.Deletions, []string{witness}, func(i int) []step {
@@ -195,7 +195,8 @@ func (p blockPolicy) change(ctx context.Context, n int, round func(i int) []step
 }
 
 // blame says of each change what became of flows from it until the next: a sample of each kind of
-// them. A sender that was silent for longer than maxBlind makes it void.
+// them. A sender that was silent for longer than maxBlind makes it void, and so does a flow that was
+// wrong already when the first change began.
 func blame(blocks int, changes []edit, watched []flows.Watched, maxBlind time.Duration) [][]v1.Sample {
 	kinds, out := tracesOf(watched), make([][]v1.Sample, len(changes))
 	for i, c := range changes {
@@ -205,12 +206,17 @@ func blame(blocks int, changes []edit, watched []flows.Watched, maxBlind time.Du
 		}
 		for _, kind := range v1.EditFlows() {
 			s := outcome(kinds[kind], kind, during, maxBlind)
+			if i == 0 && !right(outcome(kinds[kind], kind, flows.Interval{From: c.call - flows.PreCheck, To: c.call}, maxBlind)) {
+				s.Void = "the flow was wrong already before the change"
+			}
 			s.Transition, s.Ack = v1.EditOf(blocks, c.what), ms(c.ack)
 			out[i] = append(out[i], s)
 		}
 	}
 	return out
 }
+
+func right(s v1.Sample) bool { return s.Leaked+s.Lost == 0 }
 
 // trace is a stream, its packets that did not do as they must, and why these may not be all.
 type trace struct {

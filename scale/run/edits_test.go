@@ -53,6 +53,10 @@ func TestBlame(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("samples (-want +got):\n%s", diff)
 	}
+	early := blame(4, []edit{{v1.EditUpdate, at(220), at(225)}}, []flows.Watched{{Report: denied}, {Report: lossy}}, at(40))[0]
+	if early[0].Void == "" || early[1].Void != "" {
+		t.Errorf("open before the change: void for %q, and what was right then for %q", early[0].Void, early[1].Void)
+	}
 	if blocks, change, ok := v1.ParseEdit(got[3].Transition); blocks != 4 || change != v1.EditDelete || !ok {
 		t.Errorf("%s is read as %d, %q, %t", got[3].Transition, blocks, change, ok)
 	}
@@ -111,9 +115,19 @@ func TestEditsAreMeasured(t *testing.T) {
 					t.Errorf("%s: %d, %d and %d changes count, want %d", row.Change, row.Opened.N, row.Shut.N, row.Cut.N, rounds)
 				}
 				if !tc.opened(row.Opened) {
-					t.Errorf("%s: new connections were opened at %s, for %s", row.Change, row.Opened, row.Opened.Lasted())
+					t.Errorf("%s: new connections were opened at %s, for %s: %+v", row.Change, row.Opened, row.Opened.Lasted(), wrong(r.Samples))
 				}
 			}
 		})
 	}
+}
+
+// wrong are the samples of packets that did not do as they must.
+func wrong(all []v1.Sample) (out []v1.Sample) {
+	for _, s := range all {
+		if !right(s) {
+			out = append(out, s)
+		}
+	}
+	return out
 }

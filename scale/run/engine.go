@@ -55,7 +55,7 @@ func (u *underTest) atRest(ctx context.Context, phases ...string) error {
 			u.reading(phase, 0, f.name, f.unit, f.value)
 		}
 		switch f.name {
-		case v1.RSS, v1.HWM, "ipset":
+		case v1.RSS, v1.HWM, "ipset", "bpf-maps":
 			line += fmt.Sprintf(" %s %.1f MiB", f.name, f.value/(1<<20))
 		case "ipset-entries", "iptables-rules":
 			line += fmt.Sprintf(" %s %.0f", f.name, f.value)
@@ -95,7 +95,10 @@ func (p coldStart) Execute(ctx context.Context) error {
 }
 
 // baseline is the engine on a cluster with next to nothing in it.
-type baseline struct{ *traffic }
+type baseline struct {
+	*traffic
+	life context.Context // of what an engine's agents on the other nodes would do
+}
 
 func (p baseline) Execute(ctx context.Context) (err error) {
 	if p.meter.bare, err = measure.ReadRules(ctx, p.node.Do); err != nil {
@@ -104,8 +107,10 @@ func (p baseline) Execute(ctx context.Context) (err error) {
 	if err := p.start(ctx, v1.PhaseBaseline); err != nil {
 		return err
 	}
-	p.enforced = p.await(ctx, p.to(witness, stranger), false, p.timing.Deadline) == nil &&
-		p.await(ctx, p.to(witness, near, far), true, p.timing.Deadline) == nil
+	if err := p.welcome(ctx, p.life); err != nil {
+		return err
+	}
+	p.enforced = p.enforces(ctx, p.to(witness, stranger), p.to(witness, near, far)) == nil
 	if !p.enforced {
 		p.note("the policy of the witness is not enforced: flows beside the changes are not watched")
 	}

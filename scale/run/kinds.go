@@ -74,7 +74,16 @@ type blockEdits struct {
 	cidrs, samples int
 }
 
+// onPods is the feature, as cases call it, of ipBlocks that hold pods: the clients are pods.
+const onPods = "IPBlockOnPods"
+
 func (p blockEdits) Execute(ctx context.Context) error {
+	for _, u := range p.Unsupported() {
+		if u.Feature == onPods {
+			p.note("ipBlocks: not measured, as the clients are pods: %s", u.Reason)
+			return nil
+		}
+	}
 	policies := map[bool]*netv1.NetworkPolicy{}
 	for _, open := range []bool{false, true} {
 		peers := blocks(p.cidrs, p.families, open)

@@ -12,9 +12,8 @@ import (
 	netv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/utils/ptr"
 
+	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/probe/flows"
 	"github.com/netassay/netassay/probe/pods"
@@ -123,6 +122,10 @@ func (p newPods) Execute(ctx context.Context) error {
 		p.note("new pods are not measured: this cluster tells no address before its pod")
 		return nil
 	}
+	if _, blind := p.Engine.(engines.OnLinks); blind {
+		p.note("new pods are not measured: the engine judges packets on the pods' links, behind what counts them")
+		return nil
+	}
 	if err := p.write(ctx, load.Create, p.defaultDeny()); err != nil && !apierrors.IsAlreadyExists(err) {
 		return err
 	}
@@ -216,12 +219,5 @@ func (b *births) bear(ctx context.Context, s *newborn, patience time.Duration) e
 func (b *births) bury(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), podPatience)
 	defer cancel()
-	newborns := b.client.CoreV1().Pods(b.space(newNS))
-	if err := newborns.Delete(ctx, name, metav1.DeleteOptions{GracePeriodSeconds: ptr.To[int64](1)}); err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("delete pod %s: %w", name, err)
-	}
-	return wait.PollUntilContextCancel(ctx, 50*time.Millisecond, true, func(ctx context.Context) (bool, error) {
-		_, err := newborns.Get(ctx, name, metav1.GetOptions{})
-		return apierrors.IsNotFound(err), nil
-	})
+	return b.remove(ctx, b.space(newNS), name)
 }

@@ -35,6 +35,9 @@ func watch(n engines.Node, sandboxed bool, log func(string)) *watchedNode {
 	return w
 }
 
+// Unwrap is the node itself, for what an engine needs of it besides.
+func (w *watchedNode) Unwrap() engines.Node { return w.Node }
+
 // Start starts the agent inside the cgroup. Of several programs the first is the agent.
 func (w *watchedNode) Start(name string, argv, env []string) (engines.Process, error) {
 	if w.cgroup != nil {

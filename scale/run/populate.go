@@ -51,6 +51,9 @@ func (p populate) Execute(ctx context.Context) error {
 			return err
 		}
 	}
+	if p.published != nil {
+		p.note("of pods of nodes without an agent the run itself has made what agents there would make: %s", p.published.Made())
+	}
 	p.note("populated in %.0f s", time.Since(start).Seconds())
 	return p.growBlocks(ctx)
 }
@@ -121,13 +124,17 @@ func (p populate) growBlocks(ctx context.Context) error {
 
 func (p populate) writePods(ctx context.Context, from, to int) error {
 	p.load.size.Pods = to
-	err := p.writer.Pods(ctx, p.load.objects.Pods[from:to])
-	if err != nil || p.load.kwok == nil {
+	if err := p.writer.Pods(ctx, p.load.objects.Pods[from:to]); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 3*podPatience)
-	defer cancel()
-	return p.load.kwok.AwaitPlayed(ctx, p.client, to-from, p.writer.Progress)
+	if p.load.kwok != nil {
+		ctx, cancel := context.WithTimeout(ctx, 3*podPatience)
+		defer cancel()
+		if err := p.load.kwok.AwaitPlayed(ctx, p.client, to-from, p.writer.Progress); err != nil {
+			return err
+		}
+	}
+	return p.awaitPublished(ctx)
 }
 
 // pointSettle is short: four stages of each kind have to fit into the time for the load.

@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/wait"
 
+	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/probe"
 	v1 "github.com/netassay/netassay/reports/v1"
 	"github.com/netassay/netassay/scale/hollow"
@@ -19,7 +20,7 @@ import (
 // Run measures one engine. The result is there even when the run failed, and says what was
 // seen until then; only a run that ended by itself is finished.
 func Run(ctx context.Context, cfg Config) (*Result, error) {
-	if cfg.Pool == nil && cfg.Guest == nil {
+	if _, blind := cfg.Engine.(engines.OnLinks); blind || cfg.Pool == nil && cfg.Guest == nil {
 		cfg.NewPods = 0
 	}
 	families, began := cfg.families(), time.Now()
@@ -174,7 +175,7 @@ func phases(e *env) []phase {
 		begin,
 		{"control: no engine", nullControl{e.traffic, e.births, c.NewPods}},
 		{"floor", floor{e.traffic, min(c.Samples, 30)}},
-		{"baseline", baseline{e.traffic}},
+		{"baseline", baseline{e.traffic, e.life}},
 		fill,
 		{"loaded", rest{e.engine, v1.PhaseLoaded}},
 		{"restart", restart{e.traffic}},

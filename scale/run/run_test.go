@@ -246,7 +246,7 @@ func (p successor) Execute(ctx context.Context) error {
 	}
 	samples := p.cfg.Samples
 	return perform(ctx, p.rec, []phase{
-		{"baseline", baseline{p.traffic}},
+		{"baseline", baseline{p.traffic, ctx}},
 		{"policy create and delete", policyCreation{p.traffic, samples}},
 		{"revoke and grant", revocation{p.traffic, samples}},
 	}, nil)

@@ -48,23 +48,7 @@ func (p setUp) createPods(ctx context.Context) error {
 			return err
 		}
 	}
-	all := p.places()
-	names := slices.Sorted(maps.Keys(all))
-	err := p.writer.Each(ctx, "create watched pods", len(names), func(ctx context.Context, i int) error {
-		at := all[names[i]]
-		in := p.space(at.namespace)
-		_, err := p.client.CoreV1().Pods(in).Create(ctx, p.proberPod(in, names[i], at.node, at.labels), metav1.CreateOptions{})
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		if err := p.attach(ctx, p.space(all[name].namespace), name); err != nil {
-			return err
-		}
-	}
-	return nil
+	return p.bring(ctx, slices.Sorted(maps.Keys(p.places())))
 }
 
 // wirePuppets routes the puppets' addresses to the second node, which hands them to far.

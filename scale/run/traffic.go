@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/util/retry"
 
+	"github.com/netassay/netassay/engines"
 	"github.com/netassay/netassay/probe"
 	"github.com/netassay/netassay/probe/flows"
 	v1 "github.com/netassay/netassay/reports/v1"
@@ -20,8 +21,9 @@ type traffic struct {
 	*recorder
 	*cluster
 	*underTest
-	maxBlind time.Duration
-	enforced bool // the witness's policy is in force
+	maxBlind  time.Duration
+	enforced  bool                // the witness's policy is in force
+	published engines.Publication // nil: the engine needs none
 }
 
 // watcher sees by new connections whether verdicts are right.
@@ -31,6 +33,20 @@ func (t *traffic) watcher(patience time.Duration) flows.Watcher {
 
 func (t *traffic) await(ctx context.Context, all []flows.Flow, allow bool, patience time.Duration) error {
 	return t.watcher(patience).Await(ctx, all, allow)
+}
+
+// surelyDenied is the silence that is taken for a deny where no change follows that would show it to
+// be none: on a busy machine a connection may be slower than the usual one.
+const surelyDenied = time.Second
+
+// enforces waits until an engine denies some flows and allows others.
+func (t *traffic) enforces(ctx context.Context, denied, allowed []flows.Flow) error {
+	w := t.watcher(t.timing.Deadline)
+	if err := w.Await(ctx, allowed, true); err != nil {
+		return err
+	}
+	w.Silence = max(w.Silence, surelyDenied)
+	return w.Await(ctx, denied, false)
 }
 
 // stop stops streams, and notes how well their senders kept their time.
