@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -33,5 +34,22 @@ func TestScaleChangesLine(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", got, tc.want)
 			}
 		})
+	}
+}
+
+// What can't be measured of an engine that serves only pods that are younger is refused before
+// anything starts.
+func TestPluggedEngines(t *testing.T) {
+	for _, tc := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"footprint", "--engine", "cilium"}, "engine cilium serves no pod that is older than its agent"},
+		{[]string{"footprint", "--engine", "cilium-jitter-0s"}, "engine cilium-jitter-0s serves no pod that is older than its agent"},
+		{[]string{"migrate", "watch", "--from", "azure-npm", "--to", "cilium-jitter-0s"}, "cilium-jitter-0s serves no pod that is older than its agent"},
+	} {
+		if code, _, errs := run(t, tc.args...); code != exitBroken || !strings.Contains(errs, tc.says) {
+			t.Errorf("%v: exit code %d, %s", tc.args, code, errs)
+		}
 	}
 }

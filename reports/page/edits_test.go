@@ -27,12 +27,28 @@ func TestEdits(t *testing.T) {
 	}
 	want := [][]Cell{
 		{
-			{Text: "slow"}, {Text: "4"}, {Text: "edit"}, {Text: "3 of 4 [19.4, 99.4] %", Tone: Bad}, {Text: "497 ms"},
-			{Text: "0 of 3 [0.0, 70.8] %"}, {Text: "-"}, {Text: "1 of 4 [0.6, 80.6] %", Tone: Warn}, {Text: "2 ms"}, {Text: "1"},
+			{Text: "slow"},
+			{Text: "4"},
+			{Text: "edit"},
+			{Text: "3 of 4 [19.4, 99.4] %", Tone: Bad},
+			{Text: "497 ms"},
+			{Text: "0 of 3 [0.0, 70.8] %"},
+			{Text: "-"},
+			{Text: "1 of 4 [0.6, 80.6] %", Tone: Warn},
+			{Text: "2 ms"},
+			{Text: "1"},
 		},
 		{
-			{Text: "slow"}, {Text: "–"}, {Text: "restart"}, {Text: "0 of 1 [0.0, 97.5] %"}, {Text: "-"},
-			{Text: "-"}, {Text: "-"}, {Text: "-"}, {Text: "-"}, {Text: "0"},
+			{Text: "slow"},
+			{Text: "–"},
+			{Text: "restart"},
+			{Text: "0 of 1 [0.0, 97.5] %"},
+			{Text: "-"},
+			{Text: "-"},
+			{Text: "-"},
+			{Text: "-"},
+			{Text: "-"},
+			{Text: "0"},
 		},
 	}
 	var section *Section
