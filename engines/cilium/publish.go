@@ -104,7 +104,8 @@ func publish(ctx context.Context, client kubernetes.Interface, objects dynamic.I
 	}()
 	for range publishers {
 		go func() {
-			for cache.WaitForCacheSync(ctx.Done(), synced...) && p.one(ctx) {
+			there := cache.WaitForCacheSync(ctx.Done(), synced...)
+			for there && p.one(ctx) {
 			}
 		}()
 	}

@@ -116,6 +116,13 @@ func sections() []section {
 			[]string{" engine ", " edits ", " longest ", " deletions ", " longest ", " creations ", " longest "},
 			func(b *strings.Builder, e *v1.EngineSummary) { pooled(b, e, shut) },
 		},
+		{
+			"What an agent takes at this load",
+			"(the page warns of more than 250 nodes and 20,000 pods: see below)",
+			"Memory, and processor time until it came to rest, of the process that was started on the load, with the tools that it ran; *empty* is the one before it. A start lasts until the engine itself says that it is in sync.",
+			costHead(),
+			costRow,
+		},
 	}
 }
 

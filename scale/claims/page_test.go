@@ -22,7 +22,10 @@ func TestPage(t *testing.T) {
 		return v1.EditRow{Blocks: blocks, Change: change, Opened: open, Shut: none, Cut: none}
 	}
 	sum := &v1.ScaleSummary{Engines: []v1.EngineSummary{
-		{Engine: "one", Version: "v1", Edits: []v1.EditRow{
+		{Engine: "one", Version: "v1", Memory: []v1.MemoryRow{
+			{Name: "start", Unit: "s", Phases: []*float64{new(1.5), nil, nil, nil, new(2.25)}},
+			{Name: v1.RSS, Unit: v1.UnitBytes, Phases: []*float64{new(1e7), new(2e7)}},
+		}, Edits: []v1.EditRow{
 			row(4, v1.EditUpdate, none), row(4, v1.EditDelete, none), row(4, v1.EditCreate, opened),
 			row(5, v1.EditUpdate, opened), row(5, v1.EditDelete, none), row(5, v1.EditCreate, none),
 			{Change: v1.EditRestart, Opened: v1.Wronged{N: 3, Changes: 3, Longest: 1900}, Shut: v1.Wronged{N: 3}},
