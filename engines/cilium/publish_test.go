@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apimachinery/pkg/watch"
 	dynamicfake "k8s.io/client-go/dynamic/fake"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
@@ -115,6 +116,18 @@ func becomes(t *testing.T, from *dynamicfake.FakeDynamicClient, want map[string]
 	}
 }
 
+// watching tells of each watch that has begun: what is written before it is lost on a client that
+// keeps no history.
+func watching(client *fake.Clientset) <-chan struct{} {
+	began := make(chan struct{}, 100)
+	client.PrependWatchReactor("*", func(a clienttesting.Action) (bool, watch.Interface, error) {
+		w, err := client.Tracker().Watch(a.GetResource(), a.GetNamespace(), a.(clienttesting.WatchActionImpl).ListOptions)
+		began <- struct{}{}
+		return true, w, err
+	})
+	return began
+}
+
 // Endpoints follow their pods: those that run, have addresses of their own, and no agent beside them.
 func TestPublish(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
@@ -123,6 +136,7 @@ func TestPublish(t *testing.T) {
 	onHost.Spec.HostNetwork, waiting.Status = true, corev1.PodStatus{Phase: corev1.PodPending}
 	client := fake.NewClientset(shop.DeepCopy(), onHost, waiting, somebody("served", "near", nil),
 		somebody("a", "far", map[string]string{"app": "x"}), somebody("b", "further", map[string]string{"app": "x"}), somebody("c", "far", map[string]string{"app": "y"}))
+	watched := watching(client)
 	kept := store()
 	refused := false
 	kept.PrependReactor("create", "ciliumendpoints", func(clienttesting.Action) (bool, runtime.Object, error) {
@@ -142,6 +156,9 @@ func TestPublish(t *testing.T) {
 	}
 	if err := p.Await(ctx); err != nil {
 		t.Fatal(err)
+	}
+	for range 3 { // pods, namespaces and nodes
+		<-watched
 	}
 	const x, y, team = "k8s:app=x", "k8s:app=y", " k8s:io.cilium.k8s.namespace.labels.team=a"
 	becomes(t, kept, map[string]string{"a": x + team, "b": x + team, "c": y + team})

@@ -21,6 +21,20 @@ type underTest struct {
 	meter  *meter
 }
 
+// lacks is why the engine has not a feature, "" when it has, or is one of somebody else's cluster,
+// which does not say.
+func (u *underTest) lacks(feature string) string {
+	if u.Engine == nil {
+		return ""
+	}
+	for _, l := range u.Unsupported() {
+		if l.Feature == feature {
+			return l.Reason
+		}
+	}
+	return ""
+}
+
 // start starts the engine and notes in which phases how long it took to be in sync.
 func (u *underTest) start(ctx context.Context, phases ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, u.timing.Start)

@@ -78,11 +78,9 @@ type blockEdits struct {
 const onPods = "IPBlockOnPods"
 
 func (p blockEdits) Execute(ctx context.Context) error {
-	for _, u := range p.Unsupported() {
-		if u.Feature == onPods {
-			p.note("ipBlocks: not measured, as the clients are pods: %s", u.Reason)
-			return nil
-		}
+	if why := p.lacks(onPods); why != "" {
+		p.note("ipBlocks: not measured, as the clients are pods: %s", why)
+		return nil
 	}
 	policies := map[bool]*netv1.NetworkPolicy{}
 	for _, open := range []bool{false, true} {

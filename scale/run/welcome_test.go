@@ -27,6 +27,10 @@ func (*hermit) Chained() engines.Plugin { return engines.Plugin{} }
 
 func (*hermit) JudgesOnLinks() {}
 
+func (*hermit) Unsupported() []engines.Unsupported {
+	return []engines.Unsupported{{Feature: onPods, Reason: "a block holds no pod"}}
+}
+
 func (h *hermit) Publish(ctx context.Context, cfg *restclient.Config, served []string) (engines.Publication, error) {
 	h.served = served
 	client, err := kubernetes.NewForConfig(cfg)
@@ -53,11 +57,11 @@ func (h *hermit) Await(context.Context) error {
 func (*hermit) Made() string { return "7 things" }
 
 // An engine of plugins that publishes gets pods that are younger than it, and is awaited when pods are
-// there; new pods, which can't be counted, are left out with a note.
+// there; new pods, which can't be counted, and blocks, which hold none, are left out with a note.
 func TestWelcome(t *testing.T) {
 	h := &hermit{Engine: enforcer(t)}
 	cfg := small("hermit", h)
-	cfg.Skip = slices.DeleteFunc(Optional(), func(name string) bool { return name == "populate" || name == "new pods" })
+	cfg.Skip = slices.DeleteFunc(Optional(), func(name string) bool { return name == "populate" || name == "ipBlock edits" || name == "new pods" })
 	cfg = inLab(t, cfg)
 	var mu sync.Mutex
 	var said []string
@@ -80,7 +84,7 @@ func TestWelcome(t *testing.T) {
 		t.Errorf("awaited %d times: at its start, and when pods were written", h.awaited)
 	}
 	notes := strings.Join(said, "\n")
-	for _, want := range []string{"made anew when the engine had started", "7 things", "new pods are not measured: the engine judges packets on the pods' links"} {
+	for _, want := range []string{"made anew when the engine had started", "7 things", "ipBlocks: not measured, as the clients are pods: a block holds no pod", "new pods are not measured: the engine judges packets on the pods' links"} {
 		if !strings.Contains(notes, want) {
 			t.Errorf("no note says %q", want)
 		}
