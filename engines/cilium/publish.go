@@ -24,6 +24,7 @@ import (
 	"k8s.io/client-go/util/workqueue"
 
 	"github.com/netassay/netassay/engines"
+	"github.com/netassay/netassay/model"
 )
 
 const (
@@ -49,7 +50,7 @@ type publication struct {
 	identities map[string]*identityNumber // by identityKey
 	next       int64
 	published  map[cache.ObjectName]string // what each endpoint is
-	failed     error                       // of the last write, nil when it went well
+	failed     error                       // of the last write that did
 }
 
 // identityNumber is an identity that was made, or is about to be.
@@ -117,7 +118,7 @@ func needed(o any) (any, error) {
 	switch o := o.(type) {
 	case *corev1.Pod:
 		small := &corev1.Pod{
-			ObjectMeta: metav1.ObjectMeta{Namespace: o.Namespace, Name: o.Name, Labels: o.Labels, ResourceVersion: o.ResourceVersion, DeletionTimestamp: o.DeletionTimestamp},
+			ObjectMeta: metav1.ObjectMeta{Namespace: o.Namespace, Name: o.Name, Labels: o.Labels, ResourceVersion: o.ResourceVersion},
 			Spec:       corev1.PodSpec{NodeName: o.Spec.NodeName, HostNetwork: o.Spec.HostNetwork, ServiceAccountName: o.Spec.ServiceAccountName},
 			Status:     corev1.PodStatus{Phase: o.Status.Phase, PodIPs: o.Status.PodIPs, HostIP: o.Status.HostIP},
 		}
@@ -163,11 +164,10 @@ func (p *publication) one(ctx context.Context) bool {
 		return false
 	}
 	defer p.queue.Done(name)
-	err := p.look(ctx, name)
-	p.mu.Lock()
-	p.failed = err
-	p.mu.Unlock()
-	if err != nil {
+	if err := p.look(ctx, name); err != nil {
+		p.mu.Lock()
+		p.failed = err
+		p.mu.Unlock()
 		p.queue.AddRateLimited(name)
 		return true
 	}
@@ -250,11 +250,12 @@ func (p *publication) write(ctx context.Context, o *unstructured.Unstructured) e
 
 // identity is the number of an identity, which is made when it is new.
 func (p *publication) identity(ctx context.Context, all map[string]string) (int64, error) {
+	key := identityKey(all)
 	p.mu.Lock()
-	n, ok := p.identities[identityKey(all)]
+	n, ok := p.identities[key]
 	if !ok {
 		n = &identityNumber{}
-		p.identities[identityKey(all)] = n
+		p.identities[key] = n
 	}
 	p.mu.Unlock()
 	n.Lock()
@@ -293,10 +294,8 @@ func (p *publication) nodeOf(pod *corev1.Pod) netip.Addr {
 		return ip
 	}
 	if n, err := p.nodes.Get(pod.Spec.NodeName); err == nil {
-		for _, a := range n.Status.Addresses {
-			if ip, err := netip.ParseAddr(a.Address); err == nil && a.Type == corev1.NodeInternalIP {
-				return ip
-			}
+		if ips := model.NodeFromAPI(n).IPs; len(ips) > 0 {
+			return ips[0]
 		}
 	}
 	ip, _ := netip.ParseAddr(pod.Status.PodIPs[0].IP)

@@ -10,7 +10,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
@@ -57,8 +56,7 @@ func agree(ctx context.Context, client kubernetes.Interface, dyn dynamic.Interfa
 	if err != nil {
 		return fmt.Errorf("list pods: %w", err)
 	}
-	endpoints := schema.GroupVersionResource{Group: "cilium.io", Version: "v2", Resource: "ciliumendpoints"}
-	known, err := dyn.Resource(endpoints).Namespace(namespace).List(ctx, metav1.ListOptions{})
+	known, err := dyn.Resource(endpointResource).Namespace(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return fmt.Errorf("list endpoints: %w", err)
 	}

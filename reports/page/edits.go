@@ -37,5 +37,5 @@ func editRow(engine string, r v1.EditRow) []Cell {
 	}{{r.Opened, Bad}, {r.Shut, Warn}, {r.Cut, Warn}} {
 		row = append(row, Cell{Text: of.String(), Tone: wrongIf(of.Changes, of.tone)}, Cell{Text: of.Lasted()})
 	}
-	return append(row, Cell{Text: count(r.Opened.Void + r.Shut.Void + r.Cut.Void)})
+	return append(row, Cell{Text: count(r.Void())})
 }

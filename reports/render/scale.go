@@ -50,7 +50,7 @@ func editsTable(w io.Writer, s *v1.ScaleSummary) {
 			for _, of := range []v1.Wronged{r.Opened, r.Shut, r.Cut} {
 				fmt.Fprintf(w, "\t%s\t%s", of, of.Lasted())
 			}
-			fmt.Fprintf(w, "\t%d\n", r.Opened.Void+r.Shut.Void+r.Cut.Void)
+			fmt.Fprintf(w, "\t%d\n", r.Void())
 		}
 	}
 }

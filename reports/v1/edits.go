@@ -43,6 +43,9 @@ type EditRow struct {
 	Cut    Wronged `json:"cut"`
 }
 
+// Void is of how many flows at changes nothing is known.
+func (r *EditRow) Void() int { return r.Opened.Void + r.Shut.Void + r.Cut.Void }
+
 // Wronged is at how many changes flows of a kind met a wrong verdict.
 type Wronged struct {
 	N       int     `json:"n"`       // changes that count
